@@ -1,0 +1,3 @@
+//! loopkeeperd
+
+fn main() {}

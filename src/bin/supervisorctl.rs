@@ -1,0 +1,3 @@
+//! supervisorctl
+
+fn main() {}

@@ -1,0 +1,57 @@
+//! The ordered phases the loops work through.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::Command;
+use crate::model::PhaseId;
+
+/// The ordered plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// In the order in which they are worked on.
+    pub phases: Vec<Phase>,
+    /// What happens at boot.
+    pub resume: Resume,
+}
+
+/// What the rig does with the plan after a boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// Goes on at the resume point.
+    #[default]
+    OnBoot,
+    /// Comes up paused, until `supervisorctl resume`.
+    Manual,
+}
+
+/// One phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Unique in the plan.
+    pub id: PhaseId,
+    /// The file the loops are pointed to, absolute.
+    pub brief: Option<PathBuf>,
+    /// When it is over.
+    pub until: Condition,
+}
+
+/// When a phase is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Only when the operator says `phase done`.
+    Operator,
+    /// The file exists, or, with a line, has that line (surrounding white space ignored).
+    File {
+        /// Absolute.
+        path: PathBuf,
+        /// The whole line that it must have.
+        line: Option<String>,
+    },
+    /// The command exits with 0; tried at this interval.
+    Command {
+        /// What is run.
+        command: Command,
+        /// From the end of one try to the next.
+        every: Duration,
+    },
+}

@@ -1,0 +1,156 @@
+//! One worker: what is run, where, and by which rules it is kept alive.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::{Builtin, Tailscale};
+use crate::model::{Kind, LauncherKind, PhaseId, Signal, WorkerName};
+
+/// One declared worker, or the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its name, unique in the rig.
+    pub name: WorkerName,
+    /// `loop`, `service`, or `proxy` for the proxy's row.
+    pub kind: Kind,
+    /// What is run.
+    pub program: Program,
+    /// Where it is run, absolute.
+    pub workdir: PathBuf,
+    /// The checkout it works in, absolute; no two workers share one.
+    pub worktree: Option<PathBuf>,
+    /// Added to the environment.
+    pub environment: BTreeMap<String, String>,
+    /// How it is started and watched.
+    pub launcher: LauncherKind,
+    /// Workers that must be ready before this one starts.
+    pub requires: Vec<WorkerName>,
+    /// When it is started again after it ended by itself.
+    pub restart: Restart,
+    /// The delay before that.
+    pub backoff: Backoff,
+    /// How often, before it is held.
+    pub budget: Budget,
+    /// How it is known to be ready; without it, it is ready as soon as it is started.
+    pub ready: Option<Ready>,
+    /// How it is known to be still well; without it, being alive is enough.
+    pub alive: Option<Alive>,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// The phases it runs in; `None` is all of them.
+    pub phases: Option<Vec<PhaseId>>,
+    /// What a change of phase does to it.
+    pub on_phase: OnPhase,
+    /// Bytes of an attempt's output that are kept.
+    pub keep_output: u64,
+    /// Directories of ended attempts that are kept.
+    pub keep_attempts: usize,
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// The operator's command.
+    Command(Command),
+    /// `loopkeeperd proxy`.
+    BuiltinProxy(Builtin),
+    /// `tailscaled`, and a `tailscale up` once it answers.
+    Tailscale(Tailscale),
+}
+
+/// A program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// An absolute path; what the operator wrote was looked up when the file was checked.
+    pub program: PathBuf,
+    /// Without the program's name.
+    pub arguments: Vec<String>,
+}
+
+/// When a worker that ended by itself is started again. Erlang's permanent, transient, temporary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Whatever its exit was.
+    Always,
+    /// Unless it exited with 0.
+    OnFailure,
+    /// Not at all.
+    Never,
+}
+
+/// The delay before a restart: `first`, doubled with each one in a row up to `most`, then moved by
+/// up to `jitter` percent either way. After `healthy` of being ready it begins at `first` again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// Before the first restart in a row; may be zero.
+    pub first: Duration,
+    /// The longest delay, before jitter.
+    pub most: Duration,
+    /// Percent, 0 to 100.
+    pub jitter: u8,
+    /// How long it must have been ready.
+    pub healthy: Duration,
+}
+
+/// More than `restarts` within `window`, and the worker is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Restarts that are allowed.
+    pub restarts: u32,
+    /// The sliding window they are counted in.
+    pub window: Duration,
+}
+
+/// How a worker is known to be ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// What is looked at.
+    pub probe: Probe,
+    /// From one look to the next.
+    pub every: Duration,
+    /// Not ready by then counts as a failed start.
+    pub timeout: Duration,
+}
+
+/// How a ready worker is known to be still well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alive {
+    /// What is looked at.
+    pub probe: Probe,
+    /// From one look to the next.
+    pub every: Duration,
+    /// So many bad looks in a row, and it is restarted; at least 2.
+    pub failures: u32,
+}
+
+/// Something that can be looked at from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// A SOCKS5 server answers the greeting (RFC 1928 section 3) at `host:port`.
+    Socks(String),
+    /// Something accepts a connection at `host:port`.
+    Tcp(String),
+    /// The command exits with 0.
+    Command(Command),
+    /// The file exists and was not there, or was older, before this attempt.
+    File(PathBuf),
+    /// The attempt's output has a line that matches this regular expression.
+    Output(String),
+}
+
+/// How a worker is stopped: the signal to its whole tree, and after the grace SIGKILL to what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// The signal that asks.
+    pub signal: Signal,
+    /// How long it may take.
+    pub grace: Duration,
+}
+
+/// What a change of phase does to a worker that runs in both phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnPhase {
+    /// Stopped and started with the new phase in its environment.
+    Restart,
+    /// Left alone.
+    Keep,
+}

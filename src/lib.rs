@@ -1,0 +1,6 @@
+//! Loopkeeper keeps loops running: agent loops, CI runs and the machines they use keep going
+//! through crashes, upgrades and reboots.
+
+pub mod config;
+pub mod host;
+pub mod model;

@@ -1,0 +1,19 @@
+//! The words that every other module speaks: names, boots, attempts, exits, states, moments.
+//!
+//! Promise: a value of a type in here is valid. Names were checked when they were made, an exit is
+//! a code, a signal or an admitted loss, a state carries what belongs to it. Nothing here reads a
+//! clock, a file or the network.
+
+mod attempt;
+mod exit;
+mod moment;
+mod name;
+mod signal;
+mod state;
+
+pub use attempt::{AttemptId, BootId, Identity};
+pub use exit::Exit;
+pub use moment::{Mono, Now};
+pub use name::{NameError, PhaseId, WorkerName};
+pub use signal::Signal;
+pub use state::{Kind, LauncherKind, StateName, Verdict, VerdictIs};
