@@ -2,5 +2,6 @@
 //! through crashes, upgrades and reboots.
 
 pub mod config;
+pub mod decide;
 pub mod host;
 pub mod model;

@@ -1,0 +1,251 @@
+//! What no host can tell, as data: what is recorded, and what comes back when the daemon starts.
+//!
+//! Promise: the facts, applied in order, give the [`Restored`] of the next daemon.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::AttemptRef,
+    model::{AttemptId, BootId, Exit, Identity, Mono, PhaseId, WorkerName},
+};
+
+/// Something to be recorded. A slice of them is recorded in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A boot seen for the first time; a second one of the same boot_id changes nothing.
+    /// Survives a power cut, as do all facts up to [`Fact::Operator`].
+    Boot(Boot),
+    /// A daemon took over; from now on a missing goodbye means an unclean end.
+    Hello {
+        /// In this boot.
+        boot: BootId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The daemon ended in order.
+    Goodbye {
+        /// In this boot.
+        boot: BootId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The resume point.
+    Phase(ResumePoint),
+    /// The whole rig is paused, with the reason, or not.
+    Paused(Option<String>),
+    /// The operator's decision about one worker.
+    Operator {
+        /// Which.
+        worker: WorkerName,
+        /// `false`: stopped until the operator starts it.
+        run: bool,
+    },
+    /// A worker is held, with the reason, or released. Survives a crash of the daemon, as do all
+    /// facts from here on; a power cut may take the last seconds.
+    Held {
+        /// Which.
+        worker: WorkerName,
+        /// `None`: released.
+        reason: Option<String>,
+    },
+    /// The restart budget of one worker.
+    Restarts {
+        /// Which.
+        worker: WorkerName,
+        /// What is counted.
+        restarts: Restarts,
+    },
+    /// An attempt is about to be started.
+    Decided {
+        /// Which.
+        attempt: AttemptRef,
+        /// When.
+        at: Timestamp,
+        /// The boot it belongs to.
+        boot: BootId,
+        /// The index of the phase it is told; `None` without a plan.
+        phase: Option<usize>,
+        /// The fingerprint of the definition it is started from.
+        definition: u64,
+    },
+    /// The attempt's own process runs.
+    Started {
+        /// Which.
+        attempt: AttemptRef,
+        /// As what.
+        identity: Identity,
+    },
+    /// The attempt is over.
+    Ended {
+        /// Which.
+        attempt: AttemptRef,
+        /// When it was seen.
+        at: Timestamp,
+        /// How.
+        exit: Exit,
+        /// Who stopped it, in words; `None` when it ended by itself.
+        stopped: Option<String>,
+    },
+    /// The daemon lives; the last one bounds how long an unclean reboot took.
+    Alive {
+        /// When.
+        at: Timestamp,
+    },
+    /// Something an operator may want to read later.
+    Notice(Notice),
+}
+
+/// The budget of one worker, as it is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Restarts {
+    /// The boot the moments belong to; in another boot they are void.
+    pub boot: Option<BootId>,
+    /// The restarts within the window, oldest first.
+    pub window: Vec<Mono>,
+    /// Restarts in a row without a healthy time between them.
+    pub streak: u32,
+    /// All restarts in this boot.
+    pub total: u64,
+}
+
+/// Where the plan stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumePoint {
+    /// 0 for the first phase; the number of phases when the plan is complete.
+    pub index: usize,
+    /// `None` when the plan is complete.
+    pub id: Option<PhaseId>,
+    /// How many phases the plan had.
+    pub count: usize,
+    /// When it was set.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: SetBy,
+}
+
+/// Who set the resume point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SetBy {
+    /// The phase's own end condition, or the beginning.
+    Plan,
+    /// `supervisorctl`.
+    Operator,
+    /// An edit of `phase-idx`.
+    File,
+}
+
+/// One boot of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// Which.
+    pub boot: BootId,
+    /// When the kernel came up.
+    pub booted: Timestamp,
+    /// When we first saw it.
+    pub seen: Timestamp,
+    /// What came before it; `None` for the first boot that was ever seen, which is no reboot.
+    pub reboot: Option<Reboot>,
+}
+
+/// The way from the boot before to this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reboot {
+    /// The boot that ended.
+    pub from: BootId,
+    /// The daemon had said goodbye.
+    pub clean: bool,
+    /// When the boot before was last known to live: the goodbye, or the last sign of life.
+    pub last_alive: Option<Timestamp>,
+    /// What ran then.
+    pub running: Vec<WorkerName>,
+    /// Where the plan stood, in words; `None` without a plan.
+    pub resume_point: Option<String>,
+}
+
+/// Something an operator may want to know of: a line in the history, the journal and `events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// When.
+    pub at: Timestamp,
+    /// What kind of thing happened: the word in `LOOPKEEPER_EVENT=`.
+    pub event: String,
+    /// How loud it is.
+    pub level: Level,
+    /// Of which worker.
+    pub worker: Option<WorkerName>,
+    /// Of which attempt.
+    pub attempt: Option<AttemptId>,
+    /// In which phase.
+    pub phase: Option<PhaseId>,
+    /// The line itself.
+    pub text: String,
+}
+
+/// How loud a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Normal course of things.
+    Info,
+    /// Something ended or failed and is being dealt with.
+    Warning,
+    /// A person has to look.
+    Error,
+}
+
+/// What the store gives back when the daemon starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// The boot that was recorded last.
+    pub boot: Option<Boot>,
+    /// Reboots recorded.
+    pub reboots: u64,
+    /// A goodbye that no later hello made void.
+    pub goodbye: Option<Timestamp>,
+    /// The last sign of life of any daemon.
+    pub last_alive: Option<Timestamp>,
+    /// The resume point; `None` if there never was one.
+    pub resume_point: Option<ResumePoint>,
+    /// Why the rig is paused, if it is.
+    pub paused: Option<String>,
+    /// What is known of each worker.
+    pub workers: BTreeMap<WorkerName, RestoredWorker>,
+}
+
+/// What the store knows of one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestoredWorker {
+    /// The operator stopped it.
+    pub stopped: bool,
+    /// Why it is held, if it is.
+    pub held: Option<String>,
+    /// Its budget.
+    pub restarts: Restarts,
+    /// Its last attempt.
+    pub last: Option<LastAttempt>,
+    /// How the last attempt that ended did so.
+    pub last_exit: Option<Exit>,
+}
+
+/// The last attempt of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// Which.
+    pub attempt: AttemptRef,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The boot it belongs to.
+    pub boot: BootId,
+    /// The phase it was told.
+    pub phase: Option<usize>,
+    /// The definition it was started from.
+    pub definition: u64,
+    /// As which process it was started, if that was recorded.
+    pub identity: Option<Identity>,
+    /// How it ended and who stopped it, if its end was recorded.
+    pub ended: Option<(Exit, Option<String>)>,
+}

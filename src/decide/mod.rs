@@ -1,0 +1,8 @@
+//! The rules, pure.
+
+mod fact;
+
+pub use fact::{
+    Boot, Fact, LastAttempt, Level, Notice, Reboot, Restarts, Restored, RestoredWorker,
+    ResumePoint, SetBy,
+};
