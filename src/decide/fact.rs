@@ -66,8 +66,8 @@ pub enum Fact {
         at: Timestamp,
         /// The boot it belongs to.
         boot: BootId,
-        /// The index of the phase it is told; `None` without a plan.
-        phase: Option<usize>,
+        /// The phase it is told; `None` without a plan.
+        phase: Option<PhaseId>,
         /// The fingerprint of the definition it is started from.
         definition: u64,
     },
@@ -241,7 +241,7 @@ pub struct LastAttempt {
     /// The boot it belongs to.
     pub boot: BootId,
     /// The phase it was told.
-    pub phase: Option<usize>,
+    pub phase: Option<PhaseId>,
     /// The definition it was started from.
     pub definition: u64,
     /// As which process it was started, if that was recorded.
