@@ -6,12 +6,14 @@
 //! How: `parse` turns text into spanned raw values and collects complaints, `check` looks across
 //! them and at the machine (programs, directories), `diff` tells what a reload has to touch.
 
+mod destination;
 mod plan;
 mod proxy;
 mod worker;
 
+pub use destination::{Destination, DestinationError, Hosts};
 pub use plan::{Condition, Phase, Plan, Resume};
-pub use proxy::{Auth, Builtin, Destination, Hosts, Tailscale};
+pub use proxy::{Auth, Builtin, Tailscale};
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, Probe, Program, Ready, Restart, Stop, Worker,
 };

@@ -1,9 +1,14 @@
 //! The SOCKS proxy's own settings. A proxy of `kind = "command"` is an ordinary worker.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use super::Destination;
 
 /// The builtin SOCKS5 proxy. It is handed to `loopkeeperd proxy` as JSON in a file, so that a
 /// change of it is a change of that worker and of nothing else.
@@ -24,10 +29,39 @@ pub struct Builtin {
     pub max_connections: usize,
     /// A connection without a byte in either direction for so long is closed.
     pub idle: Duration,
-    /// To connect to a destination.
+    /// For a client to log in and say where it wants to go.
+    pub handshake: Duration,
+    /// To find the addresses of a destination and connect to one of them.
     pub connect: Duration,
     /// After SIGTERM, open connections have so long to end by themselves.
     pub drain: Duration,
+}
+
+impl Default for Builtin {
+    /// For everyone on this machine, to everywhere, at 127.0.0.1:1055.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 1055)),
+            auth: None,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            upstream: None,
+            max_connections: 1024,
+            idle: Duration::from_hours(1),
+            handshake: Duration::from_secs(10),
+            connect: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Builtin {
+    /// Whether everyone who can reach this machine could use it without a password, which is
+    /// refused.
+    #[must_use]
+    pub fn is_open_to_strangers(&self) -> bool {
+        self.auth.is_none() && !self.listen.ip().to_canonical().is_loopback()
+    }
 }
 
 /// User names and passwords.
@@ -35,30 +69,6 @@ pub struct Builtin {
 pub struct Auth {
     /// A file of `user:password` lines, absolute; read at start and on SIGHUP, never copied.
     pub file: PathBuf,
-}
-
-/// Destinations by network or name, and port. Written `10.0.0.0/8`, `10.0.0.7:22`, `*.example.org:443`,
-/// `*:1024-65535`, `[fd00::/8]:22`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Destination {
-    /// Which hosts.
-    pub hosts: Hosts,
-    /// Lowest and highest port.
-    pub ports: (u16, u16),
-}
-
-/// The host part of a [`Destination`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Hosts {
-    /// Every host.
-    Any,
-    /// Addresses, also those a name resolves to.
-    Net(IpNet),
-    /// This name as the client gave it, in lower case.
-    Name(String),
-    /// Every name below this one, in lower case, without the `*.`.
-    Below(String),
 }
 
 /// A userspace tailscaled whose SOCKS server is the proxy.
