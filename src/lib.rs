@@ -2,6 +2,9 @@
 //! through crashes, upgrades and reboots.
 
 pub mod config;
+pub mod control;
 pub mod decide;
 pub mod host;
 pub mod model;
+pub mod paths;
+mod sys;

@@ -1,5 +1,6 @@
 //! The rules, pure.
 
+pub mod access;
 mod fact;
 
 pub use fact::{

@@ -1,0 +1,312 @@
+//! The other side of the control socket: blocking, with a time limit on everything, no runtime.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{
+            AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
+        },
+        time::TimeVal,
+    },
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::protocol::{Ask, Greeting, PROTOCOL, Refusal, Request, Said};
+use crate::decide::{Notice, access::Access};
+
+/// How long a daemon may take to greet and to answer.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of one line of a daemon. Far more than a status has; a bound against a stranger.
+const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// Why the daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error("daemon is not running: nobody listens on {socket}")]
+    NotRunning {
+        /// Where it should.
+        socket: PathBuf,
+    },
+    /// The file modes keep us out.
+    #[error("control socket {socket} is not for this user")]
+    NoAccess {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// It speaks another language.
+    #[error(
+        "daemon {version} on {socket} speaks protocol {theirs}, supervisorctl {} speaks {PROTOCOL}",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Protocol {
+        /// The socket.
+        socket: PathBuf,
+        /// The daemon's version.
+        version: String,
+        /// Its protocol.
+        theirs: u32,
+    },
+    /// What it says makes no sense.
+    #[error("{socket} does not answer like a loopkeeper daemon: {what}")]
+    Stranger {
+        /// The socket.
+        socket: PathBuf,
+        /// What was wrong.
+        what: String,
+    },
+    /// It says nothing.
+    #[error("daemon on {socket} did not answer within {} s", .after.as_secs())]
+    Silent {
+        /// The socket.
+        socket: PathBuf,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection broke.
+    #[error("connection to {socket} broke")]
+    Broken {
+        /// The socket.
+        socket: PathBuf,
+        /// How.
+        source: io::Error,
+    },
+    /// It says no.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+}
+
+impl ClientError {
+    /// What helps.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotRunning { .. } => None,
+            Self::NoAccess { .. } => {
+                Some("become a member of the group loopkeeper, or use sudo".to_owned())
+            }
+            Self::Protocol { .. } => {
+                Some("use the supervisorctl that came with that daemon, or restart it".to_owned())
+            }
+            Self::Stranger { socket, .. } => Some(format!(
+                "see who listens there with: ss -xlp src {}",
+                socket.display()
+            )),
+            Self::Silent { .. } | Self::Broken { .. } => {
+                Some("see what it does with: supervisorctl doctor".to_owned())
+            }
+            Self::Refused(refusal) => refusal.hint.clone(),
+        }
+    }
+}
+
+/// A connection to a daemon that greeted.
+#[derive(Debug)]
+pub struct Client {
+    socket: PathBuf,
+    reader: BufReader<UnixStream>,
+    greeting: Greeting,
+    patience: Duration,
+    last_id: u64,
+}
+
+impl Client {
+    /// Connects and hears the greeting.
+    pub fn connect(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
+        let stream = open(socket, patience).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning {
+                socket: socket.to_owned(),
+            },
+            io::ErrorKind::PermissionDenied => ClientError::NoAccess {
+                socket: socket.to_owned(),
+            },
+            io::ErrorKind::WouldBlock => ClientError::Silent {
+                socket: socket.to_owned(),
+                after: patience,
+            },
+            _ => ClientError::Broken {
+                socket: socket.to_owned(),
+                source: error,
+            },
+        })?;
+        let mut client = Self {
+            socket: socket.to_owned(),
+            reader: BufReader::new(stream),
+            greeting: Greeting {
+                loopkeeper: String::new(),
+                protocol: PROTOCOL,
+                access: Access::Read,
+            },
+            patience,
+            last_id: 0,
+        };
+        client.greeting = client.hear_greeting()?;
+        Ok(client)
+    }
+
+    /// What the daemon said first.
+    pub fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+
+    /// Asks, and waits for the answer.
+    pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
+        self.send(request)?;
+        let said: Said<T> = self.hear()?;
+        said.ok
+            .ok_or_else(|| self.stranger("an answer without content"))
+    }
+
+    /// Begins a stream. From here on only [`Client::next_event`] makes sense.
+    pub fn follow(&mut self, request: &Request) -> Result<(), ClientError> {
+        self.send(request)
+    }
+
+    /// The next event; `None` at the end of a stream that is not followed. With `patience` of
+    /// `None` it waits for ever.
+    pub fn next_event(
+        &mut self,
+        patience: Option<Duration>,
+    ) -> Result<Option<Notice>, ClientError> {
+        self.reader
+            .get_ref()
+            .set_read_timeout(patience)
+            .map_err(|source| ClientError::Broken {
+                socket: self.socket.clone(),
+                source,
+            })?;
+        let said: Said<serde_json::Value> = self.hear()?;
+        match said.event {
+            Some(event) => Notice::deserialize(event)
+                .map(Some)
+                .map_err(|why| self.stranger(&format!("an event that is none: {why}"))),
+            None => Ok(None),
+        }
+    }
+
+    fn hear_greeting(&mut self) -> Result<Greeting, ClientError> {
+        let line = self.read_line()?;
+        // A protocol of the future may have changed all but these two.
+        #[derive(Deserialize)]
+        struct Hello {
+            loopkeeper: String,
+            protocol: u32,
+        }
+        match serde_json::from_slice::<Hello>(&line) {
+            Ok(hello) if hello.protocol == PROTOCOL => serde_json::from_slice(&line)
+                .map_err(|why| self.stranger(&format!("its greeting is no greeting: {why}"))),
+            Ok(hello) => Err(ClientError::Protocol {
+                socket: self.socket.clone(),
+                version: hello.loopkeeper,
+                theirs: hello.protocol,
+            }),
+            Err(why) => match serde_json::from_slice::<Said<serde_json::Value>>(&line) {
+                Ok(Said {
+                    error: Some(refusal),
+                    ..
+                }) => Err(ClientError::Refused(refusal)),
+                Ok(_) | Err(_) => {
+                    Err(self.stranger(&format!("its greeting is no greeting: {why}")))
+                }
+            },
+        }
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), ClientError> {
+        self.last_id += 1;
+        let mut line = serde_json::to_vec(&Ask {
+            id: self.last_id,
+            request,
+        })
+        .map_err(|why| self.stranger(&why.to_string()))?;
+        line.push(b'\n');
+        self.reader
+            .get_ref()
+            .write_all(&line)
+            .map_err(|error| self.broken(error))
+    }
+
+    fn hear<T: DeserializeOwned>(&mut self) -> Result<Said<T>, ClientError> {
+        let line = self.read_line()?;
+        let said: Said<T> = serde_json::from_slice(&line)
+            .map_err(|why| self.stranger(&format!("its answer is none: {why}")))?;
+        if let Some(refusal) = said.error {
+            return Err(ClientError::Refused(refusal));
+        }
+        if said.id != Some(self.last_id) {
+            return Err(self.stranger("it answers another question"));
+        }
+        Ok(said)
+    }
+
+    fn read_line(&mut self) -> Result<Vec<u8>, ClientError> {
+        let mut line = Vec::new();
+        match (&mut self.reader)
+            .take(LONGEST_ANSWER)
+            .read_until(b'\n', &mut line)
+        {
+            Ok(_) if line.ends_with(b"\n") => Ok(line),
+            Ok(_) => Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    fn broken(&self, error: io::Error) -> ClientError {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return ClientError::Silent {
+                socket: self.socket.clone(),
+                after: self.patience,
+            };
+        }
+        ClientError::Broken {
+            socket: self.socket.clone(),
+            source: error,
+        }
+    }
+
+    fn stranger(&self, what: &str) -> ClientError {
+        ClientError::Stranger {
+            socket: self.socket.clone(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.get_ref().as_fd()
+    }
+}
+
+/// The standard library cannot limit connect(2) on a unix socket, which waits while a stuck
+/// daemon's queue is full.
+fn open(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let address = UnixAddr::new(path).map_err(|errno| match errno {
+        Errno::ENAMETOOLONG => io::Error::new(io::ErrorKind::NotFound, "path is too long"),
+        other => other.into(),
+    })?;
+    let descriptor = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    let limit = TimeVal::new(
+        i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
+        patience.subsec_micros().into(),
+    );
+    setsockopt(&descriptor, sockopt::SendTimeout, &limit)?;
+    setsockopt(&descriptor, sockopt::ReceiveTimeout, &limit)?;
+    connect(std::os::fd::AsRawFd::as_raw_fd(&descriptor), &address)?;
+    Ok(UnixStream::from(descriptor))
+}

@@ -1,0 +1,247 @@
+//! One client: reads its requests one after the other and writes what the daemon answers.
+//!
+//! Nothing in here grows with what the client sends: a line has a limit, one request is open at a
+//! time, and while it is open nothing more is read. A client that sends half a line, reads nothing
+//! of an answer, or sends nonsense again and again loses its connection.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::UnixStream,
+    sync::mpsc,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer::{Answer, Line, encode, error_line},
+    protocol::{self, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
+    server::Call,
+};
+use crate::decide::access::{Access, Peer};
+
+/// Bytes of a request with its line end.
+pub(super) const LONGEST_LINE: usize = 64 * 1024;
+/// From the first byte of a line to its end.
+const HALF_LINE: Duration = Duration::from_secs(10);
+/// For a client to take one line of ours.
+const WRITE: Duration = Duration::from_secs(30);
+/// Lines that were no request, before the connection is closed.
+const NONSENSE: usize = 16;
+
+/// The connection is over; nobody is left to be told why.
+struct Over;
+
+/// Serves one client to its end.
+pub(super) async fn serve(
+    stream: UnixStream,
+    peer: Peer,
+    access: Access,
+    calls: mpsc::Sender<Call>,
+    closing: CancellationToken,
+) {
+    let (reader, writer) = stream.into_split();
+    let mut client = Client {
+        reader: BufReader::new(reader),
+        writer,
+        peer,
+        access,
+        nonsense: 0,
+    };
+    let Over = client.run(&calls, &closing).await;
+}
+
+struct Client<R, W> {
+    reader: R,
+    writer: W,
+    peer: Peer,
+    access: Access,
+    nonsense: usize,
+}
+
+enum Got {
+    Line(Vec<u8>),
+    TooLong,
+    Half,
+    End,
+}
+
+impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
+    async fn run(&mut self, calls: &mpsc::Sender<Call>, closing: &CancellationToken) -> Over {
+        let greeting = Greeting {
+            loopkeeper: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            access: self.access,
+        };
+        let Ok(greeting) = encode(&greeting) else {
+            return Over;
+        };
+        if let Err(over) = self.write(&greeting).await {
+            return over;
+        }
+        loop {
+            let got = tokio::select! {
+                () = closing.cancelled() => return Over,
+                got = read_line(&mut self.reader) => got,
+            };
+            let step = match got {
+                Got::Line(line) => self.line(&line, calls).await,
+                Got::TooLong => {
+                    self.farewell(format!("line is longer than {LONGEST_LINE} bytes"))
+                        .await
+                }
+                Got::Half => {
+                    self.farewell(format!("line did not end within {} s", HALF_LINE.as_secs()))
+                        .await
+                }
+                Got::End => Err(Over),
+            };
+            if let Err(over) = step {
+                return over;
+            }
+        }
+    }
+
+    async fn line(&mut self, line: &[u8], calls: &mpsc::Sender<Call>) -> Result<(), Over> {
+        let (id, request) = match protocol::parse(line) {
+            Ok(parsed) => parsed,
+            Err(wrong) => {
+                let refusal = Refusal::new(RefusalKind::Usage, wrong.why);
+                self.write(&error_line(wrong.id, refusal)).await?;
+                self.nonsense += 1;
+                if self.nonsense < NONSENSE {
+                    return Ok(());
+                }
+                return self
+                    .farewell(format!("{NONSENSE} lines were no requests"))
+                    .await;
+            }
+        };
+        if request.needed() > self.access {
+            let refusal = Refusal::new(
+                RefusalKind::NotAllowed,
+                format!("user {} may look and not steer", self.peer.uid),
+            )
+            .hint(format!(
+                "become a member of the group {}",
+                super::socket::GROUP
+            ));
+            return self.write(&error_line(Some(id), refusal)).await;
+        }
+        let follows = matches!(request, Request::Events { follow: true, .. });
+        let (answer, out) = Answer::new(id);
+        // When the daemon is ending, the call is dropped with its answer, and that is told below.
+        drop(
+            calls
+                .send(Call {
+                    request,
+                    peer: self.peer.clone(),
+                    answer,
+                })
+                .await,
+        );
+        self.relay(id, out, follows).await
+    }
+
+    /// Writes what the daemon answers, up to the last line of it.
+    async fn relay(
+        &mut self,
+        id: u64,
+        mut out: mpsc::Receiver<Line>,
+        follows: bool,
+    ) -> Result<(), Over> {
+        loop {
+            let line = tokio::select! {
+                line = out.recv() => line,
+                _ = self.reader.fill_buf(), if follows => return Err(Over),
+            };
+            match line {
+                Some(Line::Event(line)) => self.write(&line).await?,
+                Some(Line::Last(line)) => {
+                    self.write(&line).await?;
+                    return if follows { Err(Over) } else { Ok(()) };
+                }
+                None => {
+                    let refusal =
+                        Refusal::new(RefusalKind::Failed, "daemon ended before it had answered")
+                            .hint("try again with: supervisorctl status");
+                    return self
+                        .write(&error_line(Some(id), refusal))
+                        .await
+                        .and(Err(Over));
+                }
+            }
+        }
+    }
+
+    /// Says why, and ends the connection.
+    async fn farewell(&mut self, why: String) -> Result<(), Over> {
+        let refusal = Refusal::new(RefusalKind::Usage, format!("connection is closed: {why}"));
+        self.write(&error_line(None, refusal)).await.and(Err(Over))
+    }
+
+    async fn write(&mut self, line: &[u8]) -> Result<(), Over> {
+        match timeout(WRITE, self.writer.write_all(line)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over),
+        }
+    }
+}
+
+/// Waits for a line as long as none has begun, and for its end only [`HALF_LINE`].
+async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R) -> Got {
+    match reader.fill_buf().await {
+        Ok(bytes) if !bytes.is_empty() => {}
+        Ok(_) | Err(_) => return Got::End,
+    }
+    timeout(HALF_LINE, rest_of_line(reader))
+        .await
+        .unwrap_or(Got::Half)
+}
+
+async fn rest_of_line<R: AsyncBufRead + Unpin>(reader: &mut R) -> Got {
+    let mut line = Vec::new();
+    loop {
+        let bytes = match reader.fill_buf().await {
+            Ok(bytes) if !bytes.is_empty() => bytes,
+            Ok(_) | Err(_) => return Got::End,
+        };
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(bytes.len(), |at| at + 1);
+        if line.len() + taken > LONGEST_LINE {
+            return Got::TooLong;
+        }
+        line.extend_from_slice(&bytes[..taken]);
+        reader.consume(taken);
+        if end.is_some() {
+            return Got::Line(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_line_has_a_time_limit_and_silence_has_none() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut reader = BufReader::new(server);
+        let wait = timeout(HALF_LINE * 1000, read_line(&mut reader)).await;
+        assert!(wait.is_err(), "a silent client was cut off");
+        client.write_all(b"{\"id\":").await.unwrap();
+        assert!(matches!(read_line(&mut reader).await, Got::Half));
+    }
+
+    #[tokio::test]
+    async fn a_line_may_come_in_pieces_up_to_the_limit() {
+        let mut longest = vec![b' '; LONGEST_LINE - 1];
+        longest.push(b'\n');
+        let mut reader = BufReader::with_capacity(7, longest.as_slice());
+        assert!(matches!(read_line(&mut reader).await, Got::Line(line) if line == longest));
+        longest.insert(0, b' ');
+        let mut reader = BufReader::with_capacity(7, longest.as_slice());
+        assert!(matches!(read_line(&mut reader).await, Got::TooLong));
+    }
+}

@@ -1,0 +1,257 @@
+//! The daemon's side of the control socket.
+//!
+//! The daemon's loop takes one [`Call`] at a time out of [`Server::next`] and answers it through
+//! its [`Answer`]; neither ever waits for a client. Calls of all clients queue up fairly in one
+//! short channel; when it is full, clients are not read.
+
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+pub use super::answer::{Answer, Gone};
+use super::{
+    answer::error_line,
+    connection,
+    protocol::{Refusal, RefusalKind, Request},
+    socket::{self, BindError, GROUP, Place},
+};
+use crate::{
+    decide::access::{Access, Peer, Policy},
+    sys,
+};
+
+/// Clients at one time.
+pub const MOST_CLIENTS: usize = 128;
+/// Of these, clients that may only read, so that the operator always gets in.
+pub const MOST_READERS: usize = 64;
+/// Calls that wait for the daemon's loop.
+const CALLS: usize = 16;
+/// After a failed accept (out of descriptors), so that it is not tried hot.
+const PAUSE: Duration = Duration::from_millis(100);
+/// For the last answers to be written when the daemon ends.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// One request of one client.
+#[derive(Debug)]
+pub struct Call {
+    /// What is asked. The client is allowed to.
+    pub request: Request,
+    /// Who asks.
+    pub peer: Peer,
+    /// The way back.
+    pub answer: Answer,
+}
+
+/// A listening control socket. Dropped, it is removed at once; [`Server::close`] is the polite end.
+#[derive(Debug)]
+pub struct Server {
+    calls: mpsc::Receiver<Call>,
+    closing: DropGuard,
+    clients: TaskTracker,
+    place: Place,
+}
+
+/// The policy of this process: its own user, the group `loopkeeper` where it exists.
+pub fn policy(everyone_reads: bool) -> io::Result<Policy> {
+    Ok(Policy {
+        owner: nix::unistd::geteuid().as_raw(),
+        group: nix::unistd::Group::from_name(GROUP)?.map(|group| group.gid.as_raw()),
+        everyone_reads,
+    })
+}
+
+impl Server {
+    /// Makes the socket and begins to accept. Needs a tokio runtime around it.
+    pub fn bind(path: &Path, policy: Policy) -> Result<Self, BindError> {
+        let (listener, place) = socket::bind(path, &policy)?;
+        let listener = UnixListener::from_std(listener).map_err(|source| BindError::Io {
+            path: path.to_owned(),
+            what: "watch it".to_owned(),
+            source,
+        })?;
+        let (sender, calls) = mpsc::channel(CALLS);
+        let closing = CancellationToken::new();
+        let clients = TaskTracker::new();
+        let door = Door {
+            policy,
+            calls: sender,
+            closing: closing.clone(),
+            clients: clients.clone(),
+            inside: Arc::default(),
+        };
+        clients.spawn(door.accept(listener));
+        Ok(Self {
+            calls,
+            closing: closing.drop_guard(),
+            clients,
+            place,
+        })
+    }
+
+    /// The next request. May be cancelled without losing one.
+    pub async fn next(&mut self) -> Call {
+        match self.calls.recv().await {
+            Some(call) => call,
+            // Only while closing, when nobody asks any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops accepting, removes the socket, and gives the last answers a second to be written.
+    /// Requests that were not taken yet are answered with an error.
+    pub async fn close(self) {
+        let Self {
+            calls,
+            closing,
+            clients,
+            place,
+        } = self;
+        drop(closing);
+        drop(place);
+        drop(calls);
+        clients.close();
+        if timeout(FLUSH, clients.wait()).await.is_err() {
+            tracing::debug!(
+                left = clients.len(),
+                "clients did not take their last answer"
+            );
+        }
+    }
+}
+
+/// What the accepting task knows.
+struct Door {
+    policy: Policy,
+    calls: mpsc::Sender<Call>,
+    closing: CancellationToken,
+    clients: TaskTracker,
+    inside: Arc<Inside>,
+}
+
+/// Clients that are connected.
+#[derive(Debug, Default)]
+struct Inside {
+    all: AtomicUsize,
+    readers: AtomicUsize,
+}
+
+/// One client's place among them.
+struct Seat {
+    inside: Arc<Inside>,
+    access: Access,
+}
+
+impl Seat {
+    fn take(inside: &Arc<Inside>, access: Access) -> Option<Self> {
+        let full = inside.all.load(Ordering::Relaxed) >= MOST_CLIENTS
+            || access == Access::Read && inside.readers.load(Ordering::Relaxed) >= MOST_READERS;
+        if full {
+            return None;
+        }
+        inside.all.fetch_add(1, Ordering::Relaxed);
+        if access == Access::Read {
+            inside.readers.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Self {
+            inside: Arc::clone(inside),
+            access,
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.inside.all.fetch_sub(1, Ordering::Relaxed);
+        if self.access == Access::Read {
+            self.inside.readers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Door {
+    async fn accept(self, listener: UnixListener) {
+        loop {
+            let accepted = tokio::select! {
+                () = self.closing.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.admit(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "control socket cannot accept a client");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: UnixStream) {
+        let peer = match peer(&stream) {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::warn!(%error, "control client is not known to the kernel");
+                return;
+            }
+        };
+        let Some(access) = self.policy.access(&peer) else {
+            let refusal = Refusal::new(
+                RefusalKind::NotAllowed,
+                format!("user {} may not use this daemon", peer.uid),
+            )
+            .hint(format!("become a member of the group {GROUP}"));
+            return turn_away(&stream, refusal);
+        };
+        let Some(seat) = Seat::take(&self.inside, access) else {
+            let refusal = Refusal::new(
+                RefusalKind::Failed,
+                "daemon has as many clients as it takes",
+            )
+            .hint("end some of them: supervisorctl events -f, status --watch");
+            return turn_away(&stream, refusal);
+        };
+        let serve = connection::serve(
+            stream,
+            peer,
+            access,
+            self.calls.clone(),
+            self.closing.clone(),
+        );
+        self.clients.spawn(async move {
+            serve.await;
+            drop(seat);
+        });
+    }
+}
+
+/// A new connection takes a short line at once; a client that broke off needs none.
+fn turn_away(stream: &UnixStream, refusal: Refusal) {
+    drop(stream.try_write(&error_line(None, refusal)));
+}
+
+fn peer(stream: &UnixStream) -> io::Result<Peer> {
+    let credentials = stream.peer_cred()?;
+    let mut groups: std::collections::BTreeSet<u32> =
+        sys::peer_groups(stream)?.into_iter().collect();
+    groups.insert(credentials.gid());
+    Ok(Peer {
+        pid: credentials.pid().unwrap_or(0),
+        uid: credentials.uid(),
+        groups,
+    })
+}

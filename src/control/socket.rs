@@ -1,0 +1,457 @@
+//! The path of the control socket: made without a moment at which somebody could connect who may
+//! not, never taken from a living daemon or from somebody else, and removed at the end.
+//!
+//! How: a lock on `<path>.lock` keeps two daemons apart for as long as the first one lives. The
+//! socket is bound inside a directory that only we can enter, gets its owner and mode there, and is
+//! then renamed into its place; rename(2) is told not to replace anything.
+
+use std::{
+    fs::{self, DirBuilder, File, Permissions},
+    io,
+    os::unix::{
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+        net::{UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::socket::{getsockopt, sockopt::PeerCredentials},
+};
+use rustix::fs::{CWD, RenameFlags};
+
+use crate::decide::access::Policy;
+
+/// The group whose members may steer.
+pub(super) const GROUP: &str = "loopkeeper";
+
+/// `sun_path` without its end mark, unix(7).
+const LONGEST_PATH: usize = 107;
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another daemon answers there.
+    #[error("control socket {path} belongs to a running daemon{}", .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+        /// The other daemon, where it is known.
+        pid: Option<i32>,
+    },
+    /// Something that is not a socket is there.
+    #[error("control socket {path} cannot be made: a {what} is in its place")]
+    NotASocket {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+    },
+    /// A socket of another user is there.
+    #[error("control socket {path} cannot be made: a socket of user {owner} is in its place")]
+    Foreign {
+        /// The place.
+        path: PathBuf,
+        /// The user's id.
+        owner: u32,
+    },
+    /// A socket's path has at most 107 bytes.
+    #[error("control socket {path} cannot be made: its path has more than {LONGEST_PATH} bytes")]
+    TooLong {
+        /// The place.
+        path: PathBuf,
+    },
+    /// Something was refused by the system.
+    #[error("control socket {path} cannot be made: {what}")]
+    Io {
+        /// The place.
+        path: PathBuf,
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    /// What helps.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InUse { path, .. } => {
+                format!(
+                    "see it with: supervisorctl --socket {} status",
+                    path.display()
+                )
+            }
+            Self::NotASocket { path, .. } | Self::Foreign { path, .. } => format!(
+                "look at it with: ls -ld {}; move it away or give another --socket",
+                path.display()
+            ),
+            Self::TooLong { .. } => "give a shorter --socket".to_owned(),
+            Self::Io { path, .. } => format!(
+                "look at the directory with: ls -ld {}",
+                path.parent().unwrap_or(path).display()
+            ),
+        }
+    }
+}
+
+/// A socket in its place, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    /// Device and inode, to remove nothing but our own.
+    ours: (u64, u64),
+    _lock: Flock<File>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.ours);
+        if ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "control socket cannot be removed");
+        }
+    }
+}
+
+/// Makes the socket.
+pub(super) fn bind(path: &Path, policy: &Policy) -> Result<(UnixListener, Place), BindError> {
+    let tried = |what: String| {
+        move |source: io::Error| BindError::Io {
+            path: path.to_owned(),
+            what,
+            source,
+        }
+    };
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    make_directory(directory, policy)
+        .map_err(tried(format!("make directory {}", directory.display())))?;
+    let lock = lock(path)?;
+    clear(path, policy.owner)?;
+
+    let den = directory.join(format!(".k{}", std::process::id()));
+    let inside = den.join("s");
+    if path.as_os_str().len().max(inside.as_os_str().len()) > LONGEST_PATH {
+        return Err(BindError::TooLong {
+            path: path.to_owned(),
+        });
+    }
+    let bound = bind_inside(&den, &inside, policy)
+        .map_err(tried(format!("bind it in {}", den.display())))
+        .and_then(|(listener, ours)| {
+            rustix::fs::renameat_with(CWD, &inside, CWD, path, RenameFlags::NOREPLACE)
+                .map_err(|errno| tried("rename it into its place".to_owned())(errno.into()))?;
+            Ok((
+                listener,
+                Place {
+                    path: path.to_owned(),
+                    ours,
+                    _lock: lock,
+                },
+            ))
+        });
+    // The socket itself is gone from here when all went well.
+    drop(fs::remove_file(&inside));
+    drop(fs::remove_dir(&den));
+    bound
+}
+
+fn make_directory(directory: &Path, policy: &Policy) -> io::Result<()> {
+    if directory.exists() {
+        return Ok(());
+    }
+    if let Some(above) = directory.parent() {
+        fs::create_dir_all(above)?;
+    }
+    DirBuilder::new().mode(0o700).create(directory)?;
+    let shared = policy
+        .group
+        .is_some_and(|group| chown(directory, None, Some(group)).is_ok());
+    let mode = match (policy.everyone_reads, shared) {
+        (true, _) => 0o755,
+        (false, true) => 0o750,
+        (false, false) => 0o700,
+    };
+    fs::set_permissions(directory, Permissions::from_mode(mode))
+}
+
+fn lock(path: &Path) -> Result<Flock<File>, BindError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let tried = |source: io::Error| BindError::Io {
+        path: path.to_owned(),
+        what: format!("lock {}", name.display()),
+        source,
+    };
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(&name)
+        .map_err(tried)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => BindError::InUse {
+            path: path.to_owned(),
+            pid: answering(path).ok().flatten(),
+        },
+        other => tried(other.into()),
+    })
+}
+
+/// Connects; `Ok(None)` when something answers and cannot be named.
+fn answering(path: &Path) -> io::Result<Option<i32>> {
+    let stream = UnixStream::connect(path)?;
+    Ok(getsockopt(&stream, PeerCredentials)
+        .ok()
+        .map(|peer| peer.pid())
+        .filter(|pid| *pid > 0))
+}
+
+/// Takes the socket of a dead daemon away, and nothing else.
+fn clear(path: &Path, us: u32) -> Result<(), BindError> {
+    let tried = |what: &str| {
+        let what = what.to_owned();
+        move |source: io::Error| BindError::Io {
+            path: path.to_owned(),
+            what,
+            source,
+        }
+    };
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(tried("look at it")(error)),
+    };
+    let kind = found.file_type();
+    if !kind.is_socket() {
+        let what = if kind.is_dir() {
+            "directory"
+        } else if kind.is_symlink() {
+            "symbolic link"
+        } else if kind.is_file() {
+            "regular file"
+        } else {
+            "device or pipe"
+        };
+        return Err(BindError::NotASocket {
+            path: path.to_owned(),
+            what,
+        });
+    }
+    if found.uid() != us {
+        return Err(BindError::Foreign {
+            path: path.to_owned(),
+            owner: found.uid(),
+        });
+    }
+    match answering(path) {
+        Ok(pid) => Err(BindError::InUse {
+            path: path.to_owned(),
+            pid,
+        }),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(tried("remove the socket of a dead daemon"))
+        }
+        Err(error) => Err(tried("ask whether a daemon answers there")(error)),
+    }
+}
+
+fn bind_inside(
+    den: &Path,
+    inside: &Path,
+    policy: &Policy,
+) -> io::Result<(UnixListener, (u64, u64))> {
+    // Left by a daemon that had our pid and was killed in here.
+    drop(fs::remove_file(inside));
+    drop(fs::remove_dir(den));
+    DirBuilder::new().mode(0o700).create(den)?;
+    let listener = UnixListener::bind(inside)?;
+    listener.set_nonblocking(true)?;
+    let shared = match policy.group {
+        Some(group) => match chown(inside, None, Some(group)) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "control socket cannot be given to group {GROUP}");
+                false
+            }
+        },
+        None => false,
+    };
+    let mode = match (policy.everyone_reads, shared) {
+        (true, _) => 0o666,
+        (false, true) => 0o660,
+        (false, false) => 0o600,
+    };
+    fs::set_permissions(inside, Permissions::from_mode(mode))?;
+    let made = fs::symlink_metadata(inside)?;
+    Ok((listener, (made.dev(), made.ino())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Policy {
+        Policy {
+            owner: nix::unistd::geteuid().as_raw(),
+            group: None,
+            everyone_reads: false,
+        }
+    }
+
+    fn refused(path: &Path) -> String {
+        bind(path, &policy())
+            .unwrap_err()
+            .to_string()
+            .replace(path.to_str().unwrap(), "SOCKET")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn the_socket_is_ours_alone_and_goes_with_us() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run/control.sock");
+        let bound = bind(&path, &policy()).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        UnixStream::connect(&path).unwrap();
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left.len(), 2, "{left:?}: the socket and its lock");
+        drop(bound);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_group_or_everyone_can_be_let_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let group = nix::unistd::getegid().as_raw();
+        for (everyone_reads, socket, parent) in [(false, 0o660, 0o750), (true, 0o666, 0o755)] {
+            let path = dir.path().join(format!("{everyone_reads}/c"));
+            let policy = Policy {
+                group: Some(group),
+                everyone_reads,
+                ..policy()
+            };
+            let _bound = bind(&path, &policy).unwrap();
+            assert_eq!(
+                (mode(&path), mode(path.parent().unwrap())),
+                (socket, parent)
+            );
+        }
+    }
+
+    #[test]
+    fn the_socket_of_a_dead_daemon_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let _bound = bind(&path, &policy()).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_living_daemon_is_named_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        let bound = bind(&path, &policy()).unwrap();
+        let pid = std::process::id();
+        assert_eq!(
+            refused(&path),
+            format!("control socket SOCKET belongs to a running daemon (pid {pid})")
+        );
+        UnixStream::connect(&path).unwrap();
+        drop(bound);
+
+        let _without_our_lock = UnixListener::bind(&path).unwrap();
+        assert_eq!(
+            refused(&path),
+            format!("control socket SOCKET belongs to a running daemon (pid {pid})")
+        );
+    }
+
+    #[test]
+    fn nothing_that_is_not_a_socket_is_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        fs::write(&path, "precious").unwrap();
+        assert_eq!(
+            refused(&path),
+            "control socket SOCKET cannot be made: a regular file is in its place"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        let link = dir.path().join("l");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(
+            refused(&link),
+            "control socket SOCKET cannot be made: a symbolic link is in its place"
+        );
+        let directory = dir.path().join("d");
+        fs::create_dir(&directory).unwrap();
+        assert_eq!(
+            refused(&directory),
+            "control socket SOCKET cannot be made: a directory is in its place"
+        );
+    }
+
+    #[test]
+    fn the_socket_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        drop(UnixListener::bind(&path).unwrap());
+        let owner = policy().owner;
+        let stranger = Policy {
+            owner: owner + 1,
+            ..policy()
+        };
+        let error = bind(&path, &stranger).unwrap_err();
+        assert!(
+            matches!(error, BindError::Foreign { owner: found, .. } if found == owner),
+            "{error}"
+        );
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_refused_before_anything_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x".repeat(120));
+        assert_eq!(
+            refused(&path),
+            "control socket SOCKET cannot be made: its path has more than 107 bytes"
+        );
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_named() {
+        let path = Path::new("/proc/loopkeeper/c");
+        assert_eq!(
+            refused(path),
+            "control socket SOCKET cannot be made: make directory /proc/loopkeeper"
+        );
+    }
+
+    #[test]
+    fn what_took_our_place_is_not_removed_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c");
+        let bound = bind(&path, &policy()).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "somebody else's").unwrap();
+        drop(bound);
+        assert!(path.exists());
+    }
+}
