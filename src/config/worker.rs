@@ -154,3 +154,27 @@ pub enum OnPhase {
     /// Left alone.
     Keep,
 }
+
+impl Worker {
+    /// Changes exactly when a running attempt is no longer what the operator declared.
+    ///
+    /// It is kept in the store across versions of Loopkeeper, so it is made from a text that later
+    /// versions can make again: a new setting may only add to it where it differs from its default.
+    pub fn definition(&self) -> u64 {
+        use std::hash::Hasher as _;
+
+        let mut text = format!(
+            "{}\n{:?}\n{}\n{:?}\n",
+            self.launcher,
+            self.program,
+            self.workdir.display(),
+            self.worktree
+        );
+        for (name, value) in &self.environment {
+            text.push_str(&format!("{name}={value:?}\n"));
+        }
+        let mut hasher = fnv::FnvHasher::default();
+        hasher.write(text.as_bytes());
+        hasher.finish()
+    }
+}

@@ -1,9 +1,257 @@
-//! The rules, pure.
+//! The rules, pure: a rig is told what happened and says what is to be done.
+//!
+//! # Promise
+//!
+//! [`Rig::handle`] takes the moment and one [`Event`] and gives a list of [`Effect`]s, to be
+//! performed in order; [`Rig::next_deadline`] says when it wants to be woken at the latest. The
+//! same seed and the same events give the same effects. There is no clock, file, process, socket or
+//! thread in here, and no map without an order.
+//!
+//! # How
+//!
+//! An event changes what is known of a worker, of the plan or of the store ([`attempt`], [`plan`],
+//! [`ledger`], [`command`]); deadlines that have passed are dealt with likewise. Then [`settle`]
+//! compares, worker by worker, what is wanted with where its life stands, and takes the next step.
+//! So a rule is written once, whatever made it apply: an operator's word, a phase that ended, a
+//! changed definition, a daemon that was killed half-way and learns from the host what became of it.
+//!
+//! Facts of a turn are recorded before any other effect of that turn is performed. What may not
+//! happen without its record (a change of phase) waits for [`Event::Recorded`].
+
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::wildcard_enum_match_arm,
+    reason = "the core has no clock, no file, no process and no unordered map, and a new state forces a decision"
+)]
 
 pub mod access;
+mod attempt;
+mod begin;
+mod budget;
+mod command;
+mod effect;
+mod event;
 mod fact;
+mod ledger;
+mod plan;
+mod settle;
+mod verdict;
+mod view;
+mod worker;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
+pub use event::{Command, Event, Leave, PhaseRef, RequestId};
 pub use fact::{
     Boot, Fact, LastAttempt, Level, Notice, Reboot, Restarts, Restored, RestoredWorker,
     ResumePoint, SetBy,
 };
+pub use view::{PhaseRow, Row, View};
+
+use crate::{
+    config::Config,
+    host::AttemptRef,
+    model::{BootId, Mono, Now, WorkerName},
+};
+use command::Waiter;
+use ledger::Ledger;
+use plan::Progress;
+use worker::Worker;
+
+/// A sign of life is recorded this often; it bounds what is known of an unclean end.
+const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(60);
+/// The rig counts as up after this time even if a worker is still starting.
+const UP_AT_LAST: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The machine the rig begins on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Its present boot.
+    pub boot: BootId,
+    /// When the kernel came up.
+    pub booted: Timestamp,
+}
+
+/// The whole rig: every worker, the plan, and what is on its way to the store.
+#[derive(Debug)]
+pub struct Rig {
+    config: Config,
+    machine: Machine,
+    started: Now,
+    rng: fastrand::Rng,
+    workers: BTreeMap<WorkerName, Worker>,
+    progress: Progress,
+    paused: Option<String>,
+    ledger: Ledger,
+    reboots: u64,
+    last_boot: Boot,
+    waiters: Vec<Waiter>,
+    /// Attempts that live and should not, with the time of the next SIGKILL.
+    strays: BTreeMap<AttemptRef, Mono>,
+    /// What earlier daemons knew of the workers, until the host has answered.
+    remembered: Option<BTreeMap<WorkerName, RestoredWorker>>,
+    /// When the host is asked once more for everything it has.
+    survey_at: Option<Mono>,
+    sign_of_life: Mono,
+    up: bool,
+    leaving: Option<Leave>,
+    gone: bool,
+    out: Vec<Effect>,
+}
+
+impl Rig {
+    /// Handles one event; what is to be done is in the list, in order.
+    pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        self.take(now, event);
+        self.finish_turn(now)
+    }
+
+    /// When [`Event::Wake`] is due at the latest; `None`: only when something happens.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let workers = self
+            .workers
+            .values()
+            .filter_map(|worker| worker.life.next_deadline());
+        let waiters = self.waiters.iter().map(|waiter| waiter.until);
+        workers
+            .chain(waiters)
+            .chain(self.strays.values().copied())
+            .chain(self.progress.next_deadline())
+            .chain(self.ledger.next_deadline())
+            .chain(self.survey_at)
+            .chain(Some(self.sign_of_life))
+            .chain((!self.up).then(|| self.started.mono + UP_AT_LAST))
+            .min()
+    }
+
+    fn take(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Surveyed(answer) => self.surveyed(now, answer),
+            Event::Found(found) => self.found(now, found),
+            Event::Host(event) => self.host_says(now, event),
+            Event::Probed(attempt, result) => self.probed(now, &attempt, result),
+            Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
+            Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
+            Event::PhaseFile(point) => self.phase_file_edited(now, point),
+            Event::Recorded(result) => {
+                for fact in self.ledger.answered(now.mono, result) {
+                    if let Fact::Phase(point) = fact {
+                        self.phase_recorded(now, &point);
+                    }
+                }
+            }
+            Event::Command(id, command) => self.command(now, id, command),
+            Event::Leave(how) => self.leave(now, how),
+            Event::Wake => {}
+        }
+    }
+
+    /// Deadlines, the next steps, the answers: the same after every event.
+    fn finish_turn(&mut self, now: Now) -> Vec<Effect> {
+        self.expire(now);
+        self.settle(now);
+        self.answer_waiters(now);
+        self.come_up(now);
+        if let Some(facts) = self.ledger.offer(now.mono) {
+            self.out.insert(0, Effect::Record(facts));
+        }
+        self.go(now);
+        std::mem::take(&mut self.out)
+    }
+
+    fn expire(&mut self, now: Now) {
+        if now.mono >= self.sign_of_life {
+            self.sign_of_life = now.mono + SIGN_OF_LIFE;
+            self.ledger.add(Fact::Alive { at: now.wall });
+        }
+        if self.survey_at.is_some_and(|at| now.mono >= at) {
+            self.survey_at = None;
+            self.out.push(Effect::Survey);
+        }
+        self.expire_phase(now);
+        self.expire_attempts(now);
+    }
+
+    fn come_up(&mut self, now: Now) {
+        let late = now.mono >= self.started.mono + UP_AT_LAST;
+        if !self.up && (late || self.everything_was_tried()) {
+            self.up = true;
+            self.out.push(Effect::Ready);
+        }
+    }
+
+    fn leave(&mut self, now: Now, how: Leave) {
+        self.leaving = Some(match (self.leaving, how) {
+            (Some(Leave::StopWorkers), _) => Leave::StopWorkers,
+            (Some(Leave::WorkersGoOn) | None, how) => how,
+        });
+        let text = match how {
+            Leave::WorkersGoOn => "the supervisor ends; its workers go on",
+            Leave::StopWorkers => "the supervisor ends and stops its workers",
+        };
+        self.tell(now, "leaving", Level::Info, None, text.into());
+    }
+
+    /// Ends when it was asked to and nothing is left to wait for.
+    fn go(&mut self, now: Now) {
+        let Some(how) = self.leaving.filter(|_| !self.gone) else {
+            return;
+        };
+        let stopped = || self.workers.values().all(|w| w.life.attempt().is_none());
+        if how == Leave::StopWorkers && !stopped() {
+            return;
+        }
+        self.gone = true;
+        let goodbye = Fact::Goodbye {
+            boot: self.machine.boot.clone(),
+            at: now.wall,
+        };
+        self.out.push(Effect::Record(vec![goodbye]));
+        self.out.push(Effect::Exit);
+    }
+
+    fn tell(
+        &mut self,
+        now: Now,
+        event: &str,
+        level: Level,
+        about: Option<&AttemptRef>,
+        text: String,
+    ) {
+        let notice = Notice {
+            at: now.wall,
+            event: event.to_owned(),
+            level,
+            worker: about.map(|attempt| attempt.worker.clone()),
+            attempt: about.map(|attempt| attempt.attempt.clone()),
+            phase: self.progress.current().map(|(_, phase)| phase.id.clone()),
+            text,
+        };
+        self.announce(notice);
+    }
+
+    fn tell_of(&mut self, now: Now, event: &str, level: Level, worker: &WorkerName, text: String) {
+        let notice = Notice {
+            at: now.wall,
+            event: event.to_owned(),
+            level,
+            worker: Some(worker.clone()),
+            attempt: None,
+            phase: self.progress.current().map(|(_, phase)| phase.id.clone()),
+            text,
+        };
+        self.announce(notice);
+    }
+
+    fn announce(&mut self, notice: Notice) {
+        if notice.level == Level::Error {
+            self.out.push(Effect::Notify(notice.text.clone()));
+        }
+        self.ledger.add(Fact::Notice(notice.clone()));
+        self.out.push(Effect::Tell(notice));
+    }
+}

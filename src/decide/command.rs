@@ -1,0 +1,463 @@
+//! What a person asks for, and the answer once it is so.
+//!
+//! Promise: every command is answered exactly once: when what was asked for is the case, when it
+//! cannot become the case, or after [`PATIENCE`] with how far it has come.
+
+use std::time::Duration;
+
+use super::{
+    Answer, Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, Rig, SetBy,
+    attempt::in_words,
+    plan::{At, Progress},
+    worker::{Cause, Life, Worker},
+};
+use crate::{
+    config::Config,
+    model::{AttemptId, Mono, Now, WorkerName},
+};
+
+/// The longest that a person waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody waits for workers to come up or to be gone.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    id: RequestId,
+    goals: Vec<Goal>,
+    pub(super) until: Mono,
+}
+
+#[derive(Debug)]
+struct Goal {
+    worker: WorkerName,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    /// Running, in another attempt than this one.
+    Run { not: Option<AttemptId> },
+    /// Nothing of it lives.
+    End,
+}
+
+impl Rig {
+    pub(super) fn command(&mut self, now: Now, id: RequestId, command: Command) {
+        let done = match command {
+            Command::Start(names) => self.start_or_restart(now, id, &names, false),
+            Command::Restart(names) => self.start_or_restart(now, id, &names, true),
+            Command::Stop(names) => self.stop(now, id, &names),
+            Command::Pause => Ok(Some(self.pause(now, "by the operator"))),
+            Command::Resume(phase) => self.resume(now, id, phase.as_ref()),
+            Command::PhaseSet(phase) => self.phase_set(now, id, &phase),
+            Command::PhaseDone => match self.progress.at {
+                At::Phase(index) => {
+                    self.move_to(now, index + 1, SetBy::Operator, Some(id));
+                    Ok(None)
+                }
+                At::NoPlan | At::Complete | At::Astray(_) => Err(self.no_phase()),
+            },
+            Command::Reload(config) => self.reload(now, *config).map(Some),
+        };
+        match done {
+            Ok(None) => {}
+            Ok(Some(text)) => self.out.push(Effect::Answer(id, Ok(text))),
+            Err(refusal) => self.out.push(Effect::Answer(id, Err(refusal))),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, id: RequestId, message: &str, hint: Option<&str>) {
+        self.out
+            .push(Effect::Answer(id, Err(failed(message, hint))));
+    }
+
+    fn known(&self, names: &[WorkerName]) -> Result<(), Refusal> {
+        let unknown = names
+            .iter()
+            .find(|name| !self.workers.get(*name).is_some_and(|w| w.declared));
+        unknown.map_or(Ok(()), |name| {
+            Err(Refusal {
+                kind: RefusalKind::Unknown,
+                message: format!("worker {name} does not exist"),
+                hint: Some("`supervisorctl status` lists the workers".into()),
+            })
+        })
+    }
+
+    fn start_or_restart(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        names: &[WorkerName],
+        again: bool,
+    ) -> Result<Option<String>, Refusal> {
+        self.known(names)?;
+        for name in names {
+            let Some(worker) = self.workers.get(name) else {
+                continue;
+            };
+            let mut wanted = worker.clone();
+            wanted.run = true;
+            if let Some(why) = self.unwanted(&wanted) {
+                let hint = match &self.paused {
+                    Some(_) => "`supervisorctl resume` ends the pause",
+                    None => "`supervisorctl phase set ID` moves the resume point",
+                };
+                return Err(failed(
+                    &format!("worker {name} cannot run now: {}", why.as_str()),
+                    Some(hint),
+                ));
+            }
+        }
+        let goals = names
+            .iter()
+            .map(|name| self.send_up(now, name, again))
+            .collect();
+        self.waiters.push(Waiter {
+            id,
+            goals,
+            until: now.mono + PATIENCE,
+        });
+        Ok(None)
+    }
+
+    fn send_up(&mut self, now: Now, name: &WorkerName, again: bool) -> Goal {
+        let mut not = None;
+        let mut lives = false;
+        if let Some(worker) = self.workers.get_mut(name) {
+            if !worker.run {
+                worker.run = true;
+                self.ledger.add(Fact::Operator {
+                    worker: name.clone(),
+                    run: true,
+                });
+            }
+            lives = worker.life.attempt().is_some();
+            let ends = matches!(worker.life, Life::Stopping { .. });
+            if again || ends {
+                not = worker
+                    .life
+                    .attempt()
+                    .map(|attempt| attempt.of.attempt.clone());
+            }
+            if !lives {
+                if matches!(worker.life, Life::Held(_)) {
+                    self.ledger.add(Fact::Held {
+                        worker: name.clone(),
+                        reason: None,
+                    });
+                }
+                worker.restarts.belong_to(&self.machine.boot);
+                worker.restarts.forgive();
+                let restarts = worker.restarts.clone();
+                self.ledger.add(Fact::Restarts {
+                    worker: name.clone(),
+                    restarts,
+                });
+                worker.becomes(Life::Waiting("about to start".into()), now);
+            }
+        }
+        if lives && again {
+            self.stop_once(
+                now,
+                name,
+                Cause::Restart("restarted by the operator".into()),
+            );
+        }
+        Goal {
+            worker: name.clone(),
+            to: To::Run { not },
+        }
+    }
+
+    fn stop_once(&mut self, now: Now, name: &WorkerName, cause: Cause) {
+        let stopping = |w: &Worker| matches!(w.life, Life::Stopping { .. });
+        if !self.workers.get(name).is_some_and(stopping) {
+            self.begin_stop(now, name, cause);
+        }
+    }
+
+    fn stop(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        names: &[WorkerName],
+    ) -> Result<Option<String>, Refusal> {
+        self.known(names)?;
+        let mut goals = Vec::new();
+        for name in names {
+            if let Some(worker) = self.workers.get_mut(name) {
+                if worker.run {
+                    worker.run = false;
+                    self.ledger.add(Fact::Operator {
+                        worker: name.clone(),
+                        run: false,
+                    });
+                }
+                if matches!(worker.life, Life::Held(_)) {
+                    self.ledger.add(Fact::Held {
+                        worker: name.clone(),
+                        reason: None,
+                    });
+                }
+            }
+            goals.push(Goal {
+                worker: name.clone(),
+                to: To::End,
+            });
+        }
+        self.waiters.push(Waiter {
+            id,
+            goals,
+            until: now.mono + PATIENCE,
+        });
+        Ok(None)
+    }
+
+    pub(super) fn pause(&mut self, now: Now, why: &str) -> String {
+        if self.paused.is_some() {
+            return "the rig is paused already".into();
+        }
+        self.paused = Some(why.to_owned());
+        self.ledger.add(Fact::Paused(self.paused.clone()));
+        self.tell(
+            now,
+            "paused",
+            Level::Info,
+            None,
+            format!("the rig is paused {why}"),
+        );
+        "paused: loops are being stopped and stay resumable; `supervisorctl resume` goes on".into()
+    }
+
+    fn resume(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        phase: Option<&PhaseRef>,
+    ) -> Result<Option<String>, Refusal> {
+        let target = phase.map(|phase| self.resolve(phase)).transpose()?;
+        if let (At::Astray(point), None) = (&self.progress.at, target) {
+            let message =
+                format!("the resume point is phase {point}, which the plan does not have");
+            return Err(failed(
+                &message,
+                Some("say where to go on: `supervisorctl resume --phase ID`"),
+            ));
+        }
+        let was = self.paused.take();
+        if was.is_some() {
+            self.ledger.add(Fact::Paused(None));
+            self.tell(
+                now,
+                "resumed",
+                Level::Info,
+                None,
+                "the rig is resumed".into(),
+            );
+        }
+        self.progress.look_soon(now.mono);
+        match target {
+            Some(index) => {
+                self.move_to(now, index, SetBy::Operator, Some(id));
+                Ok(None)
+            }
+            None if was.is_none() => Ok(Some("the rig was not paused".into())),
+            None => {
+                let at = self
+                    .progress
+                    .in_words()
+                    .map_or(String::new(), |words| format!(" at {words}"));
+                Ok(Some(format!("resumed{at}")))
+            }
+        }
+    }
+
+    fn phase_set(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        phase: &PhaseRef,
+    ) -> Result<Option<String>, Refusal> {
+        let index = self.resolve(phase)?;
+        self.move_to(now, index, SetBy::Operator, Some(id));
+        Ok(None)
+    }
+
+    fn resolve(&self, phase: &PhaseRef) -> Result<usize, Refusal> {
+        if self.progress.at == At::NoPlan {
+            return Err(self.no_phase());
+        }
+        self.progress.resolve(phase).ok_or_else(|| Refusal {
+            kind: RefusalKind::Unknown,
+            message: format!("phase {phase} does not exist"),
+            hint: Some("`supervisorctl phase show` lists the plan".into()),
+        })
+    }
+
+    fn no_phase(&self) -> Refusal {
+        match &self.progress.at {
+            At::NoPlan => failed("the rig has no plan", Some("declare phases under [plan]")),
+            At::Phase(_) | At::Complete | At::Astray(_) => {
+                let words = self.progress.in_words().unwrap_or_default();
+                failed(
+                    &format!("there is no current phase: the plan is {words}"),
+                    Some("`supervisorctl phase set ID` moves the resume point"),
+                )
+            }
+        }
+    }
+
+    fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
+        if self.progress.pending.is_some() {
+            return Err(failed(
+                "the resume point is being moved",
+                Some("try again in a moment"),
+            ));
+        }
+        let point = self.progress.point(now, SetBy::Plan);
+        let progress = Progress::begin(config.plan.clone(), point.as_ref(), now.mono);
+        if let At::Astray(id) = &progress.at {
+            return Err(failed(
+                &format!(
+                    "the rig is in phase {id}, which the new plan does not have; nothing changed"
+                ),
+                Some("keep the phase, or move on first: `supervisorctl phase done`"),
+            ));
+        }
+        // A plan that was astray may be the one that came back, so its point is looked up anew.
+        self.progress = match &self.progress.at {
+            At::Astray(id) => {
+                let mut found = progress;
+                let index = found
+                    .plan
+                    .phases
+                    .iter()
+                    .position(|phase| phase.id.as_str() == id);
+                found.at = index.map_or_else(|| self.progress.at.clone(), At::Phase);
+                found
+            }
+            At::NoPlan | At::Phase(_) | At::Complete => progress,
+        };
+        if let Some(point) = self.progress.point(now, SetBy::Plan) {
+            self.ledger.add(Fact::Phase(point));
+        }
+        for (name, worker) in &mut self.workers {
+            worker.declared = config.workers.contains_key(name);
+        }
+        for (name, rules) in &config.workers {
+            match self.workers.get_mut(name) {
+                Some(worker) => {
+                    worker.definition = rules.definition();
+                    worker.rules = rules.clone();
+                }
+                None => {
+                    self.workers
+                        .insert(name.clone(), Worker::new(rules.clone(), now));
+                }
+            }
+        }
+        self.config = config;
+        self.tell(
+            now,
+            "reloaded",
+            Level::Info,
+            None,
+            "the configuration was reloaded".into(),
+        );
+        Ok("reloaded".into())
+    }
+
+    /// Answers those whose wish has come true, or cannot any more.
+    pub(super) fn answer_waiters(&mut self, now: Now) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            match self.answer(&waiter, now) {
+                Some(answer) => self.out.push(Effect::Answer(waiter.id, answer)),
+                None => self.waiters.push(waiter),
+            }
+        }
+    }
+
+    fn answer(&self, waiter: &Waiter, now: Now) -> Option<Answer> {
+        let reached: Vec<_> = waiter.goals.iter().map(|goal| self.reached(goal)).collect();
+        if let Some(Some(Err(refusal))) = reached.iter().find(|one| matches!(one, Some(Err(_)))) {
+            return Some(Err(refusal.clone()));
+        }
+        if reached.iter().all(Option::is_some) {
+            let texts: Vec<_> = reached
+                .into_iter()
+                .flatten()
+                .filter_map(Result::ok)
+                .collect();
+            return Some(Ok(texts.join("\n")));
+        }
+        (now.mono >= waiter.until).then(|| {
+            let open: Vec<_> = waiter
+                .goals
+                .iter()
+                .filter_map(|goal| self.workers.get(&goal.worker))
+                .map(|worker| format!("{} is {}", worker.name(), worker.life.state()))
+                .collect();
+            let message = format!("not done after {}: {}", in_words(PATIENCE), open.join(", "));
+            Err(failed(
+                &message,
+                Some("it goes on; `supervisorctl status` shows how far it is"),
+            ))
+        })
+    }
+
+    fn reached(&self, goal: &Goal) -> Option<Answer> {
+        let name = &goal.worker;
+        let Some(worker) = self.workers.get(name) else {
+            return Some(Ok(format!("{name} is gone from the configuration")));
+        };
+        match &goal.to {
+            To::End => worker
+                .life
+                .attempt()
+                .is_none()
+                .then(|| Ok(format!("{name} stopped"))),
+            To::Run { not } => match &worker.life {
+                Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
+                    Some(Ok(format!("{name} running")))
+                }
+                Life::Held(why) => {
+                    Some(Err(failed(&format!("worker {name} is held: {why}"), None)))
+                }
+                Life::BackingOff { why, .. } => Some(Err(failed(
+                    &format!("worker {name} did not stay up: {why}"),
+                    Some(&format!(
+                        "it is tried again; `supervisorctl logs {name}` shows its output"
+                    )),
+                ))),
+                Life::Stopped(why) => {
+                    let text = format!("{name} {}", why.as_str());
+                    Some(
+                        if worker
+                            .last_exit
+                            .as_ref()
+                            .is_some_and(|exit| exit.is_success())
+                        {
+                            Ok(text)
+                        } else {
+                            Err(failed(&text, None))
+                        },
+                    )
+                }
+                Life::Waiting(_)
+                | Life::Starting { .. }
+                | Life::Running { .. }
+                | Life::Stopping { .. }
+                | Life::Lost { .. } => None,
+            },
+        }
+    }
+}
+
+fn failed(message: &str, hint: Option<&str>) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Failed,
+        message: message.to_owned(),
+        hint: hint.map(str::to_owned),
+    }
+}

@@ -1,0 +1,84 @@
+//! What the core asks for.
+
+use std::path::PathBuf;
+
+use super::{Fact, Notice, RequestId};
+use crate::{
+    config::{Condition, Probe, Worker},
+    host::AttemptRef,
+    model::{Identity, PhaseId, Signal},
+};
+
+/// Something to be done, in the order given. All facts of a turn come before what rests on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Record these in one transaction; answered by [`Event::Recorded`](super::Event::Recorded).
+    Record(Vec<Fact>),
+    /// Ask the host for every attempt it has.
+    Survey,
+    /// Ask the host for this one.
+    Inquire(AttemptRef),
+    /// Start an attempt.
+    Start {
+        /// Its name.
+        attempt: AttemptRef,
+        /// What to run.
+        worker: Box<Worker>,
+        /// The phase it is told.
+        phase: Option<Told>,
+    },
+    /// Watch an attempt that an earlier daemon started.
+    Adopt(AttemptRef, Identity),
+    /// Signal the whole tree of an attempt, and tell when nothing of it lives.
+    Signal(AttemptRef, Signal),
+    /// Everything about this attempt is recorded; its directory may go when its time comes.
+    Conclude(AttemptRef),
+    /// Look whether it is ready, or still well.
+    Probe(AttemptRef, Probe),
+    /// Look whether this phase is over.
+    CheckPhase(PhaseId, Condition),
+    /// Say it in the journal and to those who follow events.
+    Tell(Notice),
+    /// Run the operator's notification command with this text.
+    Notify(String),
+    /// Answer a person.
+    Answer(RequestId, Answer),
+    /// The rig is up.
+    Ready,
+    /// The daemon may end.
+    Exit,
+}
+
+/// The phase as a worker is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its place, 0 for the first.
+    pub index: usize,
+    /// Its id.
+    pub id: PhaseId,
+    /// The file to read.
+    pub brief: Option<PathBuf>,
+}
+
+/// The answer to a command.
+pub type Answer = Result<String, Refusal>;
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind of no it is.
+    pub kind: RefusalKind,
+    /// The reason.
+    pub message: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+/// What kind of no it is; the exit codes of `supervisorctl` rest on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// It was tried and failed, or cannot be done as things stand.
+    Failed,
+    /// There is no such worker or phase.
+    Unknown,
+}

@@ -1,0 +1,78 @@
+//! What the core is told: by hosts, by the store, by the operator.
+
+use crate::{
+    config::Config,
+    host::{AttemptRef, Found, HostEvent},
+    model::{PhaseId, WorkerName},
+};
+
+/// Something that happened. Events may come late, twice or in another order than they happened;
+/// one that no longer fits is without effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The host's answer to [`Effect::Survey`](super::Effect::Survey).
+    Surveyed(Result<Vec<Found>, String>),
+    /// The host's answer to [`Effect::Inquire`](super::Effect::Inquire).
+    Found(Found),
+    /// The host speaks.
+    Host(HostEvent),
+    /// A probe came back: well, or the reason why not.
+    Probed(AttemptRef, Result<(), String>),
+    /// The end condition of this phase was looked at: over, not over, or it could not be looked at.
+    PhaseChecked(PhaseId, Result<bool, String>),
+    /// A file that an end condition names may have changed.
+    PhaseMayBeOver,
+    /// Somebody edited `phase-idx`.
+    PhaseFile(PhaseRef),
+    /// The oldest unanswered [`Effect::Record`](super::Effect::Record) is done, or failed.
+    Recorded(Result<(), String>),
+    /// A person asks.
+    Command(RequestId, Command),
+    /// The daemon was asked to end.
+    Leave(Leave),
+    /// A deadline passed; harmless when none did.
+    Wake,
+}
+
+/// Tells answers apart; given by the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// What a person may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Run these, also when they are held or were stopped.
+    Start(Vec<WorkerName>),
+    /// Do not run these until they are started again.
+    Stop(Vec<WorkerName>),
+    /// A new attempt of each.
+    Restart(Vec<WorkerName>),
+    /// No loop runs and the plan stands still.
+    Pause,
+    /// The end of a pause; with a phase, from there.
+    Resume(Option<PhaseRef>),
+    /// Move the resume point.
+    PhaseSet(PhaseRef),
+    /// The current phase is over.
+    PhaseDone,
+    /// Another configuration, already checked.
+    Reload(Box<Config>),
+}
+
+/// A phase as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhaseRef {
+    /// By its place, 0 for the first; the number of phases is the end of the plan.
+    Index(usize),
+    /// By its id.
+    Id(PhaseId),
+}
+
+/// How the daemon ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Workers go on; the next daemon takes them over.
+    WorkersGoOn,
+    /// Workers are stopped first, and are run again by the next daemon.
+    StopWorkers,
+}

@@ -1,0 +1,140 @@
+//! Facts on their way to the store.
+//!
+//! Promise: a fact is offered to the store until it is recorded, in order, and what a full or
+//! read-only disk keeps waiting is bounded. While something waits, the rig is degraded.
+
+use std::time::Duration;
+
+use super::Fact;
+use crate::model::Mono;
+
+/// How often a store that refused is asked again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Facts that wait at the most; beyond it the oldest lines of the history are given up.
+const MOST: usize = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Not offered yet, or refused.
+    waiting: Vec<Fact>,
+    /// Offered and not answered; one batch at a time, so that the order is kept.
+    offered: Option<Vec<Fact>>,
+    /// The store refused: why, and when it is asked again.
+    refused: Option<(String, Mono)>,
+    /// Lines of the history that were given up.
+    given_up: u64,
+}
+
+impl Ledger {
+    pub(super) fn add(&mut self, fact: Fact) {
+        self.waiting.push(fact);
+    }
+
+    /// What is to be recorded now, if anything.
+    pub(super) fn offer(&mut self, now: Mono) -> Option<Vec<Fact>> {
+        let too_early = self.refused.as_ref().is_some_and(|(_, again)| now < *again);
+        if self.waiting.is_empty() || self.offered.is_some() || too_early {
+            return None;
+        }
+        let batch = std::mem::take(&mut self.waiting);
+        self.offered = Some(batch.clone());
+        Some(batch)
+    }
+
+    /// The store answered: the facts that are now recorded.
+    pub(super) fn answered(&mut self, now: Mono, result: Result<(), String>) -> Vec<Fact> {
+        let Some(batch) = self.offered.take() else {
+            return Vec::new();
+        };
+        match result {
+            Ok(()) => {
+                self.refused = None;
+                batch
+            }
+            Err(why) => {
+                self.refused = Some((why, now + AGAIN));
+                let later = std::mem::replace(&mut self.waiting, batch);
+                self.waiting.extend(later);
+                self.bound();
+                Vec::new()
+            }
+        }
+    }
+
+    fn bound(&mut self) {
+        let mut excess = self.waiting.len().saturating_sub(MOST);
+        self.waiting.retain(|fact| {
+            let keep = excess == 0
+                || matches!(fact, Fact::Phase(_) | Fact::Boot(_) | Fact::Operator { .. });
+            if !keep {
+                excess -= 1;
+                self.given_up += 1;
+            }
+            keep
+        });
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        self.refused
+            .as_ref()
+            .filter(|_| self.offered.is_none())
+            .map(|(_, again)| *again)
+    }
+
+    /// Why facts wait, in words, if they do.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let (why, _) = self.refused.as_ref()?;
+        let lost = match self.given_up {
+            0 => String::new(),
+            n => format!(", {n} lines of history given up"),
+        };
+        Some(format!(
+            "nothing can be recorded ({} facts wait{lost}): {why}",
+            self.waiting.len()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paused(why: &str) -> Fact {
+        Fact::Paused(Some(why.into()))
+    }
+
+    #[test]
+    fn a_refused_fact_is_offered_again_in_order() {
+        let mut ledger = Ledger::default();
+        ledger.add(paused("a"));
+        assert_eq!(ledger.offer(Mono(0)), Some(vec![paused("a")]));
+        ledger.add(paused("b"));
+        assert_eq!(ledger.answered(Mono(0), Err("disk full".into())), []);
+        assert!(ledger.trouble().unwrap().contains("disk full"));
+        assert_eq!(ledger.offer(Mono(1)), None, "not before its time");
+        let both = vec![paused("a"), paused("b")];
+        assert_eq!(ledger.offer(Mono(0) + AGAIN), Some(both.clone()));
+        assert_eq!(ledger.answered(Mono(9000), Ok(())), both);
+        assert_eq!(ledger.trouble(), None);
+        assert!(ledger.waiting.is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_never_the_resume_point() {
+        let mut ledger = Ledger::default();
+        ledger.add(paused("first"));
+        let operator = Fact::Operator {
+            worker: "w".parse().unwrap(),
+            run: false,
+        };
+        ledger.add(operator.clone());
+        for n in 0..MOST * 2 {
+            ledger.add(paused(&n.to_string()));
+        }
+        assert!(ledger.offer(Mono(0)).is_some());
+        ledger.answered(Mono(0), Err("disk full".into()));
+        assert!(ledger.waiting.len() <= MOST);
+        assert!(ledger.waiting.contains(&operator));
+        assert!(ledger.trouble().unwrap().contains("given up"));
+    }
+}

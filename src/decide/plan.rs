@@ -1,0 +1,242 @@
+//! The plan and its resume point.
+//!
+//! Promise: the resume point moves only to where somebody sent it, and nobody is told of a new
+//! phase before it is recorded. A stored point that the plan does not have is never replaced by a
+//! guess: the plan is *astray* until the operator says where to go on.
+
+use std::time::Duration;
+
+use super::{Effect, Fact, Level, PhaseRef, RequestId, ResumePoint, Rig, SetBy, worker::Look};
+use crate::{
+    config::{Condition, Phase, Plan},
+    model::{Mono, Now, PhaseId},
+};
+
+/// A file is looked at this often even if nobody says that it changed.
+const SLOW_LOOK: Duration = Duration::from_secs(10);
+/// A look that has not answered by then is asked for again.
+const LOOK_SILENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How far the plan has come.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    pub(super) plan: Plan,
+    pub(super) at: At,
+    /// A move that is on its way to the store, and who waits for it.
+    pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
+    /// The next look at the end condition.
+    look: Look,
+    /// Why the last look failed, so that a lasting failure is told once.
+    failed: Option<String>,
+}
+
+/// Where the plan stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum At {
+    NoPlan,
+    Phase(usize),
+    Complete,
+    /// The stored point, in words.
+    Astray(String),
+}
+
+impl Progress {
+    /// Finds the stored point in the plan: by its id, and where it has none, by its index.
+    pub(super) fn begin(plan: Plan, stored: Option<&ResumePoint>, now: Mono) -> Self {
+        let count = plan.phases.len();
+        let at = match stored {
+            _ if count == 0 => At::NoPlan,
+            None => At::Phase(0),
+            Some(ResumePoint { id: Some(id), .. }) => {
+                match plan.phases.iter().position(|p| p.id == *id) {
+                    Some(index) => At::Phase(index),
+                    None => At::Astray(id.to_string()),
+                }
+            }
+            // The plan was complete; phases added to its end since are still to be done.
+            Some(ResumePoint {
+                index, id: None, ..
+            }) if *index < count => At::Phase(*index),
+            Some(_) => At::Complete,
+        };
+        Self {
+            plan,
+            at,
+            pending: None,
+            look: Look::at(now),
+            failed: None,
+        }
+    }
+
+    pub(super) fn current(&self) -> Option<(usize, &Phase)> {
+        match self.at {
+            At::Phase(index) => self.plan.phases.get(index).map(|phase| (index, phase)),
+            At::NoPlan | At::Complete | At::Astray(_) => None,
+        }
+    }
+
+    /// The present point as it is recorded.
+    pub(super) fn point(&self, now: Now, by: SetBy) -> Option<ResumePoint> {
+        let index = match self.at {
+            At::Phase(index) => index,
+            At::Complete => self.plan.phases.len(),
+            At::NoPlan | At::Astray(_) => return None,
+        };
+        Some(self.point_at(index, now, by))
+    }
+
+    fn point_at(&self, index: usize, now: Now, by: SetBy) -> ResumePoint {
+        ResumePoint {
+            index,
+            id: self.plan.phases.get(index).map(|phase| phase.id.clone()),
+            count: self.plan.phases.len(),
+            at: now.wall,
+            by,
+        }
+    }
+
+    /// The index that a person means.
+    pub(super) fn resolve(&self, phase: &PhaseRef) -> Option<usize> {
+        match phase {
+            PhaseRef::Index(index) => (*index <= self.plan.phases.len()).then_some(*index),
+            PhaseRef::Id(id) => self.plan.phases.iter().position(|phase| phase.id == *id),
+        }
+    }
+
+    pub(super) fn look_soon(&mut self, now: Mono) {
+        if !self.look.asked {
+            self.look = Look::at(now);
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        let (_, phase) = self.current()?;
+        (self.pending.is_none() && phase.until != Condition::Operator).then_some(self.look.at)
+    }
+
+    /// The point in words: `phase 3 of 6 (2)`.
+    pub(super) fn in_words(&self) -> Option<String> {
+        let count = self.plan.phases.len();
+        match &self.at {
+            At::NoPlan => None,
+            At::Phase(index) => self
+                .current()
+                .map(|(_, phase)| format!("phase {} of {count} ({})", index + 1, phase.id)),
+            At::Complete => Some(format!("complete, {count} of {count} phases")),
+            At::Astray(point) => Some(format!("astray: the plan has no phase {point}")),
+        }
+    }
+}
+
+impl Rig {
+    pub(super) fn expire_phase(&mut self, now: Now) {
+        if self.paused.is_some() || self.leaving.is_some() {
+            return;
+        }
+        if self.progress.next_deadline().is_none_or(|at| now.mono < at) {
+            return;
+        }
+        if let Some((_, phase)) = self.progress.current() {
+            let check = Effect::CheckPhase(phase.id.clone(), phase.until.clone());
+            self.progress.look = Look::asked_until(now.mono + LOOK_SILENCE);
+            self.out.push(check);
+        }
+    }
+
+    pub(super) fn phase_checked(&mut self, now: Now, id: &PhaseId, result: Result<bool, String>) {
+        let Some((index, phase)) = self.progress.current().filter(|(_, phase)| phase.id == *id)
+        else {
+            return;
+        };
+        let again = match &phase.until {
+            Condition::Command { every, .. } => *every,
+            Condition::File { .. } | Condition::Operator => SLOW_LOOK,
+        };
+        self.progress.look = Look::at(now.mono + again);
+        match result {
+            Ok(over) => {
+                self.progress.failed = None;
+                if over && self.progress.pending.is_none() && self.paused.is_none() {
+                    self.move_to(now, index + 1, SetBy::Plan, None);
+                }
+            }
+            Err(why) if self.progress.failed.as_ref() != Some(&why) => {
+                let text = format!("the end of phase {id} cannot be told: {why}");
+                self.progress.failed = Some(why);
+                self.tell(now, "phase-check-failed", Level::Warning, None, text);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Sends the resume point to `index`; it counts once it is recorded.
+    pub(super) fn move_to(&mut self, now: Now, index: usize, by: SetBy, asked: Option<RequestId>) {
+        let point = self.progress.point_at(index, now, by);
+        self.ledger.add(Fact::Phase(point.clone()));
+        if let Some((_, Some(earlier))) = self.progress.pending.replace((point, asked)) {
+            self.refuse(earlier, "another move of the resume point came first", None);
+        }
+    }
+
+    pub(super) fn phase_recorded(&mut self, now: Now, point: &ResumePoint) {
+        let Some((_, asked)) = self
+            .progress
+            .pending
+            .take_if(|(pending, _)| pending == point)
+        else {
+            return;
+        };
+        self.progress.at = match point.id {
+            Some(_) => At::Phase(point.index),
+            None => At::Complete,
+        };
+        self.progress.look = Look::at(now.mono);
+        self.progress.failed = None;
+        for worker in self.workers.values_mut() {
+            worker.phase_changed(now);
+        }
+        let words = self.progress.in_words().unwrap_or_default();
+        let (event, level) = match point.id {
+            Some(_) => ("phase", Level::Info),
+            None => ("plan-complete", Level::Info),
+        };
+        self.tell(
+            now,
+            event,
+            level,
+            None,
+            format!("the resume point is {words}"),
+        );
+        if point.id.is_none() {
+            self.out.push(Effect::Notify("the plan is complete".into()));
+        }
+        if let Some(id) = asked {
+            self.out.push(Effect::Answer(
+                id,
+                Ok(format!("the resume point is {words}")),
+            ));
+        }
+    }
+
+    pub(super) fn phase_file_edited(&mut self, now: Now, phase: PhaseRef) {
+        match self.progress.resolve(&phase) {
+            Some(index) if self.progress.at == At::Phase(index) => {}
+            Some(index) => self.move_to(now, index, SetBy::File, None),
+            None => {
+                let text = format!(
+                    "phase-idx names {phase}, which the plan does not have; nothing changed"
+                );
+                self.tell(now, "phase-file-refused", Level::Error, None, text);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for PhaseRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "index {index}"),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The next step of every worker: what is wanted of it, against where its life stands.
+//!
+//! Promise: a worker is started only when nothing of an earlier attempt lives, nobody else works in
+//! its worktree and everything that it requires is ready; it is stopped only for a reason that can
+//! be named.
+
+use super::{
+    Effect, Fact, Leave, Level, Rig, Told,
+    plan::At,
+    worker::{Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
+};
+use crate::{
+    config::OnPhase,
+    host::AttemptRef,
+    model::{AttemptId, Kind, Now, WorkerName},
+};
+
+impl Rig {
+    /// Takes the next step of each worker; one may make the next possible, so until none is left.
+    pub(super) fn settle(&mut self, now: Now) {
+        if self.remembered.is_some() {
+            return;
+        }
+        let names: Vec<_> = self.workers.keys().cloned().collect();
+        for name in &names {
+            self.settle_worker(now, name);
+        }
+        self.workers
+            .retain(|_, worker| worker.declared || worker.life.attempt().is_some());
+    }
+
+    fn settle_worker(&mut self, now: Now, name: &WorkerName) {
+        let Some(worker) = self.workers.get(name) else {
+            return;
+        };
+        let unwanted = self.unwanted(worker);
+        match (&worker.life, unwanted) {
+            (Life::Starting { .. } | Life::Running { .. }, Some(why)) => {
+                self.begin_stop(now, name, Cause::Stop(why));
+            }
+            (Life::Starting { attempt, .. } | Life::Running { attempt, .. }, None) => {
+                if let Some(why) = self.outdated(worker, attempt) {
+                    self.begin_stop(now, name, Cause::Restart(why.into()));
+                }
+            }
+            (Life::Stopping { .. } | Life::Lost { .. }, _) => {}
+            (Life::Held(_), None) => {}
+            (Life::Held(_) | Life::Waiting(_) | Life::BackingOff { .. }, Some(why)) => {
+                // A held worker stays held: the reason is worth more than the pause.
+                if !matches!(worker.life, Life::Held(_)) || why == Stopped::Operator {
+                    self.becomes(now, name, Life::Stopped(why));
+                }
+            }
+            (Life::Stopped(Stopped::Finished), None) => {}
+            (Life::Stopped(_), Some(why)) => {
+                if !matches!(worker.life, Life::Stopped(Stopped::Finished)) {
+                    self.becomes(now, name, Life::Stopped(why));
+                }
+            }
+            (Life::BackingOff { .. }, None) => {}
+            (Life::Waiting(_) | Life::Stopped(_), None) => match self.obstacle(worker) {
+                Some(obstacle) => self.becomes(now, name, Life::Waiting(obstacle)),
+                None => self.start(now, name),
+            },
+        }
+    }
+
+    fn becomes(&mut self, now: Now, name: &WorkerName, life: Life) {
+        if let Some(worker) = self.workers.get_mut(name) {
+            worker.becomes(life, now);
+        }
+    }
+
+    /// Why this worker should not run now, if it should not.
+    pub(super) fn unwanted(&self, worker: &Worker) -> Option<Stopped> {
+        let is_loop = worker.rules.kind == Kind::Loop;
+        if !worker.declared {
+            return Some(Stopped::Removed);
+        }
+        if self.leaving == Some(Leave::StopWorkers) {
+            return Some(Stopped::Leaving);
+        }
+        if !worker.run {
+            return Some(Stopped::Operator);
+        }
+        if is_loop && self.paused.is_some() {
+            return Some(Stopped::Paused);
+        }
+        match &self.progress.at {
+            At::Astray(_) if is_loop => Some(Stopped::Astray),
+            At::Complete if is_loop => Some(Stopped::PlanComplete),
+            At::Phase(_) => {
+                let (_, current) = self.progress.current()?;
+                let own = worker.rules.phases.as_ref();
+                own.is_some_and(|own| !own.contains(&current.id))
+                    .then_some(Stopped::Phase)
+            }
+            At::Complete if worker.rules.phases.is_some() => Some(Stopped::PlanComplete),
+            At::NoPlan | At::Complete | At::Astray(_) => None,
+        }
+    }
+
+    /// Why a living attempt is no longer the right one, if it is not.
+    fn outdated(&self, worker: &Worker, attempt: &Attempt) -> Option<&'static str> {
+        if self.leaving.is_some() {
+            return None;
+        }
+        if attempt.definition != worker.definition {
+            return Some("its definition changed");
+        }
+        let (_, phase) = self.progress.current()?;
+        let moved = attempt.phase.as_ref() != Some(&phase.id);
+        (moved && worker.rules.on_phase == OnPhase::Restart).then_some("the phase changed")
+    }
+
+    /// What keeps a wanted worker from being started, if anything.
+    fn obstacle(&self, worker: &Worker) -> Option<String> {
+        if self.leaving.is_some() {
+            return Some("the supervisor is ending".into());
+        }
+        if self.strays.keys().any(|of| of.worker == *worker.name()) {
+            return Some("an older attempt of it still lives and is being ended".into());
+        }
+        if let Some(tree) = &worker.rules.worktree {
+            let holder = self.workers.values().find(|other| {
+                other
+                    .life
+                    .attempt()
+                    .is_some_and(|attempt| attempt.worktree.as_ref() == Some(tree))
+            });
+            if let Some(holder) = holder {
+                return Some(format!(
+                    "{} still works in {}",
+                    holder.name(),
+                    tree.display()
+                ));
+            }
+        }
+        let missing: Vec<_> = worker
+            .rules
+            .requires
+            .iter()
+            .filter(|name| {
+                let ready = |other: &Worker| matches!(other.life, Life::Running { .. });
+                !self.workers.get(*name).is_some_and(ready)
+            })
+            .map(WorkerName::as_str)
+            .collect();
+        (!missing.is_empty()).then(|| format!("needs {}", missing.join(", ")))
+    }
+
+    fn start(&mut self, now: Now, name: &WorkerName) {
+        let Some(worker) = self.workers.get_mut(name) else {
+            return;
+        };
+        let attempt = AttemptId::new(now.wall, self.rng.u32(..));
+        let of = AttemptRef {
+            worker: name.clone(),
+            attempt,
+        };
+        let phase = self.progress.current().map(|(index, phase)| Told {
+            index,
+            id: phase.id.clone(),
+            brief: phase.brief.clone(),
+        });
+        let attempt = Attempt {
+            of: of.clone(),
+            phase: phase.as_ref().map(|told| told.id.clone()),
+            definition: worker.definition,
+            worktree: worker.rules.worktree.clone(),
+            identity: None,
+            adopted: false,
+        };
+        self.ledger.add(Fact::Decided {
+            attempt: of.clone(),
+            at: now.wall,
+            boot: self.machine.boot.clone(),
+            phase: attempt.phase.clone(),
+            definition: worker.definition,
+        });
+        let life = Life::Starting {
+            attempt,
+            started: false,
+            deadline: now.mono + START_SILENCE,
+            look: None,
+            last: "no look at it yet".into(),
+        };
+        worker.becomes(life, now);
+        let rules = Box::new(worker.rules.clone());
+        self.out.push(Effect::Start {
+            attempt: of.clone(),
+            worker: rules,
+            phase,
+        });
+        self.tell(
+            now,
+            "worker-starting",
+            Level::Info,
+            Some(&of),
+            format!("starting {name}"),
+        );
+    }
+
+    /// Every worker that should run does, or has been tried.
+    pub(super) fn everything_was_tried(&self) -> bool {
+        if self.remembered.is_some() {
+            return false;
+        }
+        let open = |worker: &Worker| match &worker.life {
+            Life::Starting { .. } | Life::Stopping { .. } => worker.restarts.streak == 0,
+            Life::Waiting(_) => worker.rules.requires.iter().any(|name| {
+                self.workers.get(name).is_some_and(|other| {
+                    other.restarts.streak == 0 && self.unwanted(other).is_none()
+                })
+            }),
+            Life::BackingOff { .. }
+            | Life::Stopped(_)
+            | Life::Held(_)
+            | Life::Running { .. }
+            | Life::Lost { .. } => false,
+        };
+        !self.workers.values().any(open)
+    }
+}

@@ -1,0 +1,172 @@
+//! The rig as it is shown.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Boot, Rig,
+    plan::At,
+    verdict::verdict,
+    worker::{Health, Life},
+};
+use crate::{
+    config::Phase,
+    model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, WorkerName},
+};
+
+/// Everything that `status` shows and the core knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View<'a> {
+    /// The rig's name.
+    pub rig: &'a str,
+    /// When this daemon began.
+    pub started_at: Timestamp,
+    /// The present boot, and what came before it.
+    pub boot: &'a Boot,
+    /// Reboots recorded.
+    pub reboots: u64,
+    /// The plan, if there is one.
+    pub phase: Option<PhaseRow<'a>>,
+    /// Why the rig is paused, if it is.
+    pub paused: Option<&'a str>,
+    /// What keeps the core from its promises: facts that cannot be recorded.
+    pub degraded: Vec<String>,
+    /// One row a worker, by name.
+    pub workers: Vec<Row<'a>>,
+}
+
+/// Where the plan stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseRow<'a> {
+    /// 0 for the first; the number of phases when it is complete; `None` when it is astray.
+    pub index: Option<usize>,
+    /// The phase's id; of a plan that is astray, the point that was stored.
+    pub id: Option<&'a str>,
+    /// All phases.
+    pub phases: &'a [Phase],
+    /// The same in words.
+    pub words: String,
+}
+
+/// One worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// Its name.
+    pub name: &'a WorkerName,
+    /// What it is.
+    pub kind: Kind,
+    /// How it is started.
+    pub launcher: LauncherKind,
+    /// Where its life stands.
+    pub state: StateName,
+    /// Why it is there, when it is not simply running.
+    pub reason: Option<String>,
+    /// The process, while one lives.
+    pub pid: Option<i32>,
+    /// The attempt that lives.
+    pub attempt: Option<&'a AttemptId>,
+    /// When its state last changed.
+    pub since: Timestamp,
+    /// When it is started again, while it is backing off.
+    pub next_start: Option<Timestamp>,
+    /// Restarts in this boot.
+    pub restarts: u64,
+    /// How its last attempt ended.
+    pub last_exit: Option<&'a Exit>,
+    /// What the watchdog holds of it.
+    pub verdict: Verdict,
+}
+
+impl Rig {
+    /// The rig now; `quiet` says how long an attempt's output has been silent.
+    pub fn view(
+        &self,
+        now: Now,
+        quiet: impl Fn(&WorkerName, &AttemptId) -> Option<Duration>,
+    ) -> View<'_> {
+        let plan = &self.progress;
+        let (index, id) = match &plan.at {
+            At::Phase(index) => (
+                Some(*index),
+                plan.current().map(|(_, phase)| phase.id.as_str()),
+            ),
+            At::Complete => (Some(plan.plan.phases.len()), None),
+            At::Astray(point) => (None, Some(point.as_str())),
+            At::NoPlan => (None, None),
+        };
+        View {
+            rig: &self.config.rig,
+            started_at: self.started.wall,
+            boot: &self.last_boot,
+            reboots: self.reboots,
+            phase: plan.in_words().map(|words| PhaseRow {
+                index,
+                id,
+                phases: &plan.plan.phases,
+                words,
+            }),
+            paused: self.paused.as_deref(),
+            degraded: self.ledger.trouble().into_iter().collect(),
+            workers: self
+                .workers
+                .keys()
+                .filter_map(|name| self.row(name, now, &quiet))
+                .collect(),
+        }
+    }
+
+    fn row(
+        &self,
+        name: &WorkerName,
+        now: Now,
+        quiet: &impl Fn(&WorkerName, &AttemptId) -> Option<Duration>,
+    ) -> Option<Row<'_>> {
+        let (name, worker) = self.workers.get_key_value(name)?;
+        let attempt = worker.life.attempt();
+        let next_start = match &worker.life {
+            Life::BackingOff { until, .. } => now.wall.checked_add(until.since(now.mono)).ok(),
+            Life::Waiting(_)
+            | Life::Stopped(_)
+            | Life::Held(_)
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Stopping { .. }
+            | Life::Lost { .. } => None,
+        };
+        let reason = match &worker.life {
+            Life::Running {
+                health: Health { failures: 0, .. },
+                ..
+            } => None,
+            Life::Running { .. }
+            | Life::Waiting(_)
+            | Life::BackingOff { .. }
+            | Life::Stopped(_)
+            | Life::Held(_)
+            | Life::Starting { .. }
+            | Life::Stopping { .. }
+            | Life::Lost { .. } => Some(verdict(worker, now.mono, None).evidence),
+        };
+        Some(Row {
+            name,
+            kind: worker.rules.kind,
+            launcher: worker.rules.launcher,
+            state: worker.life.state(),
+            reason,
+            pid: attempt
+                .and_then(|attempt| attempt.identity.as_ref())
+                .map(|identity| identity.pid),
+            attempt: attempt.map(|attempt| &attempt.of.attempt),
+            since: worker.since,
+            next_start,
+            restarts: worker.restarts.total,
+            last_exit: worker.last_exit.as_ref(),
+            verdict: verdict(
+                worker,
+                now.mono,
+                attempt.and_then(|a| quiet(name, &a.of.attempt)),
+            ),
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! One worker as the core sees it: its definition, what is wanted of it and where its life stands.
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+
+use super::Restarts;
+use crate::{
+    config,
+    host::AttemptRef,
+    model::{Exit, Identity, Mono, Now, PhaseId, StateName, WorkerName},
+};
+
+/// How long a host may take to say that an attempt runs before it is asked again.
+pub(super) const START_SILENCE: Duration = Duration::from_secs(30);
+/// After the own process ended, how long the rest of its tree has before it is signalled.
+pub(super) const LEFTOVERS: Duration = Duration::from_millis(50);
+/// From one SIGKILL to the next when something survives it.
+pub(super) const KILL_AGAIN: Duration = Duration::from_secs(5);
+/// A probe that has not answered by then is taken for a failed one.
+pub(super) const PROBE_SILENCE: Duration = Duration::from_secs(60);
+/// From one question to a host that does not answer to the next.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    pub(super) rules: config::Worker,
+    pub(super) definition: u64,
+    /// Whether the configuration still has it.
+    pub(super) declared: bool,
+    /// Whether the operator wants it to run.
+    pub(super) run: bool,
+    pub(super) life: Life,
+    /// When its state last changed.
+    pub(super) since: Timestamp,
+    pub(super) restarts: Restarts,
+    pub(super) last_exit: Option<Exit>,
+}
+
+/// Where a worker's life stands. What lives carries its attempt; what does not live has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Should run, and cannot yet; the text says for what it waits.
+    Waiting(String),
+    BackingOff {
+        until: Mono,
+        why: String,
+    },
+    Stopped(Stopped),
+    Held(String),
+    Starting {
+        attempt: Attempt,
+        /// The host has said that it runs.
+        started: bool,
+        /// When the host is asked what became of it, or when it should have been ready.
+        deadline: Mono,
+        /// The next look at its readiness; `None` where there is nothing to look at.
+        look: Option<Look>,
+        /// What the last look said.
+        last: String,
+    },
+    Running {
+        attempt: Attempt,
+        ready_at: Mono,
+        health: Health,
+    },
+    Stopping {
+        attempt: Attempt,
+        exit: Option<Exit>,
+        cause: Cause,
+        /// It had been ready for the healthy time.
+        healthy: bool,
+        /// How hard it was asked so far.
+        step: Step,
+        /// When it is asked harder.
+        next: Mono,
+    },
+    /// The host cannot say whether it lives.
+    Lost {
+        attempt: Attempt,
+        why: String,
+        ask: Mono,
+    },
+}
+
+/// An attempt, with what it was started from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) of: AttemptRef,
+    pub(super) phase: Option<PhaseId>,
+    pub(super) definition: u64,
+    pub(super) worktree: Option<PathBuf>,
+    pub(super) identity: Option<Identity>,
+    /// An earlier daemon started it.
+    pub(super) adopted: bool,
+}
+
+/// What the watchdog saw of a running worker.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Health {
+    /// The next look; `None` where there is nothing to look at.
+    pub(super) look: Option<Look>,
+    /// Looks in a row that failed.
+    pub(super) failures: u32,
+    /// What the last look said, and when.
+    pub(super) last: Option<(Mono, Result<(), String>)>,
+}
+
+/// When somebody looks next, or, once asked, by when an answer should have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) at: Mono,
+    pub(super) asked: bool,
+}
+
+impl Look {
+    pub(super) fn at(at: Mono) -> Self {
+        Self { at, asked: false }
+    }
+
+    pub(super) fn asked_until(at: Mono) -> Self {
+        Self { at, asked: true }
+    }
+}
+
+/// How hard an attempt was asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Not at all: its own process ended, and the rest of its tree may do so too.
+    Left,
+    /// By the worker's stop signal.
+    Asked,
+    /// By SIGKILL, so many times.
+    Killed(u32),
+}
+
+/// Why an attempt is being stopped, or that it ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    OwnEnd,
+    /// It was not ready in time, or no longer well: counts as a failure.
+    Failed(String),
+    /// A new attempt follows at once.
+    Restart(String),
+    Stop(Stopped),
+}
+
+/// Why a worker does not run and should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    Operator,
+    Paused,
+    PlanComplete,
+    /// The current phase is not one of its own.
+    Phase,
+    /// It ended, and its restart policy is content.
+    Finished,
+    /// The daemon leaves and takes its workers along.
+    Leaving,
+    Removed,
+    /// The plan is astray: nobody knows which phase it is.
+    Astray,
+}
+
+impl Stopped {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "stopped by the operator",
+            Self::Paused => "the rig is paused",
+            Self::PlanComplete => "the plan is complete",
+            Self::Phase => "not part of this phase",
+            Self::Finished => "finished",
+            Self::Leaving => "the supervisor is shutting down",
+            Self::Removed => "removed from the configuration",
+            Self::Astray => "the resume point is not in the plan",
+        }
+    }
+}
+
+impl Cause {
+    /// Who ended it, for the record; `None` when it ended by itself.
+    pub(super) fn stopped_by(&self) -> Option<String> {
+        match self {
+            Self::OwnEnd => None,
+            Self::Failed(why) | Self::Restart(why) => Some(why.clone()),
+            Self::Stop(why) => Some(why.as_str().to_owned()),
+        }
+    }
+}
+
+impl Life {
+    pub(super) fn state(&self) -> StateName {
+        match self {
+            Self::Waiting(_) => StateName::Waiting,
+            Self::BackingOff { .. } => StateName::BackingOff,
+            Self::Stopped(_) => StateName::Stopped,
+            Self::Held(_) => StateName::Held,
+            Self::Starting { .. } => StateName::Starting,
+            Self::Running { .. } => StateName::Running,
+            Self::Stopping { .. } => StateName::Stopping,
+            Self::Lost { .. } => StateName::Lost,
+        }
+    }
+
+    /// The attempt that lives, or may live.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Waiting(_) | Self::BackingOff { .. } | Self::Stopped(_) | Self::Held(_) => None,
+            Self::Starting { attempt, .. }
+            | Self::Running { attempt, .. }
+            | Self::Stopping { attempt, .. }
+            | Self::Lost { attempt, .. } => Some(attempt),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        match self {
+            Self::Waiting(_) | Self::Stopped(_) | Self::Held(_) => None,
+            Self::BackingOff { until, .. } => Some(*until),
+            Self::Starting { deadline, look, .. } => {
+                Some(look.map_or(*deadline, |look| look.at.min(*deadline)))
+            }
+            Self::Running { health, .. } => health.look.map(|look| look.at),
+            Self::Stopping { next, .. } => Some(*next),
+            Self::Lost { ask, .. } => Some(*ask),
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn new(rules: config::Worker, now: Now) -> Self {
+        Self {
+            definition: rules.definition(),
+            rules,
+            declared: true,
+            run: true,
+            life: Life::Waiting("the host has not answered yet".into()),
+            since: now.wall,
+            restarts: Restarts::default(),
+            last_exit: None,
+        }
+    }
+
+    pub(super) fn name(&self) -> &WorkerName {
+        &self.rules.name
+    }
+
+    /// Enters another stretch of life; the clock on the screen restarts only when the word changes.
+    pub(super) fn becomes(&mut self, life: Life, now: Now) {
+        if self.life.state() != life.state() {
+            self.since = now.wall;
+        }
+        self.life = life;
+    }
+
+    /// Its attempt, if it is the one that is spoken of.
+    pub(super) fn is_attempt(&self, of: &AttemptRef) -> bool {
+        self.life.attempt().is_some_and(|attempt| attempt.of == *of)
+    }
+}
