@@ -7,4 +7,5 @@ pub mod decide;
 pub mod host;
 pub mod model;
 pub mod paths;
+pub mod store;
 mod sys;

@@ -1,0 +1,340 @@
+//! Rows into what is restored and what people ask for.
+
+use std::{path::Path, str::FromStr};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use serde::de::DeserializeOwned;
+
+use super::{StoreError, database::database_error, phase_file, resume::Kept, write::Goodbye};
+use crate::{
+    decide::{Boot, LastAttempt, Level, Notice, Restored, RestoredWorker},
+    host::AttemptRef,
+    model::{BootId, Exit, Identity, PhaseId, WorkerName},
+};
+
+/// The reading half of the store. Lists are in the order in which things happened.
+#[derive(Debug)]
+pub struct History<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) path: &'a Path,
+}
+
+/// A boot, as `supervisorctl reboots` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedBoot {
+    /// 0 for the first boot that was ever seen, which is no reboot; then 1, 2, …
+    pub number: u64,
+    /// Which.
+    pub boot: BootId,
+    /// What is known of it; `None` when REBOOTS.md has its id, but not in our form.
+    pub record: Option<Boot>,
+}
+
+/// An attempt, as the history has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedAttempt {
+    /// Which.
+    pub attempt: AttemptRef,
+    /// When it was decided, in which boot; `None` when that could not be recorded.
+    pub decided: Option<(Timestamp, BootId)>,
+    /// The phase it was told.
+    pub phase: Option<PhaseId>,
+    /// As which process it was started.
+    pub identity: Option<Identity>,
+    /// When its end was seen, how it ended, and who stopped it.
+    pub ended: Option<(Timestamp, Exit, Option<String>)>,
+}
+
+impl History<'_> {
+    /// The last `n` notices, of one worker or of all.
+    ///
+    /// # Errors
+    /// When SQLite cannot read them.
+    pub fn notices(
+        &self,
+        n: usize,
+        worker: Option<&WorkerName>,
+    ) -> Result<Vec<Notice>, StoreError> {
+        self.ask(|conn| {
+            let mut rows = conn.prepare_cached(
+                "SELECT at, event, level, worker, attempt, phase, text FROM notice
+                 WHERE ?2 IS NULL OR worker = ?2 ORDER BY number DESC LIMIT ?1",
+            )?;
+            let found =
+                rows.query_map(params![limit(n), worker.map(WorkerName::as_str)], |row| {
+                    Ok(Notice {
+                        at: text(row, 0)?,
+                        event: row.get(1)?,
+                        level: level(row, 2)?,
+                        worker: optional(row, 3)?,
+                        attempt: optional(row, 4)?,
+                        phase: optional(row, 5)?,
+                        text: row.get(6)?,
+                    })
+                })?;
+            oldest_first(found)
+        })
+    }
+
+    /// The last `n` boots.
+    ///
+    /// # Errors
+    /// When SQLite cannot read them.
+    pub fn boots(&self, n: usize) -> Result<Vec<RecordedBoot>, StoreError> {
+        self.ask(|conn| {
+            let mut rows = conn.prepare_cached(
+                "SELECT number, boot_id, record FROM boot ORDER BY number DESC LIMIT ?1",
+            )?;
+            oldest_first(rows.query_map([limit(n)], boot)?)
+        })
+    }
+
+    /// The last `n` attempts of a worker; at least a thousand are kept.
+    ///
+    /// # Errors
+    /// When SQLite cannot read them.
+    pub fn attempts(
+        &self,
+        worker: &WorkerName,
+        n: usize,
+    ) -> Result<Vec<RecordedAttempt>, StoreError> {
+        self.ask(|conn| {
+            let mut rows = conn.prepare_cached(
+                "SELECT worker, attempt, decided, boot, phase, identity, ended, exit, stopped
+                 FROM attempt WHERE worker = ?1 ORDER BY attempt DESC LIMIT ?2",
+            )?;
+            oldest_first(rows.query_map(params![worker.as_str(), limit(n)], attempt)?)
+        })
+    }
+
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        question(self.conn).map_err(|error| database_error(self.path, "read", error))
+    }
+}
+
+/// All but the resume point, for which the file has to be asked too.
+pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
+    let last = conn
+        .query_row(
+            "SELECT number, boot_id, record FROM boot WHERE record IS NOT NULL
+             ORDER BY number DESC LIMIT 1",
+            [],
+            boot,
+        )
+        .optional()?
+        .and_then(|boot| boot.record);
+    let reboots: u64 = conn.query_row("SELECT coalesce(max(number), 0) FROM boot", [], |row| {
+        row.get(0)
+    })?;
+    let goodbye: Option<Goodbye> = meta(conn, "goodbye", json)?;
+    let mut restored = Restored {
+        goodbye: goodbye
+            .filter(|goodbye| last.as_ref().is_some_and(|last| last.boot == goodbye.boot))
+            .map(|goodbye| goodbye.at),
+        boot: last,
+        reboots,
+        last_alive: meta(conn, "alive", text)?,
+        resume_point: None,
+        paused: meta_text(conn, "paused")?,
+        workers: std::collections::BTreeMap::new(),
+    };
+    let mut rows = conn.prepare("SELECT name, stopped, held, restarts FROM worker")?;
+    let found = rows.query_map([], |row| {
+        let worker = RestoredWorker {
+            stopped: row.get(1)?,
+            held: row.get(2)?,
+            restarts: optional_json(row, 3)?.unwrap_or_default(),
+            ..RestoredWorker::default()
+        };
+        Ok((text(row, 0)?, worker))
+    })?;
+    for worker in found {
+        let (name, worker) = worker?;
+        restored.workers.insert(name, worker);
+    }
+    let mut rows = conn.prepare("SELECT DISTINCT worker FROM attempt")?;
+    let names: Vec<WorkerName> = rows
+        .query_map([], |row| text(row, 0))?
+        .collect::<Result<_, _>>()?;
+    for name in names {
+        let last = last_attempt(conn, &name)?;
+        let last_exit = conn
+            .prepare_cached(
+                "SELECT exit FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
+                 ORDER BY attempt DESC LIMIT 1",
+            )?
+            .query_row([name.as_str()], |row| json(row, 0))
+            .optional()?;
+        let worker = restored.workers.entry(name).or_default();
+        worker.last = last;
+        worker.last_exit = last_exit;
+    }
+    Ok(restored)
+}
+
+/// The resume point as the database has it. Point and text are of one mind, or one of them is
+/// damaged.
+pub(super) fn kept(conn: &Connection) -> rusqlite::Result<Option<Kept>> {
+    conn.query_row(
+        "SELECT point, text, previous FROM resume_point",
+        [],
+        |row| {
+            let kept = Kept {
+                point: json(row, 0)?,
+                text: row.get(1)?,
+                previous: row.get(2)?,
+            };
+            if kept.text.lines().next() == Some(&phase_file::first_line(&kept.point)) {
+                Ok(kept)
+            } else {
+                let why = format!(
+                    "resume point {} has the text {:?}",
+                    kept.point.index, kept.text
+                );
+                Err(unreadable(1, why.into()))
+            }
+        },
+    )
+    .optional()
+}
+
+/// The boots that are not known to be in REBOOTS.md.
+pub(super) fn unlisted(conn: &Connection) -> rusqlite::Result<Vec<RecordedBoot>> {
+    conn.prepare_cached(
+        "SELECT number, boot_id, record FROM boot WHERE listed = 0 ORDER BY number",
+    )?
+    .query_map([], boot)?
+    .collect()
+}
+
+fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<LastAttempt>> {
+    conn.prepare_cached(
+        "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
+         FROM attempt WHERE worker = ?1 AND decided IS NOT NULL ORDER BY attempt DESC LIMIT 1",
+    )?
+    .query_row([worker.as_str()], |row| {
+        Ok(LastAttempt {
+            attempt: reference(row)?,
+            at: text(row, 2)?,
+            boot: text(row, 3)?,
+            phase: optional(row, 4)?,
+            definition: row.get::<_, i64>(5)?.cast_unsigned(),
+            identity: optional_json(row, 6)?,
+            ended: match optional_json(row, 7)? {
+                Some(exit) => Some((exit, row.get(8)?)),
+                None => None,
+            },
+        })
+    })
+    .optional()
+}
+
+fn boot(row: &Row<'_>) -> rusqlite::Result<RecordedBoot> {
+    Ok(RecordedBoot {
+        number: row.get(0)?,
+        boot: text(row, 1)?,
+        record: optional_json(row, 2)?,
+    })
+}
+
+fn attempt(row: &Row<'_>) -> rusqlite::Result<RecordedAttempt> {
+    let decided = match (optional(row, 2)?, optional(row, 3)?) {
+        (Some(at), Some(boot)) => Some((at, boot)),
+        _ => None,
+    };
+    let ended = match (optional(row, 6)?, optional_json(row, 7)?) {
+        (Some(at), Some(exit)) => Some((at, exit, row.get(8)?)),
+        _ => None,
+    };
+    Ok(RecordedAttempt {
+        attempt: reference(row)?,
+        decided,
+        phase: optional(row, 4)?,
+        identity: optional_json(row, 5)?,
+        ended,
+    })
+}
+
+fn reference(row: &Row<'_>) -> rusqlite::Result<AttemptRef> {
+    Ok(AttemptRef {
+        worker: text(row, 0)?,
+        attempt: text(row, 1)?,
+    })
+}
+
+/// One value of `meta`.
+pub(super) fn meta_text(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    meta(conn, name, |row, at| row.get(at))
+}
+
+fn meta<T>(
+    conn: &Connection,
+    name: &str,
+    read: impl FnOnce(&Row<'_>, usize) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| {
+        read(row, 0)
+    })
+    .optional()
+}
+
+fn level(row: &Row<'_>, at: usize) -> rusqlite::Result<Level> {
+    match row.get_ref(at)?.as_str()? {
+        "info" => Ok(Level::Info),
+        "warning" => Ok(Level::Warning),
+        "error" => Ok(Level::Error),
+        other => Err(unreadable(at, format!("{other:?} is no level").into())),
+    }
+}
+
+fn text<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.get_ref(at)?
+        .as_str()?
+        .parse()
+        .map_err(|error: T::Err| unreadable(at, error.into()))
+}
+
+fn optional<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    match row.get_ref(at)?.as_str_or_null()? {
+        Some(_) => text(row, at).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(at)?.as_str()?).map_err(|error| unreadable(at, error.into()))
+}
+
+fn optional_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(at)?.as_str_or_null()? {
+        Some(_) => json(row, at).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn unreadable(
+    at: usize,
+    why: Box<dyn std::error::Error + Send + Sync + 'static>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(at, Type::Text, why)
+}
+
+fn limit(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn oldest_first<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> rusqlite::Result<Vec<T>> {
+    let mut rows: Vec<T> = rows.collect::<Result<_, _>>()?;
+    rows.reverse();
+    Ok(rows)
+}

@@ -1,0 +1,233 @@
+//! The store, read without a trace.
+//!
+//! How: opening a SQLite database can repair its log, make files and delete others. So the database
+//! and its log are copied to a private temporary directory, and the copy is opened. The copy is
+//! taken again when one of the files changed meanwhile.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{
+    History, Problem, StoreError,
+    atomic_file::{exists, file_error, with_suffix},
+    database::{self, Trouble},
+    open::{self, Loaded},
+    phase_file, reboots_file,
+    resume::{self, Kept, Stale, Standing},
+};
+use crate::{decide::Restored, model::PhaseId};
+
+/// How often a copy is tried while a daemon writes.
+const TRIES: u32 = 20;
+
+/// A look at a state directory.
+#[derive(Debug)]
+pub struct ReadOnly {
+    /// What a daemon that starts now would know.
+    pub restored: Restored,
+    /// What it would report.
+    pub problems: Vec<Problem>,
+    pub(super) kept: Option<Kept>,
+    path: PathBuf,
+    conn: Connection,
+    /// Holds the files of `conn`.
+    _copy: Option<TempDir>,
+}
+
+impl ReadOnly {
+    pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Self, StoreError> {
+        let path = database::path(dir);
+        match load_copy(&path) {
+            Ok(Some((loaded, copy))) => Ok(Self::judge(dir, loaded, Some(copy), plan, Vec::new())),
+            Ok(None) => {
+                let loaded = Self::from_reboots(dir, &path, false)?;
+                Ok(Self::judge(dir, loaded, None, plan, Vec::new()))
+            }
+            Err(Trouble::Damaged(why)) => {
+                let loaded = Self::from_reboots(dir, &path, true)?;
+                let problem = Problem::DatabaseDamaged {
+                    path,
+                    why,
+                    aside: None,
+                };
+                Ok(Self::judge(dir, loaded, None, plan, vec![problem]))
+            }
+            Err(Trouble::Refused(error)) => Err(error),
+        }
+    }
+
+    /// Where not even a copy of the database can be read.
+    pub(super) fn without_database(
+        dir: &Path,
+        plan: &[PhaseId],
+        why: StoreError,
+    ) -> Result<Self, StoreError> {
+        let loaded = Self::from_reboots(dir, &database::path(dir), true)?;
+        Ok(Self::judge(
+            dir,
+            loaded,
+            None,
+            plan,
+            vec![Problem::Degraded(why)],
+        ))
+    }
+
+    fn from_reboots(dir: &Path, path: &Path, damaged: bool) -> Result<Loaded, StoreError> {
+        let bytes = reboots_file::read(dir).unwrap_or_default();
+        open::in_memory(path, &reboots_file::listed(&bytes), damaged)
+    }
+
+    fn judge(
+        dir: &Path,
+        loaded: Loaded,
+        copy: Option<TempDir>,
+        plan: &[PhaseId],
+        mut problems: Vec<Problem>,
+    ) -> Self {
+        let record = loaded.record();
+        let mut restored = loaded.restored;
+        let path = phase_file::path(dir);
+        match resume::judge(record, open::phase_file_of(dir), plan, Timestamp::now()) {
+            Standing::Fresh => {}
+            Standing::Agreed(point) => restored.resume_point = Some(point),
+            Standing::Adopt(point, text) => {
+                restored.resume_point = Some(point);
+                problems.push(Problem::PhaseFileEdited { path, text });
+            }
+            Standing::Rewrite(kept, stale) => {
+                restored.resume_point = Some(kept.point.clone());
+                let used = Some(kept.point);
+                match stale {
+                    Stale::Crash => {}
+                    Stale::Missing => problems.push(Problem::PhaseFileMissing(path)),
+                    Stale::Unreadable(error) => problems.push(Problem::Degraded(error)),
+                    Stale::Damaged(why) => {
+                        problems.push(Problem::PhaseFileDamaged {
+                            path,
+                            why,
+                            aside: None,
+                            used,
+                        });
+                    }
+                }
+            }
+            Standing::Lost { why, .. } => {
+                restored.paused = Some(open::paused_for(&why));
+                problems.push(Problem::ResumePointLost(why));
+            }
+        }
+        Self {
+            restored,
+            problems,
+            kept: loaded.kept,
+            path: database::path(dir),
+            conn: loaded.conn,
+            _copy: copy,
+        }
+    }
+
+    /// The history as it was when this look was taken.
+    pub fn history(&self) -> History<'_> {
+        History {
+            conn: &self.conn,
+            path: &self.path,
+        }
+    }
+}
+
+/// Loads a copy of the database; errors name the original.
+fn load_copy(path: &Path) -> Result<Option<(Loaded, TempDir)>, Trouble> {
+    let Some(copy) = copy(path)? else {
+        return Ok(None);
+    };
+    match open::load(&copy.path().join(database::NAME)) {
+        Ok(loaded) => Ok(loaded.map(|loaded| (loaded, copy))),
+        Err(Trouble::Refused(error)) => Err(Trouble::Refused(match error {
+            StoreError::Newer {
+                found,
+                known,
+                written_by,
+                ..
+            } => StoreError::Newer {
+                path: path.to_owned(),
+                found,
+                known,
+                written_by,
+            },
+            StoreError::Database { doing, source, .. } => StoreError::Database {
+                doing,
+                path: path.to_owned(),
+                source,
+            },
+            other => other,
+        })),
+        Err(damaged) => Err(damaged),
+    }
+}
+
+/// Copies what there is of the database; `None` when there is nothing.
+fn copy(path: &Path) -> Result<Option<TempDir>, Trouble> {
+    let names = ["", "-wal"];
+    if names.iter().all(|name| !exists(&with_suffix(path, name))) {
+        return Ok(None);
+    }
+    let dir = private_dir()?;
+    for _ in 0..TRIES {
+        let before = names.map(|name| stamp(&with_suffix(path, name)));
+        for name in names {
+            let (from, to) = (
+                with_suffix(path, name),
+                with_suffix(&dir.path().join(database::NAME), name),
+            );
+            copy_file(&from, &to)?;
+        }
+        if before == names.map(|name| stamp(&with_suffix(path, name))) {
+            return Ok(Some(dir));
+        }
+    }
+    let busy = io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "it is being written all the time",
+    );
+    Err(file_error("copied", path, busy).into())
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<(), Trouble> {
+    match fs::metadata(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            drop(fs::remove_file(to));
+            return Ok(());
+        }
+        Err(source) => return Err(file_error("read", from, source).into()),
+        Ok(meta) if !meta.is_file() => {
+            return Err(Trouble::Damaged("it is not a regular file".to_owned()));
+        }
+        Ok(_) => {}
+    }
+    let mut source = File::open(from).map_err(|source| file_error("read", from, source))?;
+    let copied = File::create(to).and_then(|mut to| io::copy(&mut source, &mut to));
+    copied.map_err(|error| file_error("copied to", to, error))?;
+    Ok(())
+}
+
+/// What changes when a file is written or replaced.
+fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// In memory where there is no temporary directory that can be written.
+fn private_dir() -> Result<TempDir, StoreError> {
+    tempfile::tempdir().or_else(|source| {
+        tempfile::tempdir_in("/dev/shm")
+            .map_err(|_| file_error("written", &std::env::temp_dir(), source))
+    })
+}

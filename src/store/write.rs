@@ -1,0 +1,281 @@
+//! Facts into rows.
+
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
+use serde::Serialize;
+
+use super::{open::POINT_LOST, read::RecordedBoot, resume::Kept};
+use crate::{
+    decide::{Boot, Fact, Level, Notice},
+    model::{BootId, WorkerName},
+};
+
+/// Notices that are kept; up to [`PRUNE_EVERY`] more may be there.
+const NOTICES: i64 = 100_000;
+const PRUNE_EVERY: i64 = 100;
+/// Attempts that are kept of each worker.
+const ATTEMPTS: i64 = 1_000;
+/// Boots that are kept.
+const BOOTS: i64 = 10_000;
+
+/// Does the fact have to survive a power cut, not only a crash of the daemon?
+pub(super) fn survives_power_cut(fact: &Fact) -> bool {
+    match fact {
+        Fact::Boot(_)
+        | Fact::Hello { .. }
+        | Fact::Goodbye { .. }
+        | Fact::Phase(_)
+        | Fact::Paused(_)
+        | Fact::Operator { .. } => true,
+        Fact::Held { .. }
+        | Fact::Restarts { .. }
+        | Fact::Decided { .. }
+        | Fact::Started { .. }
+        | Fact::Ended { .. }
+        | Fact::Alive { .. }
+        | Fact::Notice(_) => false,
+    }
+}
+
+/// Everything but the resume point, which needs its file: [`set_resume_point`].
+pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
+    match fact {
+        Fact::Boot(boot) => add_boot(tx, None, &boot.boot, Some(boot), false),
+        Fact::Hello { at, .. } => {
+            set_meta(tx, "goodbye", None)?;
+            set_meta(tx, "alive", Some(&at.to_string()))
+        }
+        Fact::Goodbye { boot, at } => {
+            let goodbye = json(&Goodbye {
+                boot: boot.clone(),
+                at: *at,
+            })?;
+            set_meta(tx, "goodbye", Some(&goodbye))?;
+            set_meta(tx, "alive", Some(&at.to_string()))
+        }
+        Fact::Phase(_) => Ok(()),
+        Fact::Paused(reason) => set_meta(tx, "paused", reason.as_deref()),
+        Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
+        Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
+        Fact::Restarts { worker, restarts } => set_worker(tx, worker, "restarts", json(restarts)?),
+        Fact::Decided {
+            attempt,
+            at,
+            boot,
+            phase,
+            definition,
+        } => {
+            tx.prepare_cached(
+                "INSERT INTO attempt (worker, attempt, decided, boot, phase, definition)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET decided = ?3, boot = ?4, phase = ?5, definition = ?6",
+            )?
+            .execute(params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                at.to_string(),
+                boot.to_string(),
+                phase.as_ref().map(|id| id.as_str()),
+                definition.cast_signed(),
+            ])?;
+            prune_attempts(tx, &attempt.worker)
+        }
+        Fact::Started { attempt, identity } => execute(
+            tx,
+            "INSERT INTO attempt (worker, attempt, identity) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET identity = ?3",
+            params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                json(identity)?
+            ],
+        ),
+        Fact::Ended {
+            attempt,
+            at,
+            exit,
+            stopped,
+        } => execute(
+            tx,
+            "INSERT INTO attempt (worker, attempt, ended, exit, stopped)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET ended = ?3, exit = ?4, stopped = ?5",
+            params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                at.to_string(),
+                json(exit)?,
+                stopped,
+            ],
+        ),
+        Fact::Alive { at } => set_meta(tx, "alive", Some(&at.to_string())),
+        Fact::Notice(notice) => add_notice(tx, notice),
+    }
+}
+
+/// A goodbye, as it is kept.
+#[derive(Serialize, serde::Deserialize)]
+pub(super) struct Goodbye {
+    pub(super) boot: BootId,
+    pub(super) at: jiff::Timestamp,
+}
+
+/// Adds a boot that REBOOTS.md lists.
+pub(super) fn add_listed_boot(conn: &Connection, boot: &RecordedBoot) -> rusqlite::Result<()> {
+    add_boot(
+        conn,
+        Some(boot.number),
+        &boot.boot,
+        boot.record.as_ref(),
+        true,
+    )
+}
+
+/// Adds the boots that REBOOTS.md has in our form and the database has not: it was first to know
+/// them, so it lost them. Says how many there were.
+pub(super) fn add_lost_boots(
+    conn: &mut Connection,
+    listed: &[RecordedBoot],
+) -> rusqlite::Result<usize> {
+    let tx = conn.transaction()?;
+    let mut added = 0;
+    for boot in listed.iter().filter(|boot| boot.record.is_some()) {
+        let (known, next): (bool, u64) = tx.query_row(
+            "SELECT EXISTS (SELECT 1 FROM boot WHERE boot_id = ?1),
+                    (SELECT coalesce(max(number) + 1, 0) FROM boot)",
+            [boot.boot.to_string()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        if !known {
+            add_listed_boot(
+                &tx,
+                &RecordedBoot {
+                    number: boot.number.max(next),
+                    ..boot.clone()
+                },
+            )?;
+            added += 1;
+        }
+    }
+    tx.commit()?;
+    Ok(added)
+}
+
+/// Adds a boot, by default with the next number; one that is known already is left as it is.
+fn add_boot(
+    conn: &Connection,
+    number: Option<u64>,
+    id: &BootId,
+    record: Option<&Boot>,
+    listed: bool,
+) -> rusqlite::Result<()> {
+    let record = record.map(json).transpose()?;
+    let added = conn.execute(
+        "INSERT INTO boot (number, boot_id, record, listed)
+         VALUES (coalesce(?1, (SELECT max(number) + 1 FROM boot), 0), ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+        params![number, id.to_string(), record, listed],
+    )?;
+    if added > 0 {
+        conn.execute(
+            "DELETE FROM boot WHERE number <= (SELECT max(number) FROM boot) - ?1",
+            [BOOTS],
+        )?;
+    }
+    Ok(())
+}
+
+/// Records the resume point with the texts of its file.
+pub(super) fn set_resume_point(conn: &Connection, kept: &Kept) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO resume_point (one, point, text, previous) VALUES (1, ?1, ?2, ?3)",
+    )?
+    .execute(params![json(&kept.point)?, kept.text, kept.previous])?;
+    set_meta(conn, POINT_LOST, None)
+}
+
+/// Sets or, with `None`, removes one value.
+pub(super) fn set_meta(conn: &Connection, name: &str, value: Option<&str>) -> rusqlite::Result<()> {
+    match value {
+        Some(value) => conn
+            .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+            .execute([name, value])?,
+        None => conn
+            .prepare_cached("DELETE FROM meta WHERE name = ?1")?
+            .execute([name])?,
+    };
+    Ok(())
+}
+
+fn set_worker(
+    tx: &Transaction<'_>,
+    worker: &WorkerName,
+    column: &'static str,
+    value: impl ToSql,
+) -> rusqlite::Result<()> {
+    let sql = format!(
+        "INSERT INTO worker (name, {column}) VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET {column} = ?2"
+    );
+    tx.prepare_cached(&sql)?
+        .execute(params![worker.as_str(), value])?;
+    Ok(())
+}
+
+fn add_notice(tx: &Transaction<'_>, notice: &Notice) -> rusqlite::Result<()> {
+    let level = match notice.level {
+        Level::Info => "info",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    };
+    execute(
+        tx,
+        "INSERT INTO notice (at, event, level, worker, attempt, phase, text)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            notice.at.to_string(),
+            notice.event,
+            level,
+            notice.worker.as_ref().map(|name| name.as_str()),
+            notice.attempt.as_ref().map(|id| id.as_str()),
+            notice.phase.as_ref().map(|id| id.as_str()),
+            notice.text,
+        ],
+    )?;
+    let number = tx.last_insert_rowid();
+    if number % PRUNE_EVERY == 0 {
+        execute(
+            tx,
+            "DELETE FROM notice WHERE number <= ?1",
+            [number - NOTICES],
+        )?;
+    }
+    Ok(())
+}
+
+fn prune_attempts(tx: &Transaction<'_>, worker: &WorkerName) -> rusqlite::Result<()> {
+    let oldest: Option<String> = tx
+        .prepare_cached(
+            "SELECT attempt FROM attempt WHERE worker = ?1
+             ORDER BY attempt DESC LIMIT 1 OFFSET ?2",
+        )?
+        .query_row(params![worker.as_str(), ATTEMPTS - 1], |row| row.get(0))
+        .optional()?;
+    match oldest {
+        Some(oldest) => execute(
+            tx,
+            "DELETE FROM attempt WHERE worker = ?1 AND attempt < ?2",
+            params![worker.as_str(), oldest],
+        ),
+        None => Ok(()),
+    }
+}
+
+fn execute(tx: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    tx.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}

@@ -1,0 +1,72 @@
+//! One daemon for each state directory.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
+
+use loopkeeper::store::{Store, StoreError};
+
+use crate::rig::{open, plan, state_dir};
+
+/// In the environment of a process that is to hold the directory until its input ends.
+const HOLD: &str = "LOOPKEEPER_TEST_HOLD";
+
+#[test]
+fn the_second_daemon_is_refused_until_the_first_is_dead() {
+    if let Some(dir) = std::env::var_os(HOLD) {
+        let _held = open(dir.as_ref());
+        std::io::stdout().write_all(b"\nheld\n").unwrap();
+        std::io::stdin().lines().for_each(drop);
+        return;
+    }
+    let (_temp, dir) = state_dir();
+    let mut first = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("lock::the_second_daemon_is_refused_until_the_first_is_dead")
+        .env(HOLD, &dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "held"));
+    let refused = Store::open(&dir, &plan()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "state directory {} is in use by loopkeeperd (pid {})",
+            dir.display(),
+            first.id()
+        )
+    );
+    assert!(refused.hint().unwrap().contains("supervisorctl status"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    drop(open(&dir));
+}
+
+#[test]
+fn a_child_does_not_inherit_the_directory() {
+    let (_temp, dir) = state_dir();
+    let opened = open(&dir);
+    let mut child = Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its answer shows that it is running its own program by now.
+    child.stdin.as_mut().unwrap().write_all(b"there\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut answer)
+        .unwrap();
+    assert!(matches!(
+        Store::open(&dir, &plan()),
+        Err(StoreError::InUse { .. })
+    ));
+    drop(opened);
+    drop(open(&dir));
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}

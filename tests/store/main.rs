@@ -1,0 +1,19 @@
+//! The store against real disks: restored facts, edits by hand, damage, crashes, power cuts, full
+//! and read-only file systems.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "these are tests, their helpers included"
+)]
+
+mod crash;
+mod damage;
+mod disk;
+mod edits;
+mod lock;
+mod power;
+mod read_only;
+mod reboots;
+mod restored;
+mod rig;

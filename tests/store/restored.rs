@@ -1,0 +1,315 @@
+//! What was recorded comes back.
+
+use std::os::unix::fs::PermissionsExt;
+
+use loopkeeper::{
+    decide::{Fact, LastAttempt, Restarts, Restored, RestoredWorker},
+    model::{Exit, Identity, Mono, Signal},
+    store::{Opened, Store},
+};
+
+use crate::rig::{at, attempt, boot, boot_id, names, notice, open, plan, point, state_dir, worker};
+
+fn decided(worker: &str, seconds: i64) -> Fact {
+    Fact::Decided {
+        attempt: attempt(worker, seconds),
+        at: at(seconds),
+        boot: boot_id(1),
+        phase: Some(plan()[1].clone()),
+        definition: u64::MAX - 1,
+    }
+}
+
+fn ended(worker: &str, seconds: i64, exit: Exit, stopped: Option<&str>) -> Fact {
+    Fact::Ended {
+        attempt: attempt(worker, seconds),
+        at: at(seconds + 5),
+        exit,
+        stopped: stopped.map(str::to_owned),
+    }
+}
+
+#[test]
+fn every_fact_comes_back() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let identity = Identity {
+        boot: boot_id(1),
+        pid: 4711,
+        started: 99,
+    };
+    let restarts = Restarts {
+        boot: Some(boot_id(1)),
+        window: vec![Mono(5), Mono(70)],
+        streak: 2,
+        total: 9,
+    };
+    store
+        .record(&[
+            Fact::Boot(boot(0)),
+            Fact::Hello {
+                boot: boot_id(0),
+                at: at(10),
+            },
+            Fact::Boot(boot(1)),
+            Fact::Hello {
+                boot: boot_id(1),
+                at: at(3700),
+            },
+            Fact::Phase(point(1)),
+            Fact::Paused(Some("quota".to_owned())),
+            Fact::Operator {
+                worker: worker("builder"),
+                run: false,
+            },
+            Fact::Held {
+                worker: worker("adversary"),
+                reason: Some("5 restarts".to_owned()),
+            },
+            Fact::Restarts {
+                worker: worker("adversary"),
+                restarts: restarts.clone(),
+            },
+            decided("builder", 20),
+            ended("builder", 20, Exit::Signal(Signal::KILL), Some("operator")),
+            decided("builder", 30),
+            Fact::Started {
+                attempt: attempt("builder", 30),
+                identity: identity.clone(),
+            },
+            notice(1),
+            Fact::Alive { at: at(3800) },
+        ])
+        .unwrap();
+    drop(store);
+
+    let expected = Restored {
+        boot: Some(boot(1)),
+        reboots: 1,
+        goodbye: None,
+        last_alive: Some(at(3800)),
+        resume_point: Some(point(1)),
+        paused: Some("quota".to_owned()),
+        workers: [
+            (
+                worker("adversary"),
+                RestoredWorker {
+                    held: Some("5 restarts".to_owned()),
+                    restarts,
+                    ..RestoredWorker::default()
+                },
+            ),
+            (
+                worker("builder"),
+                RestoredWorker {
+                    stopped: true,
+                    last: Some(LastAttempt {
+                        attempt: attempt("builder", 30),
+                        at: at(30),
+                        boot: boot_id(1),
+                        phase: Some(plan()[1].clone()),
+                        definition: u64::MAX - 1,
+                        identity: Some(identity),
+                        ended: None,
+                    }),
+                    last_exit: Some(Exit::Signal(Signal::KILL)),
+                    ..RestoredWorker::default()
+                },
+            ),
+        ]
+        .into(),
+    };
+    let mut opened = open(&dir);
+    assert_eq!(opened.restored, expected);
+
+    opened
+        .store
+        .record(&[
+            Fact::Paused(None),
+            Fact::Operator {
+                worker: worker("builder"),
+                run: true,
+            },
+            Fact::Held {
+                worker: worker("adversary"),
+                reason: None,
+            },
+            ended("builder", 30, Exit::Code(3), None),
+            Fact::Phase(point(6)),
+            Fact::Goodbye {
+                boot: boot_id(1),
+                at: at(4000),
+            },
+        ])
+        .unwrap();
+    drop(opened);
+    let restored = open(&dir).restored;
+    assert_eq!(restored.paused, None);
+    assert_eq!(restored.goodbye, Some(at(4000)));
+    assert_eq!(restored.last_alive, Some(at(4000)));
+    assert_eq!(
+        restored.resume_point,
+        Some(point(6)),
+        "the plan is complete"
+    );
+    assert_eq!(restored.workers[&worker("adversary")].held, None);
+    let builder = &restored.workers[&worker("builder")];
+    assert!(!builder.stopped);
+    assert_eq!(
+        builder.last.as_ref().unwrap().ended,
+        Some((Exit::Code(3), None))
+    );
+    assert_eq!(builder.last_exit, Some(Exit::Code(3)));
+}
+
+#[test]
+fn a_first_start_knows_nothing_and_makes_a_private_directory() {
+    let (_temp, dir) = state_dir();
+    let opened = open(&dir);
+    assert_eq!(opened.restored, Restored::default());
+    let mode = |name: &str| dir.join(name).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(""), 0o700);
+    let mut store = opened.store;
+    store
+        .record(&[Fact::Boot(boot(0)), Fact::Phase(point(0))])
+        .unwrap();
+    let modes: Vec<(String, u32)> = names(&dir)
+        .into_iter()
+        .map(|name| (name.clone(), mode(&name)))
+        .collect();
+    let expected = [
+        ("REBOOTS.md", 0o644),
+        ("lock", 0o600),
+        ("loopkeeper.db", 0o600),
+        ("loopkeeper.db-wal", 0o600),
+        ("phase-idx", 0o644),
+    ];
+    assert_eq!(modes, expected.map(|(name, mode)| (name.to_owned(), mode)));
+}
+
+#[test]
+fn a_hello_or_another_boot_makes_a_goodbye_void() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let goodbye = Fact::Goodbye {
+        boot: boot_id(0),
+        at: at(50),
+    };
+    store
+        .record(&[Fact::Boot(boot(0)), goodbye.clone()])
+        .unwrap();
+    drop(store);
+    let Opened {
+        mut store,
+        restored,
+        ..
+    } = open(&dir);
+    assert_eq!(restored.goodbye, Some(at(50)));
+    store
+        .record(&[Fact::Hello {
+            boot: boot_id(0),
+            at: at(60),
+        }])
+        .unwrap();
+    drop(store);
+    let Opened {
+        mut store,
+        restored,
+        ..
+    } = open(&dir);
+    assert_eq!(
+        (restored.goodbye, restored.last_alive),
+        (None, Some(at(60)))
+    );
+    store.record(&[goodbye, Fact::Boot(boot(1))]).unwrap();
+    drop(store);
+    assert_eq!(open(&dir).restored.goodbye, None);
+}
+
+#[test]
+fn an_attempt_of_which_only_the_end_was_recorded_is_no_last_attempt() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    store
+        .record(&[
+            decided("builder", 20),
+            ended("builder", 40, Exit::Code(9), None),
+        ])
+        .unwrap();
+    drop(store);
+    let opened = open(&dir);
+    let builder = &opened.restored.workers[&worker("builder")];
+    assert_eq!(
+        builder.last.as_ref().unwrap().attempt,
+        attempt("builder", 20)
+    );
+    assert_eq!(builder.last_exit, Some(Exit::Code(9)));
+    let attempts = opened
+        .store
+        .history()
+        .attempts(&worker("builder"), 10)
+        .unwrap();
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts[0].decided, Some((at(20), boot_id(1))));
+    assert_eq!(attempts[1].decided, None);
+    assert_eq!(attempts[1].ended, Some((at(45), Exit::Code(9), None)));
+}
+
+#[test]
+fn the_history_is_in_order_of_one_worker_or_all_and_bounded() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    for thousand in 0..101 {
+        let facts: Vec<Fact> = (1..=1000).map(|n| notice(thousand * 1000 + n)).collect();
+        store.record(&facts).unwrap();
+    }
+    let facts: Vec<Fact> = (0..1500).map(|n| decided("builder", n)).collect();
+    store.record(&facts).unwrap();
+    let other = Fact::Notice(loopkeeper::decide::Notice {
+        at: at(0),
+        event: "plan-complete".to_owned(),
+        level: loopkeeper::decide::Level::Info,
+        worker: None,
+        attempt: None,
+        phase: None,
+        text: "done".to_owned(),
+    });
+    store.record(std::slice::from_ref(&other)).unwrap();
+
+    let history = store.history();
+    let two = history.notices(2, None).unwrap();
+    assert_eq!(
+        two.into_iter().map(Fact::Notice).collect::<Vec<_>>(),
+        [notice(101_000), other]
+    );
+    let of_builder = history.notices(1, Some(&worker("builder"))).unwrap();
+    assert_eq!(of_builder[0].text, "notice 101000");
+    let all = history.notices(usize::MAX, None).unwrap();
+    assert_eq!((all.len(), &*all[0].text), (100_001, "notice 1001"));
+    let attempts = history.attempts(&worker("builder"), usize::MAX).unwrap();
+    assert_eq!(
+        (attempts.len(), &attempts[0].attempt),
+        (1000, &attempt("builder", 500))
+    );
+}
+
+#[test]
+fn a_slice_is_recorded_whole_and_its_last_resume_point_stands() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    store
+        .record(&[Fact::Phase(point(1)), notice(1), Fact::Phase(point(2))])
+        .unwrap();
+    assert!(store.is_own_phase_file(&std::fs::read(dir.join("phase-idx")).unwrap()));
+    drop(store);
+    assert_eq!(open(&dir).restored.resume_point, Some(point(2)));
+    assert_eq!(
+        Store::read_only(&dir, &plan())
+            .unwrap()
+            .history()
+            .notices(9, None)
+            .unwrap()
+            .len(),
+        1
+    );
+}
