@@ -3,7 +3,7 @@
 //! Promise: nothing is started before the host has said what lives; what lives is taken over, not
 //! touched; a boot is recorded once; what ended meanwhile is dealt with as if it had been seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Boot, Effect, Fact, LastAttempt, Level, Machine, Reboot, Restored, RestoredWorker, Rig,
@@ -191,7 +191,7 @@ impl Rig {
                 .or_default()
                 .push(one);
         }
-        let names: Vec<_> = self
+        let names: BTreeSet<_> = self
             .workers
             .keys()
             .chain(by_worker.keys())
