@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -88,4 +88,15 @@ pub struct Tailscale {
     pub tailscale: PathBuf,
     /// More arguments for `tailscaled`.
     pub arguments: Vec<String>,
+}
+
+impl Tailscale {
+    /// Where tailscaled listens for the `tailscale` command.
+    pub fn socket(&self) -> PathBuf {
+        Self::socket_in(&self.state)
+    }
+
+    pub(super) fn socket_in(state: &Path) -> PathBuf {
+        state.join("tailscaled.sock")
+    }
 }

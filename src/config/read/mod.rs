@@ -1,0 +1,175 @@
+//! From TOML's tree to typed values: one file for each table.
+
+mod machine;
+mod plan;
+mod probe;
+mod proxy;
+mod rules;
+mod values;
+mod worker;
+
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+
+use toml::{Spanned, de::DeTable};
+
+use self::rules::Rules;
+use super::{
+    Command, Plan, Worker,
+    reader::{Entry, Reading, Table},
+    schema::{self, rig, top},
+};
+use crate::model::{PhaseId, WorkerName};
+
+/// A file whose tables were read one by one. What has a complaint is missing from it.
+pub(super) struct Draft {
+    pub(super) rig: String,
+    pub(super) notify: Option<Command>,
+    pub(super) proxy: Option<Worker>,
+    /// The file has `[proxy]`, right or wrong.
+    pub(super) has_proxy: bool,
+    pub(super) plan: Plan,
+    /// All ids of the plan, also of phases that are wrong, with their places.
+    pub(super) phase_ids: BTreeMap<PhaseId, Range<usize>>,
+    /// In the order of the file.
+    pub(super) workers: Vec<Declared>,
+}
+
+/// A worker with the places that checks across the file need.
+pub(super) struct Declared {
+    pub(super) name: WorkerName,
+    pub(super) worktree: Option<Spanned<PathBuf>>,
+    pub(super) requires: Vec<Spanned<WorkerName>>,
+    pub(super) phases: Vec<Spanned<PhaseId>>,
+    /// `None` when too much of it is wrong.
+    pub(super) worker: Option<Worker>,
+}
+
+/// Reads the whole file.
+pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Draft {
+    let table = Table::top(tree);
+    table.only(schema::TOP, reading, |_| None);
+    let (rig, notify) = rig(table.get(top::RIG), reading);
+    let proxy = table.get(top::PROXY);
+    let has_proxy = proxy.is_some();
+    let proxy = proxy.and_then(|entry| proxy::proxy(&entry, reading));
+    let mut phase_ids = BTreeMap::new();
+    let plan = table
+        .get(top::PLAN)
+        .and_then(|entry| plan::plan(&entry, &mut phase_ids, reading));
+    let mut defaults = Rules::default();
+    if let Some(table) = table
+        .get(top::DEFAULTS)
+        .and_then(|entry| Table::open(&entry, reading))
+    {
+        table.only(schema::DEFAULTS, reading, |name| {
+            schema::WORKER
+                .keys()
+                .any(|key| key.name == name)
+                .then(|| format!("`{name}` is written in each worker"))
+        });
+        defaults = defaults.changed_by(&table, reading);
+    }
+    let workers = table
+        .get(top::WORKERS)
+        .and_then(|entry| Table::open(&entry, reading))
+        .map(|table| workers(&table, &defaults, reading));
+    // An empty file is rather one that is being written than a wish to stop everything.
+    let nothing = table
+        .get(top::WORKERS)
+        .is_none_or(|entry| entry.is_empty_table());
+    if nothing && !has_proxy {
+        reading
+            .complain(
+                &table.at,
+                "nothing to keep running is declared",
+                "a worker, as in [workers.builder], or a [proxy]",
+            )
+            .hint("a rig that is to do nothing is paused: supervisorctl pause");
+    }
+    Draft {
+        rig,
+        notify,
+        proxy,
+        has_proxy,
+        plan: plan.unwrap_or_default(),
+        phase_ids,
+        workers: workers.unwrap_or_default(),
+    }
+}
+
+fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<Command>) {
+    let base = reading.base;
+    let table = entry.and_then(|entry| Table::open(&entry, reading));
+    if let Some(table) = &table {
+        table.only(schema::RIG, reading, |_| None);
+    }
+    let name = match table.as_ref().and_then(|table| table.get(rig::NAME)) {
+        Some(entry) => {
+            let name = entry.string(reading).unwrap_or("unnamed");
+            if !is_rig_name(name) {
+                entry.wrong(reading, format_args!("is \"{name}\""));
+            }
+            name.to_owned()
+        }
+        None => {
+            let name = reading.env.host_name.clone();
+            if !is_rig_name(&name) {
+                reading
+                    .complain(
+                        &table.as_ref().map_or(0..0, |table| table.at.clone()),
+                        format!("host name \"{name}\" cannot name the rig"),
+                        rig::NAME.expects,
+                    )
+                    .hint("write a name of your own as `name` in [rig]");
+            }
+            name
+        }
+    };
+    let notify = table
+        .and_then(|table| table.get(rig::NOTIFY))
+        .and_then(|entry| machine::command(&entry, reading, Some(base)));
+    (name, notify)
+}
+
+/// It appears in messages and in names of files and sessions.
+fn is_rig_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && !text.starts_with(['.', '-'])
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn workers(table: &Table<'_>, defaults: &Rules, reading: &mut Reading<'_>) -> Vec<Declared> {
+    let mut entries: Vec<_> = table.named(top::WORKERS, "a table").collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    let mut workers = Vec::new();
+    for (name, entry) in entries {
+        let text = *name.get_ref();
+        if text == WorkerName::PROXY || text == WorkerName::WATCHDOG {
+            let complaint = reading.complain(
+                &name.span(),
+                format!("worker name `{text}` is reserved"),
+                "another name",
+            );
+            if text == WorkerName::PROXY {
+                complaint.hint("the proxy is declared by [proxy]");
+            }
+        }
+        let parsed = text.parse::<WorkerName>();
+        if let Err(error) = &parsed {
+            reading.complain(
+                &name.span(),
+                format!("worker name `{text}`: {error}"),
+                "1 to 48 letters, digits, '.', '_' and '-'",
+            );
+        }
+        // Under a wrong name it is looked at all the same, and then dropped.
+        let known = parsed.clone().unwrap_or_else(|_| WorkerName::watchdog());
+        let declared = worker::worker(known, &entry, defaults, reading);
+        if parsed.is_ok() {
+            workers.extend(declared);
+        }
+    }
+    workers
+}

@@ -1,0 +1,192 @@
+//! Values that can be checked by themselves: durations, sizes, addresses, variables.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+
+use crate::config::reader::{Entry, Reading, Table};
+
+/// Longer than this is taken for a mistake, and no sum of such durations overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The shortest time from one look to the next.
+pub(super) const SHORTEST_EVERY: Duration = Duration::from_millis(10);
+
+/// The shortest of the durations that may not be zero.
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+
+/// A duration of at least `least`.
+pub(super) fn duration(
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+    least: Duration,
+) -> Option<Duration> {
+    if let Some(number) = entry.integer() {
+        entry
+            .wrong_type(reading)
+            .hint(format!("did you mean \"{number}s\"?"));
+        return None;
+    }
+    let text = entry.string(reading)?;
+    let value = match text.parse::<SignedDuration>() {
+        Ok(value) => Duration::try_from(value).ok(),
+        Err(_) => {
+            let days = text.contains(['d', 'w', 'y']);
+            let complaint = entry.wrong(reading, format_args!("is \"{text}\""));
+            if text.bytes().all(|b| b.is_ascii_digit()) {
+                complaint.hint(format!("did you mean \"{text}s\"?"));
+            } else if days {
+                complaint.hint("hours are the longest unit: a day is \"24h\"");
+            }
+            return None;
+        }
+    };
+    let value = value.filter(|value| (least..=LONGEST).contains(value));
+    if value.is_none() {
+        entry
+            .wrong(reading, format_args!("is \"{text}\""))
+            .hint(format!("from {} to {}", written(least), written(LONGEST)));
+    }
+    value
+}
+
+/// The duration as it would be written in the file.
+pub(super) fn written(duration: Duration) -> String {
+    SignedDuration::try_from(duration)
+        .map_or_else(|_| format!("{duration:?}"), |d| format!("{d:#}"))
+}
+
+/// A size in bytes of at least `least`.
+pub(super) fn size(entry: &Entry<'_>, reading: &mut Reading<'_>, least: u64) -> Option<u64> {
+    let text = entry.string(reading)?;
+    let value = text.parse::<ByteSize>().ok().map(|size| size.as_u64());
+    let value = value.filter(|value| *value >= least);
+    if value.is_none() {
+        entry.wrong(reading, format_args!("is \"{text}\""));
+    }
+    value
+}
+
+pub(super) fn texts(items: &[Entry<'_>], reading: &mut Reading<'_>) -> Option<Vec<String>> {
+    // All of them are looked at before the first bad one counts.
+    let read: Vec<_> = items.iter().map(|item| item.any_string(reading)).collect();
+    read.into_iter()
+        .map(|text| text.map(str::to_owned))
+        .collect()
+}
+
+/// An array of strings.
+pub(super) fn strings(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
+    let items = entry.items("a string", reading)?;
+    texts(&items, reading)
+}
+
+/// Variables that are added to an environment.
+pub(super) fn environment(
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<BTreeMap<String, String>> {
+    let table = Table::open(entry, reading)?;
+    let mut variables = BTreeMap::new();
+    for (name, value) in table.named(entry.key, "a string") {
+        let text = *name.get_ref();
+        let mut bytes = text.bytes();
+        let first = bytes
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            reading.complain(
+                &name.span(),
+                format!("variable `{text}` of `{}` is not valid", entry.path),
+                "letters, digits and '_', not beginning with a digit",
+            );
+        } else if text.starts_with("LOOPKEEPER_") || text == "RESUME_PHASE" {
+            reading.complain(
+                &name.span(),
+                format!("variable `{text}` of `{}` is reserved", entry.path),
+                "a name that is not RESUME_PHASE and does not begin with LOOPKEEPER_",
+            );
+        }
+        if let Some(value) = value.any_string(reading) {
+            variables.insert(text.to_owned(), value.to_owned());
+        }
+    }
+    Some(variables)
+}
+
+/// `host:port`, kept as it is written.
+pub(super) fn host_port(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let text = entry.string(reading)?;
+    let (host, _) = split_port(text, entry, reading)?;
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let valid = match bare {
+        Some(address) => matches!(address.parse(), Ok(IpAddr::V6(_))),
+        None => {
+            !host.is_empty()
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        }
+    };
+    if !valid {
+        entry
+            .wrong(reading, format_args!("has \"{host}\" as its host"))
+            .hint("an IPv6 address is written in brackets: \"[::1]:1055\"");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// An address to listen at.
+pub(super) fn listen(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<SocketAddr> {
+    let text = entry.string(reading)?;
+    let (host, port) = split_port(text, entry, reading)?;
+    match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let complaint = entry.wrong(
+                reading,
+                format_args!("has \"{host}\" as its address, which is no IP address"),
+            );
+            if host == "localhost" || host.is_empty() {
+                complaint.hint(format!("did you mean \"127.0.0.1:{port}\"?"));
+            }
+            None
+        }
+    }
+}
+
+fn split_port<'f>(
+    text: &'f str,
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<(&'f str, u16)> {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        entry.wrong(reading, format_args!("is \"{text}\", without a port"));
+        return None;
+    };
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse() {
+        Ok(number) if digits && number > 0 => Some((host, number)),
+        _ if digits => {
+            entry
+                .wrong(
+                    reading,
+                    format_args!("has port {port}, which is out of range"),
+                )
+                .hint("ports are from 1 to 65535");
+            None
+        }
+        _ => {
+            entry.wrong(reading, format_args!("has \"{port}\" as its port"));
+            None
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `[workers.NAME]`.
+
+use std::{fmt::Display, path::PathBuf, str::FromStr};
+
+use toml::Spanned;
+
+use super::{Declared, machine, probe, rules::Rules};
+use crate::{
+    config::{
+        OnPhase, Program, Worker,
+        reader::{Entry, Reading, Table},
+        schema::{self, rules, worker},
+    },
+    model::{Kind, LauncherKind, WorkerName},
+};
+
+/// One declared worker. What it needs of others is left to the checks across the file.
+pub(super) fn worker(
+    name: WorkerName,
+    entry: &Entry<'_>,
+    defaults: &Rules,
+    reading: &mut Reading<'_>,
+) -> Option<Declared> {
+    let table = Table::open(entry, reading)?;
+    table.only(schema::WORKER, reading, |_| None);
+    let kind = table
+        .get(worker::KIND)
+        .and_then(|entry| {
+            let words = [
+                (Kind::Loop.as_str(), Kind::Loop),
+                (Kind::Service.as_str(), Kind::Service),
+            ];
+            entry.word(reading, &words)
+        })
+        .unwrap_or(Kind::Loop);
+    let worktree = table.get(worker::WORKTREE).map(|entry| {
+        let path = machine::directory(&entry, reading);
+        (entry.at, path)
+    });
+    let workdir = workdir(&table, worktree.as_ref().map(|(_, path)| path), reading);
+    let at = workdir.as_deref();
+    let rules = defaults.clone().changed_by(&table, reading);
+    let launcher = launcher(&table, &rules, kind, reading);
+    let command = table
+        .need(worker::COMMAND, reading)
+        .and_then(|entry| machine::command(&entry, reading, at));
+    let requires = table
+        .get(worker::REQUIRES)
+        .map(|entry| names(&entry, "a worker's name", reading))
+        .unwrap_or_default();
+    let ready = table
+        .get(worker::READY)
+        .map(|entry| probe::ready(&entry, reading, at));
+    let alive = table
+        .get(worker::ALIVE)
+        .map(|entry| probe::alive(&entry, reading, at));
+    let phases = table.get(worker::PHASES).map(|entry| {
+        if entry.is_empty_array() {
+            entry
+                .wrong(reading, "is empty: it would never run")
+                .hint("leave it out for all phases");
+        }
+        names(&entry, "a phase's id", reading)
+    });
+    let on_phase = table.get(worker::ON_PHASE).and_then(|entry| {
+        let words = [("restart", OnPhase::Restart), ("keep", OnPhase::Keep)];
+        entry.word(reading, &words)
+    });
+    let on_phase = on_phase.unwrap_or(match kind {
+        Kind::Loop => OnPhase::Restart,
+        Kind::Service | Kind::Proxy | Kind::Watchdog => OnPhase::Keep,
+    });
+    let worker = command.zip(workdir).map(|(command, workdir)| Worker {
+        name: name.clone(),
+        kind,
+        program: Program::Command(command),
+        workdir,
+        worktree: worktree.as_ref().and_then(|(_, path)| path.clone()),
+        environment: rules.environment,
+        launcher,
+        requires: plain(&requires),
+        restart: rules.restart,
+        backoff: rules.backoff,
+        budget: rules.budget,
+        ready: ready.flatten(),
+        alive: alive.flatten(),
+        stop: rules.stop,
+        phases: phases.as_deref().map(plain),
+        on_phase,
+        keep_output: rules.keep_output,
+        keep_attempts: rules.keep_attempts,
+    });
+    Some(Declared {
+        name,
+        worktree: worktree.and_then(|(at, path)| Some(Spanned::new(at, path?))),
+        requires,
+        phases: phases.unwrap_or_default(),
+        worker,
+    })
+}
+
+fn plain<T: Clone>(names: &[Spanned<T>]) -> Vec<T> {
+    names.iter().map(|name| name.get_ref().clone()).collect()
+}
+
+/// `None` when what it would be is wrong.
+fn workdir(
+    table: &Table<'_>,
+    worktree: Option<&Option<PathBuf>>,
+    reading: &mut Reading<'_>,
+) -> Option<PathBuf> {
+    match (table.get(worker::WORKDIR), worktree) {
+        (Some(entry), _) => machine::directory(&entry, reading),
+        (None, Some(worktree)) => worktree.clone(),
+        (None, None) => Some(reading.base.to_owned()),
+    }
+}
+
+fn launcher(
+    table: &Table<'_>,
+    rules: &Rules,
+    kind: Kind,
+    reading: &mut Reading<'_>,
+) -> LauncherKind {
+    let launcher = rules.launcher.unwrap_or(match kind {
+        Kind::Loop => LauncherKind::Tmux,
+        Kind::Service | Kind::Proxy | Kind::Watchdog => LauncherKind::Process,
+    });
+    if launcher == LauncherKind::Tmux && reading.env.program("tmux").is_none() {
+        let at = table
+            .get(rules::LAUNCHER)
+            .map_or(table.at.clone(), |entry| entry.at);
+        reading
+            .complain(
+                &at,
+                format!("`{}` needs tmux, which is not in PATH", table.path),
+                "launcher = \"process\", or tmux in PATH",
+            )
+            .hint("install tmux, or write launcher = \"process\"");
+    }
+    launcher
+}
+
+/// The names in an array; one that is there twice counts once.
+fn names<T>(entry: &Entry<'_>, expects: &'static str, reading: &mut Reading<'_>) -> Vec<Spanned<T>>
+where
+    T: FromStr + PartialEq,
+    T::Err: Display,
+{
+    let mut names: Vec<Spanned<T>> = Vec::new();
+    for item in entry.items(expects, reading).unwrap_or_default() {
+        if let Some(name) = item.parsed(reading)
+            && !names.iter().any(|known| *known.get_ref() == name)
+        {
+            names.push(Spanned::new(item.at, name));
+        }
+    }
+    names
+}

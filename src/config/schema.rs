@@ -1,0 +1,304 @@
+//! The keys of the file: the one table from which unknown keys are told, mistakes explained and
+//! the reference for people printed.
+
+use std::fmt;
+
+/// One key of a table.
+#[derive(Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What its value is; reads on after "expected".
+    pub expects: &'static str,
+    /// What it is when it is not written: TOML where it is a fixed value, else words.
+    pub default: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// One table of the file.
+#[derive(Debug)]
+pub struct Section {
+    /// Its dotted name.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    groups: &'static [&'static [&'static Key]],
+}
+
+impl Section {
+    /// Its keys.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        self.groups.iter().copied().flatten().copied()
+    }
+}
+
+macro_rules! keys {
+    ($($constant:ident: $name:literal, $expects:expr, $default:literal, $about:literal;)+) => {
+        $(pub(in crate::config) const $constant: &super::Key = &super::Key {
+            name: $name,
+            expects: $expects,
+            default: $default,
+            about: $about,
+        };)+
+        pub(super) const KEYS: &[&super::Key] = &[$($constant),+];
+    };
+}
+
+/// The words for values that several keys have.
+mod expects {
+    pub(super) const COMMAND: &str =
+        "an array with a program and its arguments, or a string for /bin/sh -c";
+    pub(super) const DURATION: &str = "a duration such as \"30s\", \"5m\" or \"1h 30m\"";
+    pub(super) const EVERY: &str = "a duration of at least 10ms, such as \"30s\"";
+    pub(super) const HOST_PORT: &str = "a host and a port, such as \"127.0.0.1:1055\"";
+    pub(super) const LISTEN: &str = "an address and a port, such as \"127.0.0.1:1055\"";
+    pub(super) const CREDENTIAL: &str = "a credential's name or an absolute path";
+    pub(super) const ENVIRONMENT: &str = "a table of strings, such as { RUST_LOG = \"info\" }";
+    pub(super) const DESTINATIONS: &str =
+        "an array of destinations, such as \"10.0.0.0/8:22\" or \"*.example.org:443\"";
+    pub(super) const PATH: &str = "a path";
+    pub(super) const DIRECTORY: &str = "the path of an existing directory";
+    pub(super) const READY: &str = "a table with one of socks, tcp, command, file and output, such as { tcp = \"127.0.0.1:8080\" }";
+}
+
+pub(super) mod top {
+    keys! {
+        RIG: "rig", "a table", "empty", "The rig as a whole.";
+        PROXY: "proxy", "a table", "no proxy", "The SOCKS proxy.";
+        PLAN: "plan", "a table", "no phases", "The phases the loops work through.";
+        DEFAULTS: "defaults", "a table", "empty", "What holds for every worker that does not say otherwise.";
+        WORKERS: "workers", "a table of workers, as in [workers.builder]", "no workers", "The programs that are kept alive.";
+    }
+}
+
+pub(super) mod rig {
+    use super::expects;
+    keys! {
+        NAME: "name", "1 to 64 letters, digits, '.', '_' and '-'", "the host's name",
+            "What the rig is called in messages.";
+        NOTIFY: "notify", expects::COMMAND, "nobody is told",
+            "Run for what an operator should hear of; the text comes on standard input and as $LOOPKEEPER_NOTICE.";
+    }
+}
+
+pub(super) mod proxy {
+    use super::expects;
+    keys! {
+        KIND: "kind", "\"builtin\", \"tailscale\" or \"command\"", "\"builtin\"", "Which proxy it is.";
+        LISTEN: "listen", expects::LISTEN, "\"127.0.0.1:1055\"",
+            "Where it listens. Beyond loopback only the builtin one, and only with auth.";
+    }
+}
+
+pub(super) mod builtin {
+    use super::expects;
+    keys! {
+        AUTH: "auth", expects::CREDENTIAL, "everybody who can connect",
+            "A file of user:password lines, by its credential's name in $CREDENTIALS_DIRECTORY or by path.";
+        ALLOW: "allow", expects::DESTINATIONS, "[]", "If not empty, the only destinations that may be reached.";
+        DENY: "deny", expects::DESTINATIONS, "[]", "Destinations that may not be reached; wins over allow.";
+        UPSTREAM: "upstream", expects::HOST_PORT, "none", "A SOCKS5 server through which everything goes.";
+        MAX_CONNECTIONS: "max_connections", "a whole number from 1 to 1000000", "1024", "Clients at one time.";
+        IDLE: "idle", expects::DURATION, "\"1h\"", "A connection without a byte for so long is closed.";
+        HANDSHAKE: "handshake", expects::DURATION, "\"10s\"", "How long a client may take to say where it wants to go.";
+        CONNECT: "connect", expects::DURATION, "\"30s\"", "How long a connection to a destination may take.";
+        DRAIN: "drain", "a duration such as \"30s\", or \"0s\"", "\"30s\"",
+            "How long open connections may go on when it is stopped.";
+    }
+}
+
+pub(super) mod tailscale {
+    use super::expects;
+    keys! {
+        STATE: "state", expects::PATH, "required", "The state directory of tailscaled.";
+        AUTH_KEY: "auth_key", expects::CREDENTIAL, "logged in already", "The key with which it joins the tailnet.";
+        HOSTNAME: "hostname", "letters, digits and '-'", "the host's name", "Its name in the tailnet.";
+        ARGUMENTS: "arguments", "an array of strings", "[]", "More arguments for tailscaled.";
+    }
+}
+
+pub(super) mod proxy_command {
+    use super::expects;
+    keys! {
+        COMMAND: "command", expects::COMMAND, "required", "What is run; it has to listen at listen.";
+        WORKDIR: "workdir", expects::DIRECTORY, "the file's directory", "Where it is run.";
+        ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to its environment.";
+        READY: "ready", expects::READY, "a SOCKS handshake at listen", "How it is known to be ready.";
+    }
+}
+
+pub(super) mod plan {
+    keys! {
+        RESUME: "resume", "\"on-boot\" or \"manual\"", "\"on-boot\"",
+            "After a boot: go on at the resume point, or wait for supervisorctl resume.";
+        PHASES: "phases", "phases, as in [[plan.phases]]", "[]", "The phases, in order.";
+    }
+}
+
+pub(super) mod phase {
+    use super::expects;
+    keys! {
+        ID: "id", "1 to 48 letters, digits, '.', '_' and '-'", "required", "Its name, unique in the plan.";
+        BRIEF: "brief", expects::PATH, "none", "The file that the loops are pointed to.";
+        UNTIL: "until",
+            "\"operator\", { file = … }, { file = …, line = … } or { command = …, every = … }", "\"operator\"",
+            "When it is over.";
+    }
+}
+
+pub(super) mod until {
+    use super::expects;
+    keys! {
+        FILE: "file", expects::PATH, "none", "Over when this file exists.";
+        LINE: "line", "the one line that the file must have", "none", "Over when the file has this line.";
+        COMMAND: "command", expects::COMMAND, "none", "Over when it exits with 0.";
+        EVERY: "every", expects::EVERY, "\"1m\"", "From the end of one try of the command to the next.";
+    }
+}
+
+pub(super) mod rules {
+    use super::expects;
+    keys! {
+        RESTART: "restart", "\"always\", \"on-failure\" or \"never\"", "\"always\"",
+            "When it is started again after it ended by itself.";
+        BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below", "The delay before a restart.";
+        BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below",
+            "How many restarts, before it is held until the operator releases it.";
+        STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below", "How it is stopped.";
+        LAUNCHER: "launcher", "\"process\", \"tmux\" or \"auto\"", "\"auto\"",
+            "How it is started; auto is tmux for loops and process for services.";
+        ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to its environment.";
+        KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
+            "How much of an attempt's output is kept.";
+        KEEP_ATTEMPTS: "keep_attempts", "a whole number from 1 to 100000", "20", "How many ended attempts are kept.";
+    }
+}
+
+pub(super) mod worker {
+    use super::expects;
+    keys! {
+        COMMAND: "command", expects::COMMAND, "required",
+            "What is run. A program without a / is looked up in PATH, one with a / is relative to workdir.";
+        KIND: "kind", "\"loop\" or \"service\"", "\"loop\"",
+            "A loop works on the plan; a service runs whatever the phase.";
+        WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory", "Where it is run.";
+        WORKTREE: "worktree", expects::DIRECTORY, "none", "The checkout it works in; no two workers share one.";
+        REQUIRES: "requires", "an array of workers' names", "[]", "Workers that must be ready before it starts.";
+        READY: "ready", expects::READY, "ready as soon as it runs", "How it is known to be ready.";
+        ALIVE: "alive",
+            "a table with one of socks, tcp and command, such as { tcp = \"127.0.0.1:8080\" }",
+            "being alive is enough", "How it is known to be still well.";
+        PHASES: "phases", "an array of phases' ids", "all of them", "The phases it runs in.";
+        ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services",
+            "What a change of phase does to it.";
+    }
+}
+
+pub(super) mod backoff {
+    use super::expects;
+    keys! {
+        FIRST: "first", "a duration such as \"1s\", or \"0s\"", "\"1s\"", "Before the first restart; doubled with each one in a row.";
+        MOST: "most", expects::DURATION, "\"5m\"", "The longest delay.";
+        JITTER: "jitter", "percent, a whole number from 0 to 100", "20", "Moves the delay by up to so much either way.";
+        HEALTHY: "healthy", expects::DURATION, "\"1m\"", "Ready for so long, and the delay begins at first again.";
+    }
+}
+
+pub(super) mod budget {
+    use super::expects;
+    keys! {
+        RESTARTS: "restarts", "a whole number from 0 to 1000000", "10", "Restarts that are allowed within window.";
+        WINDOW: "window", expects::DURATION, "\"10m\"", "The sliding window they are counted in.";
+    }
+}
+
+pub(super) mod stop {
+    keys! {
+        SIGNAL: "signal", "a signal such as \"SIGTERM\"", "\"SIGTERM\"", "Asks the whole tree to end.";
+        GRACE: "grace", "a duration such as \"10s\", or \"0s\"", "\"10s\"", "After it, SIGKILL to what is left.";
+    }
+}
+
+pub(super) mod probe {
+    use super::expects;
+    keys! {
+        SOCKS: "socks", expects::HOST_PORT, "none", "A SOCKS5 server answers there.";
+        TCP: "tcp", expects::HOST_PORT, "none", "Something accepts connections there.";
+        COMMAND: "command", expects::COMMAND, "none", "The command exits with 0.";
+    }
+}
+
+pub(super) mod ready {
+    use super::expects;
+    keys! {
+        FILE: "file", expects::PATH, "none", "The file exists and is not from an earlier attempt.";
+        OUTPUT: "output", "a regular expression", "none", "A line of its output matches.";
+        EVERY: "every", expects::EVERY, "\"500ms\"", "From one look to the next.";
+        TIMEOUT: "timeout", expects::DURATION, "\"1m\"", "Not ready by then counts as a failed start.";
+    }
+}
+
+pub(super) mod alive {
+    use super::expects;
+    keys! {
+        EVERY: "every", expects::EVERY, "\"30s\"", "From one look to the next.";
+        FAILURES: "failures", "a whole number from 2 to 1000", "3", "So many bad looks in a row, and it is restarted.";
+    }
+}
+
+macro_rules! sections {
+    ($($constant:ident: $name:literal, $about:literal, [$($group:ident),+];)+) => {
+        $(pub(super) const $constant: &Section = &Section {
+            name: $name,
+            about: $about,
+            groups: &[$($group::KEYS),+],
+        };)+
+        /// Every table of the file.
+        pub const SECTIONS: &[&Section] = &[$($constant),+];
+    };
+}
+
+sections! {
+    TOP: "", "The whole file.", [top];
+    RIG: "rig", "The rig as a whole.", [rig];
+    BUILTIN: "proxy", "The builtin SOCKS5 proxy, kind = \"builtin\".", [proxy, builtin];
+    TAILSCALE: "proxy", "A userspace tailscaled, kind = \"tailscale\".", [proxy, tailscale];
+    PROXY_COMMAND: "proxy", "Any other SOCKS5 proxy, kind = \"command\".", [proxy, proxy_command];
+    PLAN: "plan", "The phases the loops work through.", [plan];
+    PHASE: "plan.phases", "One phase, as [[plan.phases]].", [phase];
+    UNTIL: "plan.phases.until", "When a phase is over: file (with line or not), or command.", [until];
+    DEFAULTS: "defaults", "What holds for every declared worker that does not say otherwise.", [rules];
+    WORKER: "workers.NAME", "One worker.", [worker, rules];
+    BACKOFF: "workers.NAME.backoff", "The delay before a restart.", [backoff];
+    BUDGET: "workers.NAME.budget", "How often it may be restarted.", [budget];
+    STOP: "workers.NAME.stop", "How it is stopped.", [stop];
+    READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
+    ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
+}
+
+/// Writes the reference of all keys as Markdown, for the documentation.
+///
+/// # Errors
+/// Those of the writer.
+pub fn reference(out: &mut impl fmt::Write) -> fmt::Result {
+    for section in SECTIONS {
+        let title = match section.name {
+            "" => "The file".to_owned(),
+            name => format!("`[{name}]`"),
+        };
+        writeln!(out, "### {title}\n\n{}\n", section.about)?;
+        writeln!(out, "| key | value | default | |\n|---|---|---|---|")?;
+        for Key {
+            name,
+            expects,
+            default,
+            about,
+        } in section.keys()
+        {
+            writeln!(out, "| `{name}` | {expects} | {default} | {about} |")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

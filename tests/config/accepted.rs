@@ -1,0 +1,311 @@
+//! What a right file means.
+
+use std::{path::Path, time::Duration};
+
+use loopkeeper::{
+    config::{
+        Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase, Probe, Program,
+        Restart, Resume, Stop, example,
+    },
+    model::{Kind, LauncherKind, Signal},
+};
+
+use crate::fixture::Machine;
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    Command {
+        program: program.into(),
+        arguments: arguments.iter().map(|&text| text.into()).collect(),
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_example_is_right() {
+    let rig = Machine::new().valid(example());
+    assert_eq!(rig.rig, "pi");
+    assert_eq!(
+        rig.notify,
+        Some(command("/usr/bin/notify-me", &["--to", "ops"]))
+    );
+    let names: Vec<_> = rig.workers.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["adversary", "builder", "dashboard", "proxy"]);
+    let phases = &rig.plan.phases;
+    assert_eq!(
+        phases[0].brief.as_deref(),
+        Some(Path::new("/etc/loopkeeper/docs/1d.md"))
+    );
+    let ends: Vec<_> = phases.iter().map(|phase| phase.until.clone()).collect();
+    assert_eq!(
+        ends,
+        [
+            Condition::File {
+                path: "/etc/loopkeeper/docs/1d.done".into(),
+                line: None,
+            },
+            Condition::File {
+                path: "/etc/loopkeeper/STATUS.md".into(),
+                line: Some("1e: done".into()),
+            },
+            Condition::Command {
+                command: command("/usr/bin/make", &["check"]),
+                every: seconds(60),
+            },
+            Condition::Operator,
+        ]
+    );
+    let dashboard = &rig.workers["dashboard"];
+    assert_eq!(dashboard.ready.as_ref().unwrap().timeout, seconds(60));
+    assert_eq!(dashboard.alive.as_ref().unwrap().failures, 3);
+}
+
+#[test]
+fn a_worker_that_says_only_its_command_is_a_loop_in_tmux_kept_by_the_defaults() {
+    let rig = Machine::new().valid("[workers.a]\ncommand = ['./loop.sh', '--fast']");
+    assert_eq!(rig.rig, "pi.local");
+    assert_eq!(rig.plan.resume, Resume::OnBoot);
+    let worker = &rig.workers["a"];
+    assert_eq!(worker.kind, Kind::Loop);
+    assert_eq!(worker.launcher, LauncherKind::Tmux);
+    assert_eq!(
+        worker.program,
+        Program::Command(command("/etc/loopkeeper/loop.sh", &["--fast"]))
+    );
+    assert_eq!(worker.workdir, Path::new("/etc/loopkeeper"));
+    assert_eq!(worker.worktree, None);
+    assert_eq!(worker.restart, Restart::Always);
+    assert_eq!(
+        worker.backoff,
+        Backoff {
+            first: seconds(1),
+            most: seconds(300),
+            jitter: 20,
+            healthy: seconds(60)
+        }
+    );
+    assert_eq!(
+        worker.budget,
+        Budget {
+            restarts: 10,
+            window: seconds(600)
+        }
+    );
+    assert_eq!(
+        worker.stop,
+        Stop {
+            signal: Signal::TERM,
+            grace: seconds(10)
+        }
+    );
+    assert_eq!(
+        (&worker.ready, &worker.alive, &worker.phases),
+        (&None, &None, &None)
+    );
+    assert_eq!(worker.on_phase, OnPhase::Restart);
+    assert_eq!((worker.keep_output, worker.keep_attempts), (16 << 20, 20));
+}
+
+#[test]
+fn a_service_is_a_process_that_a_change_of_phase_does_not_touch() {
+    let rig = Machine::new().valid("workers.a = { kind = 'service', command = 'exec make' }");
+    let worker = &rig.workers["a"];
+    assert_eq!(worker.kind, Kind::Service);
+    assert_eq!(worker.launcher, LauncherKind::Process);
+    assert_eq!(worker.on_phase, OnPhase::Keep);
+    assert_eq!(
+        worker.program,
+        Program::Command(command("/bin/sh", &["-c", "exec make"]))
+    );
+}
+
+#[test]
+fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
+    let rig = Machine::new().valid(
+        "[defaults]
+        backoff = { first = '2s', most = '1m' }
+        environment = { A = 'of all', B = 'of all' }
+        launcher = 'process'
+        [workers.a]
+        command = 'true'
+        backoff = { first = '500ms' }
+        environment = { B = 'its own' }
+        [proxy]",
+    );
+    let worker = &rig.workers["a"];
+    assert_eq!(worker.backoff.first, Duration::from_millis(500));
+    assert_eq!(worker.backoff.most, seconds(60));
+    assert_eq!(worker.backoff.jitter, 20);
+    assert_eq!(worker.environment["A"], "of all");
+    assert_eq!(worker.environment["B"], "its own");
+    assert_eq!(worker.launcher, LauncherKind::Process);
+    assert!(rig.workers["proxy"].environment.is_empty());
+    assert_eq!(
+        rig.workers["proxy"].backoff.first,
+        Duration::from_millis(200)
+    );
+}
+
+#[test]
+fn paths_begin_at_the_file_and_programs_at_the_workdir() {
+    let rig = Machine::new().valid(
+        "[workers.a]
+        worktree = '../../srv/builder'
+        command = ['./loop.sh']
+        ready = { file = 'run/ready' }
+        [workers.b]
+        command = ['~/bin/tool']
+        [workers.c]
+        workdir = '/srv/builder/sub'
+        command = ['../loop.sh']",
+    );
+    let a = &rig.workers["a"];
+    assert_eq!(a.workdir, Path::new("/etc/loopkeeper/../../srv/builder"));
+    assert_eq!(a.worktree.as_ref(), Some(&a.workdir));
+    assert_eq!(
+        a.ready.as_ref().unwrap().probe,
+        Probe::File("/etc/loopkeeper/run/ready".into())
+    );
+    assert_eq!(
+        rig.workers["b"].program,
+        Program::Command(command("/home/op/bin/tool", &[]))
+    );
+    assert_eq!(
+        rig.workers["c"].program,
+        Program::Command(command("/srv/builder/sub/../loop.sh", &[]))
+    );
+}
+
+#[test]
+fn an_empty_proxy_table_is_the_builtin_proxy() {
+    let rig = Machine::new().valid("[proxy]");
+    let proxy = &rig.workers["proxy"];
+    assert_eq!(proxy.kind, Kind::Proxy);
+    assert_eq!(proxy.launcher, LauncherKind::Process);
+    assert_eq!(proxy.program, Program::BuiltinProxy(Builtin::default()));
+    let ready = proxy.ready.as_ref().unwrap();
+    assert_eq!(ready.probe, Probe::Socks("127.0.0.1:1055".into()));
+    let alive = proxy.alive.as_ref().unwrap();
+    assert_eq!(alive.probe, ready.probe);
+    assert_eq!((alive.every, alive.failures), (seconds(30), 3));
+    // SIGKILL must not come before its connections had their time.
+    assert!(proxy.stop.grace > Builtin::default().drain);
+}
+
+#[test]
+fn a_proxy_for_other_machines_is_looked_at_on_this_one() {
+    let rig = Machine::new().valid("[proxy]\nlisten = '0.0.0.0:1080'\nauth = 'proxy-users'");
+    let proxy = &rig.workers["proxy"];
+    assert_eq!(
+        proxy.ready.as_ref().unwrap().probe,
+        Probe::Socks("127.0.0.1:1080".into())
+    );
+    let Program::BuiltinProxy(builtin) = &proxy.program else {
+        panic!("{:?}", proxy.program)
+    };
+    assert_eq!(
+        builtin.auth,
+        Some(Auth {
+            file: "/run/credentials/proxy-users".into()
+        })
+    );
+}
+
+#[test]
+fn tailscale_is_ready_when_its_own_check_says_so() {
+    let rig = Machine::new().valid(
+        "[proxy]
+        kind = 'tailscale'
+        state = '/var/lib/loopkeeper/tailscale'
+        auth_key = 'tailscale-key'
+        hostname = 'pi'
+        arguments = ['--verbose=1']",
+    );
+    let proxy = &rig.workers["proxy"];
+    let Program::Tailscale(tailscale) = &proxy.program else {
+        panic!("{:?}", proxy.program)
+    };
+    assert_eq!(tailscale.tailscaled, Path::new("/usr/bin/tailscaled"));
+    assert_eq!(
+        proxy.ready.as_ref().unwrap().probe,
+        Probe::Command(command(
+            "/opt/loopkeeper/loopkeeperd",
+            &[
+                "proxy-ready",
+                "--listen",
+                "127.0.0.1:1055",
+                "--tailscale",
+                "/usr/bin/tailscale",
+                "--socket",
+                "/var/lib/loopkeeper/tailscale/tailscaled.sock",
+                "--auth-key",
+                "/run/credentials/tailscale-key",
+            ]
+        ))
+    );
+    assert_eq!(
+        proxy.alive.as_ref().unwrap().probe,
+        Probe::Socks("127.0.0.1:1055".into())
+    );
+}
+
+#[test]
+fn a_proxy_of_ones_own_is_a_command_with_a_handshake() {
+    let machine = Machine::new();
+    let rig = machine.valid("[proxy]\nkind = 'command'\ncommand = 'ssh -D 9'\nlisten = '[::1]:9'");
+    let proxy = &rig.workers["proxy"];
+    assert_eq!(
+        proxy.ready.as_ref().unwrap().probe,
+        Probe::Socks("[::1]:9".into())
+    );
+    let rig = machine.valid(
+        "[proxy]\nkind = 'command'\ncommand = 'x'\nready = { output = 'up', timeout = '5s' }",
+    );
+    let ready = rig.workers["proxy"].ready.clone().unwrap();
+    assert_eq!(ready.probe, Probe::Output("up".into()));
+    assert_eq!(ready.timeout, seconds(5));
+}
+
+#[test]
+fn a_credential_of_another_process_is_taken_to_be_right() {
+    let mut machine = Machine::new();
+    let text = "[proxy]\nauth = 'not-here'";
+    assert!(machine.parse(text).is_err());
+    machine.env.credentials = Credentials::Elsewhere("/run/credentials/loopkeeper.service".into());
+    let rig = machine.valid(text);
+    let Program::BuiltinProxy(builtin) = &rig.workers["proxy"].program else {
+        panic!("{:?}", rig.workers["proxy"])
+    };
+    assert_eq!(
+        builtin.auth.as_ref().unwrap().file,
+        Path::new("/run/credentials/loopkeeper.service/not-here")
+    );
+}
+
+#[test]
+fn workers_may_look_at_the_same_port_and_have_checkouts_inside_of_others() {
+    Machine::new().valid(
+        "[workers.a]
+        command = 'x'
+        worktree = '/srv/builder'
+        ready = { tcp = '127.0.0.1:80' }
+        [workers.b]
+        command = 'x'
+        worktree = '/srv/builder/.worktrees/own'
+        ready = { tcp = '127.0.0.1:80' }",
+    );
+}
+
+#[test]
+fn a_very_long_chain_of_requirements_is_no_circle() {
+    let mut text = String::from("[workers.w0]\ncommand = 'x'\n");
+    for n in 1..5000 {
+        let before = n - 1;
+        text.push_str(&format!(
+            "[workers.w{n}]\ncommand = 'x'\nrequires = ['w{before}']\n"
+        ));
+    }
+    assert_eq!(Machine::new().valid(&text).workers.len(), 5000);
+}

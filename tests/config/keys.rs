@@ -1,0 +1,137 @@
+//! The table of keys, the reader and the example say the same.
+
+use loopkeeper::config::{Key, SECTIONS, Section, example, reference};
+
+use crate::fixture::Machine;
+
+fn has(section: &Section, name: &str) -> bool {
+    section.keys().any(|key| key.name == name)
+}
+
+/// A file that is right but for `line` in that section.
+fn file_with(section: &Section, line: &str) -> String {
+    // What a table needs; the key that is tried must not be there twice.
+    let fill = |needed: &[(&str, &str)]| -> String {
+        let tried = line.split(' ').next().unwrap();
+        needed
+            .iter()
+            .filter(|(name, _)| *name != tried)
+            .map(|(name, value)| format!("{name} = {value}\n"))
+            .collect()
+    };
+    let worker = "[workers.a]\ncommand = 'x'\n";
+    match section.name {
+        "" => format!("{line}\n{}", fill(&[("proxy", "{}")])),
+        "proxy" if has(section, "allow") => format!("[proxy]\n{line}"),
+        "proxy" if has(section, "state") => {
+            let needed = fill(&[("kind", "'tailscale'"), ("state", "'/x'")]);
+            format!("[proxy]\n{needed}{line}")
+        }
+        "proxy" => {
+            let needed = fill(&[("kind", "'command'"), ("command", "'x'")]);
+            format!("[proxy]\n{needed}{line}")
+        }
+        "plan.phases" => format!(
+            "proxy = {{}}\n[[plan.phases]]\n{}{line}",
+            fill(&[("id", "'1'")])
+        ),
+        "plan.phases.until" => {
+            let other = if line.starts_with("line") {
+                "file = 'f'"
+            } else {
+                "command = 'x'"
+            };
+            let other = if line.starts_with(&other[..4]) {
+                ""
+            } else {
+                other
+            };
+            format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
+        }
+        "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
+        "workers.NAME.ready" | "workers.NAME.alive" => {
+            let probe = ["socks", "tcp", "command", "file", "output"]
+                .iter()
+                .any(|probe| line.starts_with(probe));
+            let other = if probe { "" } else { "tcp = 'h:1'" };
+            let table = section.name.replace("NAME", "a");
+            format!("{worker}[{table}]\n{other}\n{line}")
+        }
+        name => format!("{worker}[{}]\n{line}", name.replace("NAME", "a")),
+    }
+}
+
+fn all_keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
+    SECTIONS
+        .iter()
+        .flat_map(|section| section.keys().map(move |key| (*section, key)))
+}
+
+#[test]
+fn every_key_is_read_and_says_what_it_expects() {
+    let machine = Machine::new();
+    for (section, key) in all_keys() {
+        // No key is a date.
+        let text = file_with(section, &format!("{} = 1979-05-27", key.name));
+        let wrong = machine.wrong(&text);
+        let said = format!("[{}]", key.expects);
+        assert!(
+            wrong
+                .iter()
+                .any(|line| line.contains(&said) && line.contains("is a date or time")),
+            "{text}\n{wrong:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_default_is_what_is_written_in_the_table() {
+    let machine = Machine::new();
+    let mut checked = 0;
+    for (section, key) in all_keys() {
+        let line = format!("{} = {}", key.name, key.default);
+        // The tables of the other proxies need their kind.
+        let other_kind = key.name == "kind" && section.name == "proxy" && !has(section, "allow");
+        let is_value = toml::de::DeTable::parse(&line).is_ok();
+        if other_kind || !is_value {
+            continue;
+        }
+        checked += 1;
+        let with = machine.valid(&file_with(section, &line));
+        let without = machine.valid(&file_with(section, ""));
+        assert_eq!(with, without, "{line} in [{}]", section.name);
+    }
+    assert!(checked > 30, "only {checked} defaults are values");
+}
+
+#[test]
+fn the_example_has_every_key() {
+    for (section, key) in all_keys() {
+        let name = key.name;
+        let written = [
+            format!("\n{name} = "),
+            format!("\n[{name}]"),
+            format!("[{name}."),
+            format!("\n[[plan.{name}]]"),
+            format!("#   {name} = "),
+            format!("{{ {name} = "),
+            format!(", {name} = "),
+        ];
+        // Probes share their words; one of them stands for all.
+        let listed = format!("or {name}");
+        assert!(
+            written.iter().any(|text| example().contains(text))
+                || example().contains(&listed)
+                || example().contains(&format!("{name}, ")),
+            "`{name}` of [{}] is not in the example",
+            section.name
+        );
+    }
+}
+
+#[test]
+fn the_reference_is_for_people() {
+    let mut text = String::new();
+    reference(&mut text).unwrap();
+    insta::assert_snapshot!(text);
+}

@@ -1,0 +1,13 @@
+//! `loopkeeper.toml`: what is accepted, what is refused, and in which words.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose machine cannot be made has failed"
+)]
+
+mod accepted;
+mod file;
+mod fixture;
+mod garbage;
+mod keys;
+mod mistakes;
