@@ -6,11 +6,13 @@
 //! How: TOML's parser keeps the place of every value. `reader` is the typed view of its tree, which
 //! records a [`Complaint`] and goes on; `read/` has a file for each table and looks at the machine
 //! through an [`Environment`]; `check` looks across the tables. The keys are in one table,
-//! `schema`, from which unknown keys are told and the [`reference()`] is printed.
+//! `schema`, from which unknown keys are told and the [`reference()`] is printed. [`diff()`] tells what
+//! a reload has to touch.
 
 mod check;
 mod complaint;
 mod destination;
+mod diff;
 mod environment;
 mod plan;
 mod proxy;
@@ -21,6 +23,7 @@ mod worker;
 
 pub use complaint::{Complaint, Complaints};
 pub use destination::{Destination, DestinationError, Hosts};
+pub use diff::{Changed, Diff, PlanDiff, diff};
 pub use environment::{Credentials, Environment};
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};

@@ -11,3 +11,4 @@ mod fixture;
 mod garbage;
 mod keys;
 mod mistakes;
+mod reload;

@@ -1,0 +1,150 @@
+//! What a reload touches.
+
+use loopkeeper::config::{Diff, diff};
+
+use crate::fixture::Machine;
+
+fn between(old: &str, new: &str) -> Diff {
+    let machine = Machine::new();
+    diff(&machine.valid(old), &machine.valid(new))
+}
+
+fn worker(keys: &str) -> String {
+    format!("[workers.a]\ncommand = 'x'\n{keys}\n")
+}
+
+/// The one change between two files that have one worker.
+fn change(old: &str, new: &str) -> (Vec<String>, bool) {
+    let diff = between(old, new);
+    let [change] = diff.changed.as_slice() else {
+        panic!("{diff:?}")
+    };
+    (change.keys.clone(), change.restart)
+}
+
+#[test]
+fn the_same_rig_touches_nothing() {
+    let diff = between(loopkeeper::config::example(), loopkeeper::config::example());
+    assert!(diff.is_empty());
+    assert_eq!(diff.unchanged.len(), 4);
+    // Written in another way, it is still the same.
+    let diff = between(
+        "[workers.a]\ncommand = ['make']\nrestart = 'always'\nstop.grace = '1m'",
+        "workers.a = { stop = { grace = '60 seconds' }, command = ['/usr/bin/make'] }",
+    );
+    assert!(diff.is_empty(), "{diff}");
+}
+
+#[test]
+fn only_what_a_running_process_cannot_learn_restarts_it() {
+    for (keys, key) in [
+        ("workdir = '/srv/builder'", "workdir"),
+        ("environment = { A = '1' }", "environment"),
+        ("launcher = 'process'", "launcher"),
+    ] {
+        let changed = change(&worker(""), &worker(keys));
+        assert_eq!(changed, (vec![key.to_owned()], true), "{keys}");
+    }
+    let (keys, restart) = change(&worker(""), "[workers.a]\ncommand = 'y'");
+    assert_eq!((keys, restart), (vec!["command".to_owned()], true));
+    let (keys, restart) = change(&worker(""), &worker("worktree = '/srv/builder'"));
+    assert_eq!(keys, ["workdir", "worktree"]);
+    assert!(restart);
+}
+
+#[test]
+fn changed_rules_leave_the_worker_running() {
+    for (keys, key) in [
+        ("restart = 'never'", "restart"),
+        ("backoff.first = '2s'", "backoff"),
+        ("budget.restarts = 1", "budget"),
+        ("stop.signal = 'HUP'", "stop"),
+        ("ready.tcp = 'h:1'", "ready"),
+        ("alive.tcp = 'h:1'", "alive"),
+        ("requires = ['b']", "requires"),
+        ("phases = ['1']", "phases"),
+        ("on_phase = 'keep'", "on_phase"),
+        ("keep_output = '1MiB'", "keep_output"),
+        ("keep_attempts = 1", "keep_attempts"),
+    ] {
+        let rest = "[workers.b]\ncommand = 'x'\n[[plan.phases]]\nid = '1'";
+        let with = |keys| format!("{}{rest}", worker(keys));
+        let changed = change(&with(""), &with(keys));
+        assert_eq!(changed, (vec![key.to_owned()], false), "{keys}");
+    }
+    let old = worker("launcher = 'tmux'\non_phase = 'keep'");
+    let new = worker("launcher = 'tmux'\non_phase = 'keep'\nkind = 'service'");
+    assert_eq!(change(&old, &new), (vec!["kind".to_owned()], false));
+}
+
+#[test]
+fn every_change_of_a_proxy_restarts_it_and_is_named_by_its_own_keys() {
+    for (keys, key) in [
+        ("listen = '127.0.0.1:9'", "listen"),
+        ("auth = 'proxy-users'", "auth"),
+        ("allow = ['*']", "allow"),
+        ("deny = ['*']", "deny"),
+        ("upstream = 'h:1'", "upstream"),
+        ("max_connections = 1", "max_connections"),
+        ("idle = '1s'", "idle"),
+        ("handshake = '1s'", "handshake"),
+        ("connect = '1s'", "connect"),
+        ("drain = '1s'", "drain"),
+    ] {
+        let changed = change("[proxy]", &format!("[proxy]\n{keys}"));
+        assert_eq!(changed, (vec![key.to_owned()], true), "{keys}");
+    }
+    let tailscale = "[proxy]\nkind = 'tailscale'\nstate = '/x'\n";
+    assert_eq!(
+        change("[proxy]", tailscale),
+        (vec!["kind".to_owned()], true)
+    );
+    for (keys, key) in [
+        ("listen = '127.0.0.1:9'", "listen"),
+        ("auth_key = 'tailscale-key'", "auth_key"),
+        ("hostname = 'h'", "hostname"),
+        ("arguments = ['x']", "arguments"),
+    ] {
+        let changed = change(tailscale, &format!("{tailscale}{keys}"));
+        assert_eq!(changed, (vec![key.to_owned()], true), "{keys}");
+    }
+}
+
+#[test]
+fn the_whole_difference_is_told_line_by_line() {
+    let old = "
+        [rig]
+        notify = 'mail'
+        [proxy]
+        [plan]
+        phases = [{ id = '1' }, { id = '2' }, { id = '3' }, { id = '4', brief = 'a' }]
+        [workers.gone]
+        command = 'x'
+        [workers.same]
+        command = 'x'
+        [workers.other]
+        command = 'x'
+        [workers.rules]
+        command = 'x'";
+    let new = "
+        [rig]
+        name = 'new'
+        [proxy]
+        [plan]
+        resume = 'manual'
+        phases = [{ id = '2' }, { id = '1' }, { id = '5' }, { id = '4', brief = 'b' }]
+        [workers.new]
+        command = 'x'
+        [workers.same]
+        command = 'x'
+        [workers.other]
+        command = 'y'
+        environment = { A = '1' }
+        [workers.rules]
+        command = 'x'
+        restart = 'never'";
+    let diff = between(old, new);
+    insta::assert_snapshot!(diff);
+    let json = serde_json::to_string(&diff).unwrap();
+    assert_eq!(serde_json::from_str::<Diff>(&json).unwrap(), diff);
+}
