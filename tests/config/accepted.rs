@@ -234,14 +234,11 @@ fn tailscale_is_ready_when_its_own_check_says_so() {
             "/opt/loopkeeper/loopkeeperd",
             &[
                 "proxy-ready",
-                "--listen",
-                "127.0.0.1:1055",
-                "--tailscale",
-                "/usr/bin/tailscale",
-                "--socket",
-                "/var/lib/loopkeeper/tailscale/tailscaled.sock",
-                "--auth-key",
-                "/run/credentials/tailscale-key",
+                "--listen=127.0.0.1:1055",
+                "--tailscale=/usr/bin/tailscale",
+                "--socket=/var/lib/loopkeeper/tailscale/tailscaled.sock",
+                "--auth-key=/run/credentials/tailscale-key",
+                "--hostname=pi",
             ]
         ))
     );

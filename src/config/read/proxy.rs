@@ -186,18 +186,17 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
 
 /// The SOCKS handshake and the backend's state, which only tailscale knows, in one command.
 fn ready_command(program: &Tailscale, reading: &Reading<'_>) -> Command {
-    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let mut arguments = vec![
         "proxy-ready".to_owned(),
-        "--listen".to_owned(),
-        program.listen.to_string(),
-        "--tailscale".to_owned(),
-        path(&program.tailscale),
-        "--socket".to_owned(),
-        path(&program.socket()),
+        format!("--listen={}", program.listen),
+        format!("--tailscale={}", program.tailscale.display()),
+        format!("--socket={}", program.socket().display()),
     ];
     if let Some(file) = &program.auth_key {
-        arguments.extend(["--auth-key".to_owned(), path(file)]);
+        arguments.push(format!("--auth-key={}", file.display()));
+    }
+    if let Some(name) = &program.hostname {
+        arguments.push(format!("--hostname={name}"));
     }
     Command {
         program: reading.env.binaries.join("loopkeeperd"),
