@@ -62,6 +62,16 @@ fn going_back_by_hand_to_the_phase_before_is_no_crash() {
 }
 
 #[test]
+fn an_earlier_copy_of_the_file_that_is_brought_back_is_an_edit() {
+    let (_temp, dir) = state_dir();
+    at_phase(&dir, 1);
+    let copy = fs::read(dir.join("phase-idx")).unwrap();
+    at_phase(&dir, 2);
+    fs::write(dir.join("phase-idx"), copy).unwrap();
+    assert_eq!(index(&Store::open(&dir, &plan()).unwrap()), 1);
+}
+
+#[test]
 fn an_ambiguous_edit_is_told_as_such() {
     let (_temp, dir) = state_dir();
     at_phase(&dir, 2);
@@ -280,8 +290,13 @@ fn an_edit_is_told_from_our_own_writing_and_can_be_refused() {
     let mut store = open(&dir).store;
     let path = dir.join("phase-idx");
     store.record(&[Fact::Phase(point(1))]).unwrap();
+    let before = fs::read(&path).unwrap();
     store.record(&[Fact::Phase(point(2))]).unwrap();
     let ours = fs::read(&path).unwrap();
+    assert!(
+        !store.is_own_phase_file(&before),
+        "brought back from a copy, it is an edit"
+    );
     assert!(store.is_own_phase_file(&ours));
     assert!(!store.is_own_phase_file(b"2 2\n"));
     fs::write(&path, "nonsense").unwrap();
