@@ -107,35 +107,40 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
         Err(error @ StoreError::Newer { .. }) => Err(error),
         Err(error) => {
             problems.push(Problem::Degraded(error));
-            let mut seen = match ReadOnly::open(dir, plan) {
-                Ok(seen) => seen,
-                Err(error) => ReadOnly::without_database(dir, plan, error)?,
-            };
-            for problem in std::mem::take(&mut seen.problems) {
-                let told = matches!(problem, Problem::DatabaseDamaged { .. })
-                    && problems
-                        .iter()
-                        .any(|p| matches!(p, Problem::DatabaseDamaged { .. }));
-                if !told {
-                    problems.push(problem);
-                }
-            }
-            let restored = seen.restored.clone();
-            let store = Store {
-                dir: dir.to_owned(),
-                database: path,
-                kept: seen.kept.clone(),
-                access: Access::Degraded(Box::new(seen)),
-                problems: Vec::new(),
-                _lock: lock,
-            };
-            Ok(Opened {
-                store,
-                restored,
-                problems,
-            })
+            degraded(dir, plan, lock, problems)
         }
     }
+}
+
+/// What can be read is restored; `record` opens the database when it can.
+fn degraded(
+    dir: &Path,
+    plan: &[PhaseId],
+    lock: Lock,
+    mut problems: Vec<Problem>,
+) -> Result<Opened, StoreError> {
+    let mut seen = match ReadOnly::open(dir, plan) {
+        Ok(seen) => seen,
+        Err(error) => ReadOnly::without_database(dir, plan, error)?,
+    };
+    let is_damage = |problem: &Problem| matches!(problem, Problem::DatabaseDamaged { .. });
+    let told = problems.iter().any(is_damage);
+    let more = std::mem::take(&mut seen.problems).into_iter();
+    problems.extend(more.filter(|problem| !(told && is_damage(problem))));
+    let restored = seen.restored.clone();
+    let store = Store {
+        dir: dir.to_owned(),
+        database: database::path(dir),
+        kept: seen.kept.clone(),
+        access: Access::Degraded(Box::new(seen)),
+        problems: Vec::new(),
+        _lock: lock,
+    };
+    Ok(Opened {
+        store,
+        restored,
+        problems,
+    })
 }
 
 /// Opens the database, or begins one with what the other files still tell.
