@@ -10,7 +10,10 @@
 //! read back, and of a text that is not ours the lines with a `boot_id` still count. A symbolic
 //! link is replaced by a file.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
@@ -86,6 +89,7 @@ pub(super) fn add(dir: &Path, boots: &[RecordedBoot]) -> Result<Option<Problem>,
 pub(super) fn listed(bytes: &[u8]) -> Vec<RecordedBoot> {
     let text = String::from_utf8_lossy(bytes);
     let mut boots: Vec<RecordedBoot> = Vec::new();
+    let mut seen: BTreeSet<BootId> = BTreeSet::new();
     let mut entry: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim) {
         if line.starts_with('#') {
@@ -95,7 +99,7 @@ pub(super) fn listed(bytes: &[u8]) -> Vec<RecordedBoot> {
         let Some(boot) = boot_id_of(line) else {
             continue;
         };
-        if boots.iter().all(|known| known.boot != boot) {
+        if seen.insert(boot.clone()) {
             let number = number(&entry, boots.last().map(|last| last.number));
             boots.push(RecordedBoot {
                 number,
