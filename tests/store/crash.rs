@@ -51,7 +51,17 @@ pub(crate) fn write_for_ever(dir: &Path, plan: &[PhaseId]) -> ! {
     }
 }
 
-pub(crate) fn writer(test: &str, dir: &Path) -> (Child, BufReader<ChildStdout>) {
+/// A writer, until it is dropped.
+pub(crate) struct Writer(pub(crate) Child);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+pub(crate) fn writer(test: &str, dir: &Path) -> (Writer, BufReader<ChildStdout>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", test])
         .env(WRITE, dir)
@@ -59,7 +69,7 @@ pub(crate) fn writer(test: &str, dir: &Path) -> (Child, BufReader<ChildStdout>) 
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap());
-    (child, lines)
+    (Writer(child), lines)
 }
 
 pub(crate) fn as_writer() -> Option<std::ffi::OsString> {
@@ -82,7 +92,7 @@ fn what_was_acknowledged_is_there_after_any_kill() {
     let mut rounds_that_wrote = 0;
     for round in 0..ROUNDS {
         let name = "crash::what_was_acknowledged_is_there_after_any_kill";
-        let (mut child, mut lines) = writer(name, &dir);
+        let (child, mut lines) = writer(name, &dir);
         // After so many acknowledgements; 0 is while it opens.
         let mut wait_for = random.u32(0..12);
         let mut line = String::new();
@@ -106,8 +116,7 @@ fn what_was_acknowledged_is_there_after_any_kill() {
                 }
             }
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(child);
         for line in lines.lines() {
             acked = acknowledged(&line.unwrap()).or(acked);
         }

@@ -146,8 +146,8 @@ fn what_was_acknowledged_is_there_after_a_power_cut_in_the_middle_of_anything() 
     let machine = Machine::new();
     let mut random = fastrand::Rng::with_seed(7);
     let name = "power::what_was_acknowledged_is_there_after_a_power_cut_in_the_middle_of_anything";
-    let (mut child, mut lines) = writer(name, &machine.state());
-    let pid = Pid::from_raw(child.id().cast_signed());
+    let (child, mut lines) = writer(name, &machine.state());
+    let pid = Pid::from_raw(child.0.id().cast_signed());
     for round in 0..ROUNDS {
         let mut left = random.u32(1..20);
         let mut acked = 0;
@@ -191,6 +191,4 @@ fn what_was_acknowledged_is_there_after_a_power_cut_in_the_middle_of_anything() 
         });
         kill(pid, Signal::SIGCONT).unwrap();
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
