@@ -24,8 +24,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::protocol::{Ask, Greeting, PROTOCOL, Refusal, Request, Said};
 use crate::decide::{Notice, access::Access};
 
-/// How long a daemon may take to greet and to answer.
+/// How long a daemon may take to greet and to answer what changes nothing.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may take beyond that to do something: it answers once workers are up or gone, and
+/// gives up on that itself within a minute.
+const TO_DO: Duration = Duration::from_secs(80);
 
 /// Bytes of one line of a daemon. Far more than a status has; a bound against a stranger.
 const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
@@ -117,6 +121,8 @@ pub struct Client {
     reader: BufReader<UnixStream>,
     greeting: Greeting,
     patience: Duration,
+    /// For what it waits at present.
+    waits: Duration,
     last_id: u64,
 }
 
@@ -148,6 +154,7 @@ impl Client {
                 access: Access::Read,
             },
             patience,
+            waits: patience,
             last_id: 0,
         };
         client.greeting = client.hear_greeting()?;
@@ -162,6 +169,11 @@ impl Client {
     /// Asks, and waits for the answer.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         self.send(request)?;
+        let patience = match request.needed() {
+            Access::Read => self.patience,
+            Access::Steer => self.patience + TO_DO,
+        };
+        self.wait_at_most(Some(patience))?;
         let said: Said<T> = self.hear()?;
         said.ok
             .ok_or_else(|| self.stranger("an answer without content"))
@@ -178,13 +190,7 @@ impl Client {
         &mut self,
         patience: Option<Duration>,
     ) -> Result<Option<Notice>, ClientError> {
-        self.reader
-            .get_ref()
-            .set_read_timeout(patience)
-            .map_err(|source| ClientError::Broken {
-                socket: self.socket.clone(),
-                source,
-            })?;
+        self.wait_at_most(patience)?;
         let said: Said<serde_json::Value> = self.hear()?;
         match said.event {
             Some(event) => Notice::deserialize(event)
@@ -192,6 +198,19 @@ impl Client {
                 .map_err(|why| self.stranger(&format!("an event that is none: {why}"))),
             None => Ok(None),
         }
+    }
+
+    /// Whether a part of the next event has been read already, so that poll(2) would not tell.
+    pub fn has_more(&self) -> bool {
+        !self.reader.buffer().is_empty()
+    }
+
+    fn wait_at_most(&mut self, limit: Option<Duration>) -> Result<(), ClientError> {
+        self.waits = limit.unwrap_or(Duration::MAX);
+        self.reader
+            .get_ref()
+            .set_read_timeout(limit)
+            .map_err(|error| self.broken(error))
     }
 
     fn hear_greeting(&mut self) -> Result<Greeting, ClientError> {
@@ -265,7 +284,7 @@ impl Client {
         if error.kind() == io::ErrorKind::WouldBlock {
             return ClientError::Silent {
                 socket: self.socket.clone(),
-                after: self.patience,
+                after: self.waits,
             };
         }
         ClientError::Broken {

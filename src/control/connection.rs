@@ -235,6 +235,56 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_may_only_read_cannot_steer() {
+        let (near, far) = tokio::io::duplex(4096);
+        let (reader, writer) = tokio::io::split(far);
+        let mut client = Client {
+            reader: BufReader::new(reader),
+            writer,
+            peer: Peer {
+                pid: 1,
+                uid: 8,
+                groups: std::collections::BTreeSet::new(),
+            },
+            access: Access::Read,
+            nonsense: 0,
+        };
+        let (calls, mut daemon) = mpsc::channel::<Call>(1);
+        let closing = CancellationToken::new();
+        let talk = async {
+            let (heard, mut say) = tokio::io::split(near);
+            let mut heard = BufReader::new(heard).lines();
+            let mut next = async || heard.next_line().await.unwrap().unwrap();
+            assert!(next().await.contains(r#""access":"read""#));
+            say.write_all(b"{\"id\":1,\"do\":\"pause\"}\n")
+                .await
+                .unwrap();
+            let refused = next().await;
+            assert!(
+                refused.contains(r#""id":1,"error":{"kind":"not-allowed""#),
+                "{refused}"
+            );
+            say.write_all(b"{\"id\":2,\"do\":\"reload\",\"dry_run\":false}\n")
+                .await
+                .unwrap();
+            assert!(next().await.contains("not-allowed"));
+            say.write_all(b"{\"id\":3,\"do\":\"reload\",\"dry_run\":true}\n")
+                .await
+                .unwrap();
+            let call = daemon.recv().await.unwrap();
+            assert_eq!(call.request, Request::Reload { dry_run: true });
+            call.answer.error(Refusal::new(RefusalKind::Failed, "x"));
+            assert!(next().await.contains(r#""id":3"#));
+            assert!(
+                daemon.try_recv().is_err(),
+                "something refused reached the daemon"
+            );
+            drop((heard, say));
+        };
+        tokio::join!(client.run(&calls, &closing), talk);
+    }
+
+    #[tokio::test]
     async fn a_line_may_come_in_pieces_up_to_the_limit() {
         let mut longest = vec![b' '; LONGEST_LINE - 1];
         longest.push(b'\n');

@@ -25,6 +25,7 @@ pub mod client;
 mod connection;
 pub mod protocol;
 pub mod server;
+mod shown;
 mod socket;
 
 pub use socket::BindError;

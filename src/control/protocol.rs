@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::Diff,
     decide::{Boot, Notice, ResumePoint, access::Access},
     model::{AttemptId, BootId, Exit, Kind, LauncherKind, PhaseId, StateName, Verdict, WorkerName},
 };
@@ -91,13 +92,10 @@ pub enum Request {
         /// Only say what would change.
         dry_run: bool,
     },
-    /// Where an attempt's files and session are. [`WhereView`].
+    /// Where a worker's files and session are. [`WhereView`].
     Where {
         /// Whose.
         worker: WorkerName,
-        /// Which; the latest if not given.
-        #[serde(default)]
-        attempt: Option<AttemptId>,
     },
 }
 
@@ -215,8 +213,11 @@ pub struct StatusView {
     pub daemon: bool,
     /// Where the plan is; null without a plan.
     pub phase: Option<PhaseView>,
-    /// Whether the loops are stopped by the operator or by `resume = "manual"`.
+    /// Whether the loops are stopped and the plan stands still.
     pub paused: bool,
+    /// Why, if so.
+    #[serde(default)]
+    pub paused_because: Option<String>,
     /// What the daemon cannot do at the moment, such as writing its state; empty is well.
     #[serde(default)]
     pub degraded: Vec<String>,
@@ -233,10 +234,10 @@ fn yes() -> bool {
 /// The resume point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseView {
-    /// From 0; `count` when the plan is over.
-    pub index: usize,
-    /// Null when the plan is over.
-    pub id: Option<PhaseId>,
+    /// From 0; `count` when the plan is complete; null when the stored point fits no phase.
+    pub index: Option<usize>,
+    /// The phase's id, or the stored point that fits none; null when the plan is complete.
+    pub id: Option<String>,
     /// Phases in the plan.
     pub count: usize,
 }
@@ -265,7 +266,7 @@ pub struct PhaseRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebootsView {
     /// Reboots recorded.
-    pub count: usize,
+    pub count: u64,
     /// The latest.
     pub last: Option<LastReboot>,
 }
@@ -322,8 +323,8 @@ impl RebootView {
 impl From<&ResumePoint> for PhaseView {
     fn from(point: &ResumePoint) -> Self {
         Self {
-            index: point.index,
-            id: point.id.clone(),
+            index: Some(point.index),
+            id: point.id.as_ref().map(ToString::to_string),
             count: point.count,
         }
     }
@@ -350,8 +351,8 @@ pub struct WorkerView {
     pub attempt: Option<AttemptId>,
     /// When it came into its state; null if that is not known.
     pub since: Option<Timestamp>,
-    /// Restarts that count against its budget.
-    pub restarts: u32,
+    /// Restarts in this boot.
+    pub restarts: u64,
     /// How the last ended attempt ended.
     pub last_exit: Option<Exit>,
     /// Why it is in its state, where that needs a word.
@@ -360,40 +361,27 @@ pub struct WorkerView {
     /// When it is started again.
     #[serde(default)]
     pub next_start: Option<Timestamp>,
-    /// Workers that must be ready first.
-    #[serde(default)]
-    pub requires: Vec<WorkerName>,
     /// When it last wrote something.
     #[serde(default)]
     pub output_at: Option<Timestamp>,
 }
 
 /// What a reload changes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiffView {
     /// Whether it was done.
     pub applied: bool,
-    /// Workers that are new.
-    pub added: Vec<WorkerName>,
-    /// Workers that restart.
-    pub changed: Vec<WorkerName>,
-    /// Workers that stop.
-    pub removed: Vec<WorkerName>,
-    /// Other things that change, one sentence for each.
-    pub other: Vec<String>,
+    /// From the rig that runs to the one that is declared.
+    pub diff: Diff,
 }
 
-/// Where an attempt is.
+/// Where a worker's files and session are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhereView {
     /// Whose.
     pub worker: WorkerName,
-    /// Which.
-    pub attempt: AttemptId,
-    /// Its directory.
-    pub directory: PathBuf,
-    /// The file with its output.
-    pub output: PathBuf,
+    /// The daemon's state directory, absolute; the attempts are in it.
+    pub state: PathBuf,
     /// The socket of its tmux server, if it has one that lives.
     pub tmux: Option<PathBuf>,
 }

@@ -255,3 +255,27 @@ fn peer(stream: &UnixStream) -> io::Result<Peer> {
         groups,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_cannot_keep_the_operator_out() {
+        let inside = Arc::new(Inside::default());
+        let mut seats: Vec<_> = (0..MOST_READERS)
+            .map(|_| Seat::take(&inside, Access::Read).unwrap())
+            .collect();
+        assert!(Seat::take(&inside, Access::Read).is_none());
+        let mut operators = Vec::new();
+        while let Some(seat) = Seat::take(&inside, Access::Steer) {
+            operators.push(seat);
+        }
+        assert_eq!(operators.len(), MOST_CLIENTS - MOST_READERS);
+        seats.pop();
+        assert!(
+            Seat::take(&inside, Access::Read).is_some(),
+            "a seat that was left stays taken"
+        );
+    }
+}

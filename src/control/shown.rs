@@ -1,0 +1,83 @@
+//! From what the core shows to the words on the socket.
+
+use super::protocol::{
+    Done, LastReboot, PROTOCOL, PhaseView, RebootsView, Refusal, RefusalKind, Reply, StatusView,
+    WorkerView,
+};
+use crate::decide::{self, Row, View};
+
+/// The host of everything, until there are others.
+const LOCAL: &str = "local";
+
+impl From<&View<'_>> for StatusView {
+    fn from(view: &View<'_>) -> Self {
+        Self {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot_id: view.boot.boot.clone(),
+            started_at: Some(view.started_at),
+            rig: view.rig.to_owned(),
+            daemon: true,
+            phase: view.phase.as_ref().map(|phase| PhaseView {
+                index: phase.index,
+                id: phase.id.map(str::to_owned),
+                count: phase.phases.len(),
+            }),
+            paused: view.paused.is_some(),
+            paused_because: view.paused.map(str::to_owned),
+            degraded: view.degraded.clone(),
+            reboots: RebootsView {
+                count: view.reboots,
+                last: view.boot.reboot.as_ref().map(|reboot| LastReboot {
+                    boot_id: view.boot.boot.clone(),
+                    at: view.boot.booted,
+                    clean: reboot.clean,
+                }),
+            },
+            workers: view.workers.iter().map(WorkerView::from).collect(),
+        }
+    }
+}
+
+impl From<&Row<'_>> for WorkerView {
+    fn from(row: &Row<'_>) -> Self {
+        Self {
+            name: row.name.clone(),
+            kind: row.kind,
+            host: LOCAL.to_owned(),
+            launcher: Some(row.launcher),
+            state: row.state,
+            verdict: Some(row.verdict.clone()),
+            pid: row.pid,
+            attempt: row.attempt.cloned(),
+            since: Some(row.since),
+            restarts: row.restarts,
+            last_exit: row.last_exit.cloned(),
+            reason: row.reason.clone(),
+            next_start: row.next_start,
+            output_at: None,
+        }
+    }
+}
+
+impl From<decide::Refusal> for Refusal {
+    fn from(refusal: decide::Refusal) -> Self {
+        Self {
+            kind: match refusal.kind {
+                decide::RefusalKind::Failed => RefusalKind::Failed,
+                decide::RefusalKind::Unknown => RefusalKind::UnknownName,
+            },
+            message: refusal.message,
+            hint: refusal.hint,
+        }
+    }
+}
+
+impl From<String> for Reply {
+    /// The core's answer to a command is one text; its lines are the things that were done.
+    fn from(text: String) -> Self {
+        Self::Done(Done {
+            done: text.lines().map(str::to_owned).collect(),
+        })
+    }
+}
