@@ -1,6 +1,7 @@
 //! Loopkeeper keeps loops running: agent loops, CI runs and the machines they use keep going
 //! through crashes, upgrades and reboots.
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod decide;
@@ -9,3 +10,4 @@ pub mod model;
 pub mod paths;
 pub mod store;
 mod sys;
+pub mod systemd;

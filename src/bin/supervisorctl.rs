@@ -1,3 +1,7 @@
-//! supervisorctl
+//! `supervisorctl`: everything a person types. See [`loopkeeper::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loopkeeper::cli::main()
+}

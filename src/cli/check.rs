@@ -1,0 +1,75 @@
+//! `check`: a configuration, without touching anything.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    Context,
+    failure::{Exit, Failure},
+    words::count,
+};
+use crate::config::{self, Complaints, Config, Credentials, Environment};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The file; by default the one the daemon would read.
+    file: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The environment of this machine, for somebody who is not the daemon.
+pub(super) fn environment() -> Result<Environment, Failure> {
+    let mut environment = Environment::of_this_process()
+        .map_err(|error| Failure::say(Exit::Failed, format!("this machine is unknown: {error}")))?;
+    // Credentials are handed to the daemon and not to us, so their names are taken as right.
+    environment.credentials = Credentials::Elsewhere("/run/credentials/loopkeeper.service".into());
+    Ok(environment)
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let file = match &arguments.file {
+        Some(file) => file.clone(),
+        None => context.paths()?.config.clone(),
+    };
+    let outcome = config::load(&file, &environment()?);
+    if arguments.json {
+        context.screen.json(&as_json(&outcome))?;
+        return outcome.map(drop).map_err(|_| Failure::told(Exit::Usage));
+    }
+    match outcome {
+        Ok(config) => {
+            let workers = count(config.workers.len() as u64, "worker");
+            let phases = count(config.plan.phases.len() as u64, "phase");
+            let text = format!("{}: good, {workers}, {phases}\n", file.display());
+            Ok(context.screen.print(text)?)
+        }
+        Err(complaints) => {
+            let colour = context.screen.colour && std::io::stderr().is_terminal();
+            Failure::show(&complaints.render(colour));
+            Err(Failure::told(Exit::Usage))
+        }
+    }
+}
+
+fn as_json(outcome: &Result<Config, Complaints>) -> serde_json::Value {
+    let complaints: Vec<_> = outcome
+        .as_ref()
+        .err()
+        .into_iter()
+        .flat_map(Complaints::iter)
+        .collect();
+    let list: Vec<_> = complaints
+        .iter()
+        .map(|one| {
+            json!({
+                "line": one.line, "column": one.column, "message": one.message,
+                "expected": one.expected, "hint": one.hint,
+            })
+        })
+        .collect();
+    json!({ "good": outcome.is_ok(), "complaints": list })
+}

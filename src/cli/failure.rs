@@ -1,0 +1,144 @@
+//! How a verb fails: a sentence with its causes, a hint, an exit code.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use super::words::printable;
+use crate::{
+    control::{client::ClientError, protocol::RefusalKind},
+    paths::SYSTEM_SOCKET,
+};
+
+/// The exit codes of the contract beside 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotRunning = 3,
+    Unknown = 4,
+}
+
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    /// `None` when everything that is to be said was already printed, or nobody listens any more.
+    message: Option<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// An error with its chain of causes.
+    pub(super) fn new(exit: Exit, error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::say(exit, message)
+    }
+
+    pub(super) fn say(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: Some(message.into()),
+            hint: None,
+        }
+    }
+
+    /// An exit code whose reason is on the screen already.
+    pub(super) fn told(exit: Exit) -> Self {
+        Self {
+            exit,
+            message: None,
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn into_hint(self) -> Option<String> {
+        self.hint
+    }
+
+    /// Prints a text that is an error already.
+    pub(super) fn show(text: &str) {
+        // Without a standard error there is nobody to tell.
+        drop(io::stderr().write_all(text.as_bytes()));
+    }
+
+    /// Tells the operator, and gives the exit code.
+    pub(super) fn report(self) -> ExitCode {
+        self.print();
+        ExitCode::from(self.exit as u8)
+    }
+
+    pub(super) fn print(&self) {
+        let mut text = String::new();
+        if let Some(message) = &self.message {
+            text.push_str(&format!("error: {}\n", printable(message)));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("hint: {}\n", printable(hint)));
+        }
+        Self::show(&text);
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::NotRunning { .. } => Exit::NotRunning,
+            ClientError::Refused(refusal) => match refusal.kind {
+                RefusalKind::Usage => Exit::Usage,
+                RefusalKind::UnknownName => Exit::Unknown,
+                RefusalKind::Failed | RefusalKind::NotAllowed => Exit::Failed,
+            },
+            ClientError::NoAccess { .. }
+            | ClientError::Protocol { .. }
+            | ClientError::Stranger { .. }
+            | ClientError::Silent { .. }
+            | ClientError::Broken { .. } => Exit::Failed,
+        };
+        let hint = match &error {
+            ClientError::NotRunning { socket } => Some(how_to_run(socket)),
+            other => other.hint(),
+        };
+        Self {
+            hint,
+            ..Self::new(exit, &error)
+        }
+    }
+}
+
+/// What helps when nobody listens on `socket`.
+fn how_to_run(socket: &std::path::Path) -> String {
+    let system = std::path::Path::new(SYSTEM_SOCKET);
+    if socket != system && system.exists() {
+        format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
+    } else if socket == system {
+        "start it with: systemctl start loopkeeper".to_owned()
+    } else {
+        "start it with: loopkeeperd".to_owned()
+    }
+}
+
+/// A reader that has seen enough (`| head`) is no error worth a word.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::told(Exit::Failed);
+        }
+        Self::say(
+            Exit::Failed,
+            format!("standard output cannot be written: {error}"),
+        )
+    }
+}

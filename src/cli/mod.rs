@@ -1,0 +1,194 @@
+//! `supervisorctl`: one file for each group of verbs.
+//!
+//! Promise: what a verb prints on standard output is the answer and nothing else; errors go to
+//! standard error as `error: …` with a `hint: …` where there is one, and the exit code says what
+//! sort of error it was. Text that came from a worker or a daemon never reaches a terminal with
+//! its control characters, unless `logs --raw` asks for them.
+
+mod attach;
+mod check;
+mod doctor;
+mod failure;
+mod journey;
+mod phase;
+mod print;
+mod screen;
+mod status;
+mod steer;
+mod table;
+mod watch;
+mod words;
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    control::client::{Client, ClientError, PATIENCE},
+    model::{PhaseId, WorkerName},
+    paths::{Given, Paths},
+};
+use failure::{Exit, Failure};
+use screen::Screen;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the operation failed
+  2  usage or configuration is wrong
+  3  the daemon is not running
+  4  the named thing does not exist";
+
+/// Shows and steers a rig that loopkeeperd keeps running.
+#[derive(Debug, Parser)]
+#[command(name = "supervisorctl", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    /// The daemon's control socket.
+    #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
+    socket: Option<PathBuf>,
+    /// The daemon's state directory.
+    #[arg(long, global = true, value_name = "PATH")]
+    state_dir: Option<PathBuf>,
+    /// The rig's configuration.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the rig: phase, reboots, and a row for each worker.
+    Status(status::Arguments),
+    /// Start workers that are stopped; releases those that are held.
+    Start(steer::Workers),
+    /// Stop workers until they are started again.
+    Stop(steer::Workers),
+    /// Stop workers and start them again.
+    Restart(steer::Workers),
+    /// Stop the loops; the resume point stays.
+    Pause,
+    /// Let the loops go on.
+    Resume {
+        /// Go on at this phase.
+        #[arg(long, value_name = "ID")]
+        phase: Option<PhaseId>,
+    },
+    /// Go into the tmux session of a worker; leave it with C-b d.
+    Attach {
+        /// A worker with launcher = "tmux".
+        worker: WorkerName,
+    },
+    /// Show the plan, move the resume point, or say that the phase is done.
+    Phase(phase::Arguments),
+    /// List the reboots of the machine.
+    Reboots {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what happened.
+    History(journey::History),
+    /// Show what happens; with -f as it happens.
+    Events(journey::Events),
+    /// Look whether everything is there that a rig needs.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a configuration without touching anything.
+    Check(check::Arguments),
+    /// Make the daemon read its configuration again.
+    Reload(steer::Reload),
+    /// Print something to be installed.
+    #[command(subcommand)]
+    Generate(print::Generate),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man(print::Man),
+}
+
+/// What every verb may need.
+struct Context {
+    paths: Result<Paths, crate::paths::NoHome>,
+    given: Given,
+    screen: Screen,
+}
+
+impl Context {
+    fn paths(&self) -> Result<&Paths, Failure> {
+        self.paths
+            .as_ref()
+            .map_err(|why| Failure::new(Exit::Usage, why).hint(why.hint()))
+    }
+
+    fn connect(&self) -> Result<Client, Failure> {
+        Ok(self.try_connect()??)
+    }
+
+    fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
+        let socket = match &self.given.socket {
+            Some(socket) => socket,
+            None => &self.paths()?.socket,
+        };
+        Ok(Client::connect(socket, PATIENCE))
+    }
+}
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let given = Given {
+        config: cli.config,
+        state: cli.state_dir,
+        socket: cli.socket,
+    };
+    let environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    let root = nix::unistd::geteuid().is_root();
+    let mut context = Context {
+        paths: Paths::find(&environment, root, &given),
+        screen: Screen::of_process(&environment),
+        given,
+    };
+    match run(cli.verb, &mut context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
+    match verb {
+        Verb::Status(arguments) => status::run(&arguments, context),
+        Verb::Start(workers) => steer::start(workers, context),
+        Verb::Stop(workers) => steer::stop(workers, context),
+        Verb::Restart(workers) => steer::restart(workers, context),
+        Verb::Pause => steer::pause(context),
+        Verb::Resume { phase } => steer::resume(phase, context),
+        Verb::Attach { worker } => attach::run(worker, context),
+        Verb::Phase(arguments) => phase::run(arguments, context),
+        Verb::Reboots { json } => journey::reboots(json, context),
+        Verb::History(arguments) => journey::history(&arguments, context),
+        Verb::Events(arguments) => journey::events(&arguments, context),
+        Verb::Doctor { json } => doctor::run(json, context),
+        Verb::Check(arguments) => check::run(&arguments, context),
+        Verb::Reload(arguments) => steer::reload(&arguments, context),
+        Verb::Generate(what) => print::generate(&what, context),
+        Verb::Completions { shell } => print::completions(shell, context),
+        Verb::Man(arguments) => print::man(&arguments, context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

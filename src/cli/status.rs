@@ -1,0 +1,37 @@
+//! `status`: the rig at one moment, or again and again.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Context, failure::Failure, table, watch};
+use crate::control::protocol::{Request, StatusView};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// Again whenever something changes, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
+    if arguments.watch {
+        return watch::run(arguments.json, context);
+    }
+    let mut daemon = context.connect()?;
+    let status: StatusView = daemon.ask(&Request::Status {})?;
+    show(&status, arguments.json, context)
+}
+
+fn show(status: &StatusView, json: bool, context: &Context) -> Result<(), Failure> {
+    if json {
+        return Ok(context.screen.json(status)?);
+    }
+    Ok(context.screen.print(table::text(
+        status,
+        &context.screen.look(),
+        Timestamp::now(),
+    ))?)
+}

@@ -1,0 +1,77 @@
+//! `start`, `stop`, `restart`, `pause`, `resume`, `reload`: the verbs that change something.
+
+use clap::Args;
+
+use super::{Context, failure::Failure, words::printable};
+use crate::{
+    control::protocol::{DiffView, Done, Request},
+    model::{PhaseId, WorkerName},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Workers {
+    /// Names as in `supervisorctl status`.
+    #[arg(required = true, value_name = "WORKER")]
+    workers: Vec<WorkerName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    /// Only say what would change.
+    #[arg(long)]
+    dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn start(Workers { workers }: Workers, context: &Context) -> Result<(), Failure> {
+    done(&Request::Start { workers }, context)
+}
+
+pub(super) fn stop(Workers { workers }: Workers, context: &Context) -> Result<(), Failure> {
+    done(&Request::Stop { workers }, context)
+}
+
+pub(super) fn restart(Workers { workers }: Workers, context: &Context) -> Result<(), Failure> {
+    done(&Request::Restart { workers }, context)
+}
+
+pub(super) fn pause(context: &Context) -> Result<(), Failure> {
+    done(&Request::Pause {}, context)
+}
+
+pub(super) fn resume(phase: Option<PhaseId>, context: &Context) -> Result<(), Failure> {
+    done(&Request::Resume { phase }, context)
+}
+
+/// Asks, and prints what was done.
+pub(super) fn done(request: &Request, context: &Context) -> Result<(), Failure> {
+    let done: Done = context.connect()?.ask(request)?;
+    let text: String = done
+        .done
+        .iter()
+        .map(|line| printable(line) + "\n")
+        .collect();
+    Ok(context.screen.print(text)?)
+}
+
+pub(super) fn reload(arguments: &Reload, context: &Context) -> Result<(), Failure> {
+    let request = Request::Reload {
+        dry_run: arguments.dry_run,
+    };
+    let diff: DiffView = context.connect()?.ask(&request)?;
+    if arguments.json {
+        return Ok(context.screen.json(&diff)?);
+    }
+    Ok(context.screen.print(diff_text(&diff))?)
+}
+
+fn diff_text(view: &DiffView) -> String {
+    let head = match (view.diff.is_empty(), view.applied) {
+        (true, _) => "nothing changes",
+        (false, true) => "changed:",
+        (false, false) => "would change:",
+    };
+    format!("{head}\n{}", view.diff)
+}

@@ -1,0 +1,242 @@
+//! The status for people: a head line, what is wrong, a row for each worker.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
+use super::{
+    screen::Look,
+    words::{self, printable},
+};
+use crate::{
+    control::protocol::{StatusView, WorkerView},
+    model::{Exit, StateName},
+};
+
+/// Terminals that are narrower get the workers as paragraphs.
+const NARROW: u16 = 72;
+
+/// The whole of it, with a line end at the end.
+pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
+    let mut text = head(status, look, now);
+    text.push('\n');
+    if status.paused {
+        let why = status
+            .paused_because
+            .as_deref()
+            .unwrap_or("the loops are stopped");
+        let words = format!(
+            "PAUSED: {}; go on with: supervisorctl resume",
+            printable(why)
+        );
+        text.push_str(&painted(&words, look, AnsiColor::Yellow));
+    }
+    for trouble in &status.degraded {
+        let words = format!("DEGRADED: {}", printable(trouble));
+        text.push_str(&painted(&words, look, AnsiColor::Red));
+    }
+    text.push('\n');
+    if status.workers.is_empty() {
+        text.push_str("no workers are declared\n");
+    } else if look.width.is_some_and(|width| width < NARROW) {
+        text.push_str(&paragraphs(status, look, now));
+    } else {
+        text.push_str(&table(status, look, now));
+    }
+    text
+}
+
+fn painted(words: &str, look: &Look, colour: AnsiColor) -> String {
+    if look.colour {
+        let style = Style::new().bold().fg_color(Some(colour.into()));
+        format!("{style}{words}{style:#}\n")
+    } else {
+        format!("{words}\n")
+    }
+}
+
+fn head(status: &StatusView, look: &Look, now: Timestamp) -> String {
+    let mut parts = Vec::new();
+    if !status.rig.is_empty() {
+        parts.push(printable(&status.rig));
+    }
+    parts.push(match &status.phase {
+        None => "no plan".to_owned(),
+        Some(phase) => match (&phase.id, phase.index) {
+            (Some(id), Some(index)) => {
+                format!(
+                    "phase {} of {} \"{}\"",
+                    index + 1,
+                    phase.count,
+                    printable(id)
+                )
+            }
+            (Some(id), None) => {
+                format!(
+                    "phase \"{}\" is not in the plan of {}",
+                    printable(id),
+                    phase.count
+                )
+            }
+            (None, _) => format!("plan complete, {} phases", phase.count),
+        },
+    });
+    parts.push(match status.started_at {
+        Some(at) => {
+            format!(
+                "up since {} ({})",
+                words::minute(at, &look.zone),
+                words::age(at, now)
+            )
+        }
+        None => "daemon down".to_owned(),
+    });
+    let mut reboots = words::count(status.reboots.count, "reboot");
+    if let Some(last) = &status.reboots.last {
+        let how = if last.clean { "clean" } else { "unclean" };
+        reboots.push_str(&format!(
+            ", last {} {how}",
+            words::minute(last.at, &look.zone)
+        ));
+    }
+    parts.push(reboots);
+    parts.join(" · ")
+}
+
+fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
+    // Hosts are only worth a column when there is more than this one.
+    let hosts = status.workers.iter().any(|worker| worker.host != "local");
+    let mut titles = vec![
+        "WORKER",
+        "KIND",
+        "STATE",
+        "SINCE",
+        "RESTARTS",
+        "LAST EXIT",
+        "VERDICT",
+    ];
+    if hosts {
+        titles.insert(2, "HOST");
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(&titles);
+    for worker in &status.workers {
+        let mut row = vec![
+            Cell::new(&worker.name),
+            Cell::new(worker.kind),
+            state_cell(worker.state, look),
+            Cell::new(since(worker, now)),
+            Cell::new(worker.restarts),
+            Cell::new(last_exit(worker)),
+            Cell::new(why(worker, now)),
+        ];
+        if hosts {
+            row.insert(2, Cell::new(printable(&worker.host)));
+        }
+        table.add_row(row);
+    }
+    let last = titles.len() - 1;
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+        if column.index < last {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    match look.width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    if look.colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+fn paragraphs(status: &StatusView, look: &Look, now: Timestamp) -> String {
+    let mut text = String::new();
+    for worker in &status.workers {
+        let state = if look.colour {
+            let style = Style::new().fg_color(Some(paint(worker.state).1.into()));
+            format!("{style}{}{style:#}", worker.state)
+        } else {
+            worker.state.to_string()
+        };
+        text.push_str(&format!("{} {state} {}\n", worker.name, since(worker, now)));
+        let why = why(worker, now);
+        if !why.is_empty() {
+            text.push_str(&format!("  {why}\n"));
+        }
+    }
+    text
+}
+
+fn paint(state: StateName) -> (Color, AnsiColor) {
+    match state {
+        StateName::Running => (Color::DarkGreen, AnsiColor::Green),
+        StateName::Waiting | StateName::Starting | StateName::BackingOff | StateName::Stopping => {
+            (Color::DarkYellow, AnsiColor::Yellow)
+        }
+        StateName::Stopped => (Color::DarkGrey, AnsiColor::BrightBlack),
+        StateName::Held | StateName::Lost => (Color::DarkRed, AnsiColor::Red),
+    }
+}
+
+fn state_cell(state: StateName, look: &Look) -> Cell {
+    let cell = Cell::new(state);
+    if !look.colour {
+        return cell;
+    }
+    let cell = cell.fg(paint(state).0);
+    if matches!(state, StateName::Held | StateName::Lost) {
+        cell.add_attribute(Attribute::Bold)
+    } else {
+        cell
+    }
+}
+
+fn since(worker: &WorkerView, now: Timestamp) -> String {
+    worker
+        .since
+        .map_or_else(|| "-".to_owned(), |since| words::age(since, now))
+}
+
+fn last_exit(worker: &WorkerView) -> String {
+    match &worker.last_exit {
+        None => "-".to_owned(),
+        Some(Exit::Code(code)) => code.to_string(),
+        Some(Exit::Signal(signal)) => signal.to_string(),
+        Some(Exit::Lost(_)) => "lost".to_owned(),
+    }
+}
+
+/// The verdict with its evidence while it runs, otherwise why it does not, and what releases it.
+fn why(worker: &WorkerView, now: Timestamp) -> String {
+    let mut parts = Vec::new();
+    match (&worker.reason, &worker.verdict) {
+        (Some(reason), _) => parts.push(printable(reason)),
+        (None, Some(verdict)) => {
+            parts.push(format!("{}: {}", verdict.is, printable(&verdict.evidence)));
+        }
+        (None, None) => {}
+    }
+    if let Some(next) = worker.next_start {
+        parts.push(format!("next start in {}", words::age(now, next)));
+    }
+    if worker.state == StateName::Held {
+        parts.push(format!(
+            "release it with: supervisorctl start {}",
+            worker.name
+        ));
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

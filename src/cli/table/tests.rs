@@ -1,0 +1,227 @@
+//! What people see, as golden files; `INSTA_UPDATE=always` writes them anew.
+
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::{
+    control::protocol::{LastReboot, PROTOCOL, PhaseView, RebootsView},
+    model::{Kind, LauncherKind, Signal, Verdict, VerdictIs},
+};
+
+fn at(time: &str) -> Timestamp {
+    format!("2026-11-21T{time}Z").parse().unwrap()
+}
+
+fn now() -> Timestamp {
+    at("12:00:00")
+}
+
+fn shown(status: &StatusView, width: Option<u16>, colour: bool) -> String {
+    let look = Look {
+        colour,
+        width,
+        zone: TimeZone::UTC,
+    };
+    text(status, &look, now())
+}
+
+fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
+    WorkerView {
+        name: name.parse().unwrap(),
+        kind,
+        host: "local".into(),
+        launcher: Some(LauncherKind::Tmux),
+        state,
+        verdict: None,
+        pid: None,
+        attempt: None,
+        since: Some(at(since)),
+        restarts: 0,
+        last_exit: None,
+        reason: None,
+        next_start: None,
+        output_at: None,
+    }
+}
+
+fn empty() -> StatusView {
+    StatusView {
+        protocol: PROTOCOL,
+        version: "0.1.0".into(),
+        boot_id: "6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a11".parse().unwrap(),
+        started_at: Some(at("07:58:00")),
+        rig: "pi".into(),
+        daemon: true,
+        phase: None,
+        paused: false,
+        paused_because: None,
+        degraded: vec![],
+        reboots: RebootsView {
+            count: 0,
+            last: None,
+        },
+        workers: vec![],
+    }
+}
+
+/// Every state once.
+fn rig() -> StatusView {
+    let working = |evidence: &str| {
+        Some(Verdict {
+            is: VerdictIs::Working,
+            evidence: evidence.into(),
+        })
+    };
+    StatusView {
+        phase: Some(PhaseView {
+            index: Some(2),
+            id: Some("2".into()),
+            count: 6,
+        }),
+        reboots: RebootsView {
+            count: 3,
+            last: Some(LastReboot {
+                boot_id: empty().boot_id,
+                at: at("07:57:00"),
+                clean: false,
+            }),
+        },
+        workers: vec![
+            WorkerView {
+                restarts: 2,
+                last_exit: Some(Exit::Code(42)),
+                verdict: working("output 4 s ago"),
+                ..worker("adversary", Kind::Loop, StateName::Running, "11:59:56")
+            },
+            WorkerView {
+                restarts: 5,
+                last_exit: Some(Exit::Signal(Signal::KILL)),
+                reason: Some("5 restarts within 10 min; last: killed by SIGKILL".into()),
+                ..worker("builder", Kind::Loop, StateName::Held, "11:40:00")
+            },
+            WorkerView {
+                reason: Some("exit code 1".into()),
+                last_exit: Some(Exit::Code(1)),
+                next_start: Some(at("12:00:08")),
+                ..worker("ci", Kind::Service, StateName::BackingOff, "11:59:58")
+            },
+            WorkerView {
+                last_exit: Some(Exit::Lost("the machine went down".into())),
+                reason: Some("host gpu does not answer".into()),
+                ..worker("far", Kind::Loop, StateName::Lost, "09:00:00")
+            },
+            WorkerView {
+                verdict: working("answered 2 s ago"),
+                ..worker("proxy", Kind::Proxy, StateName::Running, "07:58:01")
+            },
+            WorkerView {
+                reason: Some("stopped by the operator".into()),
+                ..worker("scribe", Kind::Loop, StateName::Stopped, "08:00:00")
+            },
+            WorkerView {
+                reason: Some("proxy is not ready".into()),
+                ..worker("tester", Kind::Loop, StateName::Waiting, "11:59:00")
+            },
+            WorkerView {
+                launcher: None,
+                verdict: working("2 probes due"),
+                ..worker("watchdog", Kind::Watchdog, StateName::Running, "07:58:00")
+            },
+        ],
+        ..empty()
+    }
+}
+
+#[test]
+fn an_empty_rig() {
+    insta::assert_snapshot!(shown(&empty(), None, false));
+}
+
+#[test]
+fn every_state_in_a_pipe() {
+    insta::assert_snapshot!(shown(&rig(), None, false));
+}
+
+#[test]
+fn every_state_in_colours() {
+    insta::assert_snapshot!(shown(&rig(), Some(200), true).replace('\x1b', "^"));
+}
+
+#[test]
+fn a_hundred_columns_wrap_only_the_last_one() {
+    let text = shown(&rig(), Some(100), false);
+    assert!(
+        text.lines().skip(2).all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_narrow_terminal_gets_paragraphs() {
+    insta::assert_snapshot!(shown(&rig(), Some(40), false));
+}
+
+#[test]
+fn what_is_wrong_is_loud() {
+    let mut status = rig();
+    status.workers.truncate(1);
+    status.paused = true;
+    status.paused_because = Some("by the operator".into());
+    status.degraded = vec!["store /var/lib/loopkeeper cannot be written: disk full".into()];
+    insta::assert_snapshot!(shown(&status, None, false));
+}
+
+#[test]
+fn the_daemon_down() {
+    let mut status = rig();
+    status.daemon = false;
+    status.started_at = None;
+    status.workers.truncate(2);
+    for worker in &mut status.workers {
+        worker.since = None;
+    }
+    insta::assert_snapshot!(shown(&status, None, false));
+}
+
+#[test]
+fn another_host_gets_a_column() {
+    let mut status = rig();
+    status.workers.truncate(4);
+    status.workers[3].host = "gpu".into();
+    insta::assert_snapshot!(shown(&status, None, false));
+}
+
+#[test]
+fn a_plan_that_is_complete_or_astray() {
+    let mut status = empty();
+    let mut first = |index, id: Option<&str>| {
+        status.phase = Some(PhaseView {
+            index,
+            id: id.map(str::to_owned),
+            count: 6,
+        });
+        shown(&status, None, false)
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(first(Some(6), None).contains("plan complete, 6 phases"));
+    assert!(first(None, Some("9z")).contains("phase \"9z\" is not in the plan of 6"));
+}
+
+#[test]
+fn a_worker_cannot_steer_the_terminal() {
+    let mut status = rig();
+    status.workers[0].verdict = Some(Verdict {
+        is: VerdictIs::Unknown,
+        evidence: "\x1b[2J\x1b]0;x\x07\nnext".into(),
+    });
+    let text = shown(&status, None, false);
+    assert!(!text.contains(['\x1b', '\x07']), "{text:?}");
+    assert!(
+        text.contains("unknown: \u{fffd}[2J\u{fffd}]0;x\u{fffd} next\n"),
+        "{text}"
+    );
+}

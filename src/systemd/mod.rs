@@ -1,0 +1,3 @@
+//! What we say to systemd.
+
+pub mod unit;

@@ -1,0 +1,208 @@
+//! `check` and `doctor`.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
+
+use loopkeeper::control::protocol::Reply;
+use predicates::str::contains;
+use serde_json::Value;
+
+use crate::scripted::{Home, Scripted, status};
+
+#[test]
+fn a_good_file_is_called_good() {
+    let home = Home::new();
+    home.declare("[workers.builder]\ncommand = [\"/bin/sh\"]\n");
+    let good = format!("{}: good, 1 worker, 0 phases\n", home.config().display());
+    home.supervisorctl()
+        .arg("check")
+        .arg(home.config())
+        .assert()
+        .code(0)
+        .stdout(good.clone());
+    home.supervisorctl()
+        .arg("check")
+        .assert()
+        .code(0)
+        .stdout(good);
+    home.supervisorctl()
+        .args(["check", "--json"])
+        .assert()
+        .code(0)
+        .stdout("{\"complaints\":[],\"good\":true}\n");
+}
+
+#[test]
+fn every_mistake_is_shown_with_its_place() {
+    let home = Home::new();
+    home.declare("[workers.builder]\ncomand = [\"/bin/sh\"]\n[workers.x]\ncommand = 7\n");
+    home.supervisorctl()
+        .arg("check")
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("comand"))
+        .stderr(contains("workers.x"));
+    let json = home
+        .supervisorctl()
+        .args(["check", "--json"])
+        .assert()
+        .code(2)
+        .stderr("");
+    let json: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(json["good"], false);
+    let lines: Vec<_> = json["complaints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["line"])
+        .collect();
+    assert!(
+        lines.contains(&&Value::from(2)) && lines.contains(&&Value::from(4)),
+        "{json}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake_in_the_usage() {
+    let home = Home::new();
+    home.supervisorctl()
+        .args(["check", "/nonexistent.toml"])
+        .assert()
+        .code(2)
+        .stderr(contains("configuration /nonexistent.toml cannot be read"));
+}
+
+/// What `doctor` found, by check.
+fn findings(home: &Home, code: i32) -> impl Fn(&str) -> (String, String) + use<> {
+    let json = home
+        .supervisorctl()
+        .args(["doctor", "--json"])
+        .assert()
+        .code(code);
+    let list: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    move |check| {
+        let found = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["check"] == check);
+        let found = found.unwrap_or_else(|| panic!("{check} is not in {list}"));
+        (
+            found["is"].as_str().unwrap().into(),
+            found["found"].as_str().unwrap().into(),
+        )
+    }
+}
+
+/// A SOCKS5 server, as far as a greeting goes.
+fn greeter(answer: &'static [u8]) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut greeting = [0; 4];
+            stream.read_exact(&mut greeting).unwrap();
+            assert_eq!(greeting, [5, 2, 0, 2]);
+            stream.write_all(answer).unwrap();
+        }
+    });
+    address
+}
+
+fn rig(listen: std::net::SocketAddr) -> String {
+    format!(
+        "[proxy]\nkind = \"builtin\"\nlisten = \"{listen}\"\n\
+         [workers.builder]\ncommand = [\"/bin/sh\"]\nlauncher = \"tmux\"\n"
+    )
+}
+
+#[test]
+fn a_rig_in_good_health() {
+    let home = Home::new();
+    home.declare(&rig(greeter(&[5, 0])));
+    std::fs::create_dir(home.state()).unwrap();
+    let rig = Scripted::start_in(home, |_, answer| {
+        answer.ok(Reply::Status(Box::new(status())))
+    });
+    let found = findings(&rig.home, 0);
+    for check in ["configuration", "state", "daemon", "tmux", "clock", "proxy"] {
+        assert_eq!(found(check).0, "ok", "{check}: {}", found(check).1);
+    }
+    assert!(
+        found("tmux").1.starts_with("tmux 3."),
+        "{}",
+        found("tmux").1
+    );
+    // What a container may lack is worth a warning and no more.
+    for check in ["systemd", "journald"] {
+        assert_ne!(found(check).0, "fail", "{check}");
+    }
+    let text = rig.home.supervisorctl().arg("doctor").assert().code(0);
+    text.stdout(contains(
+        "ok    daemon         version 0.1.0 runs and answers\n",
+    ));
+}
+
+#[test]
+fn each_thing_that_is_missing_is_found() {
+    let home = Home::new();
+    home.declare(&rig(greeter(b"HT")));
+    std::fs::write(home.state(), "a file").unwrap();
+    let found = findings(&home, 1);
+    assert_eq!(found("daemon").0, "fail");
+    assert_eq!(found("state").0, "fail");
+    assert!(found("state").1.ends_with("is not a directory"));
+    assert_eq!(found("proxy").0, "fail");
+    assert!(
+        found("proxy")
+            .1
+            .ends_with("answers, and not as a SOCKS5 server")
+    );
+
+    home.declare("[wrkers]\n");
+    let found = findings(&home, 1);
+    assert_eq!(found("configuration").0, "fail");
+
+    let without_tmux = home
+        .supervisorctl()
+        .env("PATH", "/nonexistent")
+        .arg("doctor")
+        .assert();
+    without_tmux
+        .code(1)
+        .stdout(contains("warn  tmux           tmux cannot be run"))
+        .stdout(contains(
+            "hint: needed for workers with launcher = \"tmux\"",
+        ));
+}
+
+#[test]
+fn a_degraded_daemon_is_a_failure() {
+    let rig = Scripted::start(|_, answer| {
+        let mut status = status();
+        status.degraded = vec!["store cannot be written".into()];
+        answer.ok(Reply::Status(Box::new(status)));
+    });
+    let found = findings(&rig.home, 1);
+    assert_eq!(found("daemon").0, "fail");
+    assert!(found("daemon").1.contains("store cannot be written"));
+}
+
+#[test]
+fn a_proxy_that_does_not_answer_fails_only_while_the_daemon_runs() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let home = Home::new();
+    home.declare(&rig(nobody));
+    assert_eq!(findings(&home, 1)("proxy").0, "warn");
+    let rig = Scripted::start_in(home, |_, answer| {
+        answer.ok(Reply::Status(Box::new(status())))
+    });
+    assert_eq!(findings(&rig.home, 1)("proxy").0, "fail");
+}

@@ -1,0 +1,13 @@
+//! The real `supervisorctl` against the real control server. What stands in is the daemon behind
+//! that server: a scripted answerer in the test's own process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod attach;
+mod checked;
+mod hostile;
+mod printed;
+mod scripted;
+mod status;
+mod steer;
+mod watch;

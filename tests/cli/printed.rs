@@ -1,0 +1,160 @@
+//! Things that are printed to be installed: the unit, completions, the manual.
+
+use std::{fs, path::Path, process::Command};
+
+use predicates::str::contains;
+
+use crate::scripted::Home;
+
+/// Runs a tool of another package.
+fn tool(program: &str, package: &str, arguments: &[&str]) -> std::process::Output {
+    let home = std::env::temp_dir();
+    let output = Command::new(program)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", &home)
+        .env("XDG_RUNTIME_DIR", &home)
+        .args(arguments)
+        .output();
+    match output {
+        Ok(output) => output,
+        Err(error) => panic!("{program} cannot be run ({error}): apt-get install {package}"),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What systemd says of a unit file; it exits with 0 whatever it finds in there.
+fn verify(unit: &Path, user: bool) -> String {
+    let mut arguments = vec!["verify", "--man=no", unit.to_str().unwrap()];
+    if user {
+        arguments.insert(0, "--user");
+    }
+    let output = tool("systemd-analyze", "systemd", &arguments);
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[test]
+fn systemd_has_nothing_to_say_against_the_unit() {
+    let home = Home::new();
+    for user in [false, true] {
+        let mut command = home.supervisorctl();
+        command.args(["generate", "unit"]);
+        if user {
+            command.arg("--user");
+        }
+        let printed = command.assert().code(0).stderr("");
+        let unit = home.path().join("loopkeeper.service");
+        fs::write(&unit, &printed.get_output().stdout).unwrap();
+        assert_eq!(verify(&unit, user), "", "user: {user}");
+
+        let spoiled = text(&printed.get_output().stdout).replace("KillMode=", "KilMode=");
+        fs::write(&unit, spoiled).unwrap();
+        assert!(
+            verify(&unit, user).contains("KilMode"),
+            "the check finds nothing"
+        );
+    }
+}
+
+#[test]
+fn the_unit_runs_the_daemon_beside_supervisorctl() {
+    let home = Home::new();
+    let daemon = assert_cmd::cargo::cargo_bin("loopkeeperd")
+        .canonicalize()
+        .unwrap();
+    home.supervisorctl()
+        .args(["generate", "unit"])
+        .assert()
+        .code(0)
+        .stdout(contains(format!("\nExecStart={}\n", daemon.display())));
+    home.supervisorctl()
+        .current_dir(home.path())
+        .args(["--config", "my rig.toml", "generate", "unit"])
+        .assert()
+        .code(0)
+        .stdout(contains(format!(
+            "--config \"{}/my rig.toml\"\n",
+            home.path().display()
+        )));
+}
+
+#[test]
+fn without_a_daemon_beside_it_no_unit_is_printed() {
+    let home = Home::new();
+    let alone = home.path().join("supervisorctl");
+    fs::copy(assert_cmd::cargo::cargo_bin("supervisorctl"), &alone).unwrap();
+    assert_cmd::Command::new(&alone)
+        .env_clear()
+        .args(["generate", "unit"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("loopkeeperd does not exist"));
+}
+
+#[test]
+fn bash_accepts_the_completions() {
+    let home = Home::new();
+    let script = home
+        .supervisorctl()
+        .args(["completions", "bash"])
+        .assert()
+        .code(0);
+    let path = home.path().join("completions");
+    fs::write(&path, &script.get_output().stdout).unwrap();
+    let asked = format!(
+        "source {}; COMP_WORDS=(supervisorctl sta); COMP_CWORD=1; \
+         _supervisorctl supervisorctl sta supervisorctl; echo ${{COMPREPLY[@]}}",
+        path.display()
+    );
+    let output = tool("bash", "bash", &["-c", &asked]);
+    assert_eq!(
+        text(&output.stdout),
+        "status start\n",
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn the_manual_has_every_verb_and_troff_has_nothing_to_say_against_it() {
+    let home = Home::new();
+    let page = home.supervisorctl().arg("man").assert().code(0);
+    let page = text(&page.get_output().stdout);
+    let help = home.supervisorctl().arg("--help").assert().code(0);
+    let help = text(&help.get_output().stdout);
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() > 12, "{verbs:?}");
+    for verb in verbs {
+        let heading = format!(".SH \"SUPERVISORCTL {}\"", verb.to_uppercase());
+        assert!(page.contains(&heading), "{heading}\n{page}");
+    }
+    assert!(page.contains(".SH \"EXIT STATUS\""));
+    let path = home.path().join("supervisorctl.1");
+    fs::write(&path, &page).unwrap();
+    let output = tool(
+        "groff",
+        "groff-base",
+        &["-man", "-ww", "-z", "-Tutf8", path.to_str().unwrap()],
+    );
+    assert_eq!(text(&output.stderr), "");
+
+    let directory = home.path().join("man1");
+    fs::create_dir(&directory).unwrap();
+    home.supervisorctl()
+        .args(["man", "--directory"])
+        .arg(&directory)
+        .assert()
+        .code(0);
+    assert!(directory.join("supervisorctl-status.1").exists());
+}
