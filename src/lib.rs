@@ -8,6 +8,7 @@ pub mod decide;
 pub mod host;
 pub mod model;
 pub mod paths;
+pub mod proxy;
 pub mod store;
 mod sys;
 pub mod systemd;

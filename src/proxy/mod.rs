@@ -1,0 +1,85 @@
+//! The SOCKS5 proxy (RFC 1928) that is the loops' way to other machines.
+//!
+//! Promise: the builtin proxy is a process of its own, so that no restart of the daemon cuts a
+//! connection. It connects only where its rules let it, tells a client the standard's reason when
+//! it does not, and neither silent nor hostile clients, nor a lack of descriptors, end it or keep
+//! others out for longer than its limits say. It never logs a password, and destinations only at
+//! debug level.
+//!
+//! How: [`main`] is the process. `server` accepts, limits and drains; `session` is one client,
+//! with fast-socks5 for the protocol; `connect` applies the `rules`, resolves and connects, maybe
+//! through an `upstream`; `relay` carries the bytes. [`handshake`] is how anybody finds out that a
+//! SOCKS5 server is up, [`tailscale`] is the proxy whose engine is tailscaled.
+
+mod connect;
+mod credentials;
+mod handshake;
+mod holder;
+mod relay;
+mod rules;
+mod server;
+mod session;
+pub mod tailscale;
+mod upstream;
+
+use std::{error::Error, io::IsTerminal, iter, path::Path, process::ExitCode};
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+pub use credentials::CredentialsError;
+pub use handshake::{HandshakeError, handshake};
+pub use server::{ServeError, load, serve};
+
+/// The process `loopkeeperd proxy`: serves until SIGTERM. Logs to standard error, at `info`
+/// unless `$RUST_LOG` says otherwise.
+///
+/// Exits with 0 after a drain, 1 when it cannot listen, 2 when its settings are not valid.
+#[must_use]
+pub fn main(config: &Path) -> ExitCode {
+    log_to_stderr();
+    let served = load(config).and_then(|settings| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(server::RESOLVER_THREADS)
+            .build()
+            .map_err(ServeError::Runtime)?;
+        let served = runtime.block_on(serve(settings));
+        // A name server that does not answer must not hold up the end.
+        runtime.shutdown_background();
+        served
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let text = with_causes(&error);
+            match error.hint() {
+                Some(hint) => tracing::error!("{text}; {hint}"),
+                None => tracing::error!("{text}"),
+            }
+            ExitCode::from(if error.is_configuration() { 2 } else { 1 })
+        }
+    }
+}
+
+/// An error and what it comes from, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Only what is logged through `tracing`: fast-socks5 writes passwords to the `log` crate at
+/// debug level, and nothing may connect that to our output.
+fn log_to_stderr() {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env_lossy();
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false)
+        .finish();
+    // Fails only where somebody set one up before, which then is the one to use.
+    drop(tracing::subscriber::set_global_default(log));
+}

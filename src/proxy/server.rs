@@ -1,0 +1,373 @@
+//! The builtin proxy's listening socket and its clients: accept, limit, drain.
+
+use std::{
+    cell::RefCell,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::resource::{Resource, getrlimit, setrlimit},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::unix::{Signal, SignalKind, signal},
+    task::{JoinError, JoinSet, LocalSet},
+    time,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    credentials::{Credentials, CredentialsError},
+    holder::holder_of,
+    rules, session, with_causes,
+};
+use crate::config::Builtin;
+
+/// Names that are resolved at one time; a question to a dead name server takes one of them for
+/// as long as the resolver waits.
+pub(super) const RESOLVER_THREADS: usize = 64;
+
+/// After an accept that failed for want of something, such as descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors beside those of clients: standard streams, runtime, resolver.
+const OTHER_DESCRIPTORS: u64 = 4 * RESOLVER_THREADS as u64;
+
+/// Why the proxy does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The settings cannot be read.
+    #[error("settings {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The settings are not the JSON of [`Builtin`].
+    #[error("settings {} are not valid", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// Everyone who can reach the machine could use the proxy.
+    #[error(
+        "address {listen} is beyond loopback, and everyone could use the proxy without a password"
+    )]
+    OpenToStrangers {
+        /// Where it should listen.
+        listen: SocketAddr,
+    },
+    /// The credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The address cannot be listened at.
+    #[error("address {listen} cannot be listened at{}", held_by(holder.as_deref()))]
+    Bind {
+        /// Where it should listen.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+        /// Who listens there, when it is taken.
+        holder: Option<String>,
+    },
+    /// The event loop or its signal handlers could not be set up.
+    #[error("event loop cannot be set up")]
+    Runtime(#[source] io::Error),
+}
+
+fn held_by(holder: Option<&str>) -> String {
+    holder.map_or_else(String::new, |holder| format!(", {holder} holds it"))
+}
+
+impl ServeError {
+    /// Whether it is the operator's settings that have to change.
+    #[must_use]
+    pub const fn is_configuration(&self) -> bool {
+        match self {
+            Self::Read { .. }
+            | Self::Parse { .. }
+            | Self::OpenToStrangers { .. }
+            | Self::Credentials(_) => true,
+            Self::Bind { .. } | Self::Runtime(_) => false,
+        }
+    }
+
+    /// What helps, if that can be said.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::OpenToStrangers { .. } => {
+                Some("listen at 127.0.0.1, or name a file of user:password lines as `auth`".into())
+            }
+            Self::Bind { listen, source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    Some(format!("see `ss -ltnp 'sport = :{}'`", listen.port()))
+                }
+                io::ErrorKind::AddrNotAvailable => {
+                    Some("no interface has this address, see `ip address`".into())
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Reads the settings.
+///
+/// # Errors
+/// [`ServeError::Read`] and [`ServeError::Parse`], with the path.
+pub fn load(path: &Path) -> Result<Builtin, ServeError> {
+    let text = fs::read(path).map_err(|source| ServeError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&text).map_err(|source| ServeError::Parse {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Serves until SIGTERM or SIGINT, then drains; a second one ends at once. SIGHUP reads the
+/// credentials again, and keeps those it has when the file is bad.
+///
+/// # Errors
+/// When it cannot begin; once it listens it does not fail.
+pub async fn serve(settings: Builtin) -> Result<(), ServeError> {
+    if settings.is_open_to_strangers() {
+        return Err(ServeError::OpenToStrangers {
+            listen: settings.listen,
+        });
+    }
+    let credentials = read_credentials(&settings)?;
+    let mut signals = Signals::new().map_err(ServeError::Runtime)?;
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().map_err(ServeError::Runtime)?;
+    raise_descriptor_limit(settings.max_connections);
+    if settings.upstream.is_some() {
+        for rule in rules::denied_networks(&settings) {
+            warn!("rule deny {rule} cannot see names, which the upstream proxy resolves");
+        }
+    }
+    info!("listening at {address}");
+    let server = Server {
+        settings: Rc::new(settings),
+        credentials: RefCell::new(credentials),
+    };
+    LocalSet::new()
+        .run_until(server.run(listener, &mut signals))
+        .await;
+    Ok(())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Reload,
+    End,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
+
+struct Server {
+    settings: Rc<Builtin>,
+    credentials: RefCell<Option<Rc<Credentials>>>,
+}
+
+impl Server {
+    async fn run(&self, listener: TcpListener, signals: &mut Signals) {
+        let mut clients = JoinSet::new();
+        let mut acceptor = Acceptor::new(listener);
+        let most = self.settings.max_connections;
+        let mut warned = false;
+        loop {
+            if clients.len() >= most && !warned {
+                warned = true;
+                warn!("limit of {most} clients is reached, further ones wait; this is said once");
+            }
+            tokio::select! {
+                (client, peer) = acceptor.next(), if clients.len() < most => {
+                    let credentials = self.credentials.borrow().clone();
+                    let settings = Rc::clone(&self.settings);
+                    clients.spawn_local(session::serve(client, peer, settings, credentials));
+                }
+                Some(ended) = clients.join_next() => note(ended),
+                asked = signals.next() => match asked {
+                    Asked::Reload => self.reload(),
+                    Asked::End => break,
+                },
+            }
+        }
+        drop(acceptor);
+        self.drain(clients, signals).await;
+    }
+
+    fn reload(&self) {
+        match read_credentials(&self.settings) {
+            Ok(credentials) => *self.credentials.borrow_mut() = credentials,
+            Err(error) => error!("{}; those read before stay valid", with_causes(&error)),
+        }
+    }
+
+    async fn drain(&self, mut clients: JoinSet<()>, signals: &mut Signals) {
+        let limit = self.settings.drain;
+        if !clients.is_empty() {
+            info!(
+                "stopping, {} connections have up to {limit:?}",
+                clients.len()
+            );
+        }
+        let all_ended = async {
+            while let Some(ended) = clients.join_next().await {
+                note(ended);
+            }
+        };
+        tokio::select! {
+            () = all_ended => {}
+            () = time::sleep(limit) => {}
+            () = async { while signals.next().await != Asked::End {} } => {}
+        }
+        match clients.len() {
+            0 => info!("stopped"),
+            cut => info!("stopped, {cut} connections cut"),
+        }
+    }
+}
+
+/// A connection's end in the log, when it was not one of its own making.
+fn note(ended: Result<(), JoinError>) {
+    if let Err(failure) = ended {
+        error!("connection's task failed: {failure}");
+    }
+}
+
+/// The next client, whatever happens to the ones before.
+struct Acceptor {
+    listener: TcpListener,
+    in_trouble: bool,
+}
+
+impl Acceptor {
+    const fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            in_trouble: false,
+        }
+    }
+
+    /// Cancel safe: a client that was accepted is returned.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(client) => {
+                    if self.in_trouble {
+                        self.in_trouble = false;
+                        info!("accepting connections again");
+                    }
+                    return client;
+                }
+                Err(error) if is_the_clients(&error) => debug!("client lost: {error}"),
+                Err(error) => {
+                    if !self.in_trouble {
+                        self.in_trouble = true;
+                        error!("connections cannot be accepted, trying on: {error}");
+                    }
+                    time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether it concerns one connection that was about to be accepted (accept(2), "Error handling").
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(
+            Errno::ECONNABORTED
+                | Errno::ECONNRESET
+                | Errno::ENETDOWN
+                | Errno::EPROTO
+                | Errno::ENOPROTOOPT
+                | Errno::EHOSTDOWN
+                | Errno::ENONET
+                | Errno::EHOSTUNREACH
+                | Errno::EOPNOTSUPP
+                | Errno::ENETUNREACH
+                | Errno::EPERM
+        )
+    )
+}
+
+fn read_credentials(settings: &Builtin) -> Result<Option<Rc<Credentials>>, CredentialsError> {
+    let Some(auth) = &settings.auth else {
+        return Ok(None);
+    };
+    let credentials = Credentials::read(&auth.file)?;
+    info!(
+        "{} users read from {}",
+        credentials.len(),
+        auth.file.display()
+    );
+    Ok(Some(Rc::new(credentials)))
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(listen)
+        .await
+        .map_err(|source| ServeError::Bind {
+            listen,
+            holder: (source.kind() == io::ErrorKind::AddrInUse)
+                .then(|| holder_of(listen.port()))
+                .flatten(),
+            source,
+        })
+}
+
+/// Two descriptors a client. Too few is not an error: accepting copes, and the operator is told.
+fn raise_descriptor_limit(clients: usize) {
+    let wanted = 2 * clients as u64 + OTHER_DESCRIPTORS;
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if wanted > soft {
+            setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard)?;
+        }
+        Ok(hard)
+    });
+    match raised {
+        Ok(hard) if wanted > hard => warn!(
+            "limit of {hard} open files is too low for {clients} clients, which may need {wanted}"
+        ),
+        Ok(_) => {}
+        Err(error) => warn!("limit of open files cannot be raised: {error}"),
+    }
+}
