@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -34,6 +34,9 @@ pub(super) const RESOLVER_THREADS: usize = 64;
 
 /// After an accept that failed for want of something, such as descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two lines in the log that say so.
+const COMPLAINTS_APART: Duration = Duration::from_secs(60);
 
 /// Descriptors beside those of clients: standard streams, runtime, resolver.
 const OTHER_DESCRIPTORS: u64 = 4 * RESOLVER_THREADS as u64;
@@ -274,14 +277,14 @@ fn note(ended: Result<(), JoinError>) {
 /// The next client, whatever happens to the ones before.
 struct Acceptor {
     listener: TcpListener,
-    in_trouble: bool,
+    complained: Option<Instant>,
 }
 
 impl Acceptor {
     const fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            in_trouble: false,
+            complained: None,
         }
     }
 
@@ -289,18 +292,15 @@ impl Acceptor {
     async fn next(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
-                Ok(client) => {
-                    if self.in_trouble {
-                        self.in_trouble = false;
-                        info!("accepting connections again");
-                    }
-                    return client;
-                }
+                Ok(client) => return client,
                 Err(error) if is_the_clients(&error) => debug!("client lost: {error}"),
                 Err(error) => {
-                    if !self.in_trouble {
-                        self.in_trouble = true;
-                        error!("connections cannot be accepted, trying on: {error}");
+                    if self
+                        .complained
+                        .is_none_or(|at| at.elapsed() > COMPLAINTS_APART)
+                    {
+                        self.complained = Some(Instant::now());
+                        error!("connections cannot be accepted at times, trying on: {error}");
                     }
                     time::sleep(ACCEPT_PAUSE).await;
                 }

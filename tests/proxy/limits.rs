@@ -148,7 +148,7 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
     let mut silent: Vec<Client> = (0..60).map(|_| proxy.client()).collect();
     proxy
         .log
-        .wait_for("connections cannot be accepted, trying on: Too many open files");
+        .wait_for("cannot be accepted at times, trying on: Too many open files");
     for client in &mut silent {
         client.is_closed();
     }
@@ -158,16 +158,18 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
         "{spent:?} of {elapsed:?}"
     );
     assert!(echoes(&mut proxy.connect("127.0.0.1", port).unwrap()));
-    proxy.log.wait_for("accepting connections again");
     let mut proxy = proxy;
     proxy.signal(nix::sys::signal::Signal::SIGTERM);
     assert!(proxy.wait().success());
-    let complaints = proxy.log.whole();
-    let complaints = complaints
+    let log = proxy.log.whole();
+    let complaints = log
         .iter()
         .filter(|line| line.contains("cannot be accepted"))
-        .count();
-    assert!(complaints <= 3, "{complaints} lines");
+        .count() as u64;
+    assert!(
+        (1..=1 + elapsed.as_secs() / 60).contains(&complaints),
+        "{log:#?}"
+    );
 }
 
 /// What a connection costs that has carried something and now is idle.

@@ -1,7 +1,7 @@
 //! What a client is told, in the codes of RFC 1928.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpListener},
     time::Duration,
 };
@@ -38,6 +38,17 @@ fn bind_udp_and_unknown_commands_are_not_supported() {
         assert_eq!(client.request(command, "127.0.0.1", 9), 7, "{command}");
         client.is_closed();
     }
+}
+
+/// With bytes of the client unread, closing at once would be a reset that can overtake the reply.
+#[test]
+fn a_refusal_is_heard_by_a_client_that_goes_on_talking() {
+    let proxy = Proxy::start(&settings());
+    let mut client = proxy.client();
+    client.greet();
+    client.send(&[&[5, 2, 0, 1, 127, 0, 0, 1, 0, 9][..], &[b'x'; 10_000]].concat());
+    assert_eq!(client.reply(), 7);
+    assert_eq!(client.0.read(&mut [0]).unwrap(), 0, "an end of stream");
 }
 
 #[test]
@@ -133,13 +144,30 @@ fn much_data_arrives_whole_past_a_reader_that_is_slow_to_begin() {
     let proxy = Proxy::start(&settings());
     let echoing = server(LOCALHOST, echo);
     let mut stream = proxy.connect("127.0.0.1", echoing.port()).unwrap();
-    let data: Vec<u8> = (0..20_000_000_u32)
+    let mut writer = stream.try_clone().unwrap();
+    let data: Vec<u8> = (0..40_000_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let mut writer = stream.try_clone().unwrap();
-    let sent = data.clone();
+    // Until nothing moves any more: every buffer on the way there and back is full.
+    writer
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let mut sent = 0;
+    let stuck = loop {
+        match writer.write(&data[sent..]) {
+            Ok(written) => sent += written,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        stuck.kind(),
+        ErrorKind::WouldBlock,
+        "{sent} bytes were taken"
+    );
+    let rest = data[sent..].to_vec();
     let writing = std::thread::spawn(move || {
-        writer.write_all(&sent).unwrap();
+        writer.set_write_timeout(None).unwrap();
+        writer.write_all(&rest).unwrap();
         writer.shutdown(Shutdown::Write).unwrap();
     });
     let mut back = Vec::new();
@@ -170,5 +198,5 @@ fn a_connection_that_breaks_off_is_a_reset_and_no_end() {
     assert_eq!(&client.read::<7>(), b"half of");
     client.send(b"x");
     let error = client.0.read(&mut [0]).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
