@@ -589,7 +589,7 @@ fn ask(
 pub(super) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, _) if duration.subsec_millis() > 0 => format!("{} ms", duration.as_millis()),
+        (0, 0, 0) if duration.subsec_millis() > 0 => format!("{} ms", duration.as_millis()),
         (0, 0, s) => format!("{s} s"),
         (0, m, 0) => format!("{m} min"),
         (0, m, s) => format!("{m} min {s} s"),

@@ -10,7 +10,7 @@ use super::{
     SIGN_OF_LIFE, SetBy,
     budget::{delay, wants_restart},
     ledger::Ledger,
-    plan::{At, Progress},
+    plan::Progress,
     worker::{ASK_AGAIN, Attempt, Cause, KILL_AGAIN, Life, Step, Stopped, Worker},
 };
 use crate::{
@@ -32,6 +32,7 @@ impl Rig {
         let progress = Progress::begin(
             config.plan.clone(),
             restored.resume_point.as_ref(),
+            restored.paused.is_some(),
             now.mono,
         );
         let mut workers: BTreeMap<_, _> = config
@@ -100,11 +101,8 @@ impl Rig {
         if let Some(point) = self.progress.point(now, SetBy::Plan).filter(|_| first_plan) {
             self.ledger.add(Fact::Phase(point));
         }
-        if let At::Astray(point) = &self.progress.at {
-            let text = format!(
-                "the resume point is phase {point}, which the plan does not have; loops wait; \
-                 `supervisorctl resume --phase ID` goes on"
-            );
+        if let Some(why) = self.progress.why_astray() {
+            let text = format!("{why}; loops wait; `supervisorctl resume --phase ID` goes on");
             self.tell(now, "plan-astray", Level::Error, None, text);
         }
         if is_new_boot && let Some(reboot) = self.last_boot.reboot.clone() {

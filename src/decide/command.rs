@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, Rig, SetBy,
+    Answer, Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, ResumePoint,
+    Rig, SetBy,
     attempt::in_words,
     plan::{At, Progress},
     worker::{Cause, Life, Worker},
@@ -237,11 +238,9 @@ impl Rig {
         phase: Option<&PhaseRef>,
     ) -> Result<Option<String>, Refusal> {
         let target = phase.map(|phase| self.resolve(phase)).transpose()?;
-        if let (At::Astray(point), None) = (&self.progress.at, target) {
-            let message =
-                format!("the resume point is phase {point}, which the plan does not have");
+        if let (Some(why), None) = (self.progress.why_astray(), target) {
             return Err(failed(
-                &message,
+                &why,
                 Some("say where to go on: `supervisorctl resume --phase ID`"),
             ));
         }
@@ -315,30 +314,28 @@ impl Rig {
                 Some("try again in a moment"),
             ));
         }
-        let point = self.progress.point(now, SetBy::Plan);
-        let progress = Progress::begin(config.plan.clone(), point.as_ref(), now.mono);
-        if let At::Astray(id) = &progress.at {
+        let point = match &self.progress.at {
+            // A point that the old plan did not have may be in the new one.
+            At::Astray(Some(id)) => id.parse().ok().map(|id| ResumePoint {
+                index: 0,
+                id: Some(id),
+                count: 0,
+                at: now.wall,
+                by: SetBy::Plan,
+            }),
+            At::NoPlan | At::Phase(_) | At::Complete | At::Astray(None) => {
+                self.progress.point(now, SetBy::Plan)
+            }
+        };
+        let lost = self.progress.at == At::Astray(None);
+        let progress = Progress::begin(config.plan.clone(), point.as_ref(), lost, now.mono);
+        if let (Some(why), None) = (progress.why_astray(), self.progress.why_astray()) {
             return Err(failed(
-                &format!(
-                    "the rig is in phase {id}, which the new plan does not have; nothing changed"
-                ),
+                &format!("{why}; nothing changed"),
                 Some("keep the phase, or move on first: `supervisorctl phase done`"),
             ));
         }
-        // A plan that was astray may be the one that came back, so its point is looked up anew.
-        self.progress = match &self.progress.at {
-            At::Astray(id) => {
-                let mut found = progress;
-                let index = found
-                    .plan
-                    .phases
-                    .iter()
-                    .position(|phase| phase.id.as_str() == id);
-                found.at = index.map_or_else(|| self.progress.at.clone(), At::Phase);
-                found
-            }
-            At::NoPlan | At::Phase(_) | At::Complete => progress,
-        };
+        self.progress = progress;
         if let Some(point) = self.progress.point(now, SetBy::Plan) {
             self.ledger.add(Fact::Phase(point));
         }
@@ -444,13 +441,30 @@ impl Rig {
                         },
                     )
                 }
-                Life::Waiting(_)
-                | Life::Starting { .. }
+                Life::Waiting(_) => self.hopeless(worker).map(Err),
+                Life::Starting { .. }
                 | Life::Running { .. }
                 | Life::Stopping { .. }
                 | Life::Lost { .. } => None,
             },
         }
+    }
+}
+
+impl Rig {
+    /// A worker waits for one that nobody will start.
+    fn hopeless(&self, worker: &Worker) -> Option<Refusal> {
+        let down = worker.rules.requires.iter().find(|name| {
+            self.workers
+                .get(*name)
+                .is_some_and(|other| matches!(other.life, Life::Held(_) | Life::Stopped(_)))
+        })?;
+        let state = self.workers.get(down)?.life.state();
+        let message = format!("worker {} needs {down}, which is {state}", worker.name());
+        Some(failed(
+            &message,
+            Some(&format!("`supervisorctl start {down}`")),
+        ))
     }
 }
 

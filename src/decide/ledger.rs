@@ -61,6 +61,11 @@ impl Ledger {
         }
     }
 
+    /// This fact is not wanted any more.
+    pub(super) fn withdraw(&mut self, fact: &Fact) {
+        self.waiting.retain(|waiting| waiting != fact);
+    }
+
     fn bound(&mut self) {
         let mut excess = self.waiting.len().saturating_sub(MOST);
         self.waiting.retain(|fact| {

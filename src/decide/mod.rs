@@ -138,10 +138,14 @@ impl Rig {
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::PhaseFile(point) => self.phase_file_edited(now, point),
             Event::Recorded(result) => {
+                let refused = result.clone().err();
                 for fact in self.ledger.answered(now.mono, result) {
                     if let Fact::Phase(point) = fact {
                         self.phase_recorded(now, &point);
                     }
+                }
+                if let Some(why) = refused {
+                    self.phase_refused(now, &why);
                 }
             }
             Event::Command(id, command) => self.command(now, id, command),

@@ -22,6 +22,8 @@ const LOOK_SILENCE: Duration = Duration::from_secs(15 * 60);
 pub(super) struct Progress {
     pub(super) plan: Plan,
     pub(super) at: At,
+    /// The point that is recorded; without a plan it is kept for the day there is one again.
+    stored: Option<ResumePoint>,
     /// A move that is on its way to the store, and who waits for it.
     pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
     /// The next look at the end condition.
@@ -36,21 +38,23 @@ pub(super) enum At {
     NoPlan,
     Phase(usize),
     Complete,
-    /// The stored point, in words.
-    Astray(String),
+    /// Nobody knows where it stands: the plan does not have the recorded point, or that is lost.
+    Astray(Option<String>),
 }
 
 impl Progress {
-    /// Finds the stored point in the plan: by its id, and where it has none, by its index.
-    pub(super) fn begin(plan: Plan, stored: Option<&ResumePoint>, now: Mono) -> Self {
+    /// Finds the stored point in the plan: by its id, and where it has none, by its index. A rig
+    /// without a point is at its beginning; one that is paused lost it, and does not start over.
+    pub(super) fn begin(plan: Plan, stored: Option<&ResumePoint>, paused: bool, now: Mono) -> Self {
         let count = plan.phases.len();
         let at = match stored {
             _ if count == 0 => At::NoPlan,
+            None if paused => At::Astray(None),
             None => At::Phase(0),
             Some(ResumePoint { id: Some(id), .. }) => {
                 match plan.phases.iter().position(|p| p.id == *id) {
                     Some(index) => At::Phase(index),
-                    None => At::Astray(id.to_string()),
+                    None => At::Astray(Some(id.to_string())),
                 }
             }
             // The plan was complete; phases added to its end since are still to be done.
@@ -62,6 +66,7 @@ impl Progress {
         Self {
             plan,
             at,
+            stored: stored.cloned(),
             pending: None,
             look: Look::at(now),
             failed: None,
@@ -80,7 +85,8 @@ impl Progress {
         let index = match self.at {
             At::Phase(index) => index,
             At::Complete => self.plan.phases.len(),
-            At::NoPlan | At::Astray(_) => return None,
+            At::NoPlan => return self.stored.clone(),
+            At::Astray(_) => return None,
         };
         Some(self.point_at(index, now, by))
     }
@@ -114,6 +120,17 @@ impl Progress {
         (self.pending.is_none() && phase.until != Condition::Operator).then_some(self.look.at)
     }
 
+    /// Why nobody knows where the plan stands, if so.
+    pub(super) fn why_astray(&self) -> Option<String> {
+        match &self.at {
+            At::Astray(Some(point)) => Some(format!(
+                "the resume point is phase {point}, which the plan does not have"
+            )),
+            At::Astray(None) => Some("the resume point is lost".into()),
+            At::NoPlan | At::Phase(_) | At::Complete => None,
+        }
+    }
+
     /// The point in words: `phase 3 of 6 (2)`.
     pub(super) fn in_words(&self) -> Option<String> {
         let count = self.plan.phases.len();
@@ -123,7 +140,7 @@ impl Progress {
                 .current()
                 .map(|(_, phase)| format!("phase {} of {count} ({})", index + 1, phase.id)),
             At::Complete => Some(format!("complete, {count} of {count} phases")),
-            At::Astray(point) => Some(format!("astray: the plan has no phase {point}")),
+            At::Astray(_) => self.why_astray().map(|why| format!("astray: {why}")),
         }
     }
 }
@@ -190,6 +207,7 @@ impl Rig {
             Some(_) => At::Phase(point.index),
             None => At::Complete,
         };
+        self.progress.stored = Some(point.clone());
         self.progress.look = Look::at(now.mono);
         self.progress.failed = None;
         for worker in self.workers.values_mut() {
@@ -215,6 +233,26 @@ impl Rig {
                 id,
                 Ok(format!("the resume point is {words}")),
             ));
+        }
+    }
+
+    /// The store refused. A move that would come true later, when somebody makes room, would be a
+    /// surprise: it is given up, and its condition or the operator asks again. An edit of the file
+    /// stands in the file, and stays wanted.
+    pub(super) fn phase_refused(&mut self, now: Now, why: &str) {
+        let given_up = |(point, _): &mut (ResumePoint, _)| point.by != SetBy::File;
+        let Some((point, asked)) = self.progress.pending.take_if(given_up) else {
+            return;
+        };
+        self.ledger.withdraw(&Fact::Phase(point));
+        self.progress.look = Look::at(now.mono + SLOW_LOOK);
+        if let Some(id) = asked {
+            let message = format!("the resume point cannot be recorded, so it stays: {why}");
+            self.refuse(
+                id,
+                &message,
+                Some("`supervisorctl status` shows when it can again"),
+            );
         }
     }
 

@@ -76,6 +76,8 @@ pub struct Row<'a> {
     pub last_exit: Option<&'a Exit>,
     /// What the watchdog holds of it.
     pub verdict: Verdict,
+    /// When its output last grew, if it has any.
+    pub output_at: Option<Timestamp>,
 }
 
 impl Rig {
@@ -92,7 +94,7 @@ impl Rig {
                 plan.current().map(|(_, phase)| phase.id.as_str()),
             ),
             At::Complete => (Some(plan.plan.phases.len()), None),
-            At::Astray(point) => (None, Some(point.as_str())),
+            At::Astray(point) => (None, point.as_deref()),
             At::NoPlan => (None, None),
         };
         View {
@@ -148,6 +150,7 @@ impl Rig {
             | Life::Stopping { .. }
             | Life::Lost { .. } => Some(verdict(worker, now.mono, None).evidence),
         };
+        let silent = attempt.and_then(|attempt| quiet(name, &attempt.of.attempt));
         Some(Row {
             name,
             kind: worker.rules.kind,
@@ -162,11 +165,8 @@ impl Rig {
             next_start,
             restarts: worker.restarts.total,
             last_exit: worker.last_exit.as_ref(),
-            verdict: verdict(
-                worker,
-                now.mono,
-                attempt.and_then(|a| quiet(name, &a.of.attempt)),
-            ),
+            verdict: verdict(worker, now.mono, silent),
+            output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
         })
     }
 }
