@@ -5,10 +5,143 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd},
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::Command,
 };
 
-use nix::libc;
+use nix::{libc, sys::signal::SigSet};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::model::Signal;
+
+/// What a child does between fork(2) and execve(2).
+#[derive(Debug, Default)]
+pub(crate) struct Birth {
+    /// Becomes the leader of a session (and process group) of its own, setsid(2).
+    pub(crate) session: bool,
+    /// An open `cgroup.procs`: the child moves itself there before it runs (cgroups(7)).
+    pub(crate) cgroup: Option<OwnedFd>,
+    /// The limit on open files it gets back, soft and hard, where ours was raised (getrlimit(2)).
+    pub(crate) open_files: Option<(u64, u64)>,
+}
+
+/// Arranges `birth` for `command`, and that the child has every signal at its default, none
+/// blocked, and no descriptor of ours but its standard three.
+pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
+    let hook = move || {
+        if birth.session && nix::unistd::setsid().is_err() {
+            return Err(io::Error::last_os_error());
+        }
+        if let Some(procs) = &birth.cgroup {
+            rustix::io::write(procs, b"0")?;
+        }
+        if let Some((soft, hard)) = birth.open_files {
+            let limit = rustix::process::Rlimit {
+                current: Some(soft),
+                maximum: Some(hard),
+            };
+            rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+        }
+        SigSet::empty().thread_set_mask()?;
+        for number in 1..=64 {
+            // Fails for SIGKILL, SIGSTOP and the two that libc keeps, which have nothing to reset.
+            #[expect(
+                unsafe_code,
+                reason = "signal(2) has no safe form that knows real-time signals"
+            )]
+            // SAFETY: SIG_DFL installs no handler; signal(2) is async-signal-safe.
+            unsafe {
+                libc::signal(number, libc::SIG_DFL);
+            }
+        }
+        #[expect(unsafe_code, reason = "close_range(2) has no safe wrapper")]
+        // SAFETY: CLOEXEC closes nothing now, so no descriptor that somebody still uses is lost.
+        unsafe {
+            libc::syscall(
+                libc::SYS_close_range,
+                3,
+                libc::c_uint::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
+        }
+        Ok(())
+    };
+    #[expect(
+        unsafe_code,
+        reason = "the only way to run something between fork and exec"
+    )]
+    // SAFETY: the hook makes plain system calls on values that were prepared before the fork; it
+    // neither allocates nor takes a lock, as is required after fork(2) in a threaded process.
+    unsafe {
+        command.pre_exec(hook);
+    }
+}
+
+/// Waits for `fd` to become readable, from within a tokio runtime.
+pub(crate) fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(unsafe_code, reason = "tokio has no safe form for an owned descriptor")]
+    // SAFETY: an OwnedFd is open, and stays the same descriptor, for as long as the AsyncFd has it.
+    let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    registered.map_err(io::Error::from)
+}
+
+/// The wait status of a process that is not our child, once its parent has collected it: kernel
+/// 6.15 and later keep it for those who hold a pidfd. `None` where the kernel cannot tell.
+pub(crate) fn pidfd_wait_status(pidfd: impl AsFd) -> Option<i32> {
+    let mut info = PidfdInfo {
+        mask: libc::PIDFD_INFO_EXIT.into(),
+        ..PidfdInfo::default()
+    };
+    #[expect(unsafe_code, reason = "PIDFD_GET_INFO has no safe wrapper")]
+    // SAFETY: the structure has the layout of the kernel's first version (64 bytes), and its size
+    // is part of the request's number, so the kernel writes no further.
+    let answer = unsafe { pidfd_get_info(pidfd.as_fd().as_raw_fd(), &raw mut info) };
+    let told = answer.is_ok() && info.mask & u64::from(libc::PIDFD_INFO_EXIT) != 0;
+    told.then_some(info.exit_code)
+}
+
+/// `struct pidfd_info`, first version (include/uapi/linux/pidfd.h).
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+const _: () = assert!(size_of::<PidfdInfo>() == 64);
+
+mod request {
+    nix::ioctl_readwrite!(pidfd_get_info, 0xFF, 11, super::PidfdInfo);
+}
+use request::pidfd_get_info;
+
+/// Signals the process that `pidfd` holds (pidfd_send_signal(2)); `Ok(false)` when it has ended.
+/// By hand, because the safe wrapper knows no real-time signals.
+pub(crate) fn pidfd_signal(pidfd: impl AsFd, signal: Signal) -> io::Result<bool> {
+    #[expect(unsafe_code, reason = "there is no safe wrapper for every signal")]
+    // SAFETY: a null siginfo means "as kill(2)"; nothing else is a pointer.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_fd().as_raw_fd(),
+            signal.number(),
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if answer == 0 {
+        return Ok(true);
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::ESRCH) => Ok(false),
+        error => Err(error),
+    }
+}
 
 /// The supplementary groups of the process at the other end of a unix socket, as they were when it
 /// connected (`SO_PEERGROUPS`, Linux 4.13 and later). Unlike a look into `/proc` this cannot be

@@ -65,6 +65,8 @@ impl Rig {
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
             HostEvent::Ended(of, exit) => self.ended(now, &of, exit),
             HostEvent::Gone(of) => self.gone(now, &of),
+            // No attempt's matter: the daemon shows it in `status`.
+            HostEvent::Problem(_) => {}
         }
     }
 

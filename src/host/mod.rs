@@ -6,7 +6,68 @@
 //!
 //! How: [`HostEvent`]s come out of one channel; the daemon turns them into events of the core.
 
+pub mod boot;
+pub(crate) mod census;
+pub mod command;
+pub(crate) mod inotify;
+mod local;
+pub mod process;
+pub(crate) mod reaper;
+mod survey;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use local::{Local, Settings};
+
 use crate::model::{AttemptId, Exit, Identity, WorkerName};
+
+/// A host could not be used, or not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A file or directory of the host.
+    #[error("{}: cannot be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that the kernel writes does not say what it should.
+    #[error("{}: unexpected content {text:?}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        text: String,
+    },
+    /// A call to the kernel, by what it was for.
+    #[error("{0} is not possible")]
+    Kernel(&'static str, #[source] io::Error),
+    /// The directory for tmux's sockets is too long for a socket's address.
+    #[error(
+        "{}: too long for a socket (unix(7) allows 107 bytes, this has {length}); \
+         choose a shorter runtime directory",
+        path.display()
+    )]
+    SocketPath {
+        /// The socket's path for the longest name.
+        path: PathBuf,
+        /// Its length in bytes.
+        length: usize,
+    },
+}
+
+impl HostError {
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
 
 /// An attempt, by worker and id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +89,8 @@ pub enum HostEvent {
     Ended(AttemptRef, Exit),
     /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
     Gone(AttemptRef),
+    /// Something went wrong that ends no attempt, such as a full disk; for the operator.
+    Problem(String),
 }
 
 /// What a host answers of one attempt when the daemon starts.

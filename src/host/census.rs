@@ -1,0 +1,199 @@
+//! Who lives: all processes of the machine at one moment, from `/proc`.
+//!
+//! Promise: a census that was asked for began after it was asked for, so a child that its dying
+//! parent left behind is in it. Everybody who asks while one is about to begin gets the same one:
+//! a thousand workers that end together cost one look, not a thousand.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ffi::OsStr,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    sync::{Arc, Mutex},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::process::{Process, Stat};
+
+/// Variables that [`Census::environment`] keeps begin so.
+const OURS: &[u8] = b"LOOPKEEPER_";
+
+type Environment = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// All processes at one moment: whoever lives at its end is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    all: BTreeMap<i32, Stat>,
+    children: HashMap<i32, Vec<i32>>,
+    /// Read on demand, and once.
+    environments: Mutex<HashMap<i32, Arc<Environment>>>,
+}
+
+impl Census {
+    /// Looks at the machine, now.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be listed or a process in it cannot be opened, above all `EMFILE`: then
+    /// nothing at all is known, rather than half.
+    pub(crate) fn take() -> io::Result<Self> {
+        let mut census = Self::default();
+        let mut newest = newest_pid()?;
+        for entry in fs::read_dir("/proc")? {
+            if let Some(pid) = number(&entry?.file_name()) {
+                census.look_at(pid)?;
+            }
+        }
+        // A process may have ended before its turn and left a child that was not listed yet.
+        loop {
+            let now = newest_pid()?;
+            if now == newest {
+                return Ok(census);
+            }
+            if now < newest {
+                // The pids began again at the bottom.
+                return Self::take();
+            }
+            for pid in newest + 1..=now {
+                census.look_at(pid)?;
+            }
+            newest = now;
+        }
+    }
+
+    fn look_at(&mut self, pid: i32) -> io::Result<()> {
+        match Stat::of(pid) {
+            Ok(stat) => {
+                if self.all.insert(pid, stat).is_none() {
+                    self.children.entry(stat.parent).or_default().push(pid);
+                }
+                Ok(())
+            }
+            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Processes that were alive.
+    pub(crate) fn living(&self) -> impl Iterator<Item = &Stat> {
+        self.all.values().filter(|stat| stat.lives())
+    }
+
+    pub(crate) fn stat(&self, process: Process) -> Option<&Stat> {
+        self.by_pid(process.pid)
+            .filter(|stat| stat.process == process)
+    }
+
+    pub(crate) fn by_pid(&self, pid: i32) -> Option<&Stat> {
+        self.all.get(&pid)
+    }
+
+    /// Adds all that descend from those in `pids`.
+    pub(crate) fn with_descendants(&self, pids: &mut HashSet<i32>) {
+        let mut open: Vec<i32> = pids.iter().copied().collect();
+        while let Some(pid) = open.pop() {
+            for child in self.children.get(&pid).into_iter().flatten() {
+                if pids.insert(*child) {
+                    open.push(*child);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn children(&self, pid: i32) -> &[i32] {
+        self.children.get(&pid).map_or(&[], Vec::as_slice)
+    }
+
+    /// The process's variables named `LOOPKEEPER_…`, as it was started with them. Empty where we
+    /// may not look.
+    pub(crate) fn environment(&self, pid: i32) -> Arc<Environment> {
+        let Ok(mut known) = self.environments.lock() else {
+            return Arc::default();
+        };
+        let read = || {
+            let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            Arc::new(ours(&text))
+        };
+        Arc::clone(known.entry(pid).or_insert_with(read))
+    }
+
+    /// Whether its standard output or error is this file, by device and inode.
+    pub(crate) fn writes_to(&self, pid: i32, file: (u64, u64)) -> bool {
+        [1, 2].into_iter().any(|number| {
+            fs::metadata(format!("/proc/{pid}/fd/{number}"))
+                .is_ok_and(|found| (found.dev(), found.ino()) == file)
+        })
+    }
+}
+
+fn ours(environ: &[u8]) -> Environment {
+    environ
+        .split(|byte| *byte == 0)
+        .filter(|entry| entry.starts_with(OURS))
+        .filter_map(|entry| {
+            let equals = entry.iter().position(|byte| *byte == b'=')?;
+            Some((entry[..equals].to_vec(), entry[equals + 1..].to_vec()))
+        })
+        .collect()
+}
+
+/// The pid that was given out last, to a process or a thread (proc_loadavg(5)).
+fn newest_pid() -> io::Result<i32> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    let newest = text
+        .split_ascii_whitespace()
+        .nth(4)
+        .and_then(|pid| pid.parse().ok());
+    newest.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/loadavg: no pid"))
+}
+
+fn number(name: &OsStr) -> Option<i32> {
+    std::str::from_utf8(name.as_bytes()).ok()?.parse().ok()
+}
+
+/// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
+}
+
+type Answer = oneshot::Sender<Result<Arc<Census>, Arc<io::Error>>>;
+
+/// Takes a census for those who ask.
+#[derive(Debug, Clone)]
+pub(crate) struct CensusTaker {
+    asked: mpsc::UnboundedSender<Answer>,
+}
+
+impl CensusTaker {
+    /// Starts the task that answers; it ends with the last handle.
+    pub(crate) fn start() -> Self {
+        let (asked, mut questions) = mpsc::unbounded_channel::<Answer>();
+        tokio::spawn(async move {
+            while let Some(first) = questions.recv().await {
+                // Let everybody who is about to ask in this turn of the loop do so.
+                tokio::task::yield_now().await;
+                let mut waiting = vec![first];
+                while let Ok(next) = questions.try_recv() {
+                    waiting.push(next);
+                }
+                let result = Census::take().map(Arc::new).map_err(Arc::new);
+                for answer in waiting {
+                    // Who asked may have gone meanwhile.
+                    drop(answer.send(result.clone()));
+                }
+            }
+        });
+        Self { asked }
+    }
+
+    /// A census that begins after this call.
+    ///
+    /// # Errors
+    /// As [`Census::take`].
+    pub(crate) async fn take(&self) -> Result<Arc<Census>, Arc<io::Error>> {
+        let (answer, result) = oneshot::channel();
+        let ended = || Arc::new(io::Error::other("the daemon is ending"));
+        self.asked.send(answer).map_err(|_| ended())?;
+        result.await.map_err(|_| ended())?
+    }
+}

@@ -1,0 +1,262 @@
+//! Short-lived commands: probes, conditions of phases, notifications, tmux.
+//!
+//! Promise: a command ends within its limit, or is killed with everything it started; its output is
+//! taken up to a bound and no further; it is a child like every other, collected by the one reaper.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Write},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use tokio::{io::AsyncReadExt, net::unix::pipe};
+
+use super::{census::CensusTaker, reaper::Reaper};
+use crate::{
+    launch::{
+        self,
+        tree::{Looker, Part, Tree},
+    },
+    model::{Exit, Signal},
+    sys,
+};
+
+/// Names a command's processes, so that all of them are found at its time limit.
+const MARKER: &str = "LOOPKEEPER_COMMAND";
+
+/// What is to be run.
+#[derive(Debug)]
+pub struct Request {
+    /// An absolute path.
+    pub program: PathBuf,
+    /// Without the program's name.
+    pub arguments: Vec<OsString>,
+    /// Where it runs.
+    pub workdir: PathBuf,
+    /// Added to our own environment, without what in it is about the daemon itself.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its standard input.
+    pub input: Vec<u8>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Bytes that are kept of each of its outputs; the rest is read and forgotten.
+    pub keep: usize,
+    /// An open `cgroup.procs` it joins.
+    pub cgroup: Option<OwnedFd>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its exit.
+    pub exit: Exit,
+    /// The head of its standard output.
+    pub output: Vec<u8>,
+    /// The head of its standard error.
+    pub errors: Vec<u8>,
+}
+
+/// A command did not come to an end of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started.
+    #[error("{}: cannot be started", program.display())]
+    Start {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was killed.
+    #[error("{}: killed, because it took longer than {limit:?}", program.display())]
+    TimedOut {
+        /// Which.
+        program: PathBuf,
+        /// What it was given.
+        limit: Duration,
+    },
+}
+
+/// Runs commands.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    pub(super) reaper: Reaper,
+    pub(super) census: CensusTaker,
+    /// The limit on open files that children get back.
+    pub(super) open_files: Option<(u64, u64)>,
+}
+
+impl Runner {
+    /// Runs one command to its end. When the future is dropped before, the command is killed.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub async fn run(&self, request: Request) -> Result<Outcome, CommandError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let program = request.program.clone();
+        let limit = request.limit;
+        let keep = request.keep;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}.{count}", std::process::id());
+        let (mut child, output, errors) =
+            self.spawn(request, &mark)
+                .map_err(|source| CommandError::Start {
+                    program: program.clone(),
+                    source,
+                })?;
+        let leader = child.process;
+        let tree = Tree {
+            marker: (MARKER, mark),
+            output: None,
+            root: Some(leader),
+            session: Some(leader.pid),
+            cgroup: None,
+            pane: None,
+            ours: true,
+        };
+        let mut killed_unless_done = Abandoned {
+            looker: self.looker(),
+            tree: Some(tree),
+        };
+        let (mut output, mut errors) = (Head::new(output, keep), Head::new(errors, keep));
+        let run = async {
+            let exit = tokio::select! {
+                exit = child.exit() => exit,
+                never = async { tokio::join!(output.take(), errors.take()).0 } => match never {},
+            };
+            // What it wrote before it ended is in the pipes; what it left behind may hold them open.
+            output.take_rest();
+            errors.take_rest();
+            exit
+        };
+        let done = tokio::time::timeout(limit, run).await;
+        match done {
+            Ok(exit) => {
+                killed_unless_done.tree = None;
+                Ok(Outcome {
+                    exit,
+                    output: output.head,
+                    errors: errors.head,
+                })
+            }
+            Err(_) => Err(CommandError::TimedOut { program, limit }),
+        }
+    }
+
+    fn looker(&self) -> Looker {
+        Looker {
+            census: self.census.clone(),
+            reaper: self.reaper.clone(),
+        }
+    }
+
+    fn spawn(
+        &self,
+        request: Request,
+        mark: &str,
+    ) -> io::Result<(super::reaper::Child, pipe::Receiver, pipe::Receiver)> {
+        let (output, its_output) = io::pipe()?;
+        let (errors, its_errors) = io::pipe()?;
+        let mut command = Command::new(&request.program);
+        command
+            .args(&request.arguments)
+            .current_dir(&request.workdir)
+            .stdin(input(&request.input)?)
+            .stdout(its_output)
+            .stderr(its_errors);
+        launch::without_ours(&mut command);
+        command.envs(request.environment).env(MARKER, mark);
+        let birth = sys::Birth {
+            session: true,
+            cgroup: request.cgroup,
+            open_files: self.open_files,
+        };
+        sys::before_exec(&mut command, birth);
+        let output = pipe::Receiver::from_owned_fd(output.into())?;
+        let errors = pipe::Receiver::from_owned_fd(errors.into())?;
+        let child = self.reaper.spawn(&mut command)?;
+        Ok((child, output, errors))
+    }
+}
+
+/// The text as a file in memory, so that nobody has to feed a pipe.
+fn input(text: &[u8]) -> io::Result<Stdio> {
+    use std::io::Seek;
+    if text.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+    file.write_all(text)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// Kills what is left of a command that nobody waits for any more.
+struct Abandoned {
+    looker: Looker,
+    tree: Option<Tree>,
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(tree) = self.tree.take() {
+            let looker = self.looker.clone();
+            tokio::spawn(async move {
+                if let Err(error) = looker.signal(&tree, Part::All, Signal::KILL).await {
+                    tracing::warn!("a command is left behind: {}", launch::chain(&error));
+                }
+            });
+        }
+    }
+}
+
+/// The head of what comes out of a pipe.
+struct Head {
+    pipe: pipe::Receiver,
+    head: Vec<u8>,
+    keep: usize,
+}
+
+enum Never {}
+
+impl Head {
+    fn new(pipe: pipe::Receiver, keep: usize) -> Self {
+        Self {
+            pipe,
+            head: Vec::new(),
+            keep,
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let room = self.keep.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    async fn take(&mut self) -> Never {
+        let mut buffer = vec![0; 4096];
+        loop {
+            match self.pipe.read(&mut buffer).await {
+                Ok(count) if count > 0 => self.add(&buffer[..count]),
+                _ => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    fn take_rest(&mut self) {
+        let mut buffer = [0; 4096];
+        // Somebody left behind may write for ever.
+        while self.head.len() < self.keep {
+            match self.pipe.try_read(&mut buffer) {
+                Ok(count) if count > 0 => self.add(&buffer[..count]),
+                _ => return,
+            }
+        }
+    }
+}

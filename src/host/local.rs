@@ -1,0 +1,194 @@
+//! The machine we are on.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::mpsc;
+
+use super::{
+    AttemptRef, Found, HostError, HostEvent, boot, census::CensusTaker, command::Runner,
+    inotify::Inotify, reaper::Reaper, survey,
+};
+use crate::{
+    config,
+    launch::{
+        House,
+        attempt::{self, Context},
+        directory,
+        tree::Looker,
+    },
+    model::{Identity, Signal},
+};
+
+/// How long news of growing output may be held back, so that a flood is many bytes and few events.
+const APPENDS_EVERY: Duration = Duration::from_millis(100);
+
+/// What a host is opened with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Attempts' directories are in `attempts/` of it.
+    pub state: PathBuf,
+    /// tmux's sockets are in `tmux/` of it.
+    pub runtime: PathBuf,
+    /// How attempts are housed, [`House::here`] as a rule.
+    pub house: House,
+    /// The program `loopkeeperd`, absolute: also runs beside workers.
+    pub loopkeeperd: PathBuf,
+}
+
+/// The machine we are on. See the documentation of [`crate::host`] for what it promises.
+#[derive(Debug)]
+pub struct Local {
+    context: Arc<Context>,
+    orders: BTreeMap<AttemptRef, mpsc::UnboundedSender<Signal>>,
+}
+
+impl Local {
+    /// Opens it. This process becomes the one that collects all children and orphans of attempts, so
+    /// there can be only one `Local` in it, and nothing else in it may wait for children.
+    ///
+    /// To be called inside of a tokio runtime.
+    ///
+    /// # Errors
+    /// When the kernel refuses what is needed, or a directory cannot be made.
+    pub fn open(
+        settings: Settings,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<HostEvent>), HostError> {
+        for directory in [&settings.state, &settings.runtime] {
+            fs::create_dir_all(directory).map_err(|error| HostError::file(directory, error))?;
+        }
+        let watching = |error| HostError::Kernel("watching files", error);
+        let reaper = Reaper::start()?;
+        let census = CensusTaker::start();
+        let open_files = raise_open_files();
+        let (events, news) = mpsc::unbounded_channel();
+        let context = Context {
+            settings,
+            boot: boot::boot_id()?,
+            runner: Runner {
+                reaper: reaper.clone(),
+                census: census.clone(),
+                open_files,
+            },
+            looker: Looker { census, reaper },
+            arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,
+            appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,
+            open_files,
+            events,
+        };
+        let local = Self {
+            context: Arc::new(context),
+            orders: BTreeMap::new(),
+        };
+        Ok((local, news))
+    }
+
+    /// Runs short-lived commands, with this host's reaper.
+    pub fn runner(&self) -> Runner {
+        self.context.runner.clone()
+    }
+
+    /// Every attempt that is not concluded, of workers declared or not, and everything else that
+    /// lives and was started as an attempt of ours.
+    ///
+    /// # Errors
+    /// When the machine cannot be asked; then nothing is known.
+    pub async fn survey(&mut self) -> Result<Vec<Found>, HostError> {
+        survey::survey(&self.context).await
+    }
+
+    /// Starts an attempt. Reports `Started` or `StartFailed`, later `Ended`, then `Gone`.
+    ///
+    /// `environment` is added to the worker's own, after it.
+    pub fn start(
+        &mut self,
+        attempt: AttemptRef,
+        worker: &config::Worker,
+        environment: BTreeMap<String, String>,
+    ) {
+        let orders = self.new_orders(&attempt);
+        let context = Arc::clone(&self.context);
+        let worker = worker.clone();
+        tokio::spawn(async move {
+            attempt::start(&context, attempt, &worker, environment, orders).await;
+        });
+    }
+
+    /// Begins to watch an attempt that [`Local::survey`] found alive. Reports `Ended`, then `Gone`.
+    pub fn adopt(&mut self, attempt: &AttemptRef, identity: &Identity) {
+        let orders = self.new_orders(attempt);
+        let context = Arc::clone(&self.context);
+        let (attempt, identity) = (attempt.clone(), identity.clone());
+        tokio::spawn(async move {
+            attempt::adopt(&context, attempt, identity, orders).await;
+        });
+    }
+
+    /// Signals the whole tree of an attempt, also what survives after its own process ended. `Gone`
+    /// is reported as soon as nothing lives.
+    pub fn signal(&mut self, attempt: &AttemptRef, signal: Signal) {
+        let orders = self.orders.get(attempt);
+        let refused = orders.is_none_or(|orders| orders.send(signal).is_err());
+        if refused {
+            // Nobody watches it: it was found when its own process had ended already.
+            let orders = self.new_orders(attempt);
+            let context = Arc::clone(&self.context);
+            let left = attempt.clone();
+            tokio::spawn(async move { attempt::leftover(&context, left, orders).await });
+            if let Some(orders) = self.orders.get(attempt) {
+                // Just made, so somebody listens.
+                let _ = orders.send(signal);
+            }
+        }
+    }
+
+    /// The daemon has drawn its conclusions: the attempt is history, and the oldest of its worker's
+    /// history is removed.
+    pub fn conclude(&mut self, attempt: &AttemptRef) {
+        self.orders.remove(attempt);
+        let directory = self.context.directory(attempt);
+        let keep = directory
+            .spec()
+            .map_or(usize::MAX, |spec| spec.keep_attempts);
+        let done = directory
+            .conclude()
+            .and_then(|()| directory::prune(&self.context.settings.state, &attempt.worker, keep));
+        if let Err(error) = done {
+            let path = directory.path().display();
+            self.context
+                .problem(format!("{path}: cannot be concluded: {error}"));
+        }
+    }
+
+    /// When an attempt last wrote something, and how many bytes it has written since it began.
+    /// `None` when it has no output file.
+    pub fn output(&self, attempt: &AttemptRef) -> Option<(SystemTime, u64)> {
+        let output = fs::metadata(self.context.directory(attempt).output()).ok()?;
+        Some((output.modified().ok()?, output.len()))
+    }
+
+    fn new_orders(&mut self, attempt: &AttemptRef) -> attempt::Orders {
+        let (sender, orders) = mpsc::unbounded_channel();
+        self.orders.insert(attempt.clone(), sender);
+        orders
+    }
+}
+
+/// Lifts our limit on open files as far as we may: each adopted attempt takes one. Returns what it
+/// was, for our children, who may be confused by a high one (select(2)).
+fn raise_open_files() -> Option<(u64, u64)> {
+    let before = getrlimit(Resource::Nofile);
+    let (soft, hard) = (before.current?, before.maximum?);
+    let raised = Rlimit {
+        current: Some(hard),
+        maximum: Some(hard),
+    };
+    setrlimit(Resource::Nofile, raised).ok()?;
+    Some((soft, hard))
+}

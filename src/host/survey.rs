@@ -1,0 +1,224 @@
+//! What a daemon that has just started finds: who lives, who ended, and how.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::fs::inotify::WatchFlags;
+
+use super::{
+    AttemptRef, Condition, Found, HostError,
+    census::Census,
+    process::{Process, Stat},
+};
+use crate::{
+    launch::{
+        self,
+        attempt::{Context, process_of, unseen},
+        directory::{self, Directory, Start},
+        process::output_is_held,
+        tree::{Part, Tree},
+    },
+    model::{Exit, LauncherKind},
+};
+
+/// How long a start that was under way when the last daemon died is given to become visible.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
+
+pub(super) async fn survey(context: &Context) -> Result<Vec<Found>, HostError> {
+    let state = &context.settings.state;
+    let listed = |error| HostError::file(state, error);
+    let mut found = BTreeMap::new();
+    let census = census(context).await?;
+    for worker in directory::workers(state).map_err(listed)? {
+        for attempt in directory::attempts(state, &worker).map_err(listed)? {
+            let attempt = AttemptRef {
+                worker: worker.clone(),
+                attempt,
+            };
+            if !context.directory(&attempt).is_concluded() {
+                let is = condition(context, &attempt, &census).await?;
+                found.insert(attempt, is);
+            }
+        }
+    }
+    for attempt in marked(&census, state) {
+        if let Entry::Vacant(unknown) = found.entry(attempt) {
+            let attempt = unknown.key();
+            let tree = context.tree(attempt);
+            let survivors = tree
+                .members(&census, &context.looker.reaper, Part::All)
+                .len();
+            let ended = context.directory(attempt).ended();
+            let exit = ended.map_or_else(unseen, |ended| ended.exit);
+            unknown.insert(Condition::Ended { exit, survivors });
+        }
+    }
+    let found = found.into_iter().map(|(attempt, is)| Found { attempt, is });
+    Ok(found.collect())
+}
+
+async fn census(context: &Context) -> Result<Arc<Census>, HostError> {
+    let failed = |error: Arc<io::Error>| {
+        HostError::Kernel(
+            "listing processes",
+            io::Error::new(error.kind(), error.to_string()),
+        )
+    };
+    context.looker.census.take().await.map_err(failed)
+}
+
+/// Attempts of this state directory that have living processes.
+fn marked<'a>(census: &'a Census, state: &'a Path) -> impl Iterator<Item = AttemptRef> + 'a {
+    census.living().filter_map(move |stat| {
+        let environment = census.environment(stat.process.pid);
+        let get = |name: &str| std::str::from_utf8(environment.get(name.as_bytes())?).ok();
+        let attempt = AttemptRef {
+            worker: get(launch::WORKER)?.parse().ok()?,
+            attempt: get(launch::ATTEMPT)?.parse().ok()?,
+        };
+        let ours = Directory::of(state, &attempt).path() == Path::new(get(launch::ATTEMPT_DIR)?);
+        ours.then_some(attempt)
+    })
+}
+
+async fn condition(
+    context: &Context,
+    attempt: &AttemptRef,
+    census: &Arc<Census>,
+) -> Result<Condition, HostError> {
+    let directory = context.directory(attempt);
+    if let Some(start) = directory.start() {
+        return Ok(since_start(context, attempt, &directory, &start, census));
+    }
+    let tree = context.tree(attempt);
+    let members = |census: &Census| tree.members(census, &context.looker.reaper, Part::All);
+    let unclear = |census: &Census| !members(census).is_empty() || output_is_held(&directory);
+    if !unclear(census) {
+        return Ok(match directory.ended() {
+            Some(ended) => Condition::Ended {
+                exit: ended.exit,
+                survivors: 0,
+            },
+            None => Condition::NeverStarted,
+        });
+    }
+    // The daemon died between the fork and the record, or could not write it.
+    let is_process = directory
+        .spec()
+        .is_none_or(|spec| spec.launcher == LauncherKind::Process);
+    let mut census = Arc::clone(census);
+    let arrival = context
+        .arrivals
+        .watch(directory.path(), WatchFlags::MOVED_TO);
+    let settled = tokio::time::timeout(SETTLED_WITHIN, async {
+        loop {
+            if let Some(start) = directory.start() {
+                return Ok(Some(since_start(
+                    context, attempt, &directory, &start, &census,
+                )));
+            }
+            if is_process && let Some(worker) = leader(&members(&census)) {
+                return Ok(Some(found_unrecorded(context, &directory, worker)));
+            }
+            if !unclear(&census) {
+                return Ok(None);
+            }
+            match &arrival {
+                Ok(arrival) => {
+                    let soon = Duration::from_millis(100);
+                    // A record is announced, the appearance of a process is not.
+                    drop(tokio::time::timeout(soon, arrival.changed()).await);
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+            census = self::census(context).await?;
+        }
+    });
+    match settled.await {
+        Ok(Ok(Some(condition))) => Ok(condition),
+        Ok(Ok(None)) => Ok(Condition::NeverStarted),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Ok(Condition::Unknown(
+            "something of it lives, and it is not known what its own process is".into(),
+        )),
+    }
+}
+
+/// The oldest of these that leads its session: the worker, where nothing but its marker is known.
+fn leader(members: &[Process]) -> Option<Process> {
+    let leads = |process: &&Process| process.stat().is_some_and(|stat: Stat| stat.leads());
+    members
+        .iter()
+        .filter(leads)
+        .min_by_key(|process| process.started)
+        .copied()
+}
+
+fn found_unrecorded(context: &Context, directory: &Directory, worker: Process) -> Condition {
+    let identity = worker.identity(&context.boot);
+    let start = Start {
+        identity: identity.clone(),
+        at: jiff::Timestamp::now(),
+        cgroup: None,
+        pane: None,
+    };
+    if let Err(error) = directory.record_start(&start) {
+        context.problem(format!(
+            "{}: start.json: {error}",
+            directory.path().display()
+        ));
+    }
+    Condition::Alive(identity)
+}
+
+fn since_start(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    start: &Start,
+    census: &Census,
+) -> Condition {
+    if start.identity.boot != context.boot {
+        let exit = Exit::Lost("the machine went down".into());
+        return Condition::Ended {
+            exit: settle(context, directory, exit),
+            survivors: 0,
+        };
+    }
+    let worker = process_of(&start.identity);
+    // A wrapper that lives has yet to record how the worker ended.
+    let recording = start.pane.is_some_and(|pane| pane.wrapper.lives());
+    if worker.lives() || (recording && directory.ended().is_none()) {
+        return Condition::Alive(start.identity.clone());
+    }
+    let tree = Tree {
+        cgroup: start.cgroup.clone(),
+        pane: start.pane,
+        ..context.tree(attempt)
+    };
+    Condition::Ended {
+        exit: settle(context, directory, unseen()),
+        survivors: tree
+            .members(census, &context.looker.reaper, Part::All)
+            .len(),
+    }
+}
+
+/// The recorded exit, or else this one, which is recorded.
+fn settle(context: &Context, directory: &Directory, exit: Exit) -> Exit {
+    if let Some(ended) = directory.ended() {
+        return ended.exit;
+    }
+    if let Err(error) = directory.record_exit(&exit) {
+        context.problem(format!(
+            "{}: exit.json: {error}",
+            directory.path().display()
+        ));
+    }
+    exit
+}

@@ -1,0 +1,439 @@
+//! One attempt's life, from its start, or from the moment it was found, to its last process.
+//!
+//! Promise: `Started` or `StartFailed`; after `Started` comes `Ended`, with the exit record written
+//! before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this order.
+//! Nothing is looked at unless something has ended or was asked for.
+//!
+//! How: one task for each attempt. It waits for the worker's own process (as our child, by pidfd, or
+//! through the wrapper in its pane), then for what that left behind.
+
+use std::{ffi::OsString, fs, io, time::Duration};
+
+use tokio::sync::mpsc;
+
+use super::{
+    cgroup::Cgroup,
+    chain,
+    directory::{Directory, Pane, Spec, Start},
+    output::Bound,
+    process, tmux,
+    tree::{Looker, Part, Tree, file_id},
+};
+use crate::{
+    config::{Program, Worker},
+    host::{
+        AttemptRef, HostEvent, Settings,
+        command::Runner,
+        inotify::Inotify,
+        process::Process,
+        reaper::{Child, Reaper},
+    },
+    model::{BootId, Exit, Identity, LauncherKind, Signal},
+};
+
+/// Before something that failed for lack of resources is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// What the session around a killed worker is given to end by itself.
+const SESSION_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+/// What every attempt of this host needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) boot: BootId,
+    pub(crate) runner: Runner,
+    pub(crate) looker: Looker,
+    /// News of files in attempts' directories, at once.
+    pub(crate) arrivals: Inotify,
+    /// News of growing outputs, now and then.
+    pub(crate) appends: Inotify,
+    pub(crate) open_files: Option<(u64, u64)>,
+    pub(crate) events: mpsc::UnboundedSender<HostEvent>,
+}
+
+/// Signals for an attempt's tree.
+pub(crate) type Orders = mpsc::UnboundedReceiver<Signal>;
+
+/// An attempt that runs, and how its end will be known.
+pub(super) enum Launched {
+    Child { start: Start, child: Child },
+    Pane { start: Start, pane: Pane },
+}
+
+/// How the end of the worker's own process is known.
+enum End {
+    Child(Child),
+    Stranger(Process),
+    Pane { worker: Process, pane: Pane },
+}
+
+impl Context {
+    pub(super) fn reaper(&self) -> &Reaper {
+        &self.looker.reaper
+    }
+
+    fn tell(&self, event: HostEvent) {
+        // The daemon that does not listen any more is ending.
+        drop(self.events.send(event));
+    }
+
+    pub(crate) fn problem(&self, text: String) {
+        self.tell(HostEvent::Problem(text));
+    }
+
+    pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
+        Directory::of(&self.settings.state, attempt)
+    }
+
+    /// Recognises an attempt by what does not depend on its start having been recorded.
+    pub(crate) fn tree(&self, attempt: &AttemptRef) -> Tree {
+        Tree {
+            marker: (super::ATTEMPT, attempt.attempt.to_string()),
+            output: file_id(&self.directory(attempt).output()),
+            root: None,
+            session: None,
+            cgroup: None,
+            pane: None,
+            ours: false,
+        }
+    }
+
+    /// Kills what came to be of a start that failed; returns why it failed, and what is left.
+    pub(super) async fn clean_up(
+        &self,
+        attempt: &AttemptRef,
+        cgroup: Option<Cgroup>,
+        why: String,
+    ) -> String {
+        let tree = Tree {
+            cgroup,
+            ..self.tree(attempt)
+        };
+        let killed = self.looker.signal(&tree, Part::All, Signal::KILL).await;
+        if let Some(cgroup) = &tree.cgroup {
+            cgroup.remove();
+        }
+        match killed {
+            Ok(()) => why,
+            Err(error) => format!("{why}; and something of it may live: {}", chain(&error)),
+        }
+    }
+}
+
+fn environment(
+    attempt: &AttemptRef,
+    directory: &Directory,
+    worker: &Worker,
+    handed: impl IntoIterator<Item = (String, String)>,
+) -> Vec<(OsString, OsString)> {
+    let declared = worker.environment.clone().into_iter().chain(handed);
+    let mut all: Vec<(OsString, OsString)> = declared
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    all.extend([
+        (super::WORKER.into(), attempt.worker.as_str().into()),
+        (super::ATTEMPT.into(), attempt.attempt.as_str().into()),
+        (super::ATTEMPT_DIR.into(), directory.path().into()),
+    ]);
+    all
+}
+
+/// Starts an attempt, and sees it through.
+pub(crate) async fn start(
+    context: &Context,
+    attempt: AttemptRef,
+    worker: &Worker,
+    handed: impl IntoIterator<Item = (String, String)>,
+    orders: Orders,
+) {
+    let directory = context.directory(&attempt);
+    let spec = process::spec(worker, &context.settings, &directory);
+    let environment = environment(&attempt, &directory, worker, handed);
+    let prepared = check(&spec).and_then(|()| {
+        let settings = match &worker.program {
+            Program::BuiltinProxy(settings) => Some(settings),
+            Program::Command(_) | Program::Tailscale(_) => None,
+        };
+        let created = directory.create(&spec, settings);
+        created.map_err(|error| format!("{}: {error}", directory.path().display()))
+    });
+    let launched = match (prepared, spec.launcher) {
+        (Err(why), _) => Err(why),
+        (Ok(output), LauncherKind::Process) => {
+            process::launch(context, &attempt, &directory, &spec, environment, output).await
+        }
+        (Ok(_), LauncherKind::Tmux) => {
+            tmux::launch(context, &attempt, &directory, environment).await
+        }
+    };
+    let (start, end) = match launched {
+        Ok(Launched::Child { start, child }) => (start, End::Child(child)),
+        Ok(Launched::Pane { start, pane }) => {
+            let worker = process_of(&start.identity);
+            (start, End::Pane { worker, pane })
+        }
+        Err(why) => {
+            // For those who look later; the daemon hears it now.
+            drop(directory.record_start_failed(&why));
+            context.tell(HostEvent::StartFailed(attempt, why));
+            return;
+        }
+    };
+    context.tell(HostEvent::Started(attempt.clone(), start.identity.clone()));
+    let tree = Tree {
+        root: Some(process_of(&start.identity)),
+        session: session(&start),
+        cgroup: start.cgroup,
+        pane: start.pane,
+        ours: true,
+        ..context.tree(&attempt)
+    };
+    see_through(context, attempt, &directory, &spec, tree, end, orders).await;
+}
+
+/// Begins to watch an attempt that was found alive.
+pub(crate) async fn adopt(
+    context: &Context,
+    attempt: AttemptRef,
+    identity: Identity,
+    orders: Orders,
+) {
+    let directory = context.directory(&attempt);
+    let worker = process_of(&identity);
+    let start = directory.start().filter(|start| start.identity == identity);
+    let pane = start.as_ref().and_then(|start| start.pane);
+    if let Some(pane) = &pane
+        && let Err(error) = tmux::restore_socket(&context.settings.runtime, &attempt.worker, pane)
+    {
+        context.problem(format!(
+            "{}: its tmux socket is lost: {error}",
+            attempt.worker
+        ));
+    }
+    let tree = Tree {
+        root: Some(worker),
+        // A session id is a pid: it is only taken for ours while its leader is there to be known.
+        session: start.as_ref().and_then(session).filter(|_| worker.lives()),
+        cgroup: start.and_then(|start| start.cgroup),
+        pane,
+        ..context.tree(&attempt)
+    };
+    let end = match pane {
+        Some(pane) => End::Pane { worker, pane },
+        None => End::Stranger(worker),
+    };
+    match directory.spec() {
+        Some(spec) => see_through(context, attempt, &directory, &spec, tree, end, orders).await,
+        None => {
+            context.problem(format!(
+                "{}: spec.json cannot be read; the output of this attempt is not bounded",
+                directory.path().display()
+            ));
+            let exit = end.exit(context, &directory).await;
+            ended(context, &attempt, &directory, exit);
+            aftermath(context, attempt, &tree, orders, false).await;
+        }
+    }
+}
+
+/// Signals what is left of an attempt that ended before it was found, until nothing is.
+pub(crate) async fn leftover(context: &Context, attempt: AttemptRef, orders: Orders) {
+    let start = context.directory(&attempt).start();
+    let tree = Tree {
+        pane: start.as_ref().and_then(|start| start.pane),
+        cgroup: start.and_then(|start| start.cgroup),
+        ..context.tree(&attempt)
+    };
+    aftermath(context, attempt, &tree, orders, false).await;
+}
+
+pub(crate) fn process_of(identity: &Identity) -> Process {
+    Process {
+        pid: identity.pid,
+        started: identity.started,
+    }
+}
+
+/// A child leads a session of its own; in tmux that is the wrapper's.
+fn session(start: &Start) -> Option<i32> {
+    Some(
+        start
+            .pane
+            .map_or(start.identity.pid, |pane| pane.wrapper.pid),
+    )
+}
+
+/// What can be said about a program before it is started, in better words than the kernel's.
+fn check(spec: &Spec) -> Result<(), String> {
+    let looked = |what: &str, path: &std::path::Path| {
+        fs::metadata(path).map_err(|error| format!("{what} {}: {error}", path.display()))
+    };
+    if !looked("workdir", &spec.workdir)?.is_dir() {
+        return Err(format!(
+            "workdir {}: is not a directory",
+            spec.workdir.display()
+        ));
+    }
+    if !looked("program", &spec.program)?.is_file() {
+        return Err(format!("program {}: is not a file", spec.program.display()));
+    }
+    Ok(())
+}
+
+async fn see_through(
+    context: &Context,
+    attempt: AttemptRef,
+    directory: &Directory,
+    spec: &Spec,
+    tree: Tree,
+    end: End,
+    mut orders: Orders,
+) {
+    let life = async {
+        let mut killed = false;
+        let exit = end.exit(context, directory);
+        tokio::pin!(exit);
+        let exit = loop {
+            tokio::select! {
+                exit = &mut exit => break exit,
+                Some(signal) = orders.recv() => {
+                    killed |= signal == Signal::KILL;
+                    send(context, &attempt, &tree, Part::Work, signal).await;
+                }
+            }
+        };
+        ended(context, &attempt, directory, exit);
+        aftermath(context, attempt.clone(), &tree, orders, killed).await;
+    };
+    let bounded = async {
+        match Bound::open(&context.appends, &directory.output(), spec.keep_output) {
+            Ok(mut bound) => loop {
+                let error = bound.hold().await;
+                context.problem(chain(&error));
+            },
+            Err(error) => {
+                context.problem(chain(&error));
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        () = life => {}
+        never = bounded => match never {},
+    }
+}
+
+fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
+    if directory.ended().is_none()
+        && let Err(error) = directory.record_exit(&exit)
+    {
+        context.problem(format!(
+            "{}: exit.json: {error}",
+            directory.path().display()
+        ));
+    }
+    context.tell(HostEvent::Ended(attempt.clone(), exit));
+}
+
+/// From the end of the worker's own process to the end of the last one.
+async fn aftermath(
+    context: &Context,
+    attempt: AttemptRef,
+    tree: &Tree,
+    mut orders: Orders,
+    mut killed: bool,
+) {
+    loop {
+        let left = match context.looker.members(tree, Part::All).await {
+            Ok(left) => left,
+            Err(error) => {
+                context.problem(format!(
+                    "{}: processes cannot be listed: {error}",
+                    attempt.worker
+                ));
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
+        if left.is_empty() {
+            break;
+        }
+        if killed {
+            send(context, &attempt, tree, Part::Work, Signal::KILL).await;
+        }
+        tokio::select! {
+            result = all_ended(&left) => if let Err(error) = result {
+                context.problem(format!("{}: processes cannot be watched: {error}", attempt.worker));
+                tokio::time::sleep(AGAIN).await;
+            },
+            Some(signal) = orders.recv() => {
+                killed |= signal == Signal::KILL;
+                send(context, &attempt, tree, Part::Work, signal).await;
+            }
+            () = tokio::time::sleep(SESSION_ENDS_WITHIN), if killed && tree.pane.is_some() => {
+                send(context, &attempt, tree, Part::All, Signal::KILL).await;
+            }
+        }
+    }
+    if let Some(cgroup) = &tree.cgroup {
+        cgroup.remove();
+    }
+    context.tell(HostEvent::Gone(attempt));
+}
+
+async fn all_ended(processes: &[Process]) -> io::Result<()> {
+    for process in processes {
+        process.ended().await?;
+    }
+    Ok(())
+}
+
+async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
+    if let Err(error) = context.looker.signal(tree, part, signal).await {
+        context.problem(format!("{}: {signal}: {}", attempt.worker, chain(&error)));
+    }
+}
+
+impl End {
+    async fn exit(self, context: &Context, directory: &Directory) -> Exit {
+        let (worker, pane) = match self {
+            Self::Child(mut child) => return child.exit().await,
+            Self::Stranger(worker) => (worker, None),
+            Self::Pane { worker, pane } => (worker, Some(pane)),
+        };
+        let held = loop {
+            match worker.watch() {
+                Ok(held) => break held,
+                Err(error) => {
+                    context.problem(format!(
+                        "process {}: cannot be watched: {error}",
+                        worker.pid
+                    ));
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        };
+        let Some(held) = held else {
+            return recorded(directory, pane).await.unwrap_or_else(unseen);
+        };
+        held.ended().await;
+        match recorded(directory, pane).await {
+            Some(exit) => exit,
+            None => held.exit().await,
+        }
+    }
+}
+
+/// The exit that the pane's wrapper records, as the last thing it does.
+async fn recorded(directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
+    if let Some(pane) = pane {
+        // When it cannot be watched, its record is there or it is not.
+        drop(pane.wrapper.ended().await);
+    }
+    directory.ended().map(|ended| ended.exit)
+}
+
+/// Ended, and nobody was there.
+pub(crate) fn unseen() -> Exit {
+    Exit::Lost("ended while no daemon was running".into())
+}

@@ -1,0 +1,322 @@
+//! An attempt's directory, `<state>/attempts/<worker>/<attempt>/`: what is left of an attempt when
+//! everybody who knew of it is gone.
+//!
+//! | file | says | written |
+//! |---|---|---|
+//! | `spec.json` | what was to be run, and how | before anything runs |
+//! | `proxy.json` | the builtin proxy's settings | before anything runs |
+//! | `output.log` | what it wrote; its head may be a hole | by the attempt itself |
+//! | `start.json` | how to recognise its process | once it runs |
+//! | `start-failed` | why it never ran, as text | instead of `start.json` |
+//! | `exit.json` | how it ended | when it ended |
+//! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
+//!
+//! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
+//! synced: after a crash of the machine the boot has changed, and no answer rests on them.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    config::Builtin,
+    host::{AttemptRef, process::Process},
+    model::{AttemptId, Exit, Identity, LauncherKind, WorkerName},
+};
+
+const ATTEMPTS: &str = "attempts";
+const SPEC: &str = "spec.json";
+const PROXY: &str = "proxy.json";
+const OUTPUT: &str = "output.log";
+const START: &str = "start.json";
+const START_FAILED: &str = "start-failed";
+const EXIT: &str = "exit.json";
+const CONCLUDED: &str = "concluded";
+
+/// What was to be run, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// How it is started and watched.
+    pub launcher: LauncherKind,
+    /// An absolute path.
+    pub program: PathBuf,
+    /// Without the program's name.
+    pub arguments: Vec<String>,
+    /// Where it runs.
+    pub workdir: PathBuf,
+    /// Bytes of output that are kept.
+    pub keep_output: u64,
+    /// Ended attempts of this worker that are kept.
+    pub keep_attempts: usize,
+}
+
+/// How to recognise the attempt's processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The worker's own process.
+    pub identity: Identity,
+    /// When it was started.
+    pub at: Timestamp,
+    /// The cgroup of its own, where it has one.
+    pub cgroup: Option<super::cgroup::Cgroup>,
+    /// The session around it, for the tmux launcher.
+    pub pane: Option<Pane>,
+}
+
+/// The processes around a worker in tmux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pane {
+    /// `loopkeeperd pane`, which writes the exit record.
+    pub wrapper: Process,
+    /// The worker's own tmux server.
+    pub server: Process,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The truth, or that it is lost.
+    pub exit: Exit,
+    /// When it ended, or when that was found out.
+    pub at: Timestamp,
+}
+
+/// One attempt's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// The directory of an attempt, whether it exists or not.
+    pub fn of(state: &Path, attempt: &AttemptRef) -> Self {
+        Self::at(of_worker(state, &attempt.worker).join(attempt.attempt.as_str()))
+    }
+
+    /// The directory at this path.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its output: bytes as the worker wrote them, or as its terminal was sent them.
+    pub fn output(&self) -> PathBuf {
+        self.path.join(OUTPUT)
+    }
+
+    /// Makes it, with its spec, and opens its output for appending. Only its owner can read it.
+    pub(crate) fn create(&self, spec: &Spec, proxy: Option<&Builtin>) -> io::Result<File> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)?;
+        if let Some(settings) = proxy {
+            self.write(PROXY, settings)?;
+        }
+        self.write(SPEC, spec)?;
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(self.output())
+    }
+
+    /// The builtin proxy's settings.
+    pub(crate) fn proxy(&self) -> PathBuf {
+        self.path.join(PROXY)
+    }
+
+    /// What was to be run.
+    pub fn spec(&self) -> Option<Spec> {
+        self.read(SPEC)
+    }
+
+    /// How to recognise it. `None` also when the file is damaged: the processes tell as well.
+    pub fn start(&self) -> Option<Start> {
+        self.read(START)
+    }
+
+    pub(crate) fn record_start(&self, start: &Start) -> io::Result<()> {
+        self.write(START, start)
+    }
+
+    /// Why it never ran.
+    pub fn start_failed(&self) -> Option<String> {
+        fs::read_to_string(self.path.join(START_FAILED)).ok()
+    }
+
+    pub(crate) fn record_start_failed(&self, why: &str) -> io::Result<()> {
+        self.place(START_FAILED, why.as_bytes())
+    }
+
+    /// How it ended.
+    pub fn ended(&self) -> Option<Ended> {
+        self.read(EXIT)
+    }
+
+    pub(crate) fn record_exit(&self, exit: &Exit) -> io::Result<()> {
+        let ended = Ended {
+            exit: exit.clone(),
+            at: Timestamp::now(),
+        };
+        self.write(EXIT, &ended)
+    }
+
+    /// Whether the daemon has drawn its conclusions.
+    pub fn is_concluded(&self) -> bool {
+        self.path.join(CONCLUDED).exists()
+    }
+
+    pub(crate) fn conclude(&self) -> io::Result<()> {
+        File::create(self.path.join(CONCLUDED)).map(drop)
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let text = fs::read(self.path.join(name)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        let text = serde_json::to_vec(value)?;
+        self.place(name, &text)
+    }
+
+    fn place(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let beside = self.path.join(format!(".{name}.{}", std::process::id()));
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)
+            .and_then(|mut file| file.write_all(content))
+            .and_then(|()| fs::rename(&beside, self.path.join(name)));
+        if written.is_err() {
+            drop(fs::remove_file(&beside));
+        }
+        written
+    }
+}
+
+fn of_worker(state: &Path, worker: &WorkerName) -> PathBuf {
+    state.join(ATTEMPTS).join(worker.as_str())
+}
+
+/// The attempts of a worker that have a directory, oldest first. None is no error.
+///
+/// # Errors
+/// When a directory that exists cannot be listed.
+pub fn attempts(state: &Path, worker: &WorkerName) -> io::Result<Vec<AttemptId>> {
+    let mut all: Vec<AttemptId> = names(&of_worker(state, worker))?;
+    all.sort();
+    Ok(all)
+}
+
+/// The workers that have attempts, declared or not.
+///
+/// # Errors
+/// When a directory that exists cannot be listed.
+pub fn workers(state: &Path) -> io::Result<Vec<WorkerName>> {
+    names(&state.join(ATTEMPTS))
+}
+
+/// Removes the oldest concluded attempts beyond `keep`.
+pub(crate) fn prune(state: &Path, worker: &WorkerName, keep: usize) -> io::Result<()> {
+    let of = |attempt| {
+        let worker = worker.clone();
+        Directory::of(state, &AttemptRef { worker, attempt })
+    };
+    let all = attempts(state, worker)?;
+    let concluded: Vec<_> = all
+        .into_iter()
+        .map(of)
+        .filter(Directory::is_concluded)
+        .collect();
+    for old in concluded.iter().rev().skip(keep) {
+        // What is cut off half-way must not look like an attempt that was never concluded.
+        let doomed = old.path.with_extension("removed");
+        fs::rename(&old.path, &doomed)?;
+        fs::remove_dir_all(&doomed)?;
+    }
+    Ok(())
+}
+
+fn names<T: std::str::FromStr>(directory: &Path) -> io::Result<Vec<T>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries
+            .filter_map(|entry| match entry {
+                Ok(entry) => entry.file_name().to_str()?.parse().ok().map(Ok),
+                Err(error) => Some(Err(error)),
+            })
+            .collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(second: u32) -> AttemptRef {
+        AttemptRef {
+            worker: "builder".parse().unwrap(),
+            attempt: format!("20261121T0043{second:02}Z-00000000")
+                .parse()
+                .unwrap(),
+        }
+    }
+
+    #[test]
+    fn only_concluded_attempts_beyond_the_newest_are_removed() {
+        let state = tempfile::tempdir().unwrap();
+        let spec = Spec {
+            launcher: LauncherKind::Process,
+            program: "/bin/true".into(),
+            arguments: Vec::new(),
+            workdir: "/".into(),
+            keep_output: 1,
+            keep_attempts: 2,
+        };
+        for second in 0..6 {
+            let directory = Directory::of(state.path(), &attempt(second));
+            directory.create(&spec, None).unwrap();
+            if second != 1 && second != 5 {
+                directory.conclude().unwrap();
+            }
+        }
+        let worker = attempt(0).worker;
+        prune(state.path(), &worker, 2).unwrap();
+        let left = attempts(state.path(), &worker).unwrap();
+        let wanted: Vec<_> = [1, 3, 4, 5].map(|second| attempt(second).attempt).into();
+        assert_eq!(left, wanted);
+        assert_eq!(
+            fs::read_dir(of_worker(state.path(), &worker))
+                .unwrap()
+                .count(),
+            4
+        );
+        assert_eq!(workers(state.path()).unwrap(), [worker]);
+    }
+
+    #[test]
+    fn a_record_is_whole_or_absent() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = Directory::at(state.path().to_owned());
+        assert_eq!(directory.ended(), None);
+        directory.record_exit(&Exit::Code(42)).unwrap();
+        assert_eq!(directory.ended().unwrap().exit, Exit::Code(42));
+        fs::write(state.path().join(EXIT), b"{\"exit\":{\"co").unwrap();
+        assert_eq!(directory.ended(), None, "damaged is as good as absent");
+    }
+}

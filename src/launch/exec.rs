@@ -1,0 +1,70 @@
+//! `loopkeeperd exec`: the last thing before a worker in a scope of its own.
+//!
+//! `systemd-run --scope` becomes the program it is given, so from outside a worker that ended and a
+//! `systemd-run` that never got as far look the same. This role comes between: that it recorded the
+//! start proves that the scope exists. It then becomes the worker, under the same pid.
+
+use std::{io, os::unix::process::CommandExt, path::Path, process::Command};
+
+use jiff::Timestamp;
+
+use super::{
+    cgroup::Cgroup,
+    directory::{Directory, Pane, Start},
+};
+use crate::{
+    host::{AttemptRef, HostError, boot, process::Process},
+    sys,
+};
+
+/// Becomes the worker whose attempt has this directory; returns only when that was not possible.
+pub fn run(attempt_dir: &Path) -> io::Error {
+    let directory = Directory::at(attempt_dir.to_owned());
+    let failed = |error: io::Error| {
+        // If that fails as well, our exit code says that nothing was started.
+        drop(directory.record_start_failed(&error.to_string()));
+        error
+    };
+    let Some(spec) = directory.spec() else {
+        return failed(io::Error::other("spec.json: cannot be read"));
+    };
+    let recorded = i32::try_from(std::process::id())
+        .map_err(io::Error::other)
+        .and_then(Process::of)
+        .and_then(|process| record_start(&directory, process, None));
+    if let Err(error) = recorded {
+        return failed(error);
+    }
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.arguments).current_dir(&spec.workdir);
+    sys::before_exec(&mut command, sys::Birth::default());
+    let error = command.exec();
+    failed(io::Error::new(
+        error.kind(),
+        format!("{}: {error}", spec.program.display()),
+    ))
+}
+
+/// Writes the start record of `process`, which is of the attempt that has this directory.
+pub(super) fn record_start(
+    directory: &Directory,
+    process: Process,
+    pane: Option<Pane>,
+) -> io::Result<()> {
+    let boot = boot::boot_id().map_err(|error: HostError| io::Error::other(error))?;
+    let start = Start {
+        identity: process.identity(&boot),
+        at: Timestamp::now(),
+        cgroup: attempt_of(directory.path()).and_then(|of| Cgroup::of(process.pid, &of)),
+        pane,
+    };
+    directory.record_start(&start)
+}
+
+/// `…/<worker>/<attempt>` read back.
+fn attempt_of(path: &Path) -> Option<AttemptRef> {
+    Some(AttemptRef {
+        worker: path.parent()?.file_name()?.to_str()?.parse().ok()?,
+        attempt: path.file_name()?.to_str()?.parse().ok()?,
+    })
+}

@@ -1,0 +1,88 @@
+//! Launchers: how an attempt is started, recognised and watched on this machine.
+//!
+//! Promise: an attempt's life depends on nothing of ours. No pipe, terminal or parenthood of the
+//! daemon is needed for it to go on, and the next daemon finds it, knows it from every other, and
+//! learns how it ended.
+//!
+//! How: each attempt has a [`directory`], where its output goes and which keeps what is needed to
+//! recognise it. `attempt` is one attempt's life from start to the last process of its `tree`,
+//! whatever launched it; `process` and `tmux` differ only in how it comes to be and in who writes
+//! the exit record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
+//! what it writes bounded. [`pane`] and [`exec`] are what runs beside a worker: small roles of
+//! `loopkeeperd`, of which only the first lives as long as the worker does.
+
+pub(crate) mod attempt;
+pub(crate) mod cgroup;
+pub mod directory;
+pub mod exec;
+pub mod output;
+pub mod pane;
+pub(crate) mod process;
+pub mod tmux;
+pub(crate) mod tree;
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+pub use cgroup::House;
+
+/// The worker's name, in every process of it.
+pub const WORKER: &str = "LOOPKEEPER_WORKER";
+/// The attempt's id, in every process of it: also how they are found again.
+pub const ATTEMPT: &str = "LOOPKEEPER_ATTEMPT";
+/// The attempt's directory, in every process of it: tells our attempts from another daemon's.
+pub const ATTEMPT_DIR: &str = "LOOPKEEPER_ATTEMPT_DIR";
+
+/// What the daemon's own environment says about the daemon and must not be told to anybody else.
+const PRIVATE: &[&str] = &[
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "NOTIFY_SOCKET",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+/// Takes from a child's environment what is the daemon's own, and what another daemon around this
+/// one told us.
+pub(crate) fn without_ours(command: &mut std::process::Command) {
+    for name in PRIVATE {
+        command.env_remove(name);
+    }
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("LOOPKEEPER_") {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Looks a program up in `$PATH`.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let mut places = env::split_paths(&path).map(|directory| directory.join(program));
+    places.find(|place| is_executable(place))
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

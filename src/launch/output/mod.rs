@@ -1,0 +1,9 @@
+//! What an attempt writes: bounded without its help, and readable while it is written.
+
+mod bound;
+mod plain;
+mod tail;
+
+pub(crate) use bound::Bound;
+pub use plain::plain;
+pub use tail::Tail;

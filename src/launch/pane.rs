@@ -1,0 +1,115 @@
+//! `loopkeeperd pane`: what runs in a worker's tmux pane, with the worker as its child.
+//!
+//! Promise: the exit record is written, with the code or the signal, also when the tmux server is
+//! killed, and when no daemon is there. Ctrl-C and Ctrl-\ typed by somebody who attached reach the
+//! worker and not this process.
+
+use std::{
+    io,
+    os::unix::process::parent_id,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::{WaitOptions, wait};
+
+use super::{
+    directory::{Directory, Pane, Spec},
+    exec::record_start,
+};
+use crate::{
+    host::process::{Process, exit_of_status},
+    model, sys,
+};
+
+/// Runs the worker whose attempt has this directory to its end.
+///
+/// # Errors
+/// When it could not be started, which is also recorded.
+pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
+    let directory = Directory::at(attempt_dir.to_owned());
+    // Before the worker exists, so that its end is not missed.
+    let signals = hold_signals()?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    let started = {
+        let missing = || io::Error::other("spec.json: cannot be read");
+        let spec = directory.spec().ok_or_else(missing);
+        spec.and_then(|spec| start(&directory, &spec))
+    };
+    let worker = match started {
+        Ok(worker) => worker,
+        Err(error) => {
+            directory.record_start_failed(&error.to_string())?;
+            return Err(error);
+        }
+    };
+    loop {
+        match signals.wait()? {
+            // The terminal is gone; the kernel tells that only to us, who lead its session.
+            Signal::SIGHUP => drop(worker.signal(model::Signal::HUP)),
+            Signal::SIGCHLD => {
+                if let Some(status) = collect(worker) {
+                    directory.record_exit(&exit_of_status(status))?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+            // Typed, or sent to everybody here: the worker got it as well.
+            _ => {}
+        }
+    }
+}
+
+/// Takes what ended, and with it what the worker left behind; the worker's own wait status.
+fn collect(worker: Process) -> Option<i32> {
+    let mut of_worker = None;
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if pid.as_raw_nonzero().get() == worker.pid {
+            of_worker = Some(status.as_raw());
+        }
+    }
+    of_worker
+}
+
+/// What would end this process, or what it waits for; from now on it comes when asked for.
+fn hold_signals() -> io::Result<SigSet> {
+    let signals = SigSet::from_iter([
+        Signal::SIGCHLD,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGTSTP,
+    ]);
+    signals.thread_block()?;
+    Ok(signals)
+}
+
+fn start(directory: &Directory, spec: &Spec) -> io::Result<Process> {
+    let own = |pid: u32| {
+        i32::try_from(pid)
+            .map_err(io::Error::other)
+            .and_then(Process::of)
+    };
+    let pane = Pane {
+        wrapper: own(std::process::id())?,
+        server: own(parent_id())?,
+    };
+    let mut command = Command::new(&spec.program);
+    command
+        .args(&spec.arguments)
+        .current_dir(&spec.workdir)
+        // Its own tmux is not the one we keep it in.
+        .env_remove("TMUX")
+        .env_remove("TMUX_PANE");
+    sys::before_exec(&mut command, sys::Birth::default());
+    let child = command.spawn().map_err(|error| {
+        io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
+    })?;
+    let worker = own(child.id())?;
+    record_start(directory, worker, Some(pane)).inspect_err(|_| {
+        // What cannot be found again must not run.
+        drop(worker.signal(model::Signal::KILL));
+    })?;
+    Ok(worker)
+}

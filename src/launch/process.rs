@@ -1,0 +1,163 @@
+//! The process launcher: the worker is a child of the daemon, and needs no daemon.
+//!
+//! Promise: it has a session of its own, writes straight into the attempt's output, and holds
+//! nothing of ours. Its output stays locked (flock(2)) as long as anything of it lives that writes
+//! there, from before it runs: so a daemon that is killed at the worst moment leaves no attempt that
+//! looks as if it had never been started.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock, inotify::WatchFlags};
+
+use super::{
+    attempt::{Context, Launched},
+    directory::{Directory, Spec, Start},
+};
+use crate::{
+    config::{Program, Worker},
+    host::{AttemptRef, Settings},
+    sys,
+};
+
+/// What is run for a worker, as a plain command with all its arguments.
+pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) -> Spec {
+    let (program, arguments) = match &worker.program {
+        Program::Command(command) => (command.program.clone(), command.arguments.clone()),
+        Program::BuiltinProxy(_) => {
+            let config = directory.proxy().to_string_lossy().into_owned();
+            let arguments = vec!["proxy".to_owned(), "--config".to_owned(), config];
+            (settings.loopkeeperd.clone(), arguments)
+        }
+        Program::Tailscale(tailscale) => tailscaled(tailscale),
+    };
+    Spec {
+        launcher: worker.launcher,
+        program,
+        arguments,
+        workdir: worker.workdir.clone(),
+        keep_output: worker.keep_output,
+        keep_attempts: worker.keep_attempts,
+    }
+}
+
+fn tailscaled(_: &crate::config::Tailscale) -> (PathBuf, Vec<String>) {
+    (PathBuf::new(), Vec::new())
+}
+
+/// Whether anything holds the attempt's output as its launcher gave it away.
+pub(crate) fn output_is_held(directory: &Directory) -> bool {
+    let Ok(output) = File::open(directory.output()) else {
+        return false;
+    };
+    let taken = flock(&output, FlockOperation::NonBlockingLockShared);
+    taken == Err(rustix::io::Errno::WOULDBLOCK)
+}
+
+/// Starts an attempt as a child.
+pub(super) async fn launch(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    spec: &Spec,
+    environment: Vec<(OsString, OsString)>,
+    output: File,
+) -> Result<Launched, String> {
+    let unusable = |error: &io::Error| format!("{}: {error}", directory.path().display());
+    flock(&output, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| unusable(&error.into()))?;
+    let also_errors = output.try_clone().map_err(|error| unusable(&error))?;
+    let prefix = context.settings.house.prefix(&attempt.worker);
+    let arrival = if prefix.is_empty() {
+        None
+    } else {
+        let watch = context
+            .arrivals
+            .watch(directory.path(), WatchFlags::MOVED_TO);
+        Some(watch.map_err(|error| unusable(&error))?)
+    };
+    let house = context
+        .settings
+        .house
+        .make(attempt)
+        .map_err(|error| format!("cgroup: {error}"))?;
+    let (cgroup, procs) = house.unzip();
+
+    let mut command = match prefix.split_first() {
+        None => {
+            let mut command = Command::new(&spec.program);
+            command.args(&spec.arguments);
+            command
+        }
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&context.settings.loopkeeperd);
+            command
+                .args(["exec", "--attempt-dir"])
+                .arg(directory.path());
+            command
+        }
+    };
+    command
+        .current_dir(&spec.workdir)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(also_errors);
+    super::without_ours(&mut command);
+    command.envs(environment);
+    let birth = sys::Birth {
+        session: true,
+        cgroup: procs,
+        open_files: context.open_files,
+    };
+    sys::before_exec(&mut command, birth);
+    let spawned = context.reaper().spawn(&mut command);
+    drop(command);
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            if let Some(cgroup) = cgroup {
+                cgroup.remove();
+            }
+            return Err(format!(
+                "{}: cannot be started: {error}",
+                spec.program.display()
+            ));
+        }
+    };
+    let Some(arrival) = arrival else {
+        let start = Start {
+            identity: child.process.identity(&context.boot),
+            at: Timestamp::now(),
+            cgroup,
+            pane: None,
+        };
+        if let Err(error) = directory.record_start(&start) {
+            context.problem(format!(
+                "{}: start.json: {error}",
+                directory.path().display()
+            ));
+        }
+        return Ok(Launched::Child { start, child });
+    };
+    loop {
+        if let Some(start) = directory.start() {
+            return Ok(Launched::Child { start, child });
+        }
+        tokio::select! {
+            () = arrival.changed() => {}
+            exit = child.exit() => {
+                return Err(directory.start_failed().unwrap_or_else(|| {
+                    let said = std::fs::read(directory.output()).unwrap_or_default();
+                    format!("systemd-run: {exit}: {}", String::from_utf8_lossy(&said).trim())
+                }));
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The tmux launcher: each worker in a session of a tmux server of its own.
+//!
+//! Promise: a worker lives with its terminal, whatever happens to the daemon; people attach to it
+//! with any size of window and leave again. Nobody's other tmux is touched: the server has a private
+//! socket, no configuration file and exactly one session, and it ends with it.
+//!
+//! How: one invocation of tmux starts the server with the worker's environment, makes the session
+//! with [`pane`](super::pane) in it, and begins to record the pane into the attempt's output before
+//! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
+//! never from tmux, so a tmux that does not answer is nobody's death.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::inotify::WatchFlags;
+
+use super::{
+    attempt::{Context, Launched},
+    chain,
+    directory::{Directory, Pane, Start},
+};
+use crate::{
+    host::{AttemptRef, HostError, command::Request, process::Process},
+    model::{Exit, Signal, WorkerName},
+};
+
+/// What unix(7) leaves for a path, without the final zero.
+const SOCKET_LONGEST: usize = 107;
+/// How long tmux may take to start a server, and then the pane to start the worker.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Records the pane: `cat` needs nobody of us. A full disk ends it; then it begins again, as long
+/// as there is something to record.
+const RECORDER: &str =
+    r#"until cat >>"$LOOPKEEPER_ATTEMPT_DIR/output.log"; do sleep 1; read -r _ || break; done"#;
+
+/// Before the session is made.
+const OPTIONS: &[&[&str]] = &[
+    &["set-option", "-s", "exit-empty", "on"],
+    &["set-option", "-s", "escape-time", "0"],
+    &["set-option", "-g", "default-shell", "/bin/sh"],
+    &["set-option", "-g", "default-terminal", "screen-256color"],
+    &["set-option", "-g", "default-size", "200x50"],
+    &["set-option", "-g", "window-size", "latest"],
+    &["set-option", "-g", "history-limit", "50000"],
+    &["set-option", "-g", "remain-on-exit", "off"],
+    &["set-option", "-g", "destroy-unattached", "off"],
+    &["set-option", "-g", "set-titles", "off"],
+    &["set-option", "-g", "status", "off"],
+    &["set-option", "-g", "allow-rename", "off"],
+    &["set-option", "-g", "update-environment", ""],
+    // A second window would keep the session after the worker's end: attaching is for looking and
+    // typing, so of tmux's own keys only leaving and scrolling are left.
+    &["unbind-key", "-a", "-T", "prefix"],
+    &["bind-key", "-T", "prefix", "d", "detach-client"],
+    &["bind-key", "-T", "prefix", "[", "copy-mode"],
+    &["bind-key", "-T", "prefix", "C-b", "send-prefix"],
+];
+
+fn sockets(runtime: &Path) -> PathBuf {
+    runtime.join("tmux")
+}
+
+/// The socket of a worker's tmux server.
+pub fn socket(runtime: &Path, worker: &WorkerName) -> PathBuf {
+    sockets(runtime).join(worker.as_str())
+}
+
+/// What to run to attach to a worker's session: `tmux` and its arguments. `$TMUX` must not be set
+/// for it.
+pub fn attach(runtime: &Path, worker: &WorkerName) -> Vec<OsString> {
+    let mut command = client(runtime, worker);
+    command.extend(["attach-session", "-t"].map(OsString::from));
+    command.push(target(worker).into());
+    command
+}
+
+fn client(runtime: &Path, worker: &WorkerName) -> Vec<OsString> {
+    let socket = socket(runtime, worker).into_os_string();
+    vec![
+        "tmux".into(),
+        "-S".into(),
+        socket,
+        "-f".into(),
+        "/dev/null".into(),
+    ]
+}
+
+/// tmux reads '.' and ':' in a target as window and pane.
+fn session(worker: &WorkerName) -> String {
+    worker.as_str().replace('.', "_")
+}
+
+fn target(worker: &WorkerName) -> String {
+    format!("={}:", session(worker))
+}
+
+/// Makes the directory of the sockets, and checks that a socket of this worker fits.
+///
+/// # Errors
+/// The path is too long, or the directory cannot be made.
+pub(crate) fn prepare(runtime: &Path, worker: &WorkerName) -> Result<(), HostError> {
+    let path = socket(runtime, worker);
+    let length = path.as_os_str().len();
+    if length > SOCKET_LONGEST {
+        return Err(HostError::SocketPath { path, length });
+    }
+    let directory = sockets(runtime);
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory);
+    made.map_err(|error| HostError::file(&directory, error))
+}
+
+/// Starts an attempt in its session.
+pub(super) async fn launch(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    environment: Vec<(OsString, OsString)>,
+) -> Result<Launched, String> {
+    let worker = &attempt.worker;
+    let tmux = super::find("tmux")
+        .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")?;
+    prepare(&context.settings.runtime, worker).map_err(|error| chain(&error))?;
+    let arrival = context
+        .arrivals
+        .watch(directory.path(), WatchFlags::MOVED_TO)
+        .map_err(|error| format!("{}: cannot be watched: {error}", directory.path().display()))?;
+    let house = context
+        .settings
+        .house
+        .make(attempt)
+        .map_err(|error| format!("cgroup: {error}"))?;
+    let (cgroup, procs) = house.unzip();
+
+    let mut argv: Vec<OsString> = context
+        .settings
+        .house
+        .prefix(worker)
+        .into_iter()
+        .map(OsString::from)
+        .collect();
+    argv.extend(invocation(context, &tmux, worker, directory));
+    let program = argv.remove(0);
+    let request = Request {
+        program: program.into(),
+        arguments: argv,
+        workdir: "/".into(),
+        environment,
+        input: Vec::new(),
+        limit: STARTS_WITHIN,
+        keep: 4096,
+        cgroup: procs,
+    };
+    let outcome = context
+        .runner
+        .run(request)
+        .await
+        .map_err(|error| chain(&error));
+    let started = match outcome {
+        Ok(outcome) if outcome.exit == Exit::Code(0) => {
+            wait_for_start(directory, &arrival, &outcome.output).await
+        }
+        Ok(outcome) => Err(format!(
+            "tmux: {}: {}",
+            outcome.exit,
+            String::from_utf8_lossy(&outcome.errors).trim()
+        )),
+        Err(error) => Err(error),
+    };
+    match started {
+        Ok(start) => {
+            let pane = start.pane.ok_or("start.json: names no pane")?;
+            Ok(Launched::Pane { start, pane })
+        }
+        Err(why) => Err(context.clean_up(attempt, cgroup, why).await),
+    }
+}
+
+/// Everything that tmux is asked, in one command line.
+fn invocation(
+    context: &Context,
+    tmux: &Path,
+    worker: &WorkerName,
+    directory: &Directory,
+) -> Vec<OsString> {
+    let mut argv = client(&context.settings.runtime, worker);
+    argv[0] = tmux.into();
+    for option in OPTIONS {
+        argv.extend(option.iter().map(OsString::from));
+        argv.push(";".into());
+    }
+    let session = session(worker);
+    let make = [
+        "new-session",
+        "-d",
+        "-P",
+        "-F",
+        "#{pane_pid}",
+        "-x",
+        "200",
+        "-y",
+        "50",
+        "-s",
+    ];
+    argv.extend(make.map(OsString::from));
+    argv.push(session.into());
+    argv.push("--".into());
+    argv.push(argument(context.settings.loopkeeperd.as_os_str()));
+    argv.extend(["pane", "--attempt-dir"].map(OsString::from));
+    argv.push(argument(directory.path().as_os_str()));
+    argv.extend([";", "pipe-pane", "-t"].map(OsString::from));
+    argv.push(target(worker).into());
+    argv.push(RECORDER.into());
+    argv
+}
+
+/// tmux takes a semicolon at the end of an argument for the end of a command.
+fn argument(text: &std::ffi::OsStr) -> OsString {
+    use std::os::unix::ffi::OsStringExt;
+    let mut bytes = text.as_bytes().to_vec();
+    if bytes.last() == Some(&b';') {
+        bytes.insert(bytes.len() - 1, b'\\');
+    }
+    OsString::from_vec(bytes)
+}
+
+/// Waits until the pane has recorded that the worker runs, or why not.
+async fn wait_for_start(
+    directory: &Directory,
+    arrival: &crate::host::inotify::Watch,
+    output: &[u8],
+) -> Result<Start, String> {
+    let pid = std::str::from_utf8(output)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    let wrapper = pid.and_then(|pid| Process::of(pid).ok());
+    let ended = async {
+        match wrapper {
+            Some(wrapper) => wrapper.ended().await,
+            None => Ok(()),
+        }
+    };
+    tokio::pin!(ended);
+    let recorded = || match (directory.start(), directory.start_failed()) {
+        (Some(start), _) => Some(Ok(start)),
+        (None, Some(why)) => Some(Err(why)),
+        (None, None) => None,
+    };
+    let arrived = async {
+        loop {
+            if let Some(result) = recorded() {
+                return result;
+            }
+            tokio::select! {
+                () = arrival.changed() => {}
+                over = &mut ended => return recorded().unwrap_or_else(|| Err(match over {
+                    Ok(()) => "the pane ended before it started anything".to_owned(),
+                    Err(error) => format!("the pane cannot be watched: {error}"),
+                })),
+            }
+        }
+    };
+    tokio::time::timeout(STARTS_WITHIN, arrived)
+        .await
+        .unwrap_or_else(|_| Err(format!("the pane started nothing within {STARTS_WITHIN:?}")))
+}
+
+/// Has the server make its socket again, where it was removed under it (tmux(1), `SIGUSR1`).
+///
+/// # Errors
+/// When the directory cannot be made, or the server cannot be signalled.
+pub(crate) fn restore_socket(runtime: &Path, worker: &WorkerName, pane: &Pane) -> io::Result<()> {
+    if socket(runtime, worker).exists() {
+        return Ok(());
+    }
+    prepare(runtime, worker).map_err(io::Error::other)?;
+    let user1 = Signal::from_number(nix::libc::SIGUSR1);
+    user1.map_or(Ok(()), |signal| pane.server.signal(signal).map(drop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_cannot_be_bound_is_refused_by_name() {
+        let worker: WorkerName = "builder".parse().unwrap();
+        let runtime = PathBuf::from(format!("/run/{}", "x".repeat(100)));
+        let error = prepare(&runtime, &worker).unwrap_err();
+        assert!(
+            error.to_string().contains("allows 107 bytes, this has 118"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_semicolon_at_the_end_of_an_argument_stays_one() {
+        for (plain, escaped) in [
+            ("a;", "a\\;"),
+            ("a;b", "a;b"),
+            ("a\\;", "a\\\\;"),
+            (";", "\\;"),
+        ] {
+            assert_eq!(argument(plain.as_ref()), escaped);
+        }
+    }
+}

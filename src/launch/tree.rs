@@ -1,0 +1,194 @@
+//! Everything an attempt has started, and still lives.
+//!
+//! Promise: a process that belongs to an attempt is found although it forked twice, left the
+//! session, changed its name or cleared its environment; one that belongs to somebody else is never
+//! taken for it.
+//!
+//! How: members of the attempt's cgroup; the worker's own process and all that descend from it; and
+//! the ones left behind by parents that died, which are known by their session, by the attempt's id
+//! in their environment, or by writing to its output. While we are the parent of an attempt, such
+//! orphans are our own children (we are their subreaper); otherwise they may be anybody's. Only a
+//! process that clears its environment, leaves the session, closes its output *and* loses its parent
+//! escapes, and only where there is no cgroup.
+
+use std::{collections::HashSet, io, path::Path, sync::Arc};
+
+use super::{cgroup::Cgroup, directory::Pane};
+use crate::{
+    host::{
+        census::{Census, CensusTaker},
+        process::Process,
+        reaper::Reaper,
+    },
+    model::Signal,
+};
+
+/// How the processes of one attempt are recognised.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// A variable of their environment, and its value.
+    pub(crate) marker: (&'static str, String),
+    /// The attempt's output, by device and inode.
+    pub(crate) output: Option<(u64, u64)>,
+    /// The worker's own process.
+    pub(crate) root: Option<Process>,
+    /// A session that was seen to be led by the attempt and was not empty since.
+    pub(crate) session: Option<i32>,
+    pub(crate) cgroup: Option<Cgroup>,
+    /// What is around it in tmux.
+    pub(crate) pane: Option<Pane>,
+    /// Whether orphans of it come to us.
+    pub(crate) ours: bool,
+}
+
+/// Which part of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What the worker started.
+    Work,
+    /// That, and the session around it.
+    All,
+}
+
+/// Asks the machine for an attempt's processes.
+#[derive(Debug, Clone)]
+pub(crate) struct Looker {
+    pub(crate) census: CensusTaker,
+    pub(crate) reaper: Reaper,
+}
+
+impl Tree {
+    /// Its processes that live, as of this census.
+    pub(crate) fn members(&self, census: &Census, reaper: &Reaper, part: Part) -> Vec<Process> {
+        let ourselves = i32::try_from(std::process::id()).unwrap_or_default();
+        let mut pids = HashSet::new();
+        if let Some(root) = self.root.filter(|root| census.stat(*root).is_some()) {
+            pids.insert(root.pid);
+        }
+        if let Some(cgroup) = &self.cgroup {
+            pids.extend(cgroup.pids());
+        }
+        if let Some(pane) = &self.pane {
+            let around = [pane.wrapper, pane.server];
+            pids.extend(
+                around
+                    .iter()
+                    .filter(|p| census.stat(**p).is_some())
+                    .map(|p| p.pid),
+            );
+        }
+        if self.ours {
+            let orphans = census.children(ourselves).iter().copied();
+            pids.extend(orphans.filter(|pid| reaper.is_orphan(*pid) && self.has(census, *pid)));
+        } else {
+            let all = census.living().map(|stat| stat.process.pid);
+            pids.extend(all.filter(|pid| self.has(census, *pid)));
+        }
+        census.with_descendants(&mut pids);
+        // A daemon that was started from inside of an attempt is not stopped by itself.
+        pids.remove(&ourselves);
+        if part == Part::Work {
+            self.without_the_session(census, &mut pids);
+        }
+        let mut members: Vec<Process> = pids
+            .into_iter()
+            .filter_map(|pid| match census.by_pid(pid) {
+                Some(stat) => stat.lives().then_some(stat.process),
+                // In the cgroup since after the census.
+                None => Process::of(pid).ok().filter(|process| process.lives()),
+            })
+            .collect();
+        members.sort_unstable();
+        members
+    }
+
+    fn has(&self, census: &Census, pid: i32) -> bool {
+        let (variable, value) = &self.marker;
+        let Some(stat) = census.by_pid(pid) else {
+            return false;
+        };
+        self.session == Some(stat.session)
+            || census
+                .environment(pid)
+                .get(variable.as_bytes())
+                .is_some_and(|v| v == value.as_bytes())
+            || self.output.is_some_and(|file| census.writes_to(pid, file))
+    }
+
+    fn without_the_session(&self, census: &Census, pids: &mut HashSet<i32>) {
+        let Some(pane) = &self.pane else {
+            return;
+        };
+        let beside = census.children(pane.server.pid).iter().copied();
+        let mut recorder: HashSet<i32> = beside.filter(|pid| *pid != pane.wrapper.pid).collect();
+        census.with_descendants(&mut recorder);
+        pids.retain(|pid| !recorder.contains(pid));
+        pids.remove(&pane.wrapper.pid);
+        pids.remove(&pane.server.pid);
+    }
+}
+
+impl Looker {
+    /// The attempt's living processes.
+    pub(crate) async fn members(
+        &self,
+        tree: &Tree,
+        part: Part,
+    ) -> Result<Vec<Process>, Arc<io::Error>> {
+        let census = self.census.take().await?;
+        Ok(tree.members(&census, &self.reaper, part))
+    }
+
+    /// Signals all of the tree. SIGKILL goes on until nothing is left that did not get it, however
+    /// fast it forks; what it reached still takes its moment to end.
+    ///
+    /// # Errors
+    /// The first process that could not be signalled; the others were.
+    pub(crate) async fn signal(
+        &self,
+        tree: &Tree,
+        part: Part,
+        signal: Signal,
+    ) -> Result<(), SignalError> {
+        let mut reached = HashSet::new();
+        let mut failed = None;
+        loop {
+            if signal == Signal::KILL
+                && let Some(cgroup) = &tree.cgroup
+                && tree.pane.is_none()
+            {
+                cgroup.kill();
+            }
+            let members = self.members(tree, part).await.map_err(SignalError::Look)?;
+            let mut fresh = false;
+            for process in members
+                .into_iter()
+                .filter(|process| reached.insert(*process))
+            {
+                fresh = true;
+                if let Err(error) = process.signal(signal) {
+                    failed.get_or_insert(SignalError::Refused(process.pid, error));
+                }
+            }
+            if signal != Signal::KILL || !fresh {
+                return failed.map_or(Ok(()), Err);
+            }
+        }
+    }
+}
+
+/// An attempt could not be signalled entirely.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignalError {
+    #[error("processes cannot be listed")]
+    Look(#[source] Arc<io::Error>),
+    #[error("process {0} cannot be signalled")]
+    Refused(i32, #[source] io::Error),
+}
+
+/// Device and inode of a file.
+pub(crate) fn file_id(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}

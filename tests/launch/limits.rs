@@ -1,0 +1,215 @@
+//! A machine that is out of something.
+
+use std::fs;
+
+use loopkeeper::{
+    launch::House,
+    model::{Exit, LauncherKind, Signal},
+};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::world::{Place, World, alone, lives};
+
+const PROCESS: LauncherKind = LauncherKind::Process;
+
+fn limit(resource: Resource, most: u64) {
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    setrlimit(resource, limit).unwrap();
+}
+
+#[test]
+fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
+    alone(
+        "limits::without_descriptors_a_start_fails_and_says_so_and_the_others_live",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(PROCESS, "exec sleep 1000");
+            let (first, identity) = world.run(&worker).await;
+            let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+            // At every depth of a start: from the first file to the last pipe.
+            let mut failed = 0;
+            for more in 0..12 {
+                let mut soft = rustix::process::getrlimit(Resource::Nofile);
+                soft.current = Some(open - 1 + more);
+                setrlimit(Resource::Nofile, soft).unwrap();
+                let attempt = world.start(&worker);
+                let event = world.event(&attempt).await;
+                soft.current = soft.maximum;
+                setrlimit(Resource::Nofile, soft).unwrap();
+                match event {
+                    loopkeeper::host::HostEvent::StartFailed(_, why) => {
+                        assert!(why.contains("Too many open files"), "{why}");
+                        failed += 1;
+                        let marked =
+                            crate::world::marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str());
+                        assert_eq!(marked, Vec::<i32>::new());
+                    }
+                    loopkeeper::host::HostEvent::Started(..) => {
+                        world.local.signal(&attempt, Signal::KILL);
+                        world.gone_after_end(&attempt).await;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert!((3..12).contains(&failed), "{failed}");
+            assert!(lives(identity.pid));
+            world.local.signal(&first, Signal::KILL);
+            assert_eq!(
+                world.gone_after_end(&first).await,
+                Exit::Signal(Signal::KILL)
+            );
+        },
+    );
+}
+
+#[test]
+fn a_worker_has_the_limit_on_open_files_that_the_daemon_was_given() {
+    alone(
+        "limits::a_worker_has_the_limit_on_open_files_that_the_daemon_was_given",
+        || async {
+            let given = Rlimit {
+                current: Some(500),
+                maximum: Some(1000),
+            };
+            setrlimit(Resource::Nofile, given).unwrap();
+            let mut world = World::new();
+            assert_eq!(
+                rustix::process::getrlimit(Resource::Nofile).current,
+                Some(1000)
+            );
+            let worker = world.script(PROCESS, "echo \"$(ulimit -Sn) $(ulimit -Hn).\"");
+            let (attempt, _) = world.run(&worker).await;
+            world.gone_after_end(&attempt).await;
+            world.says(&attempt, "500 1000.").await;
+        },
+    );
+}
+
+#[test]
+fn when_no_process_can_be_made_a_start_fails_and_says_so() {
+    alone(
+        "limits::when_no_process_can_be_made_a_start_fails_and_says_so",
+        || async {
+            let mut world = World::new();
+            // The limit counts processes of the user and is not for root: be somebody, alone in a
+            // namespace of users where nobody else is counted.
+            unshare(CloneFlags::CLONE_NEWUSER).unwrap();
+            limit(Resource::Nproc, 0);
+            let worker = world.script(PROCESS, "true");
+            let attempt = world.start(&worker);
+            let why = world.start_failed(&attempt).await;
+            assert!(why.contains("Resource temporarily unavailable"), "{why}");
+        },
+    );
+}
+
+/// A world whose state directory is a file system of this type, in a mount namespace of its own.
+fn world_on(kind: &str, options: &str) -> World {
+    let directory = tempfile::tempdir().unwrap();
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    if !uid.is_root() {
+        unshare(CloneFlags::CLONE_NEWUSER).unwrap();
+        fs::write("/proc/self/setgroups", "deny").unwrap();
+        fs::write("/proc/self/uid_map", format!("0 {uid} 1")).unwrap();
+        fs::write("/proc/self/gid_map", format!("0 {gid} 1")).unwrap();
+    }
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+    let state = directory.path().join("state");
+    fs::create_dir(&state).unwrap();
+    mount(
+        Some("none"),
+        &state,
+        Some(kind),
+        MsFlags::empty(),
+        Some(options),
+    )
+    .unwrap();
+    World::in_directory(Place::Own(directory), House::None)
+}
+
+#[test]
+fn a_full_disk_fails_a_start_and_spares_what_runs() {
+    alone(
+        "limits::a_full_disk_fails_a_start_and_spares_what_runs",
+        || async {
+            let mut world = world_on("tmpfs", "size=64k");
+            let worker = world.script(
+                PROCESS,
+                "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done",
+            );
+            let (attempt, identity) = world.run(&worker).await;
+            world.says(&attempt, "ready").await;
+            let fill = world.state().join("fill");
+            assert!(
+                fs::write(&fill, vec![0; 1 << 20]).is_err(),
+                "the disk is not full"
+            );
+            let second = world.start(&worker);
+            let why = world.start_failed(&second).await;
+            assert!(why.contains("No space left on device"), "{why}");
+            assert!(lives(identity.pid));
+            // Its exit cannot be recorded; it is told all the same, with the problem.
+            world.local.signal(&attempt, Signal::TERM);
+            match world.event(&attempt).await {
+                loopkeeper::host::HostEvent::Ended(_, exit) => assert_eq!(exit, Exit::Code(3)),
+                other => panic!("{other:?}"),
+            }
+            world.gone(&attempt).await;
+            let text = world.problem("exit.json").await;
+            assert!(text.contains("No space left on device"), "{text}");
+        },
+    );
+}
+
+#[test]
+fn without_holes_output_is_cut_off_and_that_is_told_once() {
+    alone(
+        "limits::without_holes_output_is_cut_off_and_that_is_told_once",
+        || async {
+            let mut world = world_on("ramfs", "");
+            let mut worker = world.script(PROCESS, "mkfifo gate; head -c 3000000 /dev/zero; read -r _ <gate; head -c 3000000 /dev/zero; read -r _ <gate; echo last");
+            worker.keep_output = 100_000;
+            let (attempt, _) = world.run(&worker).await;
+            world.problem("has no holes").await;
+            let output = world.directory(&attempt).output();
+            let size = || fs::metadata(&output).unwrap().len();
+            for _ in 0..2 {
+                crate::world::until("it is cut off", || size() < 100_000).await;
+                fs::write(world.path().join("gate"), "go\n").unwrap();
+            }
+            world.gone_after_end(&attempt).await;
+            world.says(&attempt, "last").await;
+            assert_eq!(world.problems("has no holes"), 1);
+        },
+    );
+}
+
+#[test]
+fn a_runtime_directory_that_is_too_long_for_a_socket_is_refused() {
+    alone(
+        "limits::a_runtime_directory_that_is_too_long_for_a_socket_is_refused",
+        || async {
+            let long = tempfile::tempdir().unwrap();
+            let directory = long.path().join("x".repeat(100));
+            fs::create_dir(&directory).unwrap();
+            let mut world = World::in_directory(Place::Other(directory), House::None);
+            let worker = world.script(LauncherKind::Tmux, "true");
+            let attempt = world.start(&worker);
+            let why = world.start_failed(&attempt).await;
+            assert!(
+                why.contains("unix(7) allows 107 bytes")
+                    && why.contains("shorter runtime directory"),
+                "{why}"
+            );
+        },
+    );
+}

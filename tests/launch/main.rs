@@ -1,0 +1,17 @@
+//! The launchers, with real processes, a real tmux and the kernel that is here.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod adoption;
+mod command;
+mod limits;
+mod output;
+mod process;
+mod survey;
+mod tmux;
+mod tree;
+mod world;

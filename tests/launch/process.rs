@@ -1,0 +1,252 @@
+//! Workers that are children.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use loopkeeper::{
+    host::HostEvent,
+    model::{Exit, LauncherKind, Signal},
+};
+
+use crate::world::{World, alone, lives};
+
+const PROCESS: LauncherKind = LauncherKind::Process;
+
+#[test]
+fn every_exit_code_is_told_as_it_was() {
+    alone("process::every_exit_code_is_told_as_it_was", || async {
+        let mut world = World::new();
+        let mut attempts = Vec::new();
+        for code in 0..=255u8 {
+            let worker = world.script(PROCESS, &format!("exit {code}"));
+            attempts.push((world.start(&worker), code));
+        }
+        for (attempt, code) in attempts {
+            world.started(&attempt).await;
+            assert_eq!(world.ended(&attempt).await, Exit::Code(code));
+            world.gone(&attempt).await;
+        }
+    });
+}
+
+#[test]
+fn every_signal_that_ends_it_is_told_by_name() {
+    alone(
+        "process::every_signal_that_ends_it_is_told_by_name",
+        || async {
+            let mut world = World::new();
+            let harmless = [
+                "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",
+                "SIGWINCH",
+            ];
+            let deadly = (1..=64)
+                .filter(|number| *number != 32 && *number != 33)
+                .filter_map(Signal::from_number)
+                .filter(|signal| !harmless.contains(&signal.to_string().as_str()));
+            let mut attempts = Vec::new();
+            for signal in deadly {
+                let worker = world.script(
+                    PROCESS,
+                    &format!("kill -{} $$; exec sleep 1000", signal.number()),
+                );
+                attempts.push((world.start(&worker), signal));
+            }
+            assert!(attempts.len() > 50, "{}", attempts.len());
+            for (attempt, signal) in attempts {
+                world.started(&attempt).await;
+                assert_eq!(world.ended(&attempt).await, Exit::Signal(signal));
+                world.gone(&attempt).await;
+            }
+        },
+    );
+}
+
+#[test]
+fn it_gets_its_own_session_environment_and_files_and_nothing_of_ours() {
+    alone(
+        "process::it_gets_its_own_session_environment_and_files_and_nothing_of_ours",
+        || async {
+            let mut world = World::new();
+            let open = fs::File::open("/dev/null").unwrap();
+            // Descriptors that somebody made inheritable by mistake do not leak either.
+            rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
+            let mut worker = world.script(
+                PROCESS,
+                "ls -l /proc/self/fd; echo; env; echo; ps -o sid= -p $$; cat; echo $$ $PWD",
+            );
+            worker.environment.insert("OWN".into(), "a b\n$c".into());
+            let (attempt, identity) = world.run(&worker).await;
+            assert_eq!(world.ended(&attempt).await, Exit::Code(0));
+            world.gone(&attempt).await;
+            let directory = world.directory(&attempt);
+            let output = fs::read_to_string(directory.output()).unwrap();
+            let (files, rest) = output.split_once("\n\n").unwrap();
+            let files: Vec<&str> = files
+                .lines()
+                .filter_map(|line| line.split(" -> ").nth(1))
+                .collect();
+            let log = directory.output().to_string_lossy().into_owned();
+            // The fourth is the directory that `ls` itself reads.
+            assert_eq!(files[..3], ["/dev/null", &log, &log], "{files:?}");
+            assert_eq!(files.len(), 4, "{files:?}");
+            for told in [
+                format!("LOOPKEEPER_WORKER={}", attempt.worker),
+                format!("LOOPKEEPER_ATTEMPT={}", attempt.attempt),
+                format!("LOOPKEEPER_ATTEMPT_DIR={}", directory.path().display()),
+                "OWN=a b\n$c".to_owned(),
+            ] {
+                assert!(rest.contains(&told), "{told} in {rest}");
+            }
+            for hidden in [
+                "NOTIFY_SOCKET",
+                "WATCHDOG_USEC",
+                "LISTEN_FDS",
+                "INVOCATION_ID",
+                "LOOPKEEPER_OUTER",
+            ] {
+                assert!(
+                    std::env::var_os(hidden).is_some(),
+                    "{hidden} is to be hidden"
+                );
+                assert!(!rest.contains(hidden), "{hidden} in {rest}");
+            }
+            let last: Vec<&str> = rest.lines().rev().take(2).collect();
+            assert_eq!(
+                last[1].trim(),
+                identity.pid.to_string(),
+                "leads its session"
+            );
+            assert_eq!(
+                last[0],
+                format!("{} {}", identity.pid, world.path().display())
+            );
+            let mode = fs::metadata(directory.output())
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
+        },
+    );
+}
+
+#[test]
+fn arguments_arrive_as_they_were_declared() {
+    alone(
+        "process::arguments_arrive_as_they_were_declared",
+        || async {
+            crate::tmux::arguments_arrive(PROCESS).await;
+        },
+    );
+}
+
+#[test]
+fn what_cannot_be_started_says_why_and_leaves_nothing() {
+    alone(
+        "process::what_cannot_be_started_says_why_and_leaves_nothing",
+        || async {
+            let mut world = World::new();
+            let not_executable = world.path().join("text");
+            fs::write(&not_executable, "no program").unwrap();
+            let script = world.path().join("script");
+            fs::write(&script, "#!/does/not/exist\n").unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            for (program, why) in [
+                ("/does/not/exist", "program /does/not/exist: No such file"),
+                ("/bin", "program /bin: is not a file"),
+                (not_executable.to_str().unwrap(), "Permission denied"),
+                (script.to_str().unwrap(), "cannot be started: No such file"),
+            ] {
+                let worker = world.worker(PROCESS, program, &[]);
+                let attempt = world.start(&worker);
+                let text = world.start_failed(&attempt).await;
+                assert!(text.contains(why) && text.contains(program), "{text}");
+                assert_eq!(world.said(&attempt), Vec::<HostEvent>::new());
+            }
+            let mut worker = world.script(PROCESS, "true");
+            worker.workdir = "/does/not/exist".into();
+            let attempt = world.start(&worker);
+            let text = world.start_failed(&attempt).await;
+            assert!(
+                text.starts_with("workdir /does/not/exist: No such file"),
+                "{text}"
+            );
+        },
+    );
+}
+
+#[test]
+fn the_signal_that_asks_reaches_the_whole_tree() {
+    alone(
+        "process::the_signal_that_asks_reaches_the_whole_tree",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(
+                PROCESS,
+                "sh -c 'trap \"echo child; exit\" TERM; echo ready; while :; do sleep 0.1; done' &
+             trap 'echo parent; wait; exit 7' TERM; wait",
+            );
+            let (attempt, identity) = world.run(&worker).await;
+            world.says(&attempt, "ready").await;
+            world.local.signal(&attempt, Signal::TERM);
+            assert_eq!(world.ended(&attempt).await, Exit::Code(7));
+            world.gone(&attempt).await;
+            assert!(!lives(identity.pid));
+            world.says(&attempt, "parent").await;
+            world.says(&attempt, "child").await;
+        },
+    );
+}
+
+#[test]
+fn a_signal_that_comes_before_the_start_is_not_lost() {
+    alone(
+        "process::a_signal_that_comes_before_the_start_is_not_lost",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(PROCESS, "exec sleep 1000");
+            let attempt = world.start(&worker);
+            world.local.signal(&attempt, Signal::TERM);
+            world.started(&attempt).await;
+            assert_eq!(world.ended(&attempt).await, Exit::Signal(Signal::TERM));
+            world.gone(&attempt).await;
+        },
+    );
+}
+
+#[test]
+fn a_worker_that_ignores_the_asking_signal_is_killed_by_sigkill() {
+    alone(
+        "process::a_worker_that_ignores_the_asking_signal_is_killed_by_sigkill",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(
+                PROCESS,
+                "trap 'echo refused' TERM; echo ready; while :; do sleep 1; done",
+            );
+            let (attempt, identity) = world.run(&worker).await;
+            world.says(&attempt, "ready").await;
+            world.local.signal(&attempt, Signal::TERM);
+            world.says(&attempt, "refused").await;
+            assert!(lives(identity.pid));
+            world.local.signal(&attempt, Signal::KILL);
+            assert_eq!(world.ended(&attempt).await, Exit::Signal(Signal::KILL));
+            world.gone(&attempt).await;
+        },
+    );
+}
+
+#[test]
+fn how_old_and_how_long_its_output_is_can_be_asked() {
+    alone(
+        "process::how_old_and_how_long_its_output_is_can_be_asked",
+        || async {
+            let mut world = World::new();
+            let before = std::time::SystemTime::now() - std::time::Duration::from_secs(2);
+            let worker = world.script(PROCESS, "printf 12345");
+            let (attempt, _) = world.run(&worker).await;
+            world.gone_after_end(&attempt).await;
+            let (when, bytes) = world.local.output(&attempt).unwrap();
+            assert_eq!(bytes, 5);
+            assert!(when > before);
+        },
+    );
+}

@@ -1,0 +1,118 @@
+//! What is said of directories alone.
+
+use std::fs;
+
+use loopkeeper::{
+    host::Condition,
+    launch::directory::{Start, attempts},
+    model::{Exit, LauncherKind},
+};
+
+use crate::world::{World, alone};
+
+const PROCESS: LauncherKind = LauncherKind::Process;
+
+#[test]
+fn an_attempt_of_another_boot_went_down_with_the_machine() {
+    alone(
+        "survey::an_attempt_of_another_boot_went_down_with_the_machine",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(PROCESS, "exit 4");
+            let (attempt, _) = world.run(&worker).await;
+            world.gone_after_end(&attempt).await;
+            let directory = world.directory(&attempt);
+            let mut start: Start = directory.start().unwrap();
+            start.identity.boot = "00000000-0000-0000-0000-000000000000".parse().unwrap();
+            // Pid and start time of a process that lives in this boot.
+            let own = loopkeeper::host::process::Process::of(1).unwrap();
+            (start.identity.pid, start.identity.started) = (own.pid, own.started);
+            fs::write(
+                directory.path().join("start.json"),
+                serde_json::to_vec(&start).unwrap(),
+            )
+            .unwrap();
+
+            let recorded = Condition::Ended {
+                exit: Exit::Code(4),
+                survivors: 0,
+            };
+            assert_eq!(
+                world.found().await.1,
+                recorded,
+                "what was recorded before stands"
+            );
+            fs::remove_file(directory.path().join("exit.json")).unwrap();
+            let exit = Exit::Lost("the machine went down".into());
+            assert_eq!(
+                world.found().await.1,
+                Condition::Ended { exit, survivors: 0 }
+            );
+        },
+    );
+}
+
+#[test]
+fn a_directory_in_which_nothing_ran_is_told_from_one_that_was_cut_short() {
+    alone(
+        "survey::a_directory_in_which_nothing_ran_is_told_from_one_that_was_cut_short",
+        || async {
+            let mut world = World::new();
+            let worker = world.worker(PROCESS, "/does/not/exist", &[]);
+            let attempt = world.start(&worker);
+            world.start_failed(&attempt).await;
+            fs::create_dir_all(world.directory(&attempt).path()).unwrap();
+            assert_eq!(
+                world.found().await,
+                (attempt.clone(), Condition::NeverStarted)
+            );
+            // The output is given away before the fork: whoever holds it may be about to run.
+            let output = fs::File::create(world.directory(&attempt).output()).unwrap();
+            rustix::fs::flock(&output, rustix::fs::FlockOperation::LockExclusive).unwrap();
+            let condition = world.found().await.1;
+            assert!(matches!(condition, Condition::Unknown(_)), "{condition:?}");
+            drop(output);
+            assert_eq!(world.found().await.1, Condition::NeverStarted);
+        },
+    );
+}
+
+#[test]
+fn damaged_records_are_no_death() {
+    alone("survey::damaged_records_are_no_death", || async {
+        let mut world = World::new();
+        let worker = world.script(PROCESS, "exec sleep 1000");
+        let (attempt, identity) = world.run(&worker).await;
+        let path = world.directory(&attempt).path().to_owned();
+        for damage in [&b""[..], b"{", b"\xff\x00\xfe", b"{\"identity\":null}"] {
+            fs::write(path.join("start.json"), damage).unwrap();
+            fs::write(path.join("exit.json"), damage).unwrap();
+            fs::write(path.join("spec.json"), damage).unwrap();
+            assert_eq!(world.found().await.1, Condition::Alive(identity.clone()));
+        }
+        world
+            .local
+            .signal(&attempt, loopkeeper::model::Signal::KILL);
+        world.gone_after_end(&attempt).await;
+    });
+}
+
+#[test]
+fn only_so_many_concluded_attempts_are_kept() {
+    alone(
+        "survey::only_so_many_concluded_attempts_are_kept",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(PROCESS, "true");
+            let mut all = Vec::new();
+            for _ in 0..6 {
+                let (attempt, _) = world.run(&worker).await;
+                world.gone_after_end(&attempt).await;
+                world.local.conclude(&attempt);
+                all.push(attempt.attempt);
+            }
+            let left = attempts(&world.state(), &worker.name).unwrap();
+            assert_eq!(left, all[3..]);
+        },
+    );
+}

@@ -1,0 +1,150 @@
+//! Nothing of an attempt survives a stop, however it hides.
+
+use std::{fs, path::Path};
+
+use loopkeeper::model::{Exit, LauncherKind, Signal};
+
+use crate::world::{World, alone, lives, marked};
+
+/// Processes that hide from their parent, each in its own way; each writes its pid to `pids`.
+pub(crate) const HIDING: &str = r#"
+    cp "$(command -v sleep)" renamed
+    # forks twice, so that its parent is gone, and leads a session of its own
+    (setsid sh -c 'echo $$ >>pids; exec sleep 1000' &)
+    # has another name, no output of ours
+    (setsid sh -c 'echo $$ >>pids; exec ./renamed 1000' >/dev/null 2>&1 &)
+    # has forgotten whose it is, and is known by where it writes
+    (env -i setsid sh -c 'echo $$ >>pids; exec /bin/sleep 1000' &)
+    # a process group of its own
+    (set -m; sh -c 'echo $$ >>pids; exec sleep 1000' & )
+    # has a child that is not the one that was left behind
+    (setsid sh -c 'echo $$ >>pids; env -i sh -c "echo \$\$ >>pids; exec /bin/sleep 1000" >/dev/null 2>&1; :' &)
+    while [ "$(wc -l <pids)" -lt 6 ]; do sleep 0.01; done
+    echo hidden
+"#;
+
+pub(crate) fn pids(directory: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(directory.join("pids")).unwrap();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// A worker with hidden processes is killed; all of them are gone when `Gone` is told.
+pub(crate) async fn hidden_processes_do_not_survive(world: &mut World, launcher: LauncherKind) {
+    let worker = world.script(launcher, &format!("touch pids; {HIDING}\nexec sleep 1000"));
+    let (attempt, _) = world.run(&worker).await;
+    world.says(&attempt, "hidden").await;
+    let hidden = pids(world.path());
+    assert!(
+        hidden.len() == 6 && hidden.iter().all(|pid| lives(*pid)),
+        "{hidden:?}"
+    );
+    world.local.signal(&attempt, Signal::KILL);
+    assert_eq!(
+        world.gone_after_end(&attempt).await,
+        Exit::Signal(Signal::KILL)
+    );
+    let left: Vec<_> = hidden.into_iter().filter(|pid| lives(*pid)).collect();
+    assert_eq!(left, Vec::<i32>::new());
+}
+
+#[test]
+fn hidden_processes_do_not_survive_a_kill() {
+    alone("tree::hidden_processes_do_not_survive_a_kill", || async {
+        hidden_processes_do_not_survive(&mut World::new(), LauncherKind::Process).await;
+    });
+}
+
+#[test]
+fn what_is_left_after_the_end_is_known_and_can_be_killed() {
+    alone(
+        "tree::what_is_left_after_the_end_is_known_and_can_be_killed",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(
+                LauncherKind::Process,
+                &format!("touch pids; {HIDING}\nexit 3"),
+            );
+            let other = world.script(LauncherKind::Process, "exec sleep 1000");
+            let (bystander, its) = world.run(&other).await;
+            let (attempt, _) = world.run(&worker).await;
+            assert_eq!(world.ended(&attempt).await, Exit::Code(3));
+            let hidden = pids(world.path());
+            world.local.signal(&attempt, Signal::TERM);
+            world.gone(&attempt).await;
+            let left: Vec<_> = hidden.into_iter().filter(|pid| lives(*pid)).collect();
+            assert_eq!(left, Vec::<i32>::new());
+            assert!(lives(its.pid), "another attempt was hit");
+            world.local.signal(&bystander, Signal::KILL);
+            world.gone_after_end(&bystander).await;
+        },
+    );
+}
+
+#[test]
+fn gone_waits_for_the_last_process() {
+    alone("tree::gone_waits_for_the_last_process", || async {
+        let mut world = World::new();
+        // The one left behind ends when it is told to by the test.
+        let worker = world.script(
+            LauncherKind::Process,
+            "mkfifo gate; (setsid sh -c 'echo $$ >pids; read -r _ <gate' &) ; while [ ! -s pids ]; do sleep 0.01; done",
+        );
+        let (attempt, _) = world.run(&worker).await;
+        assert_eq!(world.ended(&attempt).await, Exit::Code(0));
+        let left = pids(world.path())[0];
+        tokio::task::yield_now().await;
+        assert!(lives(left) && world.said(&attempt).is_empty());
+        fs::write(world.path().join("gate"), "go\n").unwrap();
+        world.gone(&attempt).await;
+        assert!(!lives(left));
+    });
+}
+
+#[test]
+fn a_worker_that_forks_without_end_is_killed() {
+    alone(
+        "tree::a_worker_that_forks_without_end_is_killed",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(
+            LauncherKind::Process,
+            "echo forking; while :; do (setsid sh -c 'sleep 0.3; setsid sleep 1000 &' &); sleep 0.01; done",
+        );
+            let (attempt, _) = world.run(&worker).await;
+            world.says(&attempt, "forking").await;
+            world.local.signal(&attempt, Signal::KILL);
+            assert_eq!(
+                world.gone_after_end(&attempt).await,
+                Exit::Signal(Signal::KILL)
+            );
+            assert_eq!(
+                marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str()),
+                Vec::<i32>::new()
+            );
+        },
+    );
+}
+
+#[test]
+fn a_process_that_hops_from_pid_to_pid_is_caught() {
+    alone(
+        "tree::a_process_that_hops_from_pid_to_pid_is_caught",
+        || async {
+            let mut world = World::new();
+            let hop = world.path().join("hop");
+            fs::write(&hop, "#!/bin/sh\nsetsid \"$0\" &\n").unwrap();
+            fs::set_permissions(&hop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            let worker = world.script(LauncherKind::Process, "./hop; exec sleep 1000");
+            let (attempt, _) = world.run(&worker).await;
+            world.local.signal(&attempt, Signal::KILL);
+            assert_eq!(
+                world.gone_after_end(&attempt).await,
+                Exit::Signal(Signal::KILL)
+            );
+            assert_eq!(
+                marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str()),
+                Vec::<i32>::new()
+            );
+        },
+    );
+}
