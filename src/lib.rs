@@ -1,11 +1,61 @@
 //! Loopkeeper keeps loops running: agent loops, CI runs and the machines they use keep going
 //! through crashes, upgrades and reboots.
+//!
+//! # Map
+//!
+//! ```text
+//!  supervisorctl ── unix socket, JSON lines ──► loopkeeperd
+//!   (cli)              (control)                   │
+//!                                    event ─► decide ─► effects ─► perform ─► event …
+//!                                             (decide)              (daemon)
+//! ```
+//!
+//! | folder | what is in it |
+//! |---|---|
+//! | [`model`] | the words: names, boots, attempts, exits, signals, states |
+//! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
+//! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
+//! | [`host`] | this machine: its boots and processes, and what it answers of attempts |
+//! | [`launch`] | how an attempt is started, recognised, watched and ended: processes, tmux |
+//! | [`store`] | what no host can tell: resume point, boots, budgets, history |
+//! | [`daemon`] | the one loop that turns the world into events and performs effects |
+//! | [`proxy`] | the SOCKS proxy, a process of its own |
+//! | [`control`] | the socket between `supervisorctl` and the daemon |
+//! | [`cli`] | what a person types, and what is shown |
+//! | [`systemd`] | sd_notify, and the unit for hosts without Nix |
+//! | [`paths`] | where everything lies |
+//!
+//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`decide`] uses only [`config`]'s
+//! data and [`model`], [`model`] uses nothing.
+//!
+//! # Who tells the truth
+//!
+//! What runs is asked of the host: processes, sessions, cgroups. How an attempt ended is in its exit
+//! record, in its own directory, written by something that is there even when the daemon is not. The
+//! store holds only what no host can tell. A restart of the daemon is: read the store, ask the host,
+//! decide. A host that does not answer is *unknown*, and unknown is not dead.
+//!
+//! # Invariants
+//!
+//! The simulation in `tests/sim` checks them after every event, through daemons killed between any
+//! two effects, reboots, clock jumps, results that come late, twice or never, and disks that refuse:
+//!
+//! 1. At most one live attempt of a worker, and in a worktree.
+//! 2. No worker is stopped that the operator, the plan, its definition or a verdict did not stop.
+//! 3. A recorded resume point never moves back by itself and never skips; nobody is told of a phase
+//!    that is not recorded.
+//! 4. One record a boot_id, in order.
+//! 5. The restart budget is kept across restarts of the daemon.
+//! 6. Every command is answered exactly once.
+//! 7. With the faults over, the rig becomes quiet, and everything that should run runs.
 
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod decide;
 pub mod host;
+pub mod launch;
 pub mod model;
 pub mod paths;
 pub mod proxy;

@@ -1,6 +1,6 @@
 //! The ordered phases the loops work through.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use super::Command;
 use crate::model::PhaseId;
@@ -54,4 +54,20 @@ pub enum Condition {
         /// From the end of one try to the next.
         every: Duration,
     },
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("the operator says `phase done`"),
+            Self::File { path, line: None } => write!(f, "{} exists", path.display()),
+            Self::File {
+                path,
+                line: Some(line),
+            } => {
+                write!(f, "{} has the line {line:?}", path.display())
+            }
+            Self::Command { command, .. } => write!(f, "`{command}` exits with 0"),
+        }
+    }
 }

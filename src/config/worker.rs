@@ -159,22 +159,73 @@ impl Worker {
     /// Changes exactly when a running attempt is no longer what the operator declared.
     ///
     /// It is kept in the store across versions of Loopkeeper, so it is made from a text that later
-    /// versions can make again: a new setting may only add to it where it differs from its default.
+    /// versions make again: a new setting may only add to it where it differs from its default.
     pub fn definition(&self) -> u64 {
         use std::hash::Hasher as _;
 
-        let mut text = format!(
-            "{}\n{:?}\n{}\n{:?}\n",
-            self.launcher,
-            self.program,
-            self.workdir.display(),
+        let mut parts = vec![
+            self.launcher.to_string(),
+            self.workdir.display().to_string(),
+        ];
+        parts.extend(
             self.worktree
+                .iter()
+                .map(|tree| format!("worktree {}", tree.display())),
         );
-        for (name, value) in &self.environment {
-            text.push_str(&format!("{name}={value:?}\n"));
-        }
+        parts.extend(
+            self.environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        self.program.describe(&mut parts);
         let mut hasher = fnv::FnvHasher::default();
-        hasher.write(text.as_bytes());
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part.as_bytes());
+        }
         hasher.finish()
+    }
+}
+
+impl Program {
+    fn describe(&self, parts: &mut Vec<String>) {
+        match self {
+            Self::Command(command) => {
+                parts.push(format!("command {}", command.program.display()));
+                parts.extend(command.arguments.iter().cloned());
+            }
+            Self::BuiltinProxy(builtin) => {
+                // Only a path that is not UTF-8 cannot be written, and it is checked before.
+                let text = serde_json::to_string(builtin).unwrap_or_default();
+                parts.push(format!("builtin {text}"));
+            }
+            Self::Tailscale(tailscale) => {
+                let Tailscale {
+                    listen,
+                    state,
+                    auth_key,
+                    hostname,
+                    tailscaled,
+                    tailscale,
+                    arguments,
+                } = tailscale;
+                parts.push(format!(
+                    "tailscale {listen} {} {auth_key:?} {hostname:?} {} {}",
+                    state.display(),
+                    tailscaled.display(),
+                    tailscale.display()
+                ));
+                parts.extend(arguments.iter().cloned());
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.program.display())?;
+        self.arguments
+            .iter()
+            .try_for_each(|argument| write!(f, " {argument}"))
     }
 }

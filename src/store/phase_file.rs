@@ -207,7 +207,8 @@ pub enum ReadError {
     Store(#[from] StoreError),
 }
 
-pub(super) fn path(dir: &Path) -> PathBuf {
+/// Where it is.
+pub fn path(dir: &Path) -> PathBuf {
     dir.join(NAME)
 }
 

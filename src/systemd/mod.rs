@@ -1,3 +1,4 @@
 //! What we say to systemd.
 
+pub mod notify;
 pub mod unit;

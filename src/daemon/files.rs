@@ -1,0 +1,129 @@
+//! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase.
+//!
+//! Promise: a change is noticed when it happens; one that is missed (a directory that did not exist
+//! yet, too many events) is found by the core's own slow look.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::{Condition, Plan},
+    store::phase_file,
+};
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changed {
+    PhaseFile,
+    Condition,
+}
+
+/// An editor may take the file away for a moment; only what it still is after this counts as damage.
+pub(super) const SETTLES: Duration = Duration::from_secs(2);
+
+/// The watch over the files.
+pub(super) struct Files {
+    watcher: Option<RecommendedWatcher>,
+    conditions: Arc<Mutex<BTreeSet<PathBuf>>>,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Files {
+    /// Watches the state directory and the plan's files; changes come out of the channel.
+    pub(super) fn watch(state: &Path, plan: &Plan) -> (Self, mpsc::UnboundedReceiver<Changed>) {
+        let (sender, changes) = mpsc::unbounded_channel();
+        let conditions = Arc::new(Mutex::new(BTreeSet::new()));
+        let phase_file = phase_file::path(state);
+        let of_plan = Arc::clone(&conditions);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            // A file that is still being written is not looked at before it is closed.
+            let complete = match event.kind {
+                EventKind::Access(AccessKind::Close(AccessMode::Write))
+                | EventKind::Create(_)
+                | EventKind::Remove(_)
+                | EventKind::Modify(ModifyKind::Name(_)) => true,
+                EventKind::Any | EventKind::Access(_) | EventKind::Modify(_) | EventKind::Other => {
+                    false
+                }
+            };
+            if !complete {
+                return;
+            }
+            let of_plan = of_plan.lock().unwrap_or_else(PoisonError::into_inner);
+            for path in &event.paths {
+                let changed = match () {
+                    () if *path == phase_file => Changed::PhaseFile,
+                    () if of_plan.contains(path) => Changed::Condition,
+                    () => continue,
+                };
+                let sent = sender.send(changed);
+                if sent.is_err() {
+                    tracing::debug!("the daemon is ending");
+                }
+            }
+        });
+        let watcher = watcher
+            .inspect_err(|error| {
+                tracing::warn!("files cannot be watched, they are polled: {error}")
+            })
+            .ok();
+        let mut files = Self {
+            watcher,
+            conditions,
+            watched: BTreeSet::new(),
+        };
+        files.watch_directory(state);
+        files.follow(plan);
+        (files, changes)
+    }
+
+    /// Another plan names other files.
+    pub(super) fn follow(&mut self, plan: &Plan) {
+        let paths: BTreeSet<_> = plan
+            .phases
+            .iter()
+            .filter_map(|phase| match &phase.until {
+                Condition::File { path, .. } => Some(path.clone()),
+                Condition::Operator | Condition::Command { .. } => None,
+            })
+            .collect();
+        let directories: BTreeSet<_> = paths
+            .iter()
+            .filter_map(|path| path.parent())
+            .map(Path::to_owned)
+            .collect();
+        *self
+            .conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = paths;
+        for directory in directories {
+            self.watch_directory(&directory);
+        }
+    }
+
+    fn watch_directory(&mut self, directory: &Path) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        if self.watched.contains(directory) {
+            return;
+        }
+        match watcher.watch(directory, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                self.watched.insert(directory.to_owned());
+            }
+            Err(error) => tracing::debug!("{}: polled, not watched: {error}", directory.display()),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The daemon: one loop around the core.
+//!
+//! # Promise
+//!
+//! What runs does so whether or not this process lives. It may be killed at any moment; the next one
+//! reads the store, asks the host, and goes on. It never waits for a client, a probe or a command:
+//! those run beside the loop and come back as events.
+//!
+//! # How
+//!
+//! [`Daemon::run`] has the only `select!`. It names what came in; [`Daemon::turn`] hands it to
+//! [`decide::Rig`](crate::decide::Rig) and performs the effects in order (`perform`). A request on
+//! the control socket is a command for the core or is answered from its view (`request`). After each
+//! completed turn the service manager is told that the daemon lives.
+
+mod command;
+mod files;
+pub mod journal;
+mod open;
+mod perform;
+mod probe;
+mod request;
+mod status;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
+
+pub use open::{Options, StartError, run};
+
+use crate::{
+    config::{Config, Environment},
+    control::{
+        protocol::DiffView,
+        server::{Answer, Call, Server},
+    },
+    decide::{Event, Leave, RequestId, Rig},
+    host::{HostEvent, Local, boot},
+    model::{Mono, Now},
+    paths::Paths,
+    store::Store,
+    systemd::notify::ServiceManager,
+};
+use files::Files;
+use status::OwnTurns;
+
+/// How long the loop sleeps at the most; a bound for arithmetic, not a heartbeat.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// How long workers may need to stop when the daemon takes them along, as told to the manager.
+const STOP_TIME: Duration = Duration::from_secs(90);
+
+/// How long a trouble of the host is shown in `status` after it last happened.
+const TROUBLE_SHOWS: Duration = Duration::from_secs(600);
+
+/// What came in.
+enum Input {
+    Event(Event),
+    Host(HostEvent),
+    Call(Call),
+    Reload,
+    /// `phase-idx` may have another content; settled, when nobody is in the midst of writing it.
+    PhaseFile {
+        settled: bool,
+    },
+}
+
+struct Daemon {
+    paths: Paths,
+    environment: Environment,
+    config: Config,
+    rig: Rig,
+    store: Store,
+    host: Local,
+    files: Files,
+    manager: ServiceManager,
+    /// Results of what runs beside the loop.
+    results: mpsc::UnboundedSender<Event>,
+    /// Looks that were put off.
+    later: mpsc::UnboundedSender<Input>,
+    /// Events that follow from effects that were just performed.
+    follow: VecDeque<Event>,
+    /// Those who wait for an answer of the core.
+    asked: BTreeMap<RequestId, Asked>,
+    next_request: u64,
+    /// Those who follow events.
+    followers: Vec<Answer>,
+    /// What the host reported that it could not do, and when it last did.
+    troubles: BTreeMap<String, Mono>,
+    own: OwnTurns,
+    leave: bool,
+}
+
+/// Somebody waits for the core's answer.
+struct Asked {
+    /// The way back; a signal has none, and is answered in the journal.
+    answer: Option<Answer>,
+    /// For a reload: what is adopted when the core agrees, and what that changes.
+    reload: Option<(Config, DiffView)>,
+}
+
+/// The signals that mean something.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM leaves the workers to the next daemon; SIGINT, a person's Ctrl-C, stops them.
+    async fn next(&mut self) -> Input {
+        tokio::select! {
+            _ = self.term.recv() => Input::Event(Event::Leave(Leave::WorkersGoOn)),
+            _ = self.int.recv() => Input::Event(Event::Leave(Leave::StopWorkers)),
+            _ = self.hup.recv() => Input::Reload,
+        }
+    }
+}
+
+/// The ends of the channels on which the world speaks.
+struct Sources {
+    server: Server,
+    signals: Signals,
+    host: mpsc::UnboundedReceiver<HostEvent>,
+    results: mpsc::UnboundedReceiver<Event>,
+    later: mpsc::UnboundedReceiver<Input>,
+    phase_file: mpsc::UnboundedReceiver<files::Changed>,
+}
+
+impl Daemon {
+    /// Turns until the core says that the daemon may end.
+    async fn run(mut self, mut sources: Sources) {
+        while !self.leave {
+            let input = tokio::select! {
+                Some(event) = sources.host.recv() => Input::Host(event),
+                Some(event) = sources.results.recv() => Input::Event(event),
+                Some(changed) = sources.phase_file.recv() => match changed {
+                    files::Changed::PhaseFile => Input::PhaseFile { settled: false },
+                    files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
+                },
+                Some(input) = sources.later.recv() => input,
+                input = sources.signals.next() => input,
+                call = sources.server.next() => Input::Call(call),
+                () = tokio::time::sleep(self.until_deadline()) => Input::Event(Event::Wake),
+            };
+            let began = boot::mono();
+            self.take(input).await;
+            self.turned(began);
+        }
+        sources.server.close().await;
+    }
+
+    async fn take(&mut self, input: Input) {
+        match input {
+            Input::Event(event) => {
+                if matches!(event, Event::Leave(_)) {
+                    self.manager.stopping(STOP_TIME);
+                }
+                self.turn(event).await;
+            }
+            Input::Host(HostEvent::Problem(text)) => self.trouble(text),
+            Input::Host(event) => self.turn(Event::Host(event)).await,
+            Input::Call(call) => self.call(call).await,
+            Input::Reload => self.reload_by_signal().await,
+            Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
+        }
+    }
+
+    /// One event and everything that follows from it at once.
+    async fn turn(&mut self, event: Event) {
+        self.follow.push_back(event);
+        while let Some(event) = self.follow.pop_front() {
+            let effects = self.rig.handle(now(), event);
+            for effect in effects {
+                self.perform(effect).await;
+            }
+        }
+    }
+
+    fn turned(&mut self, began: Mono) {
+        let ended = boot::mono();
+        self.own.turns += 1;
+        self.own.longest = self.own.longest.max(ended.0.saturating_sub(began.0));
+        self.manager.turned(ended);
+        if self.manager.listens() {
+            // Without a look at any file: this is done after every turn.
+            let view = self.rig.view(now(), |_, _| None);
+            self.manager.status(status::line(&view));
+        }
+    }
+
+    fn until_deadline(&self) -> Duration {
+        let now = boot::mono();
+        let deadlines = [self.rig.next_deadline(), self.manager.next_deadline(now)];
+        let next = deadlines.into_iter().flatten().min();
+        next.map_or(LONGEST_SLEEP, |at| at.since(now))
+            .min(LONGEST_SLEEP)
+    }
+
+    fn request_id(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    /// Something the host could not do; shown in `status` for a while after it last happened.
+    fn trouble(&mut self, text: String) {
+        let now = boot::mono();
+        self.troubles.retain(|_, at| now.since(*at) < TROUBLE_SHOWS);
+        if self.troubles.insert(text.clone(), now).is_none() {
+            tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
+        }
+    }
+}
+
+fn now() -> Now {
+    boot::now()
+}

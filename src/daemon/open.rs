@@ -1,0 +1,159 @@
+//! How a daemon begins: everything that can refuse does so before anything is started.
+
+use std::{collections::VecDeque, io};
+
+use tokio::sync::mpsc;
+
+use super::{Daemon, Signals, Sources, files::Files, now, perform, status::OwnTurns};
+use crate::{
+    config::{self, Complaints, Environment},
+    control::{
+        BindError,
+        server::{self, Server},
+    },
+    decide::{Machine, Rig},
+    host::{HostError, Local, Settings, boot},
+    launch::House,
+    paths::Paths,
+    store::{Opened, Store, StoreError},
+    systemd::notify::ServiceManager,
+};
+
+/// Where the daemon finds everything.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The places.
+    pub paths: Paths,
+    /// Whether anyone who can reach the control socket may read from it.
+    pub everyone_reads: bool,
+}
+
+/// Why a daemon did not begin. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] Complaints),
+    /// The state directory cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The host cannot be used.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The control socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] BindError),
+    /// The process itself could not be set up.
+    #[error("{0} cannot be set up")]
+    Process(&'static str, #[source] io::Error),
+}
+
+impl StartError {
+    /// The whole of it as a person reads it: what, why, and what helps.
+    pub fn in_full(&self) -> String {
+        let hint = match self {
+            Self::Config(complaints) => return complaints.render(false),
+            Self::Store(error) => error.hint(),
+            Self::Socket(error) => Some(error.hint()),
+            Self::Host(_) | Self::Process(..) => None,
+        };
+        let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+        format!("loopkeeperd: {}{hint}", perform::chain(self))
+    }
+
+    /// As `supervisorctl --help` documents them.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 2,
+            Self::Store(_) | Self::Host(_) | Self::Socket(_) | Self::Process(..) => 1,
+        }
+    }
+}
+
+/// Runs the daemon until it is asked to end.
+///
+/// # Errors
+/// Only before anything was started.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::Process("event loop", error))?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, begin_and_run(options))
+}
+
+async fn begin_and_run(options: &Options) -> Result<(), StartError> {
+    let paths = options.paths.clone();
+    let environment = Environment::of_this_process()
+        .map_err(|error| StartError::Process("environment", error))?;
+    let config = config::load(&paths.config, &environment)?;
+    let plan: Vec<_> = config
+        .plan
+        .phases
+        .iter()
+        .map(|phase| phase.id.clone())
+        .collect();
+    let Opened {
+        store,
+        restored,
+        problems,
+    } = Store::open(&paths.state, &plan)?;
+    let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
+    let settings = Settings {
+        state: paths.state.clone(),
+        runtime: paths.runtime.clone(),
+        house: House::here(),
+        loopkeeperd: environment.binaries.join("loopkeeperd"),
+    };
+    let (host, host_events) = Local::open(settings)?;
+    let machine = Machine {
+        boot: boot::boot_id()?,
+        booted: boot::booted_at()?,
+    };
+    let policy = server::policy(options.everyone_reads)
+        .map_err(|error| StartError::Process("access policy", error))?;
+    let server = Server::bind(&paths.socket, policy)?;
+    let (files, phase_file) = Files::watch(&paths.state, &config.plan);
+    let (results, results_out) = mpsc::unbounded_channel();
+    let (later, later_out) = mpsc::unbounded_channel();
+    let (rig, effects) = Rig::new(config.clone(), restored, machine, now(), perform::seed());
+    let mut daemon = Daemon {
+        manager: ServiceManager::of_this_process(now().mono),
+        paths,
+        environment,
+        config,
+        rig,
+        store,
+        host,
+        files,
+        results,
+        later,
+        follow: VecDeque::new(),
+        asked: std::collections::BTreeMap::new(),
+        next_request: 0,
+        followers: Vec::new(),
+        troubles: std::collections::BTreeMap::new(),
+        own: OwnTurns::default(),
+        leave: false,
+    };
+    for problem in problems {
+        daemon.report(&problem);
+    }
+    tracing::info!(
+        "{}: keeping {}",
+        env!("CARGO_PKG_VERSION"),
+        daemon.paths.config.display()
+    );
+    daemon.begin(effects).await;
+    let sources = Sources {
+        server,
+        signals,
+        host: host_events,
+        results: results_out,
+        later: later_out,
+        phase_file,
+    };
+    daemon.run(sources).await;
+    Ok(())
+}

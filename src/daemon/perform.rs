@@ -1,0 +1,241 @@
+//! Effects, performed. No rule lives here: what an effect means is decided before it comes.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use super::{Daemon, command, journal, probe};
+use crate::{
+    config::{Condition, Worker},
+    control::protocol::{self, DiffView, Done, Reply},
+    decide::{self, Effect, Event, Level, Notice, Refusal, RefusalKind, RequestId, Told},
+    host::{self, AttemptRef, Found},
+    launch::directory::Directory,
+    store::Problem,
+};
+
+/// The longest that a notification command takes.
+const NOTIFY_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Daemon {
+    /// Performs what a new rig asks for before any event.
+    pub(super) async fn begin(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.perform(effect).await;
+        }
+        self.turn(Event::Wake).await;
+    }
+
+    pub(super) async fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(facts) => {
+                let result = self.store.record(&facts).map_err(|error| chain(&error));
+                for problem in self.store.problems() {
+                    self.report(&problem);
+                }
+                // First in the queue: what waits for the record comes before anything else.
+                self.follow.push_front(Event::Recorded(result));
+            }
+            Effect::Survey => {
+                let found = self.host.survey().await.map_err(|error| chain(&error));
+                self.follow.push_back(Event::Surveyed(found));
+            }
+            Effect::Inquire(attempt) => {
+                let found = self.inquire(attempt).await;
+                self.follow.push_back(Event::Found(found));
+            }
+            Effect::Start {
+                attempt,
+                worker,
+                phase,
+            } => {
+                let environment = environment(&worker, phase.as_ref());
+                self.host.start(attempt, &worker, environment);
+            }
+            Effect::Adopt(attempt, identity) => self.host.adopt(&attempt, &identity),
+            Effect::Signal(attempt, signal) => self.host.signal(&attempt, signal),
+            Effect::Conclude(attempt) => self.host.conclude(&attempt),
+            Effect::Probe(attempt, looked) => self.probe(attempt, looked),
+            Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
+            Effect::Tell(notice) => self.tell(&notice),
+            Effect::Notify(text) => self.notify(text),
+            Effect::Answer(id, answer) => self.answer(id, answer),
+            Effect::Ready => {
+                self.manager.ready();
+                tracing::info!(LOOPKEEPER_EVENT = "up", "the rig is up");
+            }
+            Effect::Exit => self.leave = true,
+        }
+    }
+
+    /// What the host has of one attempt; one that it does not list was never started.
+    async fn inquire(&mut self, attempt: AttemptRef) -> Found {
+        match self.host.survey().await {
+            Ok(found) => found
+                .into_iter()
+                .find(|found| found.attempt == attempt)
+                .unwrap_or(Found {
+                    attempt,
+                    is: host::Condition::NeverStarted,
+                }),
+            Err(error) => Found {
+                attempt,
+                is: host::Condition::Unknown(chain(&error)),
+            },
+        }
+    }
+
+    fn probe(&self, attempt: AttemptRef, looked: crate::config::Probe) {
+        let results = self.results.clone();
+        let place = Directory::of(&self.paths.state, &attempt);
+        let runner = self.host.runner();
+        let worker = self.config.workers.get(&attempt.worker).cloned();
+        tokio::task::spawn_local(async move {
+            let result = probe::look(&looked, &place, worker.as_ref(), &runner).await;
+            // The receiver goes only with the daemon.
+            drop(results.send(Event::Probed(attempt, result)));
+        });
+    }
+
+    fn check_phase(&self, id: crate::model::PhaseId, condition: Condition) {
+        let results = self.results.clone();
+        let runner = self.host.runner();
+        let directory = self
+            .paths
+            .config
+            .parent()
+            .unwrap_or(Path::new("/"))
+            .to_owned();
+        tokio::task::spawn_local(async move {
+            let result = probe::phase_is_over(&condition, &directory, &id, &runner).await;
+            drop(results.send(Event::PhaseChecked(id, result)));
+        });
+    }
+
+    pub(super) fn tell(&mut self, notice: &Notice) {
+        journal::tell(notice);
+        self.followers
+            .retain(|follower| follower.event(notice).is_ok());
+    }
+
+    /// Runs the operator's notification command; that it fails is told in the journal only, for
+    /// there is nobody else to tell.
+    fn notify(&self, text: String) {
+        let Some(notify) = &self.config.notify else {
+            return;
+        };
+        let runner = self.host.runner();
+        let directory = self.paths.config.parent().unwrap_or(Path::new("/"));
+        let mut request = command::request(notify, directory, NOTIFY_PATIENCE);
+        request.input = format!("{text}\n").into_bytes();
+        request.environment.extend([
+            ("LOOPKEEPER_NOTICE".into(), text.clone().into()),
+            ("LOOPKEEPER_RIG".into(), self.config.rig.clone().into()),
+        ]);
+        tokio::task::spawn_local(async move {
+            if let Err(why) = command::succeed(&runner, request).await {
+                tracing::warn!("notification command failed: {why}; it was to say: {text}");
+            }
+        });
+    }
+
+    fn answer(&mut self, id: RequestId, answer: decide::Answer) {
+        let Some(asked) = self.asked.remove(&id) else {
+            return;
+        };
+        let reply = answer.map_err(refused).map(|text| match asked.reload {
+            Some((config, diff)) => {
+                self.adopt_config(config);
+                Reply::Diff(DiffView {
+                    applied: true,
+                    ..diff
+                })
+            }
+            None => Reply::Done(Done {
+                done: text.lines().map(str::to_owned).collect(),
+            }),
+        });
+        match (asked.answer, reply) {
+            (Some(client), Ok(reply)) => client.ok(reply),
+            (Some(client), Err(refusal)) => client.error(refusal),
+            (None, Ok(_)) => {}
+            (None, Err(refusal)) => refuse_reload(&refusal),
+        }
+    }
+
+    /// Reports what the store found, in its own words.
+    pub(super) fn report(&mut self, problem: &Problem) {
+        let text = chain(problem);
+        let notice = Notice {
+            at: super::now().wall,
+            event: event_of(problem).to_owned(),
+            level: problem.level(),
+            worker: None,
+            attempt: None,
+            phase: None,
+            text: text.clone(),
+        };
+        if problem.level() == Level::Error {
+            self.notify(text);
+        }
+        self.tell(&notice);
+    }
+}
+
+/// What a worker is told beyond its own environment.
+fn environment(worker: &Worker, phase: Option<&Told>) -> BTreeMap<String, String> {
+    let mut environment = worker.environment.clone();
+    if let Some(told) = phase {
+        environment.insert("LOOPKEEPER_PHASE".into(), told.id.to_string());
+        environment.insert("LOOPKEEPER_PHASE_INDEX".into(), told.index.to_string());
+        environment.insert("RESUME_PHASE".into(), "1".into());
+        if let Some(brief) = &told.brief {
+            environment.insert("LOOPKEEPER_BRIEF".into(), brief.display().to_string());
+        }
+    }
+    environment
+}
+
+fn refused(refusal: Refusal) -> protocol::Refusal {
+    let kind = match refusal.kind {
+        RefusalKind::Failed => protocol::RefusalKind::Failed,
+        RefusalKind::Unknown => protocol::RefusalKind::UnknownName,
+    };
+    let said = protocol::Refusal::new(kind, refusal.message);
+    match refusal.hint {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
+}
+
+/// The word in the journal for what the store found.
+fn event_of(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::PhaseFileDamaged { .. }
+        | Problem::PhaseFileMissing(_)
+        | Problem::ResumePointLost(_) => "phase-file-damaged",
+        Problem::PhaseFileEdited { .. } => "phase-file-edited",
+        Problem::Degraded(_) => "degraded",
+        Problem::DatabaseDamaged { .. }
+        | Problem::RebootsFileDamaged { .. }
+        | Problem::BootsLost { .. } => "store-damaged",
+    }
+}
+
+/// Nobody waits for the answer to a signal, so a refusal is said in the journal.
+pub(super) fn refuse_reload(refusal: &protocol::Refusal) {
+    tracing::error!(
+        LOOPKEEPER_EVENT = "reload-refused",
+        "nothing was reloaded: {}",
+        refusal.message
+    );
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A seed for jitter and attempt ids, different in each daemon.
+pub(super) fn seed() -> u64 {
+    fastrand::u64(..)
+}

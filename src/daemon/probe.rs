@@ -1,0 +1,120 @@
+//! Looks at the world on behalf of the core: is it ready, is it well, is the phase over.
+
+use std::{path::Path, time::Duration};
+
+use regex::bytes::Regex;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{command, perform::chain};
+use crate::{
+    config::{Condition, Probe, Worker},
+    host::command::Runner,
+    launch::{directory::Directory, output::Tail},
+    model::PhaseId,
+    proxy::handshake,
+};
+
+/// The longest that one look takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that a phase's command takes.
+const PHASE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// One look at an attempt; the error says what is missing.
+pub(super) async fn look(
+    probe: &Probe,
+    place: &Directory,
+    worker: Option<&Worker>,
+    runner: &Runner,
+) -> Result<(), String> {
+    match probe {
+        Probe::Socks(address) => handshake(address, PATIENCE)
+            .await
+            .map_err(|error| chain(&error)),
+        Probe::Tcp(address) => match timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(format!("{address}: {error}")),
+            Err(_) => Err(format!(
+                "{address}: no answer within {} s",
+                PATIENCE.as_secs()
+            )),
+        },
+        Probe::Command(command) => {
+            let directory = worker.map_or(Path::new("/"), |worker| &worker.workdir);
+            let mut request = command::request(command, directory, PATIENCE);
+            if let Some(worker) = worker {
+                command::environment(&mut request, &worker.environment);
+            }
+            command::succeed(runner, request).await
+        }
+        Probe::File(path) => file_is_newer(path, place),
+        Probe::Output(pattern) => output_has(place, pattern),
+    }
+}
+
+/// The file exists, and was made or changed since the attempt began.
+fn file_is_newer(path: &Path, place: &Directory) -> Result<(), String> {
+    let found = path
+        .metadata()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let began = place.path().join("spec.json").metadata();
+    let older = match (found.modified(), began.and_then(|began| began.modified())) {
+        (Ok(found), Ok(began)) => found < began,
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    if older {
+        Err(format!("{} is older than this attempt", path.display()))
+    } else {
+        Ok(())
+    }
+}
+
+/// A line of the output matches.
+fn output_has(place: &Directory, pattern: &str) -> Result<(), String> {
+    let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
+    let path = place.output();
+    let unreadable = |error| format!("{}: {error}", path.display());
+    let mut tail = Tail::from_head(&path).map_err(unreadable)?;
+    let output = tail.read().map_err(unreadable)?;
+    match output
+        .split(|byte| *byte == b'\n')
+        .any(|line| pattern.is_match(line))
+    {
+        true => Ok(()),
+        false => Err(format!("no line of its output matches {pattern}")),
+    }
+}
+
+/// Whether the phase is over.
+pub(super) async fn phase_is_over(
+    condition: &Condition,
+    directory: &Path,
+    id: &PhaseId,
+    runner: &Runner,
+) -> Result<bool, String> {
+    match condition {
+        Condition::Operator => Ok(false),
+        Condition::File { path, line } => file_says(path, line.as_deref()),
+        Condition::Command { command, .. } => {
+            let mut request = command::request(command, directory, PHASE_PATIENCE);
+            request
+                .environment
+                .push(("LOOPKEEPER_PHASE".into(), id.as_str().into()));
+            command::exit(runner, request)
+                .await
+                .map(|exit| exit.is_success())
+        }
+    }
+}
+
+fn file_says(path: &Path, line: Option<&str>) -> Result<bool, String> {
+    let Some(line) = line else {
+        return path
+            .try_exists()
+            .map_err(|error| format!("{}: {error}", path.display()));
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().any(|found| found.trim() == line.trim())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,256 @@
+//! Requests on the control socket: a command for the core, or an answer from what is known.
+
+use super::{
+    Asked, Daemon, Input, TROUBLE_SHOWS,
+    files::SETTLES,
+    perform::{chain, refuse_reload},
+    status,
+};
+use crate::{
+    config::{self, Config, Diff},
+    control::{
+        protocol::{
+            DiffView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
+        },
+        server::{Answer, Call},
+    },
+    decide::{Command, Event, Level, Notice, PhaseRef},
+    host::AttemptRef,
+    launch::tmux,
+    model::{AttemptId, PhaseId, WorkerName},
+    store::phase_file,
+};
+
+impl Daemon {
+    pub(super) async fn call(&mut self, call: Call) {
+        let Call {
+            request, answer, ..
+        } = call;
+        let command = match request {
+            Request::Start { workers } => Command::Start(workers),
+            Request::Stop { workers } => Command::Stop(workers),
+            Request::Restart { workers } => Command::Restart(workers),
+            Request::Pause {} => Command::Pause,
+            Request::Resume { phase } => Command::Resume(phase.map(|id| self.phase_ref(id))),
+            Request::PhaseSet { phase } => Command::PhaseSet(self.phase_ref(phase)),
+            Request::PhaseDone {} => Command::PhaseDone,
+            Request::Reload { dry_run } => return self.reload(answer, dry_run).await,
+            Request::Status {} => return answer.ok(Reply::Status(Box::new(self.status()))),
+            Request::PhaseShow {} => {
+                let view = self.rig.view(super::now(), |_, _| None);
+                return answer.ok(Reply::Plan(status::plan(&view)));
+            }
+            Request::Reboots {} => return self.reboots(answer),
+            Request::History { last, worker } => {
+                return match self.store.history().notices(last, worker.as_ref()) {
+                    Ok(notices) => answer.ok(Reply::History(notices)),
+                    Err(error) => answer.error(failed(chain(&error))),
+                };
+            }
+            Request::Events { last, follow } => return self.events(answer, last, follow),
+            Request::Where { worker } => return self.place(answer, worker),
+        };
+        self.ask_core(
+            Asked {
+                answer: Some(answer),
+                reload: None,
+            },
+            command,
+        )
+        .await;
+    }
+
+    async fn ask_core(&mut self, asked: Asked, command: Command) {
+        let id = self.request_id();
+        self.asked.insert(id, asked);
+        self.turn(Event::Command(id, command)).await;
+    }
+
+    /// `2` may be an id or an index; an id wins, for people think in ids.
+    fn phase_ref(&self, text: PhaseId) -> PhaseRef {
+        let is_id = self.config.plan.phases.iter().any(|phase| phase.id == text);
+        match text.as_str().parse() {
+            Ok(index) if !is_id => PhaseRef::Index(index),
+            _ => PhaseRef::Id(text),
+        }
+    }
+
+    /// The rig as it is shown.
+    pub(super) fn status(&self) -> StatusView {
+        let now = super::now();
+        let quiet = |worker: &WorkerName, attempt: &AttemptId| {
+            let of = AttemptRef {
+                worker: worker.clone(),
+                attempt: attempt.clone(),
+            };
+            let (written, _) = self.host.output(&of)?;
+            written.elapsed().ok()
+        };
+        let recent = self
+            .troubles
+            .iter()
+            .filter(|(_, at)| now.mono.since(**at) < TROUBLE_SHOWS);
+        let troubles: Vec<_> = recent.map(|(text, _)| text.clone()).collect();
+        status::status(&self.rig.view(now, quiet), &self.own, &troubles, now)
+    }
+
+    fn reboots(&self, answer: Answer) {
+        match self.store.history().boots(usize::MAX) {
+            Ok(boots) => {
+                let records = boots.iter().filter_map(|boot| boot.record.as_ref());
+                answer.ok(Reply::Reboots(records.filter_map(RebootView::of).collect()));
+            }
+            Err(error) => answer.error(failed(chain(&error))),
+        }
+    }
+
+    fn events(&mut self, answer: Answer, last: usize, follow: bool) {
+        let notices = match self.store.history().notices(last, None) {
+            Ok(notices) => notices,
+            Err(error) => return answer.error(failed(chain(&error))),
+        };
+        let told = notices.iter().all(|notice| answer.event(notice).is_ok());
+        match (told, follow) {
+            (true, true) => self.followers.push(answer),
+            (true, false) => answer.ok(Reply::End {}),
+            (false, _) => {}
+        }
+    }
+
+    fn place(&self, answer: Answer, worker: WorkerName) {
+        if !self.config.workers.contains_key(&worker) {
+            let message = format!("worker {worker} does not exist");
+            let unknown = Refusal::new(RefusalKind::UnknownName, message);
+            return answer.error(unknown.hint("`supervisorctl status` lists the workers"));
+        }
+        let socket = tmux::socket(&self.paths.runtime, &worker);
+        answer.ok(Reply::Where(WhereView {
+            tmux: socket.exists().then_some(socket),
+            state: self.paths.state.clone(),
+            worker,
+        }));
+    }
+
+    async fn reload(&mut self, answer: Answer, dry_run: bool) {
+        match self.read_config() {
+            Err(refusal) => answer.error(refusal),
+            Ok((_, diff)) if dry_run => answer.ok(Reply::Diff(diff_view(diff))),
+            Ok((config, diff)) => {
+                let command = Command::Reload(Box::new(config.clone()));
+                let reload = Some((config, diff_view(diff)));
+                self.ask_core(
+                    Asked {
+                        answer: Some(answer),
+                        reload,
+                    },
+                    command,
+                )
+                .await;
+            }
+        }
+    }
+
+    /// SIGHUP: a refusal goes to the journal.
+    pub(super) async fn reload_by_signal(&mut self) {
+        self.manager.reloading();
+        match self.read_config() {
+            Err(refusal) => refuse_reload(&refusal),
+            Ok((config, diff)) => {
+                let command = Command::Reload(Box::new(config.clone()));
+                let reload = Some((config, diff_view(diff)));
+                self.ask_core(
+                    Asked {
+                        answer: None,
+                        reload,
+                    },
+                    command,
+                )
+                .await;
+            }
+        }
+        self.manager.ready();
+    }
+
+    /// What the shell itself uses of the configuration.
+    pub(super) fn adopt_config(&mut self, config: Config) {
+        self.files.follow(&config.plan);
+        self.config = config;
+    }
+
+    /// Somebody else than us wrote `phase-idx`, or it is gone.
+    pub(super) async fn phase_file_changed(&mut self, settled: bool) {
+        let plan: Vec<_> = self
+            .config
+            .plan
+            .phases
+            .iter()
+            .map(|phase| phase.id.clone())
+            .collect();
+        if plan.is_empty() {
+            return;
+        }
+        let damage = match phase_file::read(&self.paths.state) {
+            Ok(Some(bytes)) if self.store.is_own_phase_file(&bytes) => return,
+            Ok(Some(bytes)) => match phase_file::parse(&bytes, &plan) {
+                Ok(point) => {
+                    return self
+                        .turn(Event::PhaseFile(PhaseRef::Index(point.index)))
+                        .await;
+                }
+                Err(error) => chain(&error),
+            },
+            Ok(None) => "it is gone".to_owned(),
+            Err(error) => chain(&error),
+        };
+        if !settled {
+            return self.look_at_phase_file_again();
+        }
+        let restored = match self.store.restore_phase_file() {
+            Ok(Some(aside)) => format!("it is set aside as {} and written anew", aside.display()),
+            Ok(None) => "it is written anew".to_owned(),
+            Err(error) => format!("it could not be written anew: {}", chain(&error)),
+        };
+        let notice = Notice {
+            at: super::now().wall,
+            event: "phase-file-damaged".into(),
+            level: Level::Error,
+            worker: None,
+            attempt: None,
+            phase: None,
+            text: format!("phase-idx was refused: {damage}; {restored}; the resume point stands"),
+        };
+        self.tell(&notice);
+    }
+
+    fn look_at_phase_file_again(&self) {
+        let changes = self.later.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(SETTLES).await;
+            if changes.send(Input::PhaseFile { settled: true }).is_err() {
+                tracing::debug!("the daemon is ending");
+            }
+        });
+    }
+
+    fn read_config(&self) -> Result<(Config, Diff), Refusal> {
+        match config::load(&self.paths.config, &self.environment) {
+            Ok(config) => {
+                let diff = config::diff(&self.config, &config);
+                Ok((config, diff))
+            }
+            Err(complaints) => Err(Refusal::new(RefusalKind::Usage, complaints.render(false))
+                .hint("nothing was changed; check the file with: supervisorctl check")),
+        }
+    }
+}
+
+fn diff_view(diff: Diff) -> DiffView {
+    DiffView {
+        applied: false,
+        diff,
+    }
+}
+
+fn failed(message: String) -> Refusal {
+    Refusal::new(RefusalKind::Failed, message)
+}

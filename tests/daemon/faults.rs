@@ -1,0 +1,124 @@
+//! Faults that a rig must stand: hostile workers, hostile clients, a machine that refuses.
+
+use std::{io::Write as _, os::unix::net::UnixStream, process::Command};
+
+use crate::rig::Rig;
+
+#[test]
+fn nothing_of_a_hostile_worker_survives_a_stop() {
+    let rig = Rig::up(
+        r#"
+[workers.hostile]
+command = """
+trap '' TERM HUP INT
+setsid sh -c 'trap "" TERM; exec sleep 1000' &
+(setsid sh -c '(trap "" TERM; exec sleep 1001) &' &)
+while :; do sleep 1002 & wait $!; done
+"""
+launcher = "process"
+stop = { signal = "SIGTERM", grace = "200ms" }
+"#,
+    );
+    rig.eventually("all of it runs", |rig| {
+        (rig.alive().len() >= 4).then_some(())
+    });
+    rig.done(&["stop", "hostile"]);
+    assert_eq!(rig.alive(), Vec::<i32>::new());
+}
+
+#[test]
+fn a_worker_that_ends_at_once_is_held_not_hot_and_the_operator_is_told() {
+    let mut rig = Rig::new(
+        r#"
+[rig]
+notify = "cat >>notices"
+[workers.hot]
+command = "exit 3"
+launcher = "process"
+backoff = { first = "1ms", most = "4ms" }
+budget = { restarts = 5, window = "1h" }
+"#,
+    );
+    rig.start();
+    let held = rig.until_state("hot", "held");
+    assert_eq!(held["last_exit"], serde_json::json!({"code": 3}));
+    assert_eq!(held["restarts"], 5);
+    let notice = rig.eventually("the operator is told", |rig| {
+        let notices = rig.read("notices");
+        notices.ends_with('\n').then_some(notices)
+    });
+    assert!(
+        notice.contains("hot is held") && notice.contains("supervisorctl start hot"),
+        "{notice}"
+    );
+    assert_eq!(rig.done(&["history"]).matches("starting hot").count(), 6);
+}
+
+#[test]
+fn a_missing_program_is_told_and_the_rest_of_the_rig_runs() {
+    let mut rig = Rig::new(
+        r#"
+[workers.gone]
+command = ["./gone"]
+launcher = "process"
+backoff = { first = "1ms", most = "1ms" }
+budget = { restarts = 2, window = "1h" }
+[workers.well]
+command = "exec sleep 1000"
+launcher = "process"
+"#,
+    );
+    rig.write("gone", "#!/bin/sh\nexit 1\n");
+    assert!(
+        Command::new("chmod")
+            .args(["+x"])
+            .arg(rig.path("gone"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    // The file is checked when the daemon starts, so it vanishes only after that.
+    rig.start();
+    std::fs::remove_file(rig.path("gone")).unwrap();
+    rig.ctl(&["start", "gone"]);
+    let held = rig.until_state("gone", "held");
+    let reason = held["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("could not be started") && reason.contains("gone"),
+        "{reason}"
+    );
+    assert_eq!(rig.worker("well")["state"], "running");
+}
+
+#[test]
+fn ten_thousand_hostile_messages_do_not_disturb_the_rig() {
+    let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    let pid = rig.pid("well");
+    let mut rng = fastrand::Rng::with_seed(1);
+    let pieces = [
+        "{",
+        "}",
+        "\"id\":1,",
+        "\"do\":\"stop\",",
+        "\"workers\":[\"well\"",
+        "[",
+        "null",
+        "\u{0}",
+    ];
+    for _ in 0..100 {
+        let Ok(mut client) = UnixStream::connect(rig.path("run/control.sock")) else {
+            continue;
+        };
+        for _ in 0..100 {
+            let mut line: String = (0..rng.usize(1..6))
+                .map(|_| pieces[rng.usize(..pieces.len())])
+                .collect();
+            line.push('\n');
+            // The server may hang up on nonsense; the next client goes on.
+            if client.write_all(line.as_bytes()).is_err() {
+                break;
+            }
+        }
+    }
+    assert_eq!(rig.pid("well"), pid);
+}

@@ -1,0 +1,153 @@
+//! The plan, its resume point and `phase-idx`.
+
+use crate::rig::Rig;
+
+const RIG: &str = r#"
+[plan]
+phases = [
+  { id = "1d", brief = "draft.md", until = { file = "draft.done" } },
+  { id = "1e", until = { file = "STATUS", line = "1e: done" } },
+  { id = "2" },
+]
+[workers.loop]
+command = "echo phase=$LOOPKEEPER_PHASE index=$LOOPKEEPER_PHASE_INDEX brief=$LOOPKEEPER_BRIEF resume=$RESUME_PHASE; exec sleep 1000"
+launcher = "process"
+[workers.keeper]
+command = "exec sleep 1000"
+launcher = "process"
+on_phase = "keep"
+"#;
+
+fn phase(rig: &Rig) -> String {
+    let status = rig.status();
+    format!(
+        "{} {} of {}",
+        status["phase"]["index"], status["phase"]["id"], status["phase"]["count"]
+    )
+}
+
+fn until_phase(rig: &Rig, wanted: &str) {
+    rig.eventually(wanted, |rig| (phase(rig) == wanted).then_some(()));
+}
+
+#[test]
+fn a_phase_ends_by_its_condition_and_the_loops_are_told() {
+    let rig = Rig::up(RIG);
+    let keeper = rig.pid("keeper");
+    assert_eq!(phase(&rig), r#"0 "1d" of 3"#);
+    rig.write("draft.done", "");
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    rig.write("STATUS", "1d: done\n  1e: done  \n");
+    until_phase(&rig, r#"2 "2" of 3"#);
+    rig.done(&["phase", "done"]);
+    until_phase(&rig, "3 null of 3");
+    assert_eq!(
+        rig.until_state("loop", "stopped")["reason"],
+        "the plan is complete"
+    );
+    let logs = rig.done(&["logs", "loop", "-n", "100"]);
+    let brief = rig.path("draft.md").display().to_string();
+    for told in [
+        format!("phase=1d index=0 brief={brief} resume=1"),
+        "phase=1e index=1 brief= resume=1".into(),
+        "phase=2 index=2 brief= resume=1".into(),
+    ] {
+        assert!(logs.contains(&told), "{told} is not in:\n{logs}");
+    }
+    assert_ne!(keeper, 0);
+    assert!(rig.done(&["history"]).matches("starting keeper").count() == 1);
+}
+
+#[test]
+fn an_edit_of_phase_idx_moves_the_resume_point() {
+    let rig = Rig::up(RIG);
+    let keeper = rig.pid("keeper");
+    rig.write("state/phase-idx", "2\n");
+    until_phase(&rig, r#"2 "2" of 3"#);
+    rig.write("state/phase-idx", "1e\n");
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    assert_eq!(rig.pid("keeper"), keeper, "on_phase = \"keep\"");
+}
+
+#[test]
+fn a_damaged_phase_idx_is_set_aside_and_the_resume_point_stands() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["phase", "set", "1e"]);
+    for (n, garbage) in ["no-such-phase", "", "\u{0}\u{1}", "99", "-1"]
+        .iter()
+        .enumerate()
+    {
+        rig.write("state/phase-idx", garbage);
+        rig.eventually("it is written anew", |rig| {
+            rig.read("state/phase-idx")
+                .starts_with("1 1e")
+                .then_some(())
+        });
+        assert_eq!(phase(&rig), r#"1 "1e" of 3"#, "after {n}: {garbage:?}");
+    }
+    rig.kill_daemon();
+    rig.write("state/phase-idx", "no-such-phase");
+    rig.start();
+    assert_eq!(phase(&rig), r#"1 "1e" of 3"#);
+    let aside = std::fs::read_dir(rig.path("state")).unwrap().flatten();
+    let aside = aside
+        .filter(|e| e.file_name().to_string_lossy().contains("damaged"))
+        .count();
+    assert!(aside >= 2, "{aside}");
+}
+
+#[test]
+fn a_pause_stops_loops_only_and_survives_the_daemon() {
+    let mut rig = Rig::up(&format!(
+        "{RIG}\n[workers.service]\nkind = \"service\"\nlauncher = \"process\"\ncommand = \"exec sleep 1000\"\n"
+    ));
+    let service = rig.pid("service");
+    rig.done(&["pause"]);
+    assert_eq!(
+        rig.until_state("loop", "stopped")["reason"],
+        "the rig is paused"
+    );
+    let why = rig.refused(1, &["start", "loop"]);
+    assert!(
+        why.contains("paused") && why.contains("supervisorctl resume"),
+        "{why}"
+    );
+    rig.kill_daemon();
+    rig.write("draft.done", "");
+    rig.start();
+    assert_eq!(rig.status()["paused"], true);
+    assert_eq!(rig.worker("loop")["state"], "stopped");
+    assert_eq!(rig.pid("service"), service);
+    assert_eq!(phase(&rig), r#"0 "1d" of 3"#, "the plan stands still");
+    rig.done(&["resume"]);
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    rig.until_state("loop", "running");
+}
+
+#[test]
+fn a_plan_without_the_resume_point_is_astray_until_the_operator_says_where_to_go_on() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["phase", "set", "1e"]);
+    let other = RIG.replace("\"1e\"", "\"other\"");
+    rig.configure(&other);
+    let why = rig.refused(1, &["reload"]);
+    assert!(
+        why.contains("1e") && why.contains("nothing changed"),
+        "{why}"
+    );
+    rig.kill_daemon();
+    rig.start();
+    let status = rig.status();
+    assert_eq!(status["phase"]["index"], serde_json::Value::Null);
+    assert!(
+        status["degraded"]
+            .to_string()
+            .contains("resume point is phase 1e"),
+        "{status}"
+    );
+    assert_eq!(rig.worker("loop")["state"], "stopped");
+    rig.refused(1, &["resume"]);
+    rig.done(&["resume", "--phase", "other"]);
+    until_phase(&rig, r#"1 "other" of 3"#);
+    rig.until_state("loop", "running");
+}

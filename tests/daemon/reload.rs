@@ -1,0 +1,98 @@
+//! A reload touches what changed and nothing else.
+
+use crate::rig::Rig;
+
+const RIG: &str = r#"
+[workers.same]
+command = "exec sleep 1000"
+launcher = "process"
+[workers.changed]
+command = "exec sleep 1001"
+launcher = "process"
+[workers.removed]
+command = "exec sleep 1002"
+launcher = "process"
+"#;
+
+const NEXT: &str = r#"
+[workers.same]
+command = "exec sleep 1000"
+launcher = "process"
+budget = { restarts = 99, window = "1h" }
+[workers.changed]
+command = "exec sleep 2001"
+launcher = "process"
+[workers.added]
+command = "exec sleep 1003"
+launcher = "process"
+"#;
+
+fn holds(rig: &Rig, same: i64, changed: i64) {
+    rig.eventually("the new rig", |rig| {
+        let states = ["same", "changed", "added"].map(|name| rig.worker(name)["state"].clone());
+        states.iter().all(|state| state == "running").then_some(())
+    });
+    assert_eq!(rig.pid("same"), same);
+    assert_ne!(rig.pid("changed"), changed);
+    rig.eventually("removed is gone", |rig| {
+        rig.worker("removed").is_null().then_some(())
+    });
+    rig.refused(4, &["start", "removed"]);
+}
+
+#[test]
+fn unchanged_workers_are_not_touched_changed_ones_restart_and_removed_ones_stop() {
+    let rig = Rig::up(RIG);
+    let (same, changed) = (rig.pid("same"), rig.pid("changed"));
+    rig.configure(NEXT);
+    let dry = rig.done(&["reload", "--dry-run"]);
+    for name in ["changed", "removed", "added"] {
+        assert!(dry.contains(name), "{name} is not in {dry}");
+    }
+    assert_eq!(rig.pid("changed"), changed, "--dry-run changes nothing");
+    rig.done(&["reload"]);
+    holds(&rig, same, changed);
+}
+
+#[test]
+fn sighup_reloads() {
+    let mut rig = Rig::up(RIG);
+    let (same, changed) = (rig.pid("same"), rig.pid("changed"));
+    rig.configure(NEXT);
+    let daemon = rig.daemon.as_mut().unwrap();
+    daemon.said.clear();
+    daemon.signal("HUP");
+    daemon.wait_for("RELOADING=1");
+    daemon.wait_for("READY=1");
+    holds(&rig, same, changed);
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_says_why() {
+    let mut rig = Rig::up(RIG);
+    let before = ["same", "changed", "removed"].map(|name| rig.pid(name));
+    rig.configure(&NEXT.replace("command", "comand"));
+    let why = rig.refused(2, &["reload"]);
+    assert!(
+        why.contains("comand") && why.contains("did you mean `command`?"),
+        "{why}"
+    );
+    rig.daemon.as_mut().unwrap().signal("HUP");
+    rig.eventually("the journal says so", |rig| {
+        rig.log().contains("nothing was reloaded").then_some(())
+    });
+    assert_eq!(
+        ["same", "changed", "removed"].map(|name| rig.pid(name)),
+        before
+    );
+}
+
+#[test]
+fn a_change_made_while_no_daemon_ran_is_a_reload_too() {
+    let mut rig = Rig::up(RIG);
+    let (same, changed) = (rig.pid("same"), rig.pid("changed"));
+    rig.kill_daemon();
+    rig.configure(NEXT);
+    rig.start();
+    holds(&rig, same, changed);
+}

@@ -1,0 +1,266 @@
+//! One rig in a temporary directory. Waits on what the daemon says (its notify socket, its event
+//! stream, its status), never for a time.
+
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Far longer than anything takes; only a failure comes near it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Rig {
+    directory: tempfile::TempDir,
+    pub daemon: Option<Daemon>,
+}
+
+/// A running daemon and its notify socket.
+pub(crate) struct Daemon {
+    child: Child,
+    manager: UnixDatagram,
+    /// Lines the daemon sent, oldest first.
+    pub said: Vec<String>,
+}
+
+impl Rig {
+    /// A rig with this configuration, not started.
+    pub(crate) fn new(config: &str) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("lk")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let rig = Self {
+            directory,
+            daemon: None,
+        };
+        rig.configure(config);
+        rig
+    }
+
+    /// A rig with this configuration, up.
+    pub(crate) fn up(config: &str) -> Self {
+        let mut rig = Self::new(config);
+        rig.start();
+        rig
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn configure(&self, config: &str) {
+        self.write("loopkeeper.toml", config);
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn command(&self, binary: &str) -> Command {
+        let mut command = Command::new(binary);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("RUNTIME_DIRECTORY", self.path("run"))
+            .env("STATE_DIRECTORY", self.path("state"))
+            .env("CONFIGURATION_DIRECTORY", self.directory.path())
+            .current_dir(self.directory.path());
+        command
+    }
+
+    /// The daemon's command, for tests that start it in their own way.
+    pub(crate) fn loopkeeperd(&self) -> Command {
+        self.command(env!("CARGO_BIN_EXE_loopkeeperd"))
+    }
+
+    /// Starts a daemon and waits until it says that the rig is up.
+    pub(crate) fn start(&mut self) {
+        self.start_with(|_| ());
+        self.daemon.as_mut().unwrap().wait_for("READY=1");
+    }
+
+    pub(crate) fn start_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let socket = self.path("notify");
+        drop(fs::remove_file(&socket));
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("daemon.log"))
+            .unwrap();
+        let mut command = self.loopkeeperd();
+        command
+            .env("NOTIFY_SOCKET", &socket)
+            .stdin(Stdio::null())
+            .stderr(log);
+        change(&mut command);
+        let child = command.spawn().unwrap();
+        self.daemon = Some(Daemon {
+            child,
+            manager,
+            said: Vec::new(),
+        });
+    }
+
+    /// SIGKILL, as a crash.
+    pub(crate) fn kill_daemon(&mut self) {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.child.kill().unwrap();
+        daemon.child.wait().unwrap();
+    }
+
+    /// Asks the daemon to end, and waits for it; its exit code.
+    pub(crate) fn end_daemon(&mut self, signal: &str) -> Option<i32> {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.signal(signal);
+        daemon.child.wait().unwrap().code()
+    }
+
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
+        self.command(env!("CARGO_BIN_EXE_supervisorctl"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// A verb that must succeed; its standard output.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let output = self.ctl(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}\n{}",
+            text(&output.stderr),
+            self.log()
+        );
+        text(&output.stdout)
+    }
+
+    /// A verb that must fail with this exit code; its standard error.
+    pub(crate) fn refused(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.ctl(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+        text(&output.stderr)
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        serde_json::from_str(&self.done(&["status", "--json"])).unwrap()
+    }
+
+    pub(crate) fn worker(&self, name: &str) -> Value {
+        let status = self.status();
+        let rows = status["workers"].as_array().unwrap();
+        rows.iter()
+            .find(|row| row["name"] == name)
+            .cloned()
+            .unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn pid(&self, name: &str) -> i64 {
+        self.worker(name)["pid"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("{name} has no pid"))
+    }
+
+    /// Asks until it is so; a bounded wait, for things that no event announces to a client.
+    pub(crate) fn eventually<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            assert!(began.elapsed() < PATIENCE, "never: {what}\n{}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn until_state(&self, worker: &str, state: &str) -> Value {
+        self.eventually(&format!("{worker} {state}"), |rig| {
+            let row = rig.worker(worker);
+            (row["state"] == state).then_some(row)
+        })
+    }
+
+    /// Processes of this rig's attempts, by the marker in their environment.
+    pub(crate) fn alive(&self) -> Vec<i32> {
+        let attempts = self.path("state/attempts/worker");
+        let below = attempts.parent().unwrap().display().to_string();
+        let marker = format!("LOOPKEEPER_ATTEMPT_DIR={below}/");
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|one| one.starts_with(marker.as_bytes()))
+        })
+        .collect()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let log = self.read("daemon.log");
+        let from = log.len().saturating_sub(6000);
+        format!("--- daemon ---\n{}", log.get(from..).unwrap_or(&log))
+    }
+}
+
+impl Daemon {
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until the daemon told the service manager this.
+    pub(crate) fn wait_for(&mut self, wanted: &str) {
+        let mut buffer = [0; 4096];
+        self.manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        while !self.said.iter().any(|line| line.starts_with(wanted)) {
+            let length = self
+                .manager
+                .recv(&mut buffer)
+                .unwrap_or_else(|error| panic!("no {wanted}: {error}; said {:?}", self.said));
+            self.said
+                .extend(text(&buffer[..length]).lines().map(str::to_owned));
+        }
+    }
+}
+
+impl Drop for Rig {
+    /// Nothing of a rig may outlive its test, whatever became of the daemon.
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.signal("INT");
+            drop(daemon.child.wait());
+        }
+        for pid in self.alive() {
+            drop(
+                Command::new("kill")
+                    .args(["-s", "KILL", &pid.to_string()])
+                    .status(),
+            );
+        }
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

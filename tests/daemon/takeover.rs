@@ -1,0 +1,144 @@
+//! What a restart, a crash and an upgrade of the daemon do to workers: nothing.
+
+use crate::rig::Rig;
+
+const RIG: &str = r#"
+[workers.session]
+command = "while :; do echo tick; sleep 1; done"
+launcher = "tmux"
+[workers.child]
+command = "while :; do echo tick; sleep 1; done"
+launcher = "process"
+"#;
+
+fn identities(rig: &Rig) -> Vec<(String, i64, String)> {
+    ["session", "child"]
+        .map(|name| {
+            let row = rig.worker(name);
+            let attempt = row["attempt"].as_str().unwrap().to_owned();
+            (name.to_owned(), rig.pid(name), attempt)
+        })
+        .to_vec()
+}
+
+#[test]
+fn workers_do_not_notice_that_the_daemon_is_killed() {
+    let mut rig = Rig::up(RIG);
+    let before = identities(&rig);
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(identities(&rig), before);
+    assert_eq!(rig.worker("session")["restarts"], 0);
+    assert_eq!(rig.worker("child")["restarts"], 0);
+}
+
+#[test]
+fn sigterm_leaves_workers_to_the_next_daemon() {
+    let mut rig = Rig::up(RIG);
+    let before = identities(&rig);
+    assert_eq!(rig.end_daemon("TERM"), Some(0));
+    rig.start();
+    assert_eq!(identities(&rig), before);
+}
+
+#[test]
+fn sigint_stops_workers_and_the_next_daemon_starts_them_again() {
+    let mut rig = Rig::up(RIG);
+    let before = identities(&rig);
+    assert_eq!(rig.end_daemon("INT"), Some(0));
+    assert_eq!(rig.alive(), Vec::<i32>::new());
+    rig.start();
+    let after = identities(&rig);
+    assert!(
+        before.iter().zip(&after).all(|(old, new)| old.2 != new.2),
+        "{before:?} {after:?}"
+    );
+}
+
+#[test]
+fn how_a_session_ended_while_no_daemon_was_there_is_known() {
+    let mut rig = Rig::up(
+        "[workers.once]\ncommand = \"until [ -e go ]; do sleep 0.05; done; exit 42\"\n\
+         launcher = \"tmux\"\nrestart = \"never\"\n",
+    );
+    rig.kill_daemon();
+    rig.write("go", "");
+    rig.eventually("the session ends", |rig| {
+        rig.alive().is_empty().then_some(())
+    });
+    rig.start();
+    let row = rig.until_state("once", "stopped");
+    assert_eq!(row["last_exit"], serde_json::json!({"code": 42}));
+}
+
+#[test]
+fn how_a_process_ended_while_no_daemon_was_there_is_known_or_admitted_to_be_lost() {
+    let mut rig = Rig::up(
+        "[workers.once]\ncommand = \"until [ -e go ]; do sleep 0.05; done; exit 42\"\n\
+         launcher = \"process\"\nrestart = \"never\"\n",
+    );
+    rig.kill_daemon();
+    rig.write("go", "");
+    rig.eventually("the process ends", |rig| {
+        rig.alive().is_empty().then_some(())
+    });
+    rig.start();
+    let row = rig.until_state("once", "stopped");
+    // Whoever inherited it may have collected it by now; if not, the kernel still knows.
+    let exit = &row["last_exit"];
+    assert!(
+        *exit == serde_json::json!({"code": 42}) || exit["lost"].is_string(),
+        "{row}"
+    );
+}
+
+#[test]
+fn the_restart_budget_survives_the_daemon() {
+    let mut rig = Rig::up(
+        "[workers.hot]\ncommand = \"exit 7\"\nlauncher = \"process\"\n\
+         backoff = { first = \"1ms\", most = \"1ms\" }\nbudget = { restarts = 3, window = \"1h\" }\n",
+    );
+    let held = rig.until_state("hot", "held");
+    assert_eq!(held["restarts"], 3);
+    rig.kill_daemon();
+    rig.start();
+    let row = rig.worker("hot");
+    assert_eq!(
+        (&row["state"], &row["restarts"]),
+        (&held["state"], &held["restarts"])
+    );
+    assert!(
+        row["reason"]
+            .as_str()
+            .unwrap()
+            .contains("more than 3 restarts in 1 h"),
+        "{row}"
+    );
+    rig.refused(3, &["--socket", "/nowhere/control.sock", "status"]);
+    rig.ctl(&["start", "hot"]);
+    assert_eq!(rig.until_state("hot", "held")["restarts"], 6);
+}
+
+#[test]
+fn what_the_operator_stopped_stays_stopped() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["stop", "session"]);
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(rig.worker("session")["state"], "stopped");
+    assert_eq!(rig.worker("child")["state"], "running");
+}
+
+#[test]
+fn a_second_daemon_on_the_same_state_is_refused() {
+    let rig = Rig::up(RIG);
+    let before = identities(&rig);
+    let second = rig.loopkeeperd().output().unwrap();
+    let said = crate::rig::text(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("is in use by") && said.contains("hint:"),
+        "{said}"
+    );
+    assert_eq!(identities(&rig), before);
+}
