@@ -31,13 +31,11 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
             )),
         );
     }
-    // Each worker has a server of its own, so this nests in nothing, also from within another tmux.
+    // Each worker has a server of its own, so tmux allows this also from within another session.
     let error = Command::new("tmux")
         .arg("-S")
         .arg(&socket)
         .arg("attach")
-        .env_remove("TMUX")
-        .env_remove("TMUX_PANE")
         .exec();
     Err(
         Failure::say(Exit::Failed, format!("tmux cannot be run: {error}"))

@@ -193,16 +193,23 @@ fn a_degraded_daemon_is_a_failure() {
 }
 
 #[test]
-fn a_proxy_that_does_not_answer_fails_only_while_the_daemon_runs() {
+fn what_the_daemon_makes_is_missed_only_while_it_runs() {
     let nobody = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let home = Home::new();
     home.declare(&rig(nobody));
-    assert_eq!(findings(&home, 1)("proxy").0, "warn");
+    let found = findings(&home, 1);
+    assert_eq!(
+        (found("proxy").0, found("state").0),
+        ("warn".into(), "ok".into())
+    );
     let rig = Scripted::start_in(home, |_, answer| {
         answer.ok(Reply::Status(Box::new(status())))
     });
-    assert_eq!(findings(&rig.home, 1)("proxy").0, "fail");
+    let found = findings(&rig.home, 1);
+    assert_eq!(found("proxy").0, "fail");
+    // That it has not been made yet is no excuse any more.
+    assert_eq!(found("state").0, "fail");
 }

@@ -247,15 +247,24 @@ fn a_slow_reader_of_a_stream_loses_it_and_nobody_else_notices() {
 }
 
 #[test]
-fn a_follower_that_hangs_up_is_noticed_without_an_event() {
+fn followers_that_hang_up_are_noticed_without_an_event() {
     let (hand_over, streams) = std::sync::mpsc::channel();
     let rig = Scripted::start(move |_, answer| hand_over.send(answer).unwrap());
-    let mut raw = Raw::greeted(&rig);
-    raw.say("{\"id\":9,\"do\":\"events\",\"last\":0,\"follow\":true}\n");
-    let stream = streams.recv_timeout(PATIENCE).unwrap();
-    drop(raw);
-    crate::scripted::until("the stream is closed", || {
-        stream.event(&event("x".into())).is_err()
+    let follower = || {
+        let mut raw = Raw::greeted(&rig);
+        raw.say("{\"id\":9,\"do\":\"events\",\"last\":0,\"follow\":true}\n");
+        (raw, streams.recv_timeout(PATIENCE).unwrap())
+    };
+    let (clients, answers): (Vec<_>, Vec<_>) = (0..MOST_CLIENTS).map(|_| follower()).unzip();
+    assert!(Raw::connect(&rig).line().get("error").is_some());
+    drop(clients);
+    crate::scripted::until("there is room again", || {
+        Raw::connect(&rig).line().get("protocol").is_some()
+    });
+    crate::scripted::until("the streams are closed", || {
+        answers
+            .iter()
+            .all(|stream| stream.event(&event("x".into())).is_err())
     });
 }
 

@@ -146,20 +146,24 @@ fn a_terminal_is_redrawn_and_restored() {
 
 #[test]
 fn a_terminal_has_colours_unless_it_is_told_otherwise() {
-    let rig = Scripted::start(|_, answer| answer.ok(Reply::Status(Box::new(status()))));
+    let rig = Scripted::start(|_, answer| {
+        let mut status = status();
+        status.paused = true;
+        answer.ok(Reply::Status(Box::new(status)));
+    });
     let terminal = Terminal::new(&rig.home);
     terminal.types("supervisorctl status; echo with");
     terminal.shows("\nwith");
-    assert!(
-        terminal.coloured().contains("\x1b[38;5;2mrunning"),
-        "{:?}",
-        terminal.coloured()
-    );
-    terminal.types("clear; NO_COLOR=1 supervisorctl status; echo out");
-    terminal.shows("\nout");
-    assert!(
-        !terminal.coloured().contains("\x1b[38;5;2mrunning"),
-        "{:?}",
-        terminal.coloured()
-    );
+    let with = terminal.coloured();
+    assert!(with.contains("\x1b[38;5;2mrunning"), "{with:?}");
+    assert!(with.contains("\x1b[1m\x1b[33mPAUSED"), "{with:?}");
+    for plain in ["NO_COLOR=1", "TERM=dumb"] {
+        terminal.types(&format!("clear; {plain} supervisorctl status; echo out"));
+        terminal.shows("\nout");
+        let without = terminal.coloured();
+        assert!(
+            without.contains("PAUSED") && !without.contains('\x1b'),
+            "{without:?}"
+        );
+    }
 }
