@@ -10,6 +10,8 @@ mod check;
 mod doctor;
 mod failure;
 mod journey;
+mod logs;
+mod offline;
 mod phase;
 mod print;
 mod screen;
@@ -79,6 +81,8 @@ enum Verb {
         /// A worker with launcher = "tmux".
         worker: WorkerName,
     },
+    /// Show what workers wrote.
+    Logs(logs::Arguments),
     /// Show the plan, move the resume point, or say that the phase is done.
     Phase(phase::Arguments),
     /// List the reboots of the machine.
@@ -170,6 +174,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Pause => steer::pause(context),
         Verb::Resume { phase } => steer::resume(phase, context),
         Verb::Attach { worker } => attach::run(worker, context),
+        Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),
         Verb::Reboots { json } => journey::reboots(json, context),
         Verb::History(arguments) => journey::history(&arguments, context),

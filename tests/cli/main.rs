@@ -5,7 +5,9 @@
 
 mod attach;
 mod checked;
+mod down;
 mod hostile;
+mod logs;
 mod printed;
 mod scripted;
 mod status;

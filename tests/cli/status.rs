@@ -125,7 +125,13 @@ fn what_the_daemon_refuses_decides_the_exit_code() {
 #[test]
 fn usage_errors_exit_with_2_and_help_tells_the_codes() {
     let home = Home::new();
-    for wrong in [&["nonsense"][..], &["start"], &["start", "../x"], &[]] {
+    for wrong in [
+        &["nonsense"][..],
+        &["start"],
+        &["start", "../x"],
+        &["logs", "--raw"],
+        &[],
+    ] {
         home.supervisorctl().args(wrong).assert().code(2).stdout("");
     }
     home.supervisorctl()

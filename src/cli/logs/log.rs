@@ -1,0 +1,221 @@
+//! The output of one worker, from attempt to attempt.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{Arguments, Printer, Style, lines::Lines, unreadable};
+use crate::{
+    cli::failure::{Exit, Failure},
+    host::AttemptRef,
+    launch::{
+        directory::{Directory, attempts},
+        output::Tail,
+    },
+    model::{AttemptId, WorkerName},
+};
+
+/// A worker whose output is shown.
+pub(super) struct Log<'a> {
+    state: &'a Path,
+    worker: WorkerName,
+    /// Only this attempt is shown.
+    only: Option<AttemptId>,
+    reading: Option<Reading>,
+    /// A later attempt that has no output file yet.
+    coming: Option<PathBuf>,
+}
+
+struct Reading {
+    of: AttemptRef,
+    path: PathBuf,
+    tail: Tail,
+    lines: Lines,
+}
+
+impl<'a> Log<'a> {
+    /// Prints what was asked for of the past, up to the latest attempt.
+    pub(super) fn open(
+        state: &'a Path,
+        worker: WorkerName,
+        arguments: &Arguments,
+        printer: &Printer<'_>,
+    ) -> Result<Self, Failure> {
+        let only = arguments.attempt.clone();
+        let mut log = Self {
+            state,
+            worker,
+            only,
+            reading: None,
+            coming: None,
+        };
+        let all = log.attempts()?;
+        if let (Some(only), true) = (&log.only, all.is_empty()) {
+            let worker = &log.worker;
+            let what = format!("attempt {only} of worker {worker} does not exist");
+            return Err(Failure::say(Exit::Unknown, what).hint(format!(
+                "older attempts are removed; see supervisorctl history {worker}"
+            )));
+        }
+        for (attempt, lines) in log.past(&all, arguments.lines)? {
+            let next = log.read(&attempt, |path| Tail::last_lines(path, lines))?;
+            log.go_to(next, printer)?;
+        }
+        Ok(log)
+    }
+
+    fn attempts(&self) -> Result<Vec<AttemptId>, Failure> {
+        let mut all =
+            attempts(self.state, &self.worker).map_err(|error| unreadable(self.state, &error))?;
+        if let Some(only) = &self.only {
+            all.retain(|attempt| attempt == only);
+        }
+        Ok(all)
+    }
+
+    /// The attempts in which the last lines are, oldest of them first, and how many are to be shown
+    /// of each.
+    fn past(&self, all: &[AttemptId], lines: usize) -> Result<Vec<(AttemptId, usize)>, Failure> {
+        let mut past = Vec::new();
+        let mut wanted = lines;
+        for attempt in all.iter().rev() {
+            let Some(mut reading) = self.read(attempt, |path| Tail::last_lines(path, wanted))?
+            else {
+                continue;
+            };
+            past.push((attempt.clone(), wanted));
+            wanted = wanted.saturating_sub(reading.count()?);
+            if wanted == 0 {
+                break;
+            }
+        }
+        past.reverse();
+        Ok(past)
+    }
+
+    fn output(&self, of: &AttemptRef) -> PathBuf {
+        Directory::of(self.state, of).output()
+    }
+
+    /// `None` when it is gone meanwhile, or has no output yet.
+    fn read(
+        &self,
+        attempt: &AttemptId,
+        open: impl FnOnce(&Path) -> io::Result<Tail>,
+    ) -> Result<Option<Reading>, Failure> {
+        let of = AttemptRef {
+            worker: self.worker.clone(),
+            attempt: attempt.clone(),
+        };
+        let path = self.output(&of);
+        match open(&path) {
+            Ok(tail) => Ok(Some(Reading {
+                of,
+                path,
+                tail,
+                lines: Lines::default(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&path, &error)),
+        }
+    }
+
+    /// Prints what the attempt at hand still has, and then what the next one has so far.
+    fn go_to(&mut self, next: Option<Reading>, printer: &Printer<'_>) -> Result<(), Failure> {
+        let Some(mut next) = next else { return Ok(()) };
+        if self.reading.is_some() {
+            self.finish(printer)?;
+            printer.begin(&next.of)?;
+        }
+        next.read_on(printer)?;
+        self.reading = Some(next);
+        Ok(())
+    }
+
+    /// Prints the rest of the attempt at hand, also a last line without an end.
+    pub(super) fn finish(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
+        if let Some(mut reading) = self.reading.take() {
+            reading.read_on(printer)?;
+            reading
+                .lines
+                .finish(|line| printer.line(&reading.of, line))?;
+        }
+        Ok(())
+    }
+
+    /// Prints what is new, and goes on to later attempts.
+    pub(super) fn go_on(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
+        let latest = self
+            .reading
+            .as_ref()
+            .map(|reading| reading.of.attempt.clone());
+        if let Some(reading) = &mut self.reading {
+            reading.read_on(printer)?;
+        }
+        self.coming = None;
+        for attempt in self.attempts()? {
+            if latest.as_ref().is_some_and(|latest| attempt <= *latest) {
+                continue;
+            }
+            let next = self.read(&attempt, Tail::from_head)?;
+            if next.is_none() {
+                let of = AttemptRef {
+                    worker: self.worker.clone(),
+                    attempt,
+                };
+                self.coming = self.output(&of).parent().map(Path::to_owned);
+            }
+            self.go_to(next, printer)?;
+        }
+        Ok(())
+    }
+
+    /// What has to be watched to notice that there is more: the file, the directory in which later
+    /// attempts appear, and the one in which the next file does.
+    pub(super) fn watched(&self) -> impl Iterator<Item = PathBuf> {
+        let latest = self.reading.as_ref().map(|reading| reading.path.clone());
+        let directory = latest.as_deref().and_then(|path| path.parent()?.parent());
+        let directory = directory.map(Path::to_owned);
+        latest
+            .into_iter()
+            .chain(directory)
+            .chain(self.coming.clone())
+    }
+}
+
+impl Reading {
+    /// Prints what was written since the last time.
+    fn read_on(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
+        loop {
+            let bytes = self.next()?;
+            match printer.style {
+                _ if bytes.is_empty() => return Ok(()),
+                Style::Raw => printer.screen.print(bytes)?,
+                Style::Json | Style::Plain | Style::Named { .. } => {
+                    self.lines
+                        .take(&bytes, |line| printer.line(&self.of, line))?;
+                }
+            }
+        }
+    }
+
+    /// The lines up to the end.
+    fn count(&mut self) -> Result<usize, Failure> {
+        let (mut count, mut open) = (0, false);
+        loop {
+            let bytes = self.next()?;
+            let Some(last) = bytes.last() else {
+                return Ok(count + usize::from(open));
+            };
+            open = *last != b'\n';
+            count += bytes.iter().filter(|byte| **byte == b'\n').count();
+        }
+    }
+
+    fn next(&mut self) -> Result<Vec<u8>, Failure> {
+        self.tail
+            .read()
+            .map_err(|error| unreadable(&self.path, &error))
+    }
+}

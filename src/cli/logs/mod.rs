@@ -1,0 +1,230 @@
+//! `logs`: what workers wrote, across their attempts.
+//!
+//! The files are read where they lie; the daemon is only asked where that is, so that `logs` also
+//! works when it is down. To follow is to watch the files and their directories (inotify(7)).
+
+mod lines;
+mod log;
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify},
+};
+
+use super::{
+    Context,
+    failure::{Exit, Failure},
+    screen::Screen,
+};
+use log::Log;
+
+use crate::{
+    control::{
+        client::{Client, ClientError},
+        protocol::{Request, StatusView, WhereView},
+    },
+    host::AttemptRef,
+    launch::directory::workers,
+    model::{AttemptId, Kind, WorkerName},
+};
+
+/// Milliseconds. Looked at again after this time even if nothing was told: not every file system tells.
+const LOOK: u16 = 2000;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Of this worker only.
+    worker: Option<WorkerName>,
+    /// Go on with what is written, also by later attempts, until Ctrl-C.
+    #[arg(short, long)]
+    follow: bool,
+    /// So many lines, the latest ones, of each worker.
+    #[arg(short = 'n', long = "lines", default_value_t = 100, value_name = "N")]
+    lines: usize,
+    /// Of this attempt only.
+    #[arg(long, value_name = "ID", requires = "worker")]
+    attempt: Option<AttemptId>,
+    /// The bytes as they are, with escape sequences and without names.
+    #[arg(long, requires = "worker", conflicts_with = "json")]
+    raw: bool,
+    /// As JSON, one object for a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let (state, names) = find(arguments, context)?;
+    let width = names
+        .iter()
+        .map(|name| name.as_str().len())
+        .max()
+        .unwrap_or(0);
+    let style = if arguments.raw {
+        Style::Raw
+    } else if arguments.json {
+        Style::Json
+    } else if arguments.worker.is_some() {
+        Style::Plain
+    } else {
+        Style::Named { width }
+    };
+    let printer = Printer {
+        screen: &context.screen,
+        style,
+    };
+    let mut logs = names
+        .into_iter()
+        .map(|worker| Log::open(&state, worker, arguments, &printer))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !arguments.follow {
+        return logs.iter_mut().try_for_each(|log| log.finish(&printer));
+    }
+    follow(&mut logs, &printer)
+}
+
+/// The state directory, and the workers that are asked for.
+fn find(arguments: &Arguments, context: &Context) -> Result<(PathBuf, Vec<WorkerName>), Failure> {
+    match context.try_connect()? {
+        Ok(mut daemon) => {
+            let names = match &arguments.worker {
+                Some(worker) => vec![worker.clone()],
+                None => declared(&mut daemon)?,
+            };
+            let Some(first) = names.first() else {
+                return Err(Failure::say(Exit::Unknown, "no worker is declared"));
+            };
+            let found: WhereView = daemon.ask(&Request::Where {
+                worker: first.clone(),
+            })?;
+            Ok((found.state, names))
+        }
+        Err(ClientError::NotRunning { .. }) => {
+            let state = context.paths()?.state.clone();
+            let mut known = workers(&state).map_err(|error| unreadable(&state, &error))?;
+            let names = match &arguments.worker {
+                Some(worker) if known.contains(worker) => vec![worker.clone()],
+                Some(worker) => {
+                    return Err(Failure::say(
+                        Exit::Unknown,
+                        format!(
+                            "worker {worker} has written nothing below {}, and no daemon is running",
+                            state.display()
+                        ),
+                    ));
+                }
+                None => {
+                    known.sort();
+                    known
+                }
+            };
+            Ok((state, names))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn declared(daemon: &mut Client) -> Result<Vec<WorkerName>, Failure> {
+    let status: StatusView = daemon.ask(&Request::Status {})?;
+    let rows = status.workers.into_iter();
+    // The watchdog is part of the daemon and writes into the journal.
+    Ok(rows
+        .filter(|row| row.kind != Kind::Watchdog)
+        .map(|row| row.name)
+        .collect())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::say(
+        Exit::Failed,
+        format!("{} cannot be read: {error}", path.display()),
+    );
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        failure.hint("attempts are for the daemon's user alone; use sudo")
+    } else {
+        failure
+    }
+}
+
+/// How a line is shown.
+enum Style {
+    Raw,
+    Json,
+    Plain,
+    Named { width: usize },
+}
+
+/// Where and how lines are shown.
+struct Printer<'a> {
+    screen: &'a Screen,
+    style: Style,
+}
+
+impl Printer<'_> {
+    fn line(&self, of: &AttemptRef, line: &str) -> io::Result<()> {
+        match self.style {
+            Style::Raw | Style::Plain => self.screen.print(format!("{line}\n")),
+            Style::Named { width } => self
+                .screen
+                .print(format!("{:<width$} | {line}\n", of.worker)),
+            Style::Json => self.screen.json(&serde_json::json!({
+                "worker": of.worker, "attempt": of.attempt, "line": line,
+            })),
+        }
+    }
+
+    /// Between two attempts of one worker.
+    fn begin(&self, of: &AttemptRef) -> io::Result<()> {
+        match self.style {
+            Style::Raw | Style::Json => Ok(()),
+            Style::Plain | Style::Named { .. } => {
+                self.line(of, &format!("--- attempt {} ---", of.attempt))
+            }
+        }
+    }
+}
+
+fn follow(logs: &mut [Log<'_>], printer: &Printer<'_>) -> Result<(), Failure> {
+    let failed = |errno: nix::errno::Errno| {
+        Failure::say(Exit::Failed, format!("files cannot be watched: {errno}"))
+    };
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+    let mut before = BTreeSet::new();
+    loop {
+        for log in logs.iter_mut() {
+            log.go_on(printer)?;
+        }
+        let paths: BTreeSet<PathBuf> = logs.iter().flat_map(Log::watched).collect();
+        if paths != before {
+            for path in &paths {
+                // To watch again what is watched changes nothing. A file that went away meanwhile,
+                // or one watch too many, is made up for by looking every two seconds.
+                let what = AddWatchFlags::IN_MODIFY
+                    | AddWatchFlags::IN_CREATE
+                    | AddWatchFlags::IN_MOVED_TO;
+                if let Err(errno) = inotify.add_watch(path, what) {
+                    tracing::debug!(path = %path.display(), %errno, "not watched");
+                }
+            }
+            before = paths;
+            // Something may have been written before it was watched.
+            continue;
+        }
+        let mut watched = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut watched, PollTimeout::from(LOOK)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        match inotify.read_events() {
+            Ok(_) | Err(nix::errno::Errno::EAGAIN) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+}

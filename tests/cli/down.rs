@@ -1,0 +1,150 @@
+//! `status` when the daemon is down: from a real store and a real process.
+
+use std::{fs, process::Command};
+
+use loopkeeper::{
+    decide::{Boot, Fact, ResumePoint, SetBy},
+    host::{AttemptRef, boot, process::Process},
+    launch::directory::{Directory, Start},
+    model::PhaseId,
+    store::Store,
+};
+use predicates::str::contains;
+use serde_json::Value;
+
+use crate::scripted::Home;
+
+const RIG: &str = r#"
+[rig]
+name = "pi"
+[[plan.phases]]
+id = "1d"
+[[plan.phases]]
+id = "2b"
+[workers.builder]
+command = ["/bin/sh"]
+"#;
+
+/// A state directory as a daemon that was killed leaves it, with a worker that goes on.
+fn left_behind(home: &Home) -> std::process::Child {
+    home.declare(RIG);
+    let boot = boot::boot_id().unwrap();
+    let at = jiff::Timestamp::now();
+    let worker = Command::new("sleep").arg("600").spawn().unwrap();
+    let identity = Process::of(i32::try_from(worker.id()).unwrap())
+        .unwrap()
+        .identity(&boot);
+    let attempt = AttemptRef {
+        worker: "builder".parse().unwrap(),
+        attempt: "20261121T004319Z-00000001".parse().unwrap(),
+    };
+    let plan: Vec<PhaseId> = vec!["1d".parse().unwrap(), "2b".parse().unwrap()];
+    let mut opened = Store::open(&home.state(), &plan).unwrap();
+    opened
+        .store
+        .record(&[
+            Fact::Boot(Boot {
+                boot: boot.clone(),
+                booted: at,
+                seen: at,
+                reboot: None,
+            }),
+            Fact::Phase(ResumePoint {
+                index: 1,
+                id: "2b".parse().ok(),
+                count: 2,
+                at,
+                by: SetBy::Plan,
+            }),
+            Fact::Decided {
+                attempt: attempt.clone(),
+                at,
+                boot,
+                phase: "2b".parse().ok(),
+                definition: 1,
+            },
+            Fact::Started {
+                attempt: attempt.clone(),
+                identity: identity.clone(),
+            },
+        ])
+        .unwrap();
+    let directory = Directory::of(&home.state(), &attempt);
+    fs::create_dir_all(directory.path()).unwrap();
+    let start = Start {
+        identity,
+        at,
+        cgroup: None,
+        pane: None,
+    };
+    fs::write(
+        directory.path().join("start.json"),
+        serde_json::to_vec(&start).unwrap(),
+    )
+    .unwrap();
+    worker
+}
+
+#[test]
+fn status_says_that_it_is_down_and_what_it_would_show() {
+    let home = Home::new();
+    let mut worker = left_behind(&home);
+    let before: Vec<_> = listed(&home);
+    home.supervisorctl()
+        .arg("status")
+        .assert()
+        .code(3)
+        .stderr(contains("error: daemon is not running"))
+        .stdout(contains(
+            "pi · phase 2 of 2 \"2b\" · daemon down · 0 reboots\n",
+        ))
+        .stdout(contains("builder  loop  running"));
+    let json = home
+        .supervisorctl()
+        .args(["status", "--json"])
+        .assert()
+        .code(3);
+    let json: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(json["daemon"], false);
+    assert_eq!(json["started_at"], Value::Null);
+    assert_eq!(json["workers"][0]["pid"], worker.id());
+
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let json = home
+        .supervisorctl()
+        .args(["status", "--json"])
+        .assert()
+        .code(3);
+    let json: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(json["workers"][0]["pid"], Value::Null);
+    assert_eq!(json["workers"][0]["state"], "stopped");
+    assert!(
+        json["workers"][0]["last_exit"]["lost"].is_string(),
+        "{json}"
+    );
+    assert_eq!(listed(&home), before, "a look changed the state directory");
+}
+
+fn listed(home: &Home) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let mut all: Vec<_> = fs::read_dir(home.state())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn where_nothing_ever_ran_there_is_little_to_show() {
+    let home = Home::new();
+    home.supervisorctl()
+        .arg("status")
+        .assert()
+        .code(3)
+        .stderr(contains("error: daemon is not running"))
+        .stdout(contains("no plan · daemon down · 0 reboots"))
+        .stdout(contains("DEGRADED: configuration"));
+    assert!(!home.state().exists(), "a look made a state directory");
+}
