@@ -114,9 +114,6 @@ fn notice_line(notice: &Notice, zone: &TimeZone) -> String {
         Level::Warning => "  warning: ",
         Level::Error => "  error: ",
     });
-    if let Some(worker) = &notice.worker {
-        line.push_str(&format!("{worker}: "));
-    }
     line.push_str(&printable(&notice.text));
     line.push('\n');
     line

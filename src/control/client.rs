@@ -31,6 +31,11 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// gives up on that itself within a minute.
 const TO_DO: Duration = Duration::from_secs(80);
 
+/// Connections that may break before the greeting.
+const TRIES: u32 = 10;
+/// From one of them to the next.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
 /// Bytes of one line of a daemon. Far more than a status has; a bound against a stranger.
 const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
 
@@ -128,7 +133,20 @@ pub struct Client {
 
 impl Client {
     /// Connects and hears the greeting.
+    ///
+    /// A daemon that is just ending may still take a connection and then break it; it is asked again
+    /// until it is gone, or greets.
     pub fn connect(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
+        for _ in 0..TRIES {
+            match Self::greeted(socket, patience) {
+                Err(ClientError::Broken { .. }) => std::thread::sleep(BETWEEN_TRIES),
+                done => return done,
+            }
+        }
+        Self::greeted(socket, patience)
+    }
+
+    fn greeted(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
         let stream = open(socket, patience).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning {
                 socket: socket.to_owned(),

@@ -153,6 +153,21 @@ fn a_daemon_that_ends_before_it_answered_is_told_from_one_that_is_down() {
         .stderr(contains("error: daemon ended before it had answered"));
 }
 
+#[test]
+fn a_daemon_that_dies_while_it_is_asked_is_not_running() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("run")).unwrap();
+    let listener = UnixListener::bind(home.socket()).unwrap();
+    let dying = std::thread::spawn(move || {
+        // Takes the connection, and is gone before it has greeted.
+        drop(listener.accept().unwrap());
+        drop(listener);
+    });
+    let pause = home.supervisorctl().arg("pause").assert();
+    pause.code(3).stderr(contains("daemon is not running"));
+    dying.join().unwrap();
+}
+
 /// A listener that says one thing to whoever comes.
 fn says(home: &Home, line: &'static str) -> std::thread::JoinHandle<()> {
     std::fs::create_dir(home.path().join("run")).unwrap();

@@ -186,13 +186,13 @@ fn history_and_events_read_the_same() {
             last: 7,
             worker: Some(_),
         } => {
-            answer.ok(Reply::History(vec![notice("held")]));
+            answer.ok(Reply::History(vec![notice("builder is held")]));
         }
         Request::Events {
             last: 7,
             follow: false,
         } => {
-            answer.event(&notice("held")).unwrap();
+            answer.event(&notice("builder is held")).unwrap();
             answer.ok(Reply::End {});
         }
         other => panic!("{other:?}"),
@@ -206,7 +206,7 @@ fn history_and_events_read_the_same() {
             .args(words)
             .assert()
             .code(0)
-            .stdout("2026-11-21 00:43:19  error: builder: held\n");
+            .stdout("2026-11-21 00:43:19  error: builder is held\n");
         rig.home
             .supervisorctl()
             .args(words)
@@ -230,7 +230,7 @@ fn a_message_cannot_steer_the_terminal() {
         .supervisorctl()
         .arg("history")
         .assert()
-        .stdout("2026-11-21 00:43:19  error: builder: \u{fffd}]0;owned\u{fffd} second line\n");
+        .stdout("2026-11-21 00:43:19  error: \u{fffd}]0;owned\u{fffd} second line\n");
 }
 
 #[test]

@@ -158,8 +158,10 @@ fn a_terminal_has_colours_unless_it_is_told_otherwise() {
     assert!(with.contains("\x1b[38;5;2mrunning"), "{with:?}");
     assert!(with.contains("\x1b[1m\x1b[33mPAUSED"), "{with:?}");
     for plain in ["NO_COLOR=1", "TERM=dumb"] {
-        terminal.types(&format!("clear; {plain} supervisorctl status; echo out"));
-        terminal.shows("\nout");
+        terminal.types(&format!(
+            "clear; {plain} supervisorctl status; echo by {plain}"
+        ));
+        terminal.shows(&format!("\nby {plain}"));
         let without = terminal.coloured();
         assert!(
             without.contains("PAUSED") && !without.contains('\x1b'),
