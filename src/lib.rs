@@ -22,6 +22,7 @@
 //! | [`proxy`] | the SOCKS proxy, a process of its own |
 //! | [`control`] | the socket between `supervisorctl` and the daemon |
 //! | [`cli`] | what a person types, and what is shown |
+//! | [`demo`] | a whole rig in a temporary directory, to look at |
 //! | [`systemd`] | sd_notify, and the unit for hosts without Nix |
 //! | [`paths`] | where everything lies |
 //!
@@ -54,6 +55,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod decide;
+pub mod demo;
 pub mod host;
 pub mod launch;
 pub mod model;

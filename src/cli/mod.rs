@@ -7,6 +7,7 @@
 
 mod attach;
 mod check;
+mod demo;
 mod doctor;
 mod failure;
 mod journey;
@@ -105,6 +106,8 @@ enum Verb {
     Check(check::Arguments),
     /// Make the daemon read its configuration again.
     Reload(steer::Reload),
+    /// Watch a whole rig at work in a temporary directory, with a crash and a dead daemon.
+    Demo(demo::Arguments),
     /// Print something to be installed.
     #[command(subcommand)]
     Generate(print::Generate),
@@ -182,6 +185,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Doctor { json } => doctor::run(json, context),
         Verb::Check(arguments) => check::run(&arguments, context),
         Verb::Reload(arguments) => steer::reload(&arguments, context),
+        Verb::Demo(arguments) => demo::run(&arguments, context),
         Verb::Generate(what) => print::generate(&what, context),
         Verb::Completions { shell } => print::completions(shell, context),
         Verb::Man(arguments) => print::man(&arguments, context),
