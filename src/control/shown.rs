@@ -1,8 +1,8 @@
 //! From what the core shows to the words on the socket.
 
 use super::protocol::{
-    Done, LastReboot, PROTOCOL, PhaseView, RebootsView, Refusal, RefusalKind, Reply, StatusView,
-    WorkerView,
+    Done, LastReboot, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootsView, Refusal, RefusalKind,
+    Reply, StatusView, WorkerView,
 };
 use crate::decide::{self, Row, View};
 
@@ -18,11 +18,7 @@ impl From<&View<'_>> for StatusView {
             started_at: Some(view.started_at),
             rig: view.rig.to_owned(),
             daemon: true,
-            phase: view.phase.as_ref().map(|phase| PhaseView {
-                index: phase.index,
-                id: phase.id.map(str::to_owned),
-                count: phase.phases.len(),
-            }),
+            phase: view.phase.as_ref().map(PhaseView::from),
             paused: view.paused.is_some(),
             paused_because: view.paused.map(str::to_owned),
             degraded: view.degraded.clone(),
@@ -55,7 +51,34 @@ impl From<&Row<'_>> for WorkerView {
             last_exit: row.last_exit.cloned(),
             reason: row.reason.clone(),
             next_start: row.next_start,
-            output_at: None,
+            output_at: row.output_at,
+        }
+    }
+}
+
+impl From<&decide::PhaseRow<'_>> for PhaseView {
+    fn from(phase: &decide::PhaseRow<'_>) -> Self {
+        Self {
+            index: phase.index,
+            id: phase.id.map(str::to_owned),
+            count: phase.phases.len(),
+        }
+    }
+}
+
+impl From<&View<'_>> for PlanView {
+    fn from(view: &View<'_>) -> Self {
+        let phases = view.phase.as_ref().map_or(&[][..], |phase| phase.phases);
+        Self {
+            current: view.phase.as_ref().map(PhaseView::from),
+            phases: phases
+                .iter()
+                .map(|phase| PhaseRow {
+                    id: phase.id.clone(),
+                    brief: phase.brief.clone(),
+                    until: phase.until.to_string(),
+                })
+                .collect(),
         }
     }
 }

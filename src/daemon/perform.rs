@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use super::{Daemon, command, journal, probe};
 use crate::{
     config::{Condition, Worker},
-    control::protocol::{self, DiffView, Done, Reply},
-    decide::{self, Effect, Event, Level, Notice, Refusal, RefusalKind, RequestId, Told},
+    control::protocol::{self, DiffView, Reply},
+    decide::{self, Effect, Event, Level, Notice, RequestId, Told},
     host::{self, AttemptRef, Found},
     launch::directory::Directory,
     store::Problem,
@@ -141,18 +141,18 @@ impl Daemon {
         let Some(asked) = self.asked.remove(&id) else {
             return;
         };
-        let reply = answer.map_err(refused).map(|text| match asked.reload {
-            Some((config, diff)) => {
-                self.adopt_config(config);
-                Reply::Diff(DiffView {
-                    applied: true,
-                    ..diff
-                })
-            }
-            None => Reply::Done(Done {
-                done: text.lines().map(str::to_owned).collect(),
-            }),
-        });
+        let reply = answer
+            .map_err(protocol::Refusal::from)
+            .map(|text| match asked.reload {
+                Some((config, diff)) => {
+                    self.adopt_config(config);
+                    Reply::Diff(DiffView {
+                        applied: true,
+                        ..diff
+                    })
+                }
+                None => Reply::from(text),
+            });
         match (asked.answer, reply) {
             (Some(client), Ok(reply)) => client.ok(reply),
             (Some(client), Err(refusal)) => client.error(refusal),
@@ -192,18 +192,6 @@ fn environment(worker: &Worker, phase: Option<&Told>) -> BTreeMap<String, String
         }
     }
     environment
-}
-
-fn refused(refusal: Refusal) -> protocol::Refusal {
-    let kind = match refusal.kind {
-        RefusalKind::Failed => protocol::RefusalKind::Failed,
-        RefusalKind::Unknown => protocol::RefusalKind::UnknownName,
-    };
-    let said = protocol::Refusal::new(kind, refusal.message);
-    match refusal.hint {
-        Some(hint) => said.hint(hint),
-        None => said,
-    }
 }
 
 /// The word in the journal for what the store found.

@@ -10,7 +10,8 @@ use crate::{
     config::{self, Config, Diff},
     control::{
         protocol::{
-            DiffView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
+            DiffView, PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView,
+            WhereView,
         },
         server::{Answer, Call},
     },
@@ -38,7 +39,7 @@ impl Daemon {
             Request::Status {} => return answer.ok(Reply::Status(Box::new(self.status()))),
             Request::PhaseShow {} => {
                 let view = self.rig.view(super::now(), |_, _| None);
-                return answer.ok(Reply::Plan(status::plan(&view)));
+                return answer.ok(Reply::Plan(PlanView::from(&view)));
             }
             Request::Reboots {} => return self.reboots(answer),
             Request::History { last, worker } => {

@@ -3,11 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    control::protocol::{
-        LastReboot, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, StatusView,
-        WorkerView,
-    },
-    decide::{Row, View},
+    control::protocol::{StatusView, WorkerView},
+    decide::View,
     model::{Kind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
@@ -20,84 +17,16 @@ pub(super) struct OwnTurns {
     pub(super) longest: u64,
 }
 
-/// The whole rig.
+/// The whole rig, with what only the daemon knows.
 pub(super) fn status(view: &View<'_>, own: &OwnTurns, troubles: &[String], now: Now) -> StatusView {
-    let mut degraded = view.degraded.clone();
-    degraded.extend(troubles.iter().cloned());
-    let phase = view.phase.as_ref();
-    if let Some(astray) = phase.filter(|phase| phase.index.is_none()) {
-        degraded.push(format!("the plan is {}", astray.words));
-    }
-    let last = RebootView::of(view.boot);
-    StatusView {
-        protocol: PROTOCOL,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot_id: view.boot.boot.clone(),
-        started_at: Some(view.started_at),
-        rig: view.rig.to_owned(),
-        daemon: true,
-        phase: phase.map(phase_view),
-        paused: view.paused.is_some(),
-        paused_because: view.paused.map(str::to_owned),
-        degraded,
-        reboots: RebootsView {
-            count: view.reboots,
-            last: last.map(|last| LastReboot {
-                boot_id: last.boot_id,
-                at: last.at,
-                clean: last.clean,
-            }),
-        },
-        workers: view
-            .workers
-            .iter()
-            .map(worker)
-            .chain([watchdog(view.started_at, own, now)])
-            .collect(),
-    }
-}
-
-/// The plan and where it stands.
-pub(super) fn plan(view: &View<'_>) -> PlanView {
-    let phases = view.phase.as_ref().map_or(&[][..], |phase| phase.phases);
-    PlanView {
-        current: view.phase.as_ref().map(phase_view),
-        phases: phases
-            .iter()
-            .map(|phase| PhaseRow {
-                id: phase.id.clone(),
-                brief: phase.brief.clone(),
-                until: phase.until.to_string(),
-            })
-            .collect(),
-    }
-}
-
-fn phase_view(phase: &crate::decide::PhaseRow<'_>) -> PhaseView {
-    PhaseView {
-        index: phase.index,
-        id: phase.id.map(str::to_owned),
-        count: phase.phases.len(),
-    }
-}
-
-fn worker(row: &Row<'_>) -> WorkerView {
-    WorkerView {
-        name: row.name.clone(),
-        kind: row.kind,
-        host: "local".into(),
-        launcher: Some(row.launcher),
-        state: row.state,
-        verdict: (row.state == StateName::Running).then(|| row.verdict.clone()),
-        pid: row.pid,
-        attempt: row.attempt.cloned(),
-        since: Some(row.since),
-        restarts: row.restarts,
-        last_exit: row.last_exit.cloned(),
-        reason: row.reason.clone(),
-        next_start: row.next_start,
-        output_at: row.output_at,
-    }
+    let mut status = StatusView::from(view);
+    status.degraded.extend(troubles.iter().cloned());
+    let astray = view.phase.as_ref().filter(|phase| phase.index.is_none());
+    status
+        .degraded
+        .extend(astray.map(|phase| format!("the plan is {}", phase.words)));
+    status.workers.push(watchdog(view.started_at, own, now));
+    status
 }
 
 /// The daemon's own row: its evidence is that its loop turns, this answer being one of the turns.

@@ -119,21 +119,31 @@ RuntimeDirectoryPreserve=yes
 ";
 
 const SYSTEM_IDENTITY: &str = "\
-# Hardening. Workers are started by the daemon, and everything that confines a unit by its mount
-# namespace, its seccomp filter or its capabilities would be inherited by them. A loop is a person's
-# stand-in: it builds, installs, uses sudo, containers and ssh. So these are left out on purpose:
+# Hardening. Workers are started by the daemon, so what confines the daemon confines them. Shut is
+# what no loop has business with: the clock, kernel modules, the kernel log, raw devices, swap, the
+# host's name, real-time priority, other programs' keys.
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+RestrictRealtime=yes
+KeyringMode=private
+CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_SYS_PACCT CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_LINUX_IMMUTABLE CAP_LEASE
+SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @swap
+SystemCallErrorNumber=EPERM
+# Left open on purpose, because a loop is a person's stand-in that builds, installs, and uses sudo,
+# containers and ssh:
 #   ProtectSystem= ProtectHome= PrivateTmp= PrivateDevices= ProtectProc= ReadWritePaths=
 #     would give the loops another file system than the one their operator sees;
-#   NoNewPrivileges= RestrictSUIDSGID= CapabilityBoundingSet=
+#   NoNewPrivileges= RestrictSUIDSGID= and a smaller CapabilityBoundingSet=
 #     would break sudo, ping, and every build that makes setuid files;
-#   RestrictNamespaces= SystemCallFilter= RestrictAddressFamilies= SystemCallArchitectures=
+#   RestrictNamespaces= RestrictAddressFamilies= SystemCallArchitectures= and an allow list of calls
 #     would break containers, Nix builds, browsers, debuggers and 32-bit programs;
 #   MemoryDenyWriteExecute= LockPersonality=
 #     would break just-in-time compilers and debuggers;
-#   ProtectKernelTunables= ProtectKernelModules= ProtectControlGroups= ProtectClock= ProtectHostname=
-#     would break loops that look after the machine.
-# What is left is the modes of the directories. To confine daemon and workers together, add the
-# settings that your loops can live with, with: systemctl edit loopkeeper
+#   ProtectKernelTunables= ProtectControlGroups=
+#     would break containers and loops that look after the machine.
+# To confine daemon and workers further, add what your loops can live with: systemctl edit loopkeeper
 # To run all of it without root, take the unit for a user: supervisorctl generate unit --user
 ";
 
