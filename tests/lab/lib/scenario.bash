@@ -4,4 +4,5 @@ set -euo pipefail
 shopt -s inherit_errexit
 . "$LAB/lib/check.bash"
 . "$LAB/lib/$1.bash"
+. "$LAB/lib/rig.bash"
 . "$2"
