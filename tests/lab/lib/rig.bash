@@ -20,7 +20,7 @@ UNIT
   for phase in draft build polish; do
     echo "Do the $phase." >"$LAB_DISK/srv/briefs/$phase.md"
   done
-  cat >"$LAB_DISK/root/.gitconfig" <<'GIT'
+  cat >"$LAB_DISK/etc/gitconfig" <<'GIT'
 [user]
 	name = lab
 	email = lab@localhost
