@@ -10,8 +10,9 @@
 //! connection through its proxy; `watch` sees the repositories. What they see comes as `Input` to
 //! `play`, which hands it to the `story`. The story, which is pure, says what is told and what is
 //! to be done next, such as a `kill -9`, and `deeds` does it; `summary` is what was seen in the end.
-//! `ours` finds the processes of the rig, and `voice` writes the lines.
+//! `ours` finds the processes of the rig, `binary` the daemon's, and `voice` writes the lines.
 
+mod binary;
 mod daemon;
 mod deeds;
 mod line;
@@ -48,6 +49,9 @@ pub enum DemoError {
     /// The daemon's binary.
     #[error("{}: not there", .0.display())]
     NoDaemon(PathBuf),
+    /// cargo, which left it out, could not build it either.
+    #[error("loopkeeperd cannot be built: cargo ended with {0}")]
+    Build(std::process::ExitStatus),
     /// A file or directory of the demo.
     #[error("{}: cannot be used", path.display())]
     File {
@@ -139,7 +143,8 @@ impl DemoError {
                 ended: Ended::Interrupted,
                 ..
             } => return None,
-            Self::File { .. }
+            Self::Build(_)
+            | Self::File { .. }
             | Self::Git { .. }
             | Self::Process(..)
             | Self::Watch(_)

@@ -10,7 +10,7 @@ use std::{
 use notify::RecommendedWatcher;
 
 use super::{
-    DemoError, Ended, Input, Options,
+    DemoError, Ended, Input, Options, binary,
     daemon::Daemon,
     line::{EchoServer, Line},
     ours, signals,
@@ -33,11 +33,13 @@ const SEPARATOR: char = '\u{1f}';
 /// # Errors
 /// What could not be set up, what was not seen, or what was left.
 pub fn run(options: Options, voice: &mut Voice<'_>) -> Result<(), DemoError> {
+    stage::check_programs()?;
+    let loopkeeperd = binary::find()?;
     let begun = Instant::now();
     let (sender, inputs) = mpsc::channel();
     signals::catch(sender.clone())?;
     let echo = EchoServer::bind()?;
-    let stage = Stage::set(echo.address)?;
+    let stage = Stage::set(loopkeeperd, echo.address)?;
     let mut play = Play {
         begun,
         options,

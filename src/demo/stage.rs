@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 use super::DemoError;
 use crate::{
-    config::Environment,
     launch::{self, directory},
     model::{Exit, WorkerName},
 };
@@ -49,18 +48,15 @@ pub(super) struct Stage {
     pub(super) tmux: bool,
 }
 
+/// Whether the loops would find what they use.
+pub(super) fn check_programs() -> Result<(), DemoError> {
+    let missing = PROGRAMS.iter().find(|name| launch::find(name).is_none());
+    missing.map_or(Ok(()), |name| Err(DemoError::Missing(name)))
+}
+
 impl Stage {
     /// Lays everything out; `echo` is what the proxy may reach.
-    pub(super) fn set(echo: SocketAddr) -> Result<Self, DemoError> {
-        for program in PROGRAMS {
-            launch::find(program).ok_or(DemoError::Missing(program))?;
-        }
-        let of_process = Environment::of_this_process()
-            .map_err(|error| DemoError::Process("environment", error))?;
-        let loopkeeperd = of_process.binaries.join("loopkeeperd");
-        if !loopkeeperd.is_file() {
-            return Err(DemoError::NoDaemon(loopkeeperd));
-        }
+    pub(super) fn set(loopkeeperd: PathBuf, echo: SocketAddr) -> Result<Self, DemoError> {
         let base = std::env::temp_dir();
         let directory = tempfile::Builder::new()
             .prefix("loopkeeper-demo-")

@@ -319,6 +319,33 @@ fn without_git_it_says_so() {
 }
 
 #[test]
+fn without_the_daemons_binary_it_says_where_it_looked() {
+    let place = tempfile::tempdir().unwrap();
+    let alone = place.path().join("supervisorctl");
+    fs::copy(env!("CARGO_BIN_EXE_supervisorctl"), &alone).unwrap();
+    let outcome = Command::new(&alone)
+        .args(["demo", "--seconds", "30"])
+        // As on a machine where it was copied to, and within another package's `cargo run`.
+        .env("CARGO_PKG_NAME", "another")
+        .output()
+        .unwrap();
+    assert_eq!(outcome.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(outcome.stderr).unwrap(),
+        format!(
+            "error: {}: not there\n\
+             hint: loopkeeperd has to lie beside supervisorctl; `cargo build` makes both\n",
+            place
+                .path()
+                .canonicalize()
+                .unwrap()
+                .join("loopkeeperd")
+                .display()
+        )
+    );
+}
+
+#[test]
 fn a_temporary_directory_that_is_too_deep_for_sockets_is_refused() {
     let deep = tempfile::tempdir().unwrap();
     let long = deep.path().join("x".repeat(90));
