@@ -25,6 +25,7 @@
 //! | [`demo`] | a whole rig in a temporary directory, to look at |
 //! | [`systemd`] | sd_notify, and the unit for hosts without Nix |
 //! | [`paths`] | where everything lies |
+//! | [`causes`] | errors on one line |
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`decide`] uses only [`config`]'s
 //! data and [`model`], [`model`] uses nothing.
@@ -50,6 +51,7 @@
 //! 6. Every command is answered exactly once.
 //! 7. With the faults over, the rig becomes quiet, and everything that should run runs.
 
+pub mod causes;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -8,6 +8,7 @@ use std::{
 
 use super::words::printable;
 use crate::{
+    causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
     paths::SYSTEM_SOCKET,
 };
@@ -32,14 +33,7 @@ pub(super) struct Failure {
 impl Failure {
     /// An error with its chain of causes.
     pub(super) fn new(exit: Exit, error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
-            cause = error.source();
-        }
-        Self::say(exit, message)
+        Self::say(exit, in_one_line(error))
     }
 
     pub(super) fn say(exit: Exit, message: impl Into<String>) -> Self {

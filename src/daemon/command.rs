@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
-use super::perform::chain;
 use crate::{
+    causes::in_one_line,
     config::Command,
     host::command::{Request, Runner},
     model::Exit,
@@ -40,13 +40,16 @@ pub(super) async fn exit(runner: &Runner, request: Request) -> Result<Exit, Stri
         .run(request)
         .await
         .map(|outcome| outcome.exit)
-        .map_err(|error| chain(&error))
+        .map_err(|error| in_one_line(&error))
 }
 
 /// Runs it; anything but success is an error, with the last line that it said.
 pub(super) async fn succeed(runner: &Runner, request: Request) -> Result<(), String> {
     let program = request.program.clone();
-    let outcome = runner.run(request).await.map_err(|error| chain(&error))?;
+    let outcome = runner
+        .run(request)
+        .await
+        .map_err(|error| in_one_line(&error))?;
     if outcome.exit.is_success() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{Daemon, Signals, Sources, files::Files, now, perform, status::OwnTurns};
 use crate::{
+    causes::in_one_line,
     config::{self, Complaints, Environment},
     control::{
         BindError,
@@ -58,7 +59,7 @@ impl StartError {
             Self::Host(_) | Self::Process(..) => None,
         };
         let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-        format!("loopkeeperd: {}{hint}", perform::chain(self))
+        format!("loopkeeperd: {}{hint}", in_one_line(self))
     }
 
     /// As `supervisorctl --help` documents them.

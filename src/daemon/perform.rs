@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{Daemon, command, journal, probe};
 use crate::{
+    causes::in_one_line,
     config::{Condition, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
@@ -27,7 +28,10 @@ impl Daemon {
     pub(super) async fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Record(facts) => {
-                let result = self.store.record(&facts).map_err(|error| chain(&error));
+                let result = self
+                    .store
+                    .record(&facts)
+                    .map_err(|error| in_one_line(&error));
                 for problem in self.store.problems() {
                     self.report(&problem);
                 }
@@ -35,7 +39,11 @@ impl Daemon {
                 self.follow.push_front(Event::Recorded(result));
             }
             Effect::Survey => {
-                let found = self.host.survey().await.map_err(|error| chain(&error));
+                let found = self
+                    .host
+                    .survey()
+                    .await
+                    .map_err(|error| in_one_line(&error));
                 self.follow.push_back(Event::Surveyed(found));
             }
             Effect::Inquire(attempt) => {
@@ -78,7 +86,7 @@ impl Daemon {
                 }),
             Err(error) => Found {
                 attempt,
-                is: host::Condition::Unknown(chain(&error)),
+                is: host::Condition::Unknown(in_one_line(&error)),
             },
         }
     }
@@ -163,7 +171,7 @@ impl Daemon {
 
     /// Reports what the store found, in its own words.
     pub(super) fn report(&mut self, problem: &Problem) {
-        let text = chain(problem);
+        let text = in_one_line(problem);
         let notice = Notice {
             at: super::now().wall,
             event: event_of(problem).to_owned(),
@@ -215,12 +223,6 @@ pub(super) fn refuse_reload(refusal: &protocol::Refusal) {
         "nothing was reloaded: {}",
         refusal.message
     );
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A seed for jitter and attempt ids, different in each daemon.

@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use regex::bytes::Regex;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{command, perform::chain};
+use super::command;
 use crate::{
+    causes::in_one_line,
     config::{Condition, Probe, Worker},
     host::command::Runner,
     launch::{directory::Directory, output::Tail},
@@ -29,7 +30,7 @@ pub(super) async fn look(
     match probe {
         Probe::Socks(address) => handshake(address, PATIENCE)
             .await
-            .map_err(|error| chain(&error)),
+            .map_err(|error| in_one_line(&error)),
         Probe::Tcp(address) => match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(format!("{address}: {error}")),

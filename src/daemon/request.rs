@@ -1,12 +1,8 @@
 //! Requests on the control socket: a command for the core, or an answer from what is known.
 
-use super::{
-    Asked, Daemon, Input, TROUBLE_SHOWS,
-    files::SETTLES,
-    perform::{chain, refuse_reload},
-    status,
-};
+use super::{Asked, Daemon, Input, TROUBLE_SHOWS, files::SETTLES, perform::refuse_reload, status};
 use crate::{
+    causes::in_one_line,
     config::{self, Config, Diff},
     control::{
         protocol::{
@@ -45,7 +41,7 @@ impl Daemon {
             Request::History { last, worker } => {
                 return match self.store.history().notices(last, worker.as_ref()) {
                     Ok(notices) => answer.ok(Reply::History(notices)),
-                    Err(error) => answer.error(failed(chain(&error))),
+                    Err(error) => answer.error(failed(in_one_line(&error))),
                 };
             }
             Request::Events { last, follow } => return self.events(answer, last, follow),
@@ -101,14 +97,14 @@ impl Daemon {
                 let records = boots.iter().filter_map(|boot| boot.record.as_ref());
                 answer.ok(Reply::Reboots(records.filter_map(RebootView::of).collect()));
             }
-            Err(error) => answer.error(failed(chain(&error))),
+            Err(error) => answer.error(failed(in_one_line(&error))),
         }
     }
 
     fn events(&mut self, answer: Answer, last: usize, follow: bool) {
         let notices = match self.store.history().notices(last, None) {
             Ok(notices) => notices,
-            Err(error) => return answer.error(failed(chain(&error))),
+            Err(error) => return answer.error(failed(in_one_line(&error))),
         };
         let told = notices.iter().all(|notice| answer.event(notice).is_ok());
         match (told, follow) {
@@ -198,10 +194,10 @@ impl Daemon {
                         .turn(Event::PhaseFile(PhaseRef::Index(point.index)))
                         .await;
                 }
-                Err(error) => chain(&error),
+                Err(error) => in_one_line(&error),
             },
             Ok(None) => "it is gone".to_owned(),
-            Err(error) => chain(&error),
+            Err(error) => in_one_line(&error),
         };
         if !settled {
             return self.look_at_phase_file_again();
@@ -209,7 +205,7 @@ impl Daemon {
         let restored = match self.store.restore_phase_file() {
             Ok(Some(aside)) => format!("it is set aside as {} and written anew", aside.display()),
             Ok(None) => "it is written anew".to_owned(),
-            Err(error) => format!("it could not be written anew: {}", chain(&error)),
+            Err(error) => format!("it could not be written anew: {}", in_one_line(&error)),
         };
         let notice = Notice {
             at: super::now().wall,

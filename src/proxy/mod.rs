@@ -22,13 +22,15 @@ mod session;
 pub mod tailscale;
 mod upstream;
 
-use std::{error::Error, io::IsTerminal, iter, path::Path, process::ExitCode};
+use std::{io::IsTerminal, path::Path, process::ExitCode};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use credentials::CredentialsError;
 pub use handshake::{HandshakeError, handshake};
 pub use server::{ServeError, load, serve};
+
+use crate::causes::in_one_line;
 
 /// The process `loopkeeperd proxy`: serves until SIGTERM. Logs to standard error, at `info`
 /// unless `$RUST_LOG` says otherwise.
@@ -51,7 +53,7 @@ pub fn main(config: &Path) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let text = with_causes(&error);
+            let text = in_one_line(&error);
             match error.hint() {
                 Some(hint) => tracing::error!("{text}; {hint}"),
                 None => tracing::error!("{text}"),
@@ -59,12 +61,6 @@ pub fn main(config: &Path) -> ExitCode {
             ExitCode::from(if error.is_configuration() { 2 } else { 1 })
         }
     }
-}
-
-/// An error and what it comes from, on one line.
-fn with_causes(error: &dyn Error) -> String {
-    let causes = iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Only what is logged through `tracing`: fast-socks5 writes passwords to the `log` crate at

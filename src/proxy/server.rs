@@ -24,9 +24,9 @@ use tracing::{debug, error, info, warn};
 use super::{
     credentials::{Credentials, CredentialsError},
     holder::holder_of,
-    rules, session, with_causes,
+    rules, session,
 };
-use crate::config::Builtin;
+use crate::{causes::in_one_line, config::Builtin};
 
 /// Names that are resolved at one time; a question to a dead name server takes one of them for
 /// as long as the resolver waits.
@@ -238,7 +238,7 @@ impl Server {
     fn reload(&self) {
         match read_credentials(&self.settings) {
             Ok(credentials) => *self.credentials.borrow_mut() = credentials,
-            Err(error) => error!("{}; those read before stay valid", with_causes(&error)),
+            Err(error) => error!("{}; those read before stay valid", in_one_line(&error)),
         }
     }
 

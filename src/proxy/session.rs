@@ -18,9 +18,8 @@ use super::{
     connect::{ConnectError, connect},
     credentials::Credentials,
     relay::relay,
-    with_causes,
 };
-use crate::config::Builtin;
+use crate::{causes::in_one_line, config::Builtin};
 
 /// A client that was told no has so long to hear it before the connection is closed.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -57,7 +56,7 @@ pub(super) async fn serve(
             debug!(client = %peer, %target, bytes, "ended: {end}");
         }
         Err(refusal) => {
-            debug!(client = %peer, "refused: {}", with_causes(&refusal));
+            debug!(client = %peer, "refused: {}", in_one_line(&refusal));
             hang_up(client).await;
         }
     }

@@ -16,8 +16,11 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{HandshakeError, handshake, with_causes};
-use crate::config::{Command, Tailscale};
+use super::{HandshakeError, handshake};
+use crate::{
+    causes::in_one_line,
+    config::{Command, Tailscale},
+};
 
 /// `tailscaled` may take so long to answer a greeting or a question.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -139,7 +142,7 @@ pub fn main(backend: &Backend) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(missing) => {
             // Without standard error the exit code has to do.
-            drop(writeln!(io::stderr(), "{}", with_causes(&missing)));
+            drop(writeln!(io::stderr(), "{}", in_one_line(&missing)));
             ExitCode::FAILURE
         }
     }

@@ -1,13 +1,15 @@
 //! What can be wrong with the state directory, and what an operator is told of it.
 
 use std::{
-    error::Error,
     io,
     path::{Path, PathBuf},
 };
 
 use super::phase_file::in_words;
-use crate::decide::{Level, ResumePoint};
+use crate::{
+    causes::in_one_line,
+    decide::{Level, ResumePoint},
+};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -69,17 +71,6 @@ fn version_in_words(version: Option<&str>) -> String {
 }
 
 impl StoreError {
-    /// The error and its causes on one line.
-    pub(super) fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        text
-    }
-
     /// What helps, if there is something that does.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -192,7 +183,7 @@ pub enum Problem {
     #[error("resume point is lost: {0}")]
     ResumePointLost(String),
     /// Something could not be written or read; what depends on it is degraded until it can.
-    #[error("history and resume point cannot be kept: {}", .0.in_full())]
+    #[error("history and resume point cannot be kept: {}", in_one_line(.0))]
     Degraded(#[source] StoreError),
 }
 

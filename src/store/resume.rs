@@ -16,6 +16,7 @@ use super::{
     phase_file::{self, Point, in_words},
 };
 use crate::{
+    causes::in_one_line,
     decide::{ResumePoint, SetBy},
     model::PhaseId,
 };
@@ -143,7 +144,7 @@ fn judge_alone(file: File, no_record: &str, plan: &[PhaseId], now: Timestamp) ->
             };
         }
         File::Unreadable(error) => {
-            let why = format!("{no_record}, and {}", error.in_full());
+            let why = format!("{no_record}, and {}", in_one_line(&error));
             return Standing::Lost {
                 why,
                 file_damaged: None,
