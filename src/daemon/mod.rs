@@ -8,7 +8,7 @@
 //!
 //! # How
 //!
-//! [`Daemon::run`] has the only `select!`. It names what came in; [`Daemon::turn`] hands it to
+//! `Daemon::run` has the only `select!`. It names what came in; `Daemon::turn` hands it to
 //! [`decide::Rig`](crate::decide::Rig) and performs the effects in order (`perform`). A request on
 //! the control socket is a command for the core or is answered from its view (`request`). After each
 //! completed turn the service manager is told that the daemon lives.
@@ -27,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::signal::SigSet;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
@@ -112,7 +113,11 @@ struct Signals {
 }
 
 impl Signals {
+    /// Whoever started us may have blocked them, and that is inherited (sigprocmask(2)).
     fn catch() -> std::io::Result<Self> {
+        let ours = [nix::libc::SIGTERM, nix::libc::SIGINT, nix::libc::SIGHUP];
+        let ours = ours.into_iter().filter_map(|number| number.try_into().ok());
+        ours.collect::<SigSet>().thread_unblock()?;
         Ok(Self {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,

@@ -9,8 +9,8 @@
 //!
 //! # How
 //!
-//! An event changes what is known of a worker, of the plan or of the store ([`attempt`], [`plan`],
-//! [`ledger`], [`command`]); deadlines that have passed are dealt with likewise. Then [`settle`]
+//! An event changes what is known of a worker, of the plan or of the store (`attempt`, `plan`,
+//! `ledger`, `command`); deadlines that have passed are dealt with likewise. Then `settle`
 //! compares, worker by worker, what is wanted with where its life stands, and takes the next step.
 //! So a rule is written once, whatever made it apply: an operator's word, a phase that ended, a
 //! changed definition, a daemon that was killed half-way and learns from the host what became of it.
