@@ -112,7 +112,7 @@ impl Runner {
                 })?;
         let leader = child.process;
         let tree = Tree {
-            marker: (MARKER, mark),
+            marker: (MARKER, mark.into()),
             output: None,
             root: Some(leader),
             session: Some(leader.pid),

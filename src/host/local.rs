@@ -58,11 +58,14 @@ impl Local {
     /// # Errors
     /// When the kernel refuses what is needed, or a directory cannot be made.
     pub fn open(
-        settings: Settings,
+        mut settings: Settings,
     ) -> Result<(Self, mpsc::UnboundedReceiver<HostEvent>), HostError> {
         for directory in [&settings.state, &settings.runtime] {
             fs::create_dir_all(directory).map_err(|error| HostError::file(directory, error))?;
         }
+        // Processes are recognised by the path, whichever way it is written this time.
+        let state = fs::canonicalize(&settings.state);
+        settings.state = state.map_err(|error| HostError::file(&settings.state, error))?;
         let watching = |error| HostError::Kernel("watching files", error);
         let reaper = Reaper::start()?;
         let census = CensusTaker::start();

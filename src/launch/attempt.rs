@@ -87,9 +87,10 @@ impl Context {
 
     /// Recognises an attempt by what does not depend on its start having been recorded.
     pub(crate) fn tree(&self, attempt: &AttemptRef) -> Tree {
+        let directory = self.directory(attempt);
         Tree {
-            marker: (super::ATTEMPT, attempt.attempt.to_string()),
-            output: file_id(&self.directory(attempt).output()),
+            marker: (super::ATTEMPT_DIR, directory.path().as_os_str().to_owned()),
+            output: file_id(&directory.output()),
             root: None,
             session: None,
             cgroup: None,

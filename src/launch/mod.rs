@@ -31,9 +31,10 @@ pub use cgroup::House;
 
 /// The worker's name, in every process of it.
 pub const WORKER: &str = "LOOPKEEPER_WORKER";
-/// The attempt's id, in every process of it: also how they are found again.
+/// The attempt's id, in every process of it.
 pub const ATTEMPT: &str = "LOOPKEEPER_ATTEMPT";
-/// The attempt's directory, in every process of it: tells our attempts from another daemon's.
+/// The attempt's directory, in every process of it: how they are found again, and told from those
+/// of another daemon.
 pub const ATTEMPT_DIR: &str = "LOOPKEEPER_ATTEMPT_DIR";
 
 /// What the daemon's own environment says about the daemon and must not be told to anybody else.

@@ -5,13 +5,15 @@
 //! taken for it.
 //!
 //! How: members of the attempt's cgroup; the worker's own process and all that descend from it; and
-//! the ones left behind by parents that died, which are known by their session, by the attempt's id
-//! in their environment, or by writing to its output. While we are the parent of an attempt, such
+//! the ones left behind by parents that died, which are known by their session, by the attempt's
+//! directory in their environment, or by writing to its output. While we are the parent of an attempt, such
 //! orphans are our own children (we are their subreaper); otherwise they may be anybody's. Only a
 //! process that clears its environment, leaves the session, closes its output *and* loses its parent
 //! escapes, and only where there is no cgroup.
 
-use std::{collections::HashSet, io, path::Path, sync::Arc};
+use std::{
+    collections::HashSet, ffi::OsString, io, os::unix::ffi::OsStrExt, path::Path, sync::Arc,
+};
 
 use super::{cgroup::Cgroup, directory::Pane};
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Tree {
     /// A variable of their environment, and its value.
-    pub(crate) marker: (&'static str, String),
+    pub(crate) marker: (&'static str, OsString),
     /// The attempt's output, by device and inode.
     pub(crate) output: Option<(u64, u64)>,
     /// The worker's own process.

@@ -2,9 +2,13 @@
 
 use std::{fs, path::Path};
 
-use loopkeeper::model::{Exit, LauncherKind, Signal};
+use loopkeeper::{
+    host::AttemptRef,
+    launch::House,
+    model::{Exit, LauncherKind, Signal},
+};
 
-use crate::world::{World, alone, lives, marked};
+use crate::world::{Place, World, alone, alone_with_mounts, lives, marked, until};
 
 /// Processes that hide from their parent, each in its own way; each writes its pid to `pids`.
 pub(crate) const HIDING: &str = r#"
@@ -145,6 +149,95 @@ fn a_process_that_hops_from_pid_to_pid_is_caught() {
                 marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str()),
                 Vec::<i32>::new()
             );
+        },
+    );
+}
+
+#[test]
+fn two_attempts_of_one_name_and_id_under_two_daemons_are_two() {
+    alone(
+        "tree::two_attempts_of_one_name_and_id_under_two_daemons_are_two",
+        || async {
+            let mut world = World::new();
+            // Another daemon's worker: same name, same id, another directory.
+            let id = "20261121T004319Z-7f3a9c01".parse().unwrap();
+            let attempt = AttemptRef {
+                worker: "builder".parse().unwrap(),
+                attempt: id,
+            };
+            let stranger = std::process::Command::new("setsid")
+                .args(["--fork", "sh", "-c", "echo $$ >stranger; exec sleep 1000"])
+                .current_dir(world.path())
+                .env("LOOPKEEPER_WORKER", attempt.worker.as_str())
+                .env("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str())
+                .env(
+                    "LOOPKEEPER_ATTEMPT_DIR",
+                    "/elsewhere/attempts/builder/20261121T004319Z-7f3a9c01",
+                )
+                .spawn()
+                .unwrap();
+            // Collected by the reaper of this process, like every child.
+            drop(stranger);
+            let file = world.path().join("stranger");
+            let pid = || fs::read_to_string(&file).ok()?.trim().parse::<i32>().ok();
+            until("the stranger runs", || pid().is_some()).await;
+            let worker = world.script(LauncherKind::Process, "exec sleep 1000");
+            world
+                .local
+                .start(attempt.clone(), &worker, std::collections::BTreeMap::new());
+            world.started(&attempt).await;
+            world.local.signal(&attempt, Signal::KILL);
+            world.gone_after_end(&attempt).await;
+            assert!(lives(pid().unwrap()), "a stranger was killed");
+        },
+    );
+}
+
+#[test]
+fn a_cgroup_of_its_own_holds_what_nothing_else_would_find() {
+    if !nix::unistd::geteuid().is_root() {
+        assert_ne!(
+            std::env::var("CI").as_deref(),
+            Ok("true"),
+            "cgroups need root"
+        );
+        eprintln!("skipped: making a cgroup needs root");
+        return;
+    }
+    alone_with_mounts(
+        "tree::a_cgroup_of_its_own_holds_what_nothing_else_would_find",
+        || async {
+            let place = tempfile::tempdir().unwrap();
+            let cgroups = place.path().join("cgroups");
+            fs::create_dir(&cgroups).unwrap();
+            let none: Option<&str> = None;
+            nix::mount::mount(
+                Some("none"),
+                &cgroups,
+                Some("cgroup2"),
+                nix::mount::MsFlags::empty(),
+                none,
+            )
+            .unwrap();
+            let delegated = cgroups.join(format!("loopkeeper-test-{}", std::process::id()));
+            fs::create_dir(&delegated).unwrap();
+            let house = House::Delegated(delegated.clone());
+            let mut world = World::in_directory(Place::Own(place), house);
+            // Knows nothing of us, writes nowhere of ours, and its parent is gone.
+            let worker = world.script(
+                LauncherKind::Process,
+                "(env -i setsid sh -c 'echo $$ >pids; exec /bin/sleep 1000' >/dev/null 2>&1 &)
+                 while [ ! -s pids ]; do sleep 0.01; done; exit 3",
+            );
+            let (attempt, _) = world.run(&worker).await;
+            assert_eq!(world.ended(&attempt).await, Exit::Code(3));
+            let hidden = pids(world.path())[0];
+            assert!(lives(hidden) && world.said(&attempt).is_empty());
+            world.local.signal(&attempt, Signal::KILL);
+            world.gone(&attempt).await;
+            assert!(!lives(hidden));
+            // Fails unless the attempt's own cgroup in it was removed.
+            fs::remove_dir(&delegated).unwrap();
         },
     );
 }

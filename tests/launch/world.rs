@@ -34,10 +34,32 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Runs `test` in a process of its own; `name` is the test's path.
 pub(crate) fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
+    in_a_process_of_its_own(again(name), name, test);
+}
+
+/// As [`alone`], where the test may mount file systems, and only it sees them.
+pub(crate) fn alone_with_mounts<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
+    let again = again(name);
+    let mut command = Command::new("unshare");
+    command.arg("--mount");
+    if !nix::unistd::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command
+        .arg("--")
+        .arg(again.get_program())
+        .args(again.get_args());
+    in_a_process_of_its_own(command, name, test);
+}
+
+fn in_a_process_of_its_own<F: Future<Output = ()>>(
+    mut command: Command,
+    name: &str,
+    test: impl FnOnce() -> F,
+) {
     if env::var(ROLE).is_ok_and(|role| role == name) {
         return block_on(test());
     }
-    let mut test = again(name);
     // What systemd tells a daemon, and what a daemon around this one told it.
     for private in [
         "NOTIFY_SOCKET",
@@ -45,12 +67,12 @@ pub(crate) fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F
         "LISTEN_FDS",
         "INVOCATION_ID",
     ] {
-        test.env(private, "1");
+        command.env(private, "1");
     }
     // Into files: what a failed test leaves behind would hold pipes open.
     let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     let run = format!("{}.{name}", std::process::id());
-    let status = test
+    let status = command
         .env("LOOPKEEPER_OUTER", "1")
         .env("TMUX", "/nonexistent,1,0")
         .env(ROLE, name)
@@ -266,7 +288,7 @@ impl World {
         self.count += 1;
         let attempt = AttemptRef {
             worker: worker.name.clone(),
-            attempt: AttemptId::new(Timestamp::now(), self.count),
+            attempt: AttemptId::new(Timestamp::now(), std::process::id() << 10 | self.count),
         };
         self.local.start(attempt.clone(), worker, BTreeMap::new());
         attempt
