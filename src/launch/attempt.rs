@@ -232,7 +232,8 @@ pub(crate) async fn adopt(
             ));
             let exit = end.exit(context, &directory).await;
             ended(context, &attempt, &directory, exit);
-            aftermath(context, attempt, &tree, orders, false).await;
+            aftermath(context, &attempt, &tree, orders, false).await;
+            context.tell(HostEvent::Gone(attempt));
         }
     }
 }
@@ -245,7 +246,8 @@ pub(crate) async fn leftover(context: &Context, attempt: AttemptRef, orders: Ord
         cgroup: start.and_then(|start| start.cgroup),
         ..context.tree(&attempt)
     };
-    aftermath(context, attempt, &tree, orders, false).await;
+    aftermath(context, &attempt, &tree, orders, false).await;
+    context.tell(HostEvent::Gone(attempt));
 }
 
 pub(crate) fn process_of(identity: &Identity) -> Process {
@@ -290,6 +292,8 @@ async fn see_through(
     end: End,
     mut orders: Orders,
 ) {
+    let opened = Bound::open(&context.appends, &directory.output(), spec.keep_output);
+    let mut bound = opened.map_err(|error| context.problem(chain(&error))).ok();
     let life = async {
         let mut killed = false;
         let exit = end.exit(context, directory);
@@ -304,24 +308,26 @@ async fn see_through(
             }
         };
         ended(context, &attempt, directory, exit);
-        aftermath(context, attempt.clone(), &tree, orders, killed).await;
+        aftermath(context, &attempt, &tree, orders, killed).await;
     };
     let bounded = async {
-        match Bound::open(&context.appends, &directory.output(), spec.keep_output) {
-            Ok(mut bound) => loop {
+        match &mut bound {
+            Some(bound) => loop {
                 let error = bound.hold().await;
                 context.problem(chain(&error));
             },
-            Err(error) => {
-                context.problem(chain(&error));
-                std::future::pending().await
-            }
+            None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = life => {}
         never = bounded => match never {},
     }
+    // What it wrote last may have been much, and nobody was told of it yet.
+    if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
+        context.problem(chain(&error));
+    }
+    context.tell(HostEvent::Gone(attempt));
 }
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
@@ -339,7 +345,7 @@ fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: E
 /// From the end of the worker's own process to the end of the last one.
 async fn aftermath(
     context: &Context,
-    attempt: AttemptRef,
+    attempt: &AttemptRef,
     tree: &Tree,
     mut orders: Orders,
     mut killed: bool,
@@ -360,7 +366,7 @@ async fn aftermath(
             break;
         }
         if killed {
-            send(context, &attempt, tree, Part::Work, Signal::KILL).await;
+            send(context, attempt, tree, Part::Work, Signal::KILL).await;
         }
         tokio::select! {
             result = all_ended(&left) => if let Err(error) = result {
@@ -369,17 +375,16 @@ async fn aftermath(
             },
             Some(signal) = orders.recv() => {
                 killed |= signal == Signal::KILL;
-                send(context, &attempt, tree, Part::Work, signal).await;
+                send(context, attempt, tree, Part::Work, signal).await;
             }
             () = tokio::time::sleep(SESSION_ENDS_WITHIN), if killed && tree.pane.is_some() => {
-                send(context, &attempt, tree, Part::All, Signal::KILL).await;
+                send(context, attempt, tree, Part::All, Signal::KILL).await;
             }
         }
     }
     if let Some(cgroup) = &tree.cgroup {
         cgroup.remove();
     }
-    context.tell(HostEvent::Gone(attempt));
 }
 
 async fn all_ended(processes: &[Process]) -> io::Result<()> {

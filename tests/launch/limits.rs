@@ -1,18 +1,19 @@
 //! A machine that is out of something.
 
-use std::fs;
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+};
 
 use loopkeeper::{
     launch::House,
     model::{Exit, LauncherKind, Signal},
 };
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-};
+use nix::mount::{MsFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::world::{Place, World, alone, lives};
+use crate::world::{Place, World, alone, alone_with_mounts, lives};
 
 const PROCESS: LauncherKind = LauncherKind::Process;
 
@@ -98,9 +99,13 @@ fn when_no_process_can_be_made_a_start_fails_and_says_so() {
         "limits::when_no_process_can_be_made_a_start_fails_and_says_so",
         || async {
             let mut world = World::new();
-            // The limit counts processes of the user and is not for root: be somebody, alone in a
-            // namespace of users where nobody else is counted.
-            unshare(CloneFlags::CLONE_NEWUSER).unwrap();
+            // The limit is not for root.
+            if nix::unistd::geteuid().is_root() {
+                for directory in [world.path(), &world.state(), &world.runtime()] {
+                    fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).unwrap();
+                }
+                nix::unistd::setuid(nix::unistd::Uid::from_raw(65534)).unwrap();
+            }
             limit(Resource::Nproc, 0);
             let worker = world.script(PROCESS, "true");
             let attempt = world.start(&worker);
@@ -110,35 +115,19 @@ fn when_no_process_can_be_made_a_start_fails_and_says_so() {
     );
 }
 
-/// A world whose state directory is a file system of this type, in a mount namespace of its own.
+/// A world whose state directory is a file system of this type; for [`alone_with_mounts`].
 fn world_on(kind: &str, options: &str) -> World {
     let directory = tempfile::tempdir().unwrap();
-    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    if !uid.is_root() {
-        unshare(CloneFlags::CLONE_NEWUSER).unwrap();
-        fs::write("/proc/self/setgroups", "deny").unwrap();
-        fs::write("/proc/self/uid_map", format!("0 {uid} 1")).unwrap();
-        fs::write("/proc/self/gid_map", format!("0 {gid} 1")).unwrap();
-    }
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let none: Option<&str> = None;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
     let state = directory.path().join("state");
     fs::create_dir(&state).unwrap();
-    mount(
-        Some("none"),
-        &state,
-        Some(kind),
-        MsFlags::empty(),
-        Some(options),
-    )
-    .unwrap();
+    let (source, flags) = (Some("none"), MsFlags::empty());
+    mount(source, &state, Some(kind), flags, Some(options)).unwrap();
     World::in_directory(Place::Own(directory), House::None)
 }
 
 #[test]
 fn a_full_disk_fails_a_start_and_spares_what_runs() {
-    alone(
+    alone_with_mounts(
         "limits::a_full_disk_fails_a_start_and_spares_what_runs",
         || async {
             let mut world = world_on("tmpfs", "size=64k");
@@ -172,19 +161,28 @@ fn a_full_disk_fails_a_start_and_spares_what_runs() {
 
 #[test]
 fn without_holes_output_is_cut_off_and_that_is_told_once() {
-    alone(
+    alone_with_mounts(
         "limits::without_holes_output_is_cut_off_and_that_is_told_once",
         || async {
             let mut world = world_on("ramfs", "");
-            let mut worker = world.script(PROCESS, "mkfifo gate; head -c 3000000 /dev/zero; read -r _ <gate; head -c 3000000 /dev/zero; read -r _ <gate; echo last");
+            let mut worker = world.script(PROCESS, "mkfifo one two; head -c 3000000 /dev/zero; read -r _ <one; head -c 3000000 /dev/zero; read -r _ <two; echo last");
             worker.keep_output = 100_000;
             let (attempt, _) = world.run(&worker).await;
             world.problem("has no holes").await;
             let output = world.directory(&attempt).output();
             let size = || fs::metadata(&output).unwrap().len();
-            for _ in 0..2 {
+            for gate in ["one", "two"] {
+                // A writer waits in its open until the worker has written everything and reads.
+                let gate = world.path().join(gate);
+                crate::world::until("it reads", || {
+                    OpenOptions::new()
+                        .write(true)
+                        .custom_flags(nix::libc::O_NONBLOCK)
+                        .open(&gate)
+                        .is_ok_and(|mut gate| gate.write_all(b"go\n").is_ok())
+                })
+                .await;
                 crate::world::until("it is cut off", || size() < 100_000).await;
-                fs::write(world.path().join("gate"), "go\n").unwrap();
             }
             world.gone_after_end(&attempt).await;
             world.says(&attempt, "last").await;

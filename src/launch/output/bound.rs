@@ -5,12 +5,13 @@
 //! the head of the file becomes a hole (fallocate(2), `FALLOC_FL_PUNCH_HOLE`). Nothing runs while
 //! nothing is written.
 //!
-//! On a file system without holes the file is cut to nothing whenever it exceeds `keep`, which
-//! [`BoundError::NoHoles`] says once.
+//! On a file system without holes the file is cut to its newest half whenever it exceeds `keep`; a
+//! line that is written in that moment may be lost or come early. [`BoundError::NoHoles`] says so
+//! once.
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -42,7 +43,7 @@ pub(crate) struct Bound {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BoundError {
     #[error(
-        "{}: the file system has no holes; old output is cut off entirely at the limit",
+        "{}: the file system has no holes; at the limit the file itself is cut, and a line may be lost",
         .0.display()
     )]
     NoHoles(PathBuf),
@@ -55,7 +56,7 @@ impl Bound {
     pub(crate) fn open(appends: &Inotify, path: &Path, keep: u64) -> Result<Self, BoundError> {
         let failed = |error| BoundError::Io(path.to_owned(), error);
         let file = OpenOptions::new()
-            .write(true)
+            .append(true)
             .read(true)
             .open(path)
             .map_err(failed)?;
@@ -85,7 +86,17 @@ impl Bound {
         }
     }
 
-    fn cut(&mut self) -> Result<(), BoundError> {
+    /// Without holes: the newest half is written again into the emptied file.
+    fn cut_off(&self, size: u64) -> io::Result<()> {
+        let mut newest = Vec::new();
+        (&self.file).seek(SeekFrom::Start(size - self.keep / 2))?;
+        (&self.file).take(self.keep / 2).read_to_end(&mut newest)?;
+        self.file.set_len(0)?;
+        (&self.file).write_all(&newest)
+    }
+
+    /// Looks at once.
+    pub(crate) fn cut(&mut self) -> Result<(), BoundError> {
         let failed = |error: io::Error| BoundError::Io(self.path.clone(), error);
         let metadata = self.file.metadata().map_err(failed)?;
         let size = metadata.size();
@@ -94,7 +105,7 @@ impl Bound {
         }
         if !self.holes {
             return if size > self.keep {
-                self.file.set_len(0).map_err(failed)
+                self.cut_off(size).map_err(failed)
             } else {
                 Ok(())
             };

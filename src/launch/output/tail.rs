@@ -119,10 +119,8 @@ impl Tail {
         if data == self.at {
             return Ok(());
         }
-        // The hole ends where a block begins, in the middle of a line as a rule.
-        let mut byte = [0; 1];
-        let whole = self.file.read_at(&mut byte, data - 1)? == 1 && byte == *b"\n";
-        self.at = if whole { data } else { self.after_line(data)? };
+        // The hole ends where a block begins; whether a line does is lost with the byte before.
+        self.at = self.after_line(data)?;
         Ok(())
     }
 
