@@ -9,7 +9,6 @@ use std::{
     ffi::OsString,
     fs::File,
     io,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -23,6 +22,7 @@ use super::{
 use crate::{
     config::{Program, Worker},
     host::{AttemptRef, Settings},
+    proxy::tailscale::tailscaled,
     sys,
 };
 
@@ -35,7 +35,10 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
             let arguments = vec!["proxy".to_owned(), "--config".to_owned(), config];
             (settings.loopkeeperd.clone(), arguments)
         }
-        Program::Tailscale(tailscale) => tailscaled(tailscale),
+        Program::Tailscale(settings) => {
+            let command = tailscaled(settings, &settings.socket());
+            (command.program, command.arguments)
+        }
     };
     Spec {
         launcher: worker.launcher,
@@ -45,10 +48,6 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
     }
-}
-
-fn tailscaled(_: &crate::config::Tailscale) -> (PathBuf, Vec<String>) {
-    (PathBuf::new(), Vec::new())
 }
 
 /// Whether anything holds the attempt's output as its launcher gave it away.

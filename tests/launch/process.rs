@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use loopkeeper::{
+    config::{Program, Tailscale},
     host::HostEvent,
     model::{Exit, LauncherKind, Signal},
 };
@@ -247,6 +248,41 @@ fn how_old_and_how_long_its_output_is_can_be_asked() {
             let (when, bytes) = world.local.output(&attempt).unwrap();
             assert_eq!(bytes, 5);
             assert!(when > before);
+        },
+    );
+}
+
+#[test]
+fn a_proxy_by_tailscale_runs_tailscaled_with_its_settings() {
+    alone(
+        "process::a_proxy_by_tailscale_runs_tailscaled_with_its_settings",
+        || async {
+            let mut world = World::new();
+            // A fake, since no tailnet can be here: it says how it was called.
+            let fake = world.path().join("tailscaled");
+            fs::write(&fake, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+            fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+            let mut worker = world.script(PROCESS, "");
+            worker.program = Program::Tailscale(Tailscale {
+                listen: "127.0.0.1:1055".parse().unwrap(),
+                state: "/var/lib/tail".into(),
+                auth_key: None,
+                hostname: None,
+                tailscaled: fake,
+                tailscale: "/usr/bin/tailscale".into(),
+                arguments: vec!["--verbose=1".into()],
+            });
+            let (attempt, _) = world.run(&worker).await;
+            assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(0));
+            let said = fs::read_to_string(world.directory(&attempt).output()).unwrap();
+            let wanted = [
+                "--tun=userspace-networking",
+                "--socks5-server=127.0.0.1:1055",
+                "--statedir=/var/lib/tail",
+                "--socket=/var/lib/tail/tailscaled.sock",
+                "--verbose=1",
+            ];
+            assert_eq!(said.lines().collect::<Vec<_>>(), wanted);
         },
     );
 }
