@@ -3,11 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that cannot go on has failed"
 )]
 
 mod adoption;
 mod command;
+mod latency;
 mod limits;
 mod output;
 mod process;
