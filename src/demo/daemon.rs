@@ -21,7 +21,7 @@ use crate::{
         protocol::{Request, StatusView},
     },
     host::process::{Process, exit_of_status},
-    launch,
+    launch::environment::Inherited,
     model::Signal,
 };
 
@@ -65,7 +65,7 @@ impl Daemon {
             .stderr(log()?)
             // Ctrl-C is for us; we stop it in our own order.
             .process_group(0);
-        launch::without_ours(&mut command);
+        Inherited::of_this_process().apply(&mut command);
         without_git(&mut command);
         command
             .env_remove("CREDENTIALS_DIRECTORY")

@@ -10,6 +10,8 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +20,10 @@ use super::process::{Process, Stat};
 
 /// Variables that [`Census::environment`] keeps begin so.
 const OURS: &[u8] = b"LOOPKEEPER_";
+
+/// How long a program is given to get through execve(2). It takes a tenth of a millisecond as a
+/// rule; nothing else goes on meanwhile.
+const EXEC_WITHIN: Duration = Duration::from_millis(50);
 
 type Environment = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -110,10 +116,7 @@ impl Census {
         let Ok(mut known) = self.environments.lock() else {
             return Arc::default();
         };
-        let read = || {
-            let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            Arc::new(ours(&text))
-        };
+        let read = || Arc::new(ours(&whole_environment(pid, self.by_pid(pid).copied())));
         Arc::clone(known.entry(pid).or_insert_with(read))
     }
 
@@ -123,6 +126,26 @@ impl Census {
             fs::metadata(format!("/proc/{pid}/fd/{number}"))
                 .is_ok_and(|found| (found.dev(), found.ino()) == file)
         })
+    }
+}
+
+/// The whole environment of a process. In the midst of execve(2) it looks empty or is cut short, and
+/// the process would not be recognised: then it is looked at again.
+fn whole_environment(pid: i32, mut stat: Option<Stat>) -> Vec<u8> {
+    let begin = Instant::now();
+    loop {
+        let Ok(text) = fs::read(format!("/proc/{pid}/environ")) else {
+            return Vec::new();
+        };
+        let whole = |stat: Stat| !stat.is_program() || stat.environment == Some(text.len() as u64);
+        if stat.is_none_or(whole) || begin.elapsed() > EXEC_WITHIN {
+            return text;
+        }
+        stat = Stat::of(pid).ok();
+        if stat.is_none_or(whole) {
+            return text;
+        }
+        thread::sleep(Duration::from_micros(200));
     }
 }
 

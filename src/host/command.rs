@@ -21,6 +21,7 @@ use super::{census::CensusTaker, reaper::Reaper};
 use crate::{
     launch::{
         self,
+        environment::Inherited,
         tree::{Looker, Part, Tree},
     },
     model::{Exit, Signal},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Names a command's processes, so that all of them are found at its time limit.
-const MARKER: &str = "LOOPKEEPER_COMMAND";
+pub(crate) const MARKER: &str = "LOOPKEEPER_COMMAND";
 
 /// What is to be run.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub struct Request {
     pub arguments: Vec<OsString>,
     /// Where it runs.
     pub workdir: PathBuf,
-    /// Added to our own environment, without what in it is about the daemon itself.
+    /// Added to what the daemon's children inherit.
     pub environment: Vec<(OsString, OsString)>,
     /// Its standard input.
     pub input: Vec<u8>,
@@ -88,6 +89,8 @@ pub enum CommandError {
 pub struct Runner {
     pub(super) reaper: Reaper,
     pub(super) census: CensusTaker,
+    /// What children start from.
+    pub(crate) inherited: Inherited,
     /// The limit on open files that children get back.
     pub(super) open_files: Option<(u64, u64)>,
 }
@@ -170,7 +173,7 @@ impl Runner {
             .stdin(input(&request.input)?)
             .stdout(its_output)
             .stderr(its_errors);
-        launch::without_ours(&mut command);
+        self.inherited.apply(&mut command);
         command.envs(request.environment).env(MARKER, mark);
         let birth = sys::Birth {
             session: true,

@@ -17,12 +17,7 @@ use super::{
 };
 use crate::{
     config,
-    launch::{
-        House,
-        attempt::{self, Context},
-        directory,
-        tree::Looker,
-    },
+    launch::{House, attempt, context::Context, directory, environment::Inherited, tree::Looker},
     model::{Identity, Signal},
 };
 
@@ -77,6 +72,7 @@ impl Local {
             runner: Runner {
                 reaper: reaper.clone(),
                 census: census.clone(),
+                inherited: Inherited::of_this_process(),
                 open_files,
             },
             looker: Looker { census, reaper },

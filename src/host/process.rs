@@ -16,6 +16,10 @@ use crate::{
 /// How long a process that ended is given to be collected by its parent.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Bits of field 9 of proc_pid_stat(5), from the kernel's `include/linux/sched.h`.
+const PF_EXITING: u64 = 0x4;
+const PF_KTHREAD: u64 = 0x20_0000;
+
 /// A process of this boot.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -179,7 +183,11 @@ pub(crate) struct Stat {
     pub(crate) parent: i32,
     pub(crate) session: i32,
     state: u8,
+    flags: u64,
     threads: u64,
+    /// How many bytes its environment has; `None` in the midst of execve(2), and where we may not
+    /// see it.
+    pub(crate) environment: Option<u64>,
     /// The wait status of a zombie; 0 also where we may not see it.
     zombie_status: Option<i32>,
 }
@@ -208,7 +216,11 @@ impl Stat {
             parent: i32::try_from(number(4)?).ok()?,
             session: field.get(6 - 3)?.parse().ok()?,
             state,
+            flags: number(9)?,
             threads: number(20)?,
+            environment: number(51)
+                .filter(|end| *end != 0)
+                .and_then(|end| end.checked_sub(number(50)?)),
             zombie_status: number(52)
                 .and_then(|status| i32::try_from(status).ok())
                 .filter(|_| state == b'Z'),
@@ -217,6 +229,11 @@ impl Stat {
 
     pub(crate) fn leads(&self) -> bool {
         self.session == self.process.pid
+    }
+
+    /// Whether it is or will be a program: neither a thread of the kernel nor about to end.
+    pub(crate) fn is_program(&self) -> bool {
+        self.lives() && self.flags & (PF_EXITING | PF_KTHREAD) == 0
     }
 
     /// A zombie whose other threads run on is not dead.

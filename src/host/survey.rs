@@ -18,8 +18,10 @@ use super::{
 use crate::{
     launch::{
         self,
-        attempt::{Context, process_of, unseen},
+        attempt::process_of,
+        context::Context,
         directory::{self, Directory, Start},
+        end::unseen,
         process::output_is_held,
         tree::{Part, Tree},
     },

@@ -4,52 +4,32 @@
 //! before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this order.
 //! Nothing is looked at unless something has ended or was asked for.
 //!
-//! How: one task for each attempt. It waits for the worker's own process (as our child, by pidfd, or
-//! through the wrapper in its pane), then for what that left behind.
+//! How: one task for each attempt. It waits for the [`End`] of the worker's own process, then for what
+//! that left behind.
 
 use std::{ffi::OsString, fs, io, time::Duration};
 
 use tokio::sync::mpsc;
 
 use super::{
-    cgroup::Cgroup,
     chain,
+    context::Context,
     directory::{Directory, Pane, Spec, Start},
+    end::End,
     output::Bound,
     process, tmux,
-    tree::{Looker, Part, Tree, file_id},
+    tree::{Part, Tree},
 };
 use crate::{
     config::{Program, Worker},
-    host::{
-        AttemptRef, HostEvent, Settings,
-        command::Runner,
-        inotify::Inotify,
-        process::Process,
-        reaper::{Child, Reaper},
-    },
-    model::{BootId, Exit, Identity, LauncherKind, Signal},
+    host::{AttemptRef, HostEvent, process::Process, reaper::Child},
+    model::{Exit, Identity, LauncherKind, Signal},
 };
 
 /// Before something that failed for lack of resources is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 /// What the session around a killed worker is given to end by itself.
 const SESSION_ENDS_WITHIN: Duration = Duration::from_secs(2);
-
-/// What every attempt of this host needs.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) settings: Settings,
-    pub(crate) boot: BootId,
-    pub(crate) runner: Runner,
-    pub(crate) looker: Looker,
-    /// News of files in attempts' directories, at once.
-    pub(crate) arrivals: Inotify,
-    /// News of growing outputs, now and then.
-    pub(crate) appends: Inotify,
-    pub(crate) open_files: Option<(u64, u64)>,
-    pub(crate) events: mpsc::UnboundedSender<HostEvent>,
-}
 
 /// Signals for an attempt's tree.
 pub(crate) type Orders = mpsc::UnboundedReceiver<Signal>;
@@ -58,67 +38,6 @@ pub(crate) type Orders = mpsc::UnboundedReceiver<Signal>;
 pub(super) enum Launched {
     Child { start: Start, child: Child },
     Pane { start: Start, pane: Pane },
-}
-
-/// How the end of the worker's own process is known.
-enum End {
-    Child(Child),
-    Stranger(Process),
-    Pane { worker: Process, pane: Pane },
-}
-
-impl Context {
-    pub(super) fn reaper(&self) -> &Reaper {
-        &self.looker.reaper
-    }
-
-    fn tell(&self, event: HostEvent) {
-        // The daemon that does not listen any more is ending.
-        drop(self.events.send(event));
-    }
-
-    pub(crate) fn problem(&self, text: String) {
-        self.tell(HostEvent::Problem(text));
-    }
-
-    pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
-        Directory::of(&self.settings.state, attempt)
-    }
-
-    /// Recognises an attempt by what does not depend on its start having been recorded.
-    pub(crate) fn tree(&self, attempt: &AttemptRef) -> Tree {
-        let directory = self.directory(attempt);
-        Tree {
-            marker: (super::ATTEMPT_DIR, directory.path().as_os_str().to_owned()),
-            output: file_id(&directory.output()),
-            root: None,
-            session: None,
-            cgroup: None,
-            pane: None,
-            ours: false,
-        }
-    }
-
-    /// Kills what came to be of a start that failed; returns why it failed, and what is left.
-    pub(super) async fn clean_up(
-        &self,
-        attempt: &AttemptRef,
-        cgroup: Option<Cgroup>,
-        why: String,
-    ) -> String {
-        let tree = Tree {
-            cgroup,
-            ..self.tree(attempt)
-        };
-        let killed = self.looker.signal(&tree, Part::All, Signal::KILL).await;
-        if let Some(cgroup) = &tree.cgroup {
-            cgroup.remove();
-        }
-        match killed {
-            Ok(()) => why,
-            Err(error) => format!("{why}; and something of it may live: {}", chain(&error)),
-        }
-    }
 }
 
 fn environment(
@@ -398,48 +317,4 @@ async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, 
     if let Err(error) = context.looker.signal(tree, part, signal).await {
         context.problem(format!("{}: {signal}: {}", attempt.worker, chain(&error)));
     }
-}
-
-impl End {
-    async fn exit(self, context: &Context, directory: &Directory) -> Exit {
-        let (worker, pane) = match self {
-            Self::Child(mut child) => return child.exit().await,
-            Self::Stranger(worker) => (worker, None),
-            Self::Pane { worker, pane } => (worker, Some(pane)),
-        };
-        let held = loop {
-            match worker.watch() {
-                Ok(held) => break held,
-                Err(error) => {
-                    context.problem(format!(
-                        "process {}: cannot be watched: {error}",
-                        worker.pid
-                    ));
-                    tokio::time::sleep(AGAIN).await;
-                }
-            }
-        };
-        let Some(held) = held else {
-            return recorded(directory, pane).await.unwrap_or_else(unseen);
-        };
-        held.ended().await;
-        match recorded(directory, pane).await {
-            Some(exit) => exit,
-            None => held.exit().await,
-        }
-    }
-}
-
-/// The exit that the pane's wrapper records, as the last thing it does.
-async fn recorded(directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
-    if let Some(pane) = pane {
-        // When it cannot be watched, its record is there or it is not.
-        drop(pane.wrapper.ended().await);
-    }
-    directory.ended().map(|ended| ended.exit)
-}
-
-/// Ended, and nobody was there.
-pub(crate) fn unseen() -> Exit {
-    Exit::Lost("ended while no daemon was running".into())
 }

@@ -13,7 +13,10 @@
 
 pub(crate) mod attempt;
 pub(crate) mod cgroup;
+pub(crate) mod context;
 pub mod directory;
+pub(crate) mod end;
+pub(crate) mod environment;
 pub mod exec;
 pub mod output;
 pub mod pane;
@@ -36,35 +39,6 @@ pub const ATTEMPT: &str = "LOOPKEEPER_ATTEMPT";
 /// The attempt's directory, in every process of it: how they are found again, and told from those
 /// of another daemon.
 pub const ATTEMPT_DIR: &str = "LOOPKEEPER_ATTEMPT_DIR";
-
-/// What the daemon's own environment says about the daemon and must not be told to anybody else.
-const PRIVATE: &[&str] = &[
-    "INVOCATION_ID",
-    "JOURNAL_STREAM",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_PIDFDID",
-    "MEMORY_PRESSURE_WATCH",
-    "MEMORY_PRESSURE_WRITE",
-    "NOTIFY_SOCKET",
-    "SYSTEMD_EXEC_PID",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
-
-/// Takes from a child's environment what is the daemon's own, and what another daemon around this
-/// one told us.
-pub(crate) fn without_ours(command: &mut std::process::Command) {
-    for name in PRIVATE {
-        command.env_remove(name);
-    }
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("LOOPKEEPER_") {
-            command.env_remove(name);
-        }
-    }
-}
 
 /// Looks a program up in `$PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {

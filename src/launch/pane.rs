@@ -2,9 +2,11 @@
 //!
 //! Promise: the exit record is written, with the code or the signal, also when the tmux server is
 //! killed, and when no daemon is there. Ctrl-C and Ctrl-\ typed by somebody who attached reach the
-//! worker and not this process.
+//! worker and not this process. What the worker wrote last is not lost: see [`let_go_of_terminal`].
 
 use std::{
+    env,
+    fs::File,
     io,
     os::unix::process::parent_id,
     path::Path,
@@ -19,9 +21,17 @@ use super::{
     exec::record_start,
 };
 use crate::{
-    host::process::{Process, exit_of_status},
+    host::{
+        command,
+        process::{Process, exit_of_status},
+    },
     model, sys,
 };
+
+/// The worker's `$SHELL`, which tmux would replace by its own.
+pub(super) const SHELL: &str = "LOOPKEEPER_SHELL";
+/// What tmux is given to read the rest from a terminal that only it has open.
+const CLOSED_WITHIN_SECONDS: u32 = 2;
 
 /// Runs the worker whose attempt has this directory to its end.
 ///
@@ -51,6 +61,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             Signal::SIGCHLD => {
                 if let Some(status) = collect(worker) {
                     directory.record_exit(&exit_of_status(status))?;
+                    let_go_of_terminal(&signals)?;
                     return Ok(ExitCode::SUCCESS);
                 }
             }
@@ -71,9 +82,26 @@ fn collect(worker: Process) -> Option<i32> {
     of_worker
 }
 
+/// Closes the terminal, and waits for tmux to do so on its side.
+///
+/// When the process in a pane exits, tmux drops the terminal although the kernel may still hold what
+/// was written last. When instead the terminal is closed by everybody in the pane, it reads it to the
+/// end, and hangs up. Somebody else whom the worker left in the pane may keep it open; then the pane
+/// ends with this process.
+fn let_go_of_terminal(signals: &SigSet) -> io::Result<()> {
+    let nothing = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    rustix::stdio::dup2_stdout(&nothing)?;
+    rustix::stdio::dup2_stderr(&nothing)?;
+    nix::unistd::alarm::set(CLOSED_WITHIN_SECONDS);
+    while !matches!(signals.wait()?, Signal::SIGHUP | Signal::SIGALRM) {}
+    Ok(())
+}
+
 /// What would end this process, or what it waits for; from now on it comes when asked for.
 fn hold_signals() -> io::Result<SigSet> {
     let signals = SigSet::from_iter([
+        Signal::SIGALRM,
         Signal::SIGCHLD,
         Signal::SIGHUP,
         Signal::SIGINT,
@@ -101,7 +129,14 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<Process> {
         .current_dir(&spec.workdir)
         // Its own tmux is not the one we keep it in.
         .env_remove("TMUX")
-        .env_remove("TMUX_PANE");
+        .env_remove("TMUX_PANE")
+        .env_remove(SHELL)
+        // The command that started the server is over.
+        .env_remove(command::MARKER);
+    match env::var_os(SHELL) {
+        Some(shell) => command.env("SHELL", shell),
+        None => command.env_remove("SHELL"),
+    };
     sys::before_exec(&mut command, sys::Birth::default());
     let child = command.spawn().map_err(|error| {
         io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))

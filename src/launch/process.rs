@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock, inotify::WatchFlags};
 
 use super::{
-    attempt::{Context, Launched},
+    attempt::Launched,
+    context::Context,
     directory::{Directory, Spec, Start},
 };
 use crate::{
@@ -108,7 +109,7 @@ pub(super) async fn launch(
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(also_errors);
-    super::without_ours(&mut command);
+    context.runner.inherited.apply(&mut command);
     command.envs(environment);
     let birth = sys::Birth {
         session: true,

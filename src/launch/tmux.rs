@@ -20,9 +20,11 @@ use std::{
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
-    attempt::{Context, Launched},
+    attempt::Launched,
     chain,
+    context::Context,
     directory::{Directory, Pane, Start},
+    pane,
 };
 use crate::{
     host::{AttemptRef, HostError, command::Request, process::Process},
@@ -123,8 +125,12 @@ pub(super) async fn launch(
     context: &Context,
     attempt: &AttemptRef,
     directory: &Directory,
-    environment: Vec<(OsString, OsString)>,
+    mut environment: Vec<(OsString, OsString)>,
 ) -> Result<Launched, String> {
+    let declared = environment.iter().rfind(|(name, _)| name == "SHELL");
+    let shell = declared.map(|(_, shell)| shell.clone());
+    let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
+    environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
     let worker = &attempt.worker;
     let tmux = super::find("tmux")
         .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")?;

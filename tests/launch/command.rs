@@ -7,7 +7,8 @@ use loopkeeper::{
     model::{Exit, Signal},
 };
 
-use crate::world::{World, alone, lives, marked, until};
+use crate::alone::{alone, marked};
+use crate::world::{World, lives, until};
 
 fn script(world: &World, text: &str) -> Request {
     Request {

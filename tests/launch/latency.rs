@@ -7,7 +7,10 @@ use std::{
 
 use loopkeeper::model::{Exit, LauncherKind, Signal};
 
-use crate::world::{World, alone, kill};
+use crate::{
+    alone::{alone, kill},
+    world::World,
+};
 
 const WORKERS: usize = 100;
 

@@ -13,7 +13,10 @@ use loopkeeper::{
 use nix::mount::{MsFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::world::{Place, World, alone, alone_with_mounts, lives};
+use crate::{
+    alone::{alone, alone_with_mounts},
+    world::{Place, World, lives},
+};
 
 const PROCESS: LauncherKind = LauncherKind::Process;
 
@@ -49,7 +52,7 @@ fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
                         assert!(why.contains("Too many open files"), "{why}");
                         failed += 1;
                         let marked =
-                            crate::world::marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str());
+                            crate::alone::marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str());
                         assert_eq!(marked, Vec::<i32>::new());
                     }
                     loopkeeper::host::HostEvent::Started(..) => {

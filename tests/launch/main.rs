@@ -8,11 +8,14 @@
 )]
 
 mod adoption;
+mod alone;
 mod command;
+mod environment;
 mod latency;
 mod limits;
 mod output;
 mod process;
+mod session;
 mod survey;
 mod tmux;
 mod tree;

@@ -8,7 +8,8 @@ use loopkeeper::{
     model::{Exit, LauncherKind, Signal},
 };
 
-use crate::world::{World, alone, lives};
+use crate::alone::alone;
+use crate::world::{World, lives};
 
 const PROCESS: LauncherKind = LauncherKind::Process;
 

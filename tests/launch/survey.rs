@@ -8,7 +8,8 @@ use loopkeeper::{
     model::{Exit, LauncherKind},
 };
 
-use crate::world::{World, alone};
+use crate::alone::alone;
+use crate::world::World;
 
 const PROCESS: LauncherKind = LauncherKind::Process;
 

@@ -3,16 +3,19 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use loopkeeper::{
-    host::{AttemptRef, Condition},
+    host::AttemptRef,
     launch::{output::plain, tmux},
     model::{Exit, LauncherKind, Signal},
 };
 
-use crate::world::{World, after_death, alone, kill, lives, until};
+use crate::{
+    alone::alone,
+    world::{World, lives, until},
+};
 
 const TMUX: LauncherKind = LauncherKind::Tmux;
 
-fn ask(world: &World, attempt: &AttemptRef, question: &[&str]) -> (bool, String) {
+pub(crate) fn ask(world: &World, attempt: &AttemptRef, question: &[&str]) -> (bool, String) {
     let socket = tmux::socket(&world.runtime(), &attempt.worker);
     let output = world_command(&socket).args(question).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -244,54 +247,6 @@ fn hidden_processes_do_not_survive_a_kill() {
 }
 
 #[test]
-fn the_end_is_known_also_when_the_server_is_killed() {
-    alone(
-        "tmux::the_end_is_known_also_when_the_server_is_killed",
-        || async {
-            let mut world = World::new();
-            let worker = world.script(TMUX, "exec sleep 1000");
-            let (attempt, identity) = world.run(&worker).await;
-            let server = world
-                .directory(&attempt)
-                .start()
-                .unwrap()
-                .pane
-                .unwrap()
-                .server;
-            kill(server.pid);
-            assert_eq!(
-                world.gone_after_end(&attempt).await,
-                Exit::Signal(Signal::HUP)
-            );
-            assert!(!lives(identity.pid));
-        },
-    );
-}
-
-#[test]
-fn the_end_is_known_also_when_the_wrapper_is_killed() {
-    alone(
-        "tmux::the_end_is_known_also_when_the_wrapper_is_killed",
-        || async {
-            let mut world = World::new();
-            let worker = world.script(TMUX, "trap '' HUP; echo ready; sleep 0.5; exit 9");
-            let (attempt, _) = world.run(&worker).await;
-            world.says(&attempt, "ready").await;
-            let wrapper = world
-                .directory(&attempt)
-                .start()
-                .unwrap()
-                .pane
-                .unwrap()
-                .wrapper;
-            kill(wrapper.pid);
-            // The worker goes on without its terminal; the kernel tells how it ended.
-            assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(9));
-        },
-    );
-}
-
-#[test]
 fn what_cannot_be_started_says_why_and_leaves_no_server() {
     alone(
         "tmux::what_cannot_be_started_says_why_and_leaves_no_server",
@@ -345,74 +300,6 @@ fn it_needs_neither_a_home_nor_a_directory_for_temporary_files() {
             let (attempt, _) = world.run(&worker).await;
             assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(0));
             world.says(&attempt, "home=/nonexistent").await;
-        },
-    );
-}
-
-#[test]
-fn a_session_outlives_the_daemon_and_the_next_one_takes_it_over() {
-    after_death(
-        "tmux::a_session_outlives_the_daemon_and_the_next_one_takes_it_over",
-        |mut world| async move {
-            let worker = world.script(
-                TMUX,
-                "echo ready; trap 'exit 6' TERM; while :; do sleep 0.1; done",
-            );
-            let (attempt, _) = world.run(&worker).await;
-            world.says(&attempt, "ready").await;
-        },
-        |directory| async {
-            let mut world = World::of(directory);
-            let (attempt, condition) = world.found().await;
-            let Condition::Alive(identity) = condition else {
-                panic!("{condition:?}");
-            };
-            assert!(lives(identity.pid));
-            // A runtime directory is removed with the unit it belongs to.
-            fs::remove_dir_all(world.runtime()).unwrap();
-            world.local.adopt(&attempt, &identity);
-            until("the socket is back", || {
-                ask(&world, &attempt, &["list-sessions"]).0
-            })
-            .await;
-            world.local.signal(&attempt, Signal::TERM);
-            assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(6));
-        },
-    );
-}
-
-#[test]
-fn how_it_ended_is_known_also_when_it_ended_without_a_daemon() {
-    after_death(
-        "tmux::how_it_ended_is_known_also_when_it_ended_without_a_daemon",
-        |mut world| async move {
-            let worker = world.script(TMUX, "read -r _ <gate; exit 77");
-            let gate = world.path().join("gate");
-            assert!(Command::new("mkfifo").arg(gate).status().is_ok());
-            world.run(&worker).await;
-        },
-        |directory| async {
-            let state = directory.path().join("state");
-            let worker = "builder".parse().unwrap();
-            let attempt = loopkeeper::launch::directory::attempts(&state, &worker)
-                .unwrap()
-                .remove(0);
-            let attempt = AttemptRef { worker, attempt };
-            fs::write(directory.path().join("gate"), "go\n").unwrap();
-            let of = loopkeeper::launch::directory::Directory::of(&state, &attempt);
-            until("it ended", || of.ended().is_some()).await;
-            let mut world = World::of(directory);
-            let (found, condition) = world.found().await;
-            assert_eq!(found, attempt);
-            match condition {
-                Condition::Ended { exit, .. } => assert_eq!(exit, Exit::Code(77)),
-                // The wrapper may be in its last moment.
-                Condition::Alive(identity) => {
-                    world.local.adopt(&found, &identity);
-                    assert_eq!(world.ended(&found).await, Exit::Code(77));
-                }
-                other => panic!("{other:?}"),
-            }
         },
     );
 }

@@ -8,7 +8,10 @@ use loopkeeper::{
     model::{Exit, LauncherKind, Signal},
 };
 
-use crate::world::{Place, World, alone, alone_with_mounts, lives, marked, until};
+use crate::{
+    alone::{alone, alone_with_mounts, marked},
+    world::{Place, World, lives, until},
+};
 
 /// Processes that hide from their parent, each in its own way; each writes its pid to `pids`.
 pub(crate) const HIDING: &str = r#"
@@ -98,7 +101,7 @@ fn gone_waits_for_the_last_process() {
         let left = pids(world.path())[0];
         tokio::task::yield_now().await;
         assert!(lives(left) && world.said(&attempt).is_empty());
-        fs::write(world.path().join("gate"), "go\n").unwrap();
+        world.open_gate().await;
         world.gone(&attempt).await;
         assert!(!lives(left));
     });
@@ -238,6 +241,39 @@ fn a_cgroup_of_its_own_holds_what_nothing_else_would_find() {
             assert!(!lives(hidden));
             // Fails unless the attempt's own cgroup in it was removed.
             fs::remove_dir(&delegated).unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_process_that_never_stops_to_exec_is_caught() {
+    alone(
+        "tree::a_process_that_never_stops_to_exec_is_caught",
+        || async {
+            let mut world = World::new();
+            let again = world.path().join("again");
+            fs::write(
+                &again,
+                "#!/bin/sh\n[ -s pids ] || echo $$ >pids\nexec \"$0\"\n",
+            )
+            .unwrap();
+            fs::set_permissions(&again, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                .unwrap();
+            // Left behind, in a session of its own, with no output of ours: only its environment
+            // tells whose it is, and in the midst of execve(2) it shows none.
+            let worker = world.script(
+                LauncherKind::Process,
+                "(setsid ./again >/dev/null 2>&1 &); while [ ! -s pids ]; do sleep 0.01; done; echo ready; exec sleep 1000",
+            );
+            for _ in 0..20 {
+                let (attempt, _) = world.run(&worker).await;
+                world.says(&attempt, "ready").await;
+                let hidden = pids(world.path())[0];
+                world.local.signal(&attempt, Signal::KILL);
+                world.gone_after_end(&attempt).await;
+                assert!(!lives(hidden));
+                fs::remove_file(world.path().join("pids")).unwrap();
+            }
         },
     );
 }

@@ -1,16 +1,11 @@
-//! A host of its own for each test, in a process of its own.
-//!
-//! A [`Local`] collects every child of its process, so a test that has one runs in a process where
-//! nothing else does: [`alone`] runs the test binary again for just that test.
+//! A host with its files, for one test.
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    env,
-    fs::File,
-    future::Future,
-    io::{BufRead, BufReader, Read, Seek},
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -24,149 +19,8 @@ use loopkeeper::{
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-const ROLE: &str = "TEST_ROLE";
-/// Marks everything that a test starts, so that nothing is left of one that failed.
-const RUN: &str = "TEST_RUN";
-const STATE: &str = "TEST_DIRECTORY";
-
 /// Generous: it only passes when something is broken.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-
-/// Runs `test` in a process of its own; `name` is the test's path.
-pub(crate) fn alone<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
-    in_a_process_of_its_own(again(name), name, test);
-}
-
-/// As [`alone`], where the test may mount file systems, and only it sees them.
-pub(crate) fn alone_with_mounts<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
-    let again = again(name);
-    let mut command = Command::new("unshare");
-    command.arg("--mount");
-    if !nix::unistd::geteuid().is_root() {
-        command.arg("--map-root-user");
-    }
-    command
-        .arg("--")
-        .arg(again.get_program())
-        .args(again.get_args());
-    in_a_process_of_its_own(command, name, test);
-}
-
-fn in_a_process_of_its_own<F: Future<Output = ()>>(
-    mut command: Command,
-    name: &str,
-    test: impl FnOnce() -> F,
-) {
-    if env::var(ROLE).is_ok_and(|role| role == name) {
-        return block_on(test());
-    }
-    // What systemd tells a daemon, and what a daemon around this one told it.
-    for private in [
-        "NOTIFY_SOCKET",
-        "WATCHDOG_USEC",
-        "LISTEN_FDS",
-        "INVOCATION_ID",
-    ] {
-        command.env(private, "1");
-    }
-    // Into files: what a failed test leaves behind would hold pipes open.
-    let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-    let run = format!("{}.{name}", std::process::id());
-    let status = command
-        .env("LOOPKEEPER_OUTER", "1")
-        .env("TMUX", "/nonexistent,1,0")
-        .env(ROLE, name)
-        .env(RUN, &run)
-        .stdout(stdout.try_clone().unwrap())
-        .stderr(stderr.try_clone().unwrap())
-        .status()
-        .unwrap();
-    // Nothing to do after a test that passed.
-    marked(RUN, &run).into_iter().for_each(kill);
-    let read = |file: &mut File| {
-        let mut text = Vec::new();
-        file.rewind().unwrap();
-        file.read_to_end(&mut text).unwrap();
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    let (said, complained) = (read(&mut stdout), read(&mut stderr));
-    assert!(status.success(), "{name}: {}\n{said}\n{complained}", status);
-    assert!(
-        said.contains("1 passed"),
-        "{name} is not the name of a test\n{said}"
-    );
-}
-
-/// As [`alone`], for a test that has a daemon die first: `daemon` runs in one more process, which is
-/// killed with SIGKILL as soon as `daemon` returns. `test` finds what it left.
-pub(crate) fn after_death<D: Future<Output = ()>, T: Future<Output = ()>>(
-    name: &str,
-    daemon: impl FnOnce(World) -> D,
-    test: impl FnOnce(TempDir) -> T,
-) {
-    let dying = format!("{name} daemon");
-    if env::var(ROLE).is_ok_and(|role| role == dying) {
-        let directory = PathBuf::from(env::var_os(STATE).unwrap());
-        return block_on(async {
-            daemon(World::in_directory(Place::Other(directory), House::None)).await;
-            // The test harness has begun a line.
-            println!("\ndone");
-            std::future::pending().await
-        });
-    }
-    alone(name, || async {
-        let directory = tempfile::tempdir().unwrap();
-        let mut daemon = again(name)
-            .env(ROLE, &dying)
-            .env(STATE, directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(daemon.stdout.take().unwrap());
-        let done = output
-            .lines()
-            .map_while(Result::ok)
-            .any(|line| line == "done");
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
-        assert!(done, "the daemon did not get so far");
-        test(directory).await;
-    });
-}
-
-/// Kills a process, if it exists.
-pub(crate) fn kill(pid: i32) {
-    let pid = nix::unistd::Pid::from_raw(pid);
-    let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
-}
-
-/// Processes that were started with this variable.
-pub(crate) fn marked(variable: &str, value: &str) -> Vec<i32> {
-    let mark = format!("{variable}={value}\0");
-    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment
-                .windows(mark.len())
-                .any(|part| part == mark.as_bytes())
-        })
-        .collect()
-}
-
-fn again(name: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
-    command
-}
-
-fn block_on(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test);
-}
 
 /// Where a world has its files.
 pub(crate) enum Place {
@@ -283,12 +137,16 @@ impl World {
         self.worker(launcher, "/bin/sh", &["-c", script])
     }
 
-    /// Starts an attempt of `worker` with an id that is new in this world.
+    /// Starts an attempt of `worker` with an id that is new on this machine: tests run beside each
+    /// other, and the id is how an attempt's processes are recognised.
     pub(crate) fn start(&mut self, worker: &Worker) -> AttemptRef {
         self.count += 1;
+        assert!(self.count < 1 << 9, "ids are used up");
+        // A pid has at most 22 bits (proc_sys_kernel(5), `pid_max`).
+        let id = std::process::id() << 9 | self.count;
         let attempt = AttemptRef {
             worker: worker.name.clone(),
-            attempt: AttemptId::new(Timestamp::now(), std::process::id() << 10 | self.count),
+            attempt: AttemptId::new(Timestamp::now(), id),
         };
         self.local.start(attempt.clone(), worker, BTreeMap::new());
         attempt
@@ -405,6 +263,17 @@ impl World {
         (found.attempt, found.is)
     }
 
+    /// Makes a gate: a worker's `read -r _ <gate` waits until it is [opened](Self::open_gate).
+    pub(crate) fn make_gate(&self) {
+        let gate = self.path().join("gate");
+        nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+
+    /// Lets the worker through that waits at the gate.
+    pub(crate) async fn open_gate(&self) {
+        open_gate(self.path()).await;
+    }
+
     /// Waits until the attempt's output has a line with `part`.
     pub(crate) async fn says(&self, attempt: &AttemptRef, part: &str) {
         let output = self.directory(attempt).output();
@@ -422,6 +291,21 @@ impl World {
         let said = tokio::time::timeout(SOON, wait).await;
         said.unwrap_or_else(|_| panic!("{part:?} was not said"));
     }
+}
+
+/// Lets the worker through that waits at the gate in this directory, as soon as it does so: an
+/// open(2) that waits for a reader would wait for ever for one that died.
+pub(crate) async fn open_gate(directory: &Path) {
+    let gate = directory.join("gate");
+    let mut open = OpenOptions::new();
+    open.write(true).custom_flags(nix::libc::O_NONBLOCK);
+    let mut opened = None;
+    until("somebody is at the gate", || {
+        opened = open.open(&gate).ok();
+        opened.is_some()
+    })
+    .await;
+    opened.unwrap().write_all(b"go\n").unwrap();
 }
 
 fn of(event: &HostEvent) -> Option<&AttemptRef> {

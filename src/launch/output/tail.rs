@@ -16,8 +16,9 @@ const CHUNK: usize = 64 * 1024;
 
 /// A reader that stays at the end of an output file.
 ///
-/// What it yields begins with a whole line. When the head of the file overtakes it, it goes on with
-/// the first whole line that is left.
+/// What it yields begins with a whole line, except where no line ends in what is left. When the head
+/// of the file overtakes it, it goes on with the first line that is certainly whole: the one in which
+/// the hole ends is left out, since what stood before it is gone.
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
@@ -120,20 +121,20 @@ impl Tail {
             return Ok(());
         }
         // The hole ends where a block begins; whether a line does is lost with the byte before.
-        self.at = self.after_line(data)?;
+        self.at = self.after_line(data)?.unwrap_or(data);
         Ok(())
     }
 
-    fn after_line(&self, from: u64) -> io::Result<u64> {
+    fn after_line(&self, from: u64) -> io::Result<Option<u64>> {
         let mut buffer = vec![0; CHUNK];
         let mut at = from;
         loop {
             let count = self.file.read_at(&mut buffer, at)?;
             if count == 0 {
-                return Ok(at);
+                return Ok(None);
             }
             if let Some(end) = buffer[..count].iter().position(|byte| *byte == b'\n') {
-                return Ok(at + end as u64 + 1);
+                return Ok(Some(at + end as u64 + 1));
             }
             at += count as u64;
         }

@@ -1,0 +1,83 @@
+//! What every attempt of a host needs.
+
+use tokio::sync::mpsc;
+
+use super::{
+    cgroup::Cgroup,
+    chain,
+    directory::Directory,
+    tree::{Looker, Part, Tree, file_id},
+};
+use crate::{
+    host::{AttemptRef, HostEvent, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
+    model::{BootId, Signal},
+};
+
+/// What every attempt of this host needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) boot: BootId,
+    pub(crate) runner: Runner,
+    pub(crate) looker: Looker,
+    /// News of files in attempts' directories, at once.
+    pub(crate) arrivals: Inotify,
+    /// News of growing outputs, now and then.
+    pub(crate) appends: Inotify,
+    pub(crate) open_files: Option<(u64, u64)>,
+    pub(crate) events: mpsc::UnboundedSender<HostEvent>,
+}
+
+impl Context {
+    pub(super) fn reaper(&self) -> &Reaper {
+        &self.looker.reaper
+    }
+
+    pub(super) fn tell(&self, event: HostEvent) {
+        // The daemon that does not listen any more is ending.
+        drop(self.events.send(event));
+    }
+
+    pub(crate) fn problem(&self, text: String) {
+        self.tell(HostEvent::Problem(text));
+    }
+
+    pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
+        Directory::of(&self.settings.state, attempt)
+    }
+
+    /// Recognises an attempt by what does not depend on its start having been recorded.
+    pub(crate) fn tree(&self, attempt: &AttemptRef) -> Tree {
+        let directory = self.directory(attempt);
+        Tree {
+            marker: (super::ATTEMPT_DIR, directory.path().as_os_str().to_owned()),
+            output: file_id(&directory.output()),
+            root: None,
+            session: None,
+            cgroup: None,
+            pane: None,
+            ours: false,
+        }
+    }
+
+    /// Kills what came to be of a start that failed; returns why it failed, and what is left.
+    pub(super) async fn clean_up(
+        &self,
+        attempt: &AttemptRef,
+        cgroup: Option<Cgroup>,
+        why: String,
+    ) -> String {
+        let tree = Tree {
+            cgroup,
+            ..self.tree(attempt)
+        };
+        let killed = self.looker.signal(&tree, Part::All, Signal::KILL).await;
+        if let Some(cgroup) = &tree.cgroup {
+            cgroup.remove();
+        }
+        match killed {
+            Ok(()) => why,
+            Err(error) => format!("{why}; and something of it may live: {}", chain(&error)),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! How the end of a worker's own process becomes known: as our child, by pidfd, or through the
+//! wrapper in its pane.
+
+use super::{
+    attempt::AGAIN,
+    context::Context,
+    directory::{Directory, Pane},
+};
+use crate::{
+    host::{process::Process, reaper::Child},
+    model::Exit,
+};
+
+/// What tells the end.
+pub(super) enum End {
+    Child(Child),
+    Stranger(Process),
+    Pane { worker: Process, pane: Pane },
+}
+
+impl End {
+    /// Waits for the end; how it was, also from the exit record.
+    pub(super) async fn exit(self, context: &Context, directory: &Directory) -> Exit {
+        let (worker, pane) = match self {
+            Self::Child(mut child) => return child.exit().await,
+            Self::Stranger(worker) => (worker, None),
+            Self::Pane { worker, pane } => (worker, Some(pane)),
+        };
+        let held = loop {
+            match worker.watch() {
+                Ok(held) => break held,
+                Err(error) => {
+                    context.problem(format!(
+                        "process {}: cannot be watched: {error}",
+                        worker.pid
+                    ));
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        };
+        let Some(held) = held else {
+            return recorded(directory, pane).await.unwrap_or_else(unseen);
+        };
+        held.ended().await;
+        match recorded(directory, pane).await {
+            Some(exit) => exit,
+            None => held.exit().await,
+        }
+    }
+}
+
+/// The exit that the pane's wrapper records, as the last thing it does.
+async fn recorded(directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
+    if let Some(pane) = pane {
+        // When it cannot be watched, its record is there or it is not.
+        drop(pane.wrapper.ended().await);
+    }
+    directory.ended().map(|ended| ended.exit)
+}
+
+/// Ended, and nobody was there.
+pub(crate) fn unseen() -> Exit {
+    Exit::Lost("ended while no daemon was running".into())
+}
