@@ -4,16 +4,36 @@
 //! daemon, however that ends, and no child inherits it.
 //!
 //! How: flock(2) on the directory itself, which needs no write and so works on a full or read-only
-//! disk as well. `<state>/lock` only holds the owner's pid, for the message of the second daemon.
+//! disk as well. A daemon that was killed while it made a child leaves the lock to that child until
+//! it has become the worker's program (execve(2) closes it), so the lock is tried for a moment before
+//! it counts as somebody else's. `<state>/lock` only holds the owner's pid, for the message of the second daemon.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{StoreError, atomic_file::file_error};
+
+/// From fork to exec takes far less; a second daemon is refused after this.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Tries until the moment is over. It is before anything runs, so nobody waits but the caller.
+fn patiently(dir: &File) -> Result<(), TryLockError> {
+    let until = Instant::now() + MOMENT;
+    loop {
+        match dir.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            answer => return answer,
+        }
+    }
+}
 
 /// The state directory is ours as long as this lives.
 #[derive(Debug)]
@@ -27,7 +47,7 @@ impl Lock {
     pub(super) fn take(dir: &Path) -> Result<Self, StoreError> {
         let opened = File::open(dir).map_err(|source| file_error("opened", dir, source))?;
         let file = dir.join("lock");
-        match opened.try_lock() {
+        match patiently(&opened) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = fs::read_to_string(&file)

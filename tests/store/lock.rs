@@ -70,3 +70,17 @@ fn a_child_does_not_inherit_the_directory() {
     drop(child.stdin.take());
     child.wait().unwrap();
 }
+
+#[test]
+fn a_lock_that_a_dying_daemon_leaves_for_a_moment_is_waited_for() {
+    let (_temp, dir) = state_dir();
+    let held = open(&dir);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Time is the subject: a fraction of the moment that is waited.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            drop(held);
+        });
+        drop(open(&dir));
+    });
+}
