@@ -39,8 +39,8 @@
 //!
 //! # Invariants
 //!
-//! The simulation in `tests/sim` checks them after every event, through daemons killed between any
-//! two effects, reboots, clock jumps, results that come late, twice or never, and disks that refuse:
+//! Through daemons killed at any moment, reboots, clock jumps, results that come late, twice or never,
+//! and disks that refuse (shown on the real thing by `tests/daemon` and `tests/lab`):
 //!
 //! 1. At most one live attempt of a worker, and in a worktree.
 //! 2. No worker is stopped that the operator, the plan, its definition or a verdict did not stop.

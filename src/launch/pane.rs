@@ -2,7 +2,7 @@
 //!
 //! Promise: the exit record is written, with the code or the signal, also when the tmux server is
 //! killed, and when no daemon is there. Ctrl-C and Ctrl-\ typed by somebody who attached reach the
-//! worker and not this process. What the worker wrote last is not lost: see [`let_go_of_terminal`].
+//! worker and not this process. What the worker wrote last is not lost: see `let_go_of_terminal`.
 
 use std::{
     env,

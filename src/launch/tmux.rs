@@ -5,7 +5,7 @@
 //! socket, no configuration file and exactly one session, and it ends with it.
 //!
 //! How: one invocation of tmux starts the server with the worker's environment, makes the session
-//! with [`pane`](super::pane) in it, and begins to record the pane into the attempt's output before
+//! with [`pane`] in it, and begins to record the pane into the attempt's output before
 //! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 

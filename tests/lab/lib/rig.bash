@@ -105,8 +105,8 @@ rig_works() {
   local written reviewed
   written=$(rig_count builder)
   reviewed=$(rig_count adversary)
-  eventually 30 "the builder commits, in phase $1" rig_commits builder "$written" "phase=$1 "
-  eventually 30 "the adversary reviews, in phase $1" rig_commits adversary "$reviewed" "phase=$1 "
+  eventually 120 "the builder commits, in phase $1" rig_commits builder "$written" "phase=$1 "
+  eventually 120 "the adversary reviews, in phase $1" rig_commits adversary "$reviewed" "phase=$1 "
 }
 rig_count() { inside git -C "/srv/$1" rev-list --count HEAD 2>/dev/null || echo 0; }
 rig_commits() { (($(rig_count "$1") > $2)) && inside git -C "/srv/$1" log -1 --format=%s | grep -F "$3"; }
@@ -130,5 +130,5 @@ rig_talk() {
 }
 rig_talks() {
   inside sh -c 'echo "$1" >/run/talk.in' - "$1"
-  eventually 20 "'$1' comes back on the open connection" inside grep -x "$1" /run/talk.out
+  eventually 60 "'$1' comes back on the open connection" inside grep -x "$1" /run/talk.out
 }
