@@ -10,11 +10,11 @@ use super::{
     Rig, SetBy,
     attempt::in_words,
     plan::{At, Progress},
-    worker::{Asked, Life, Stopped, Worker},
+    worker::{Cause, Life, Worker},
 };
 use crate::{
     config::Config,
-    model::{AttemptId, Exit, Mono, Now, WorkerName},
+    model::{AttemptId, Mono, Now, WorkerName},
 };
 
 /// The longest that a person waits for an answer.
@@ -124,6 +124,7 @@ impl Rig {
 
     fn send_up(&mut self, now: Now, name: &WorkerName, again: bool) -> Goal {
         let mut not = None;
+        let mut lives = false;
         if let Some(worker) = self.workers.get_mut(name) {
             if !worker.run {
                 worker.run = true;
@@ -132,20 +133,37 @@ impl Rig {
                     run: true,
                 });
             }
-            let present = worker.life.attempt().map(|a| a.of.attempt.clone());
-            if again || matches!(worker.life, Life::Stopping { .. }) {
-                not.clone_from(&present);
+            lives = worker.life.attempt().is_some();
+            let ends = matches!(worker.life, Life::Stopping { .. });
+            if again || ends {
+                not = worker
+                    .life
+                    .attempt()
+                    .map(|attempt| attempt.of.attempt.clone());
             }
-            // Before the host has answered nobody knows whether there is a present one.
-            let may_live = present.is_some() || self.remembered.is_some();
-            if again && may_live {
-                worker.asked = Asked::Restart;
-            } else if worker.asked == Asked::Nothing && (not.is_some() || present.is_none()) {
-                worker.asked = Asked::Start;
+            if !lives {
+                if matches!(worker.life, Life::Held(_)) {
+                    self.ledger.add(Fact::Held {
+                        worker: name.clone(),
+                        reason: None,
+                    });
+                }
+                worker.restarts.belong_to(&self.machine.boot);
+                worker.restarts.forgive();
+                let restarts = worker.restarts.clone();
+                self.ledger.add(Fact::Restarts {
+                    worker: name.clone(),
+                    restarts,
+                });
+                worker.becomes(Life::Waiting("about to start".into()), now);
             }
-            if present.is_none() {
-                self.release(now, name);
-            }
+        }
+        if lives && again {
+            self.stop_once(
+                now,
+                name,
+                Cause::Restart("restarted by the operator".into()),
+            );
         }
         Goal {
             worker: name.clone(),
@@ -153,27 +171,10 @@ impl Rig {
         }
     }
 
-    /// What was is forgiven: the hold, the delay and the budget.
-    pub(super) fn release(&mut self, now: Now, name: &WorkerName) {
-        let Some(worker) = self.workers.get_mut(name) else {
-            return;
-        };
-        let remembered = self.remembered.as_mut().and_then(|all| all.get_mut(name));
-        let was_held = remembered.is_some_and(|known| known.held.take().is_some());
-        if was_held || matches!(worker.life, Life::Held(_)) {
-            self.ledger.add(Fact::Held {
-                worker: name.clone(),
-                reason: None,
-            });
-        }
-        worker.restarts.belong_to(&self.machine.boot);
-        worker.restarts.forgive();
-        self.ledger.add(Fact::Restarts {
-            worker: name.clone(),
-            restarts: worker.restarts.clone(),
-        });
-        if worker.life.attempt().is_none() {
-            worker.becomes(Life::Waiting("about to start".into()), now);
+    fn stop_once(&mut self, now: Now, name: &WorkerName, cause: Cause) {
+        let stopping = |w: &Worker| matches!(w.life, Life::Stopping { .. });
+        if !self.workers.get(name).is_some_and(stopping) {
+            self.begin_stop(now, name, cause);
         }
     }
 
@@ -194,7 +195,12 @@ impl Rig {
                         run: false,
                     });
                 }
-                worker.asked = Asked::Nothing;
+                if matches!(worker.life, Life::Held(_)) {
+                    self.ledger.add(Fact::Held {
+                        worker: name.clone(),
+                        reason: None,
+                    });
+                }
             }
             goals.push(Goal {
                 worker: name.clone(),
@@ -329,30 +335,18 @@ impl Rig {
                 Some("keep the phase, or move on first: `supervisorctl phase done`"),
             ));
         }
-        let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         self.progress = progress;
-        if !self.progress.is_still_at(told.as_ref()) {
-            for worker in self.workers.values_mut() {
-                worker.phase_changed(now);
-            }
-        }
         if let Some(point) = self.progress.point(now, SetBy::Plan) {
             self.ledger.add(Fact::Phase(point));
         }
-        let removed: Vec<_> = self
-            .workers
-            .keys()
-            .filter(|name| !config.workers.contains_key(*name))
-            .cloned()
-            .collect();
-        for name in &removed {
-            self.forget(now, name);
+        for (name, worker) in &mut self.workers {
+            worker.declared = config.workers.contains_key(name);
         }
         for (name, rules) in &config.workers {
             match self.workers.get_mut(name) {
                 Some(worker) => {
-                    worker.declared = true;
-                    worker.adopt_rules(now, rules.clone());
+                    worker.definition = rules.definition();
+                    worker.rules = rules.clone();
                 }
                 None => {
                     self.workers
@@ -369,22 +363,6 @@ impl Rig {
             "the configuration was reloaded".into(),
         );
         Ok("reloaded".into())
-    }
-
-    /// A worker is no longer declared: what was decided about it is void, should it come back.
-    fn forget(&mut self, now: Now, name: &WorkerName) {
-        self.release(now, name);
-        if let Some(worker) = self.workers.get_mut(name) {
-            worker.declared = false;
-            worker.asked = Asked::Nothing;
-            if !worker.run {
-                worker.run = true;
-                self.ledger.add(Fact::Operator {
-                    worker: name.clone(),
-                    run: true,
-                });
-            }
-        }
     }
 
     /// Answers those whose wish has come true, or cannot any more.
@@ -431,7 +409,10 @@ impl Rig {
             return Some(Ok(format!("{name} is gone from the configuration")));
         };
         match &goal.to {
-            To::End => (worker.life.attempt().is_none() && self.remembered.is_none())
+            To::End => worker
+                .life
+                .attempt()
+                .is_none()
                 .then(|| Ok(format!("{name} stopped"))),
             To::Run { not } => match &worker.life {
                 Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
@@ -448,13 +429,17 @@ impl Rig {
                 ))),
                 Life::Stopped(why) => {
                     let text = format!("{name} {}", why.as_str());
-                    let well = worker.last_exit.as_ref().is_some_and(Exit::is_success);
-                    let done = *why == Stopped::Finished && well;
-                    Some(if done {
-                        Ok(text)
-                    } else {
-                        Err(failed(&text, None))
-                    })
+                    Some(
+                        if worker
+                            .last_exit
+                            .as_ref()
+                            .is_some_and(|exit| exit.is_success())
+                        {
+                            Ok(text)
+                        } else {
+                            Err(failed(&text, None))
+                        },
+                    )
                 }
                 Life::Waiting(_) => self.hopeless(worker).map(Err),
                 Life::Starting { .. }

@@ -78,21 +78,11 @@ pub enum Fact {
         /// As what.
         identity: Identity,
     },
-    /// The attempt is about to be signalled: its end will not be its own. A daemon that finds it
-    /// alive goes on with the stop.
-    Stopping {
-        /// Which.
-        attempt: AttemptRef,
-        /// Why.
-        stopping: Stopping,
-    },
-    /// The attempt is over: nothing of it lives. Recorded together with what follows from it for
-    /// the budget, so that no daemon counts it twice, or not at all. A second end of the same
-    /// attempt changes nothing.
+    /// The attempt is over.
     Ended {
         /// Which.
         attempt: AttemptRef,
-        /// When its own process was seen to have ended.
+        /// When it was seen.
         at: Timestamp,
         /// How.
         exit: Exit,
@@ -115,22 +105,10 @@ pub struct Restarts {
     pub boot: Option<BootId>,
     /// The restarts within the window, oldest first.
     pub window: Vec<Mono>,
-    /// The next start comes no earlier than this.
-    #[serde(default)]
-    pub until: Option<Mono>,
     /// Restarts in a row without a healthy time between them.
     pub streak: u32,
     /// All restarts in this boot.
     pub total: u64,
-}
-
-/// A stop that was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stopping {
-    /// Who or what wanted it, in words.
-    pub why: String,
-    /// It counts as a failure: not ready in time, or no longer well.
-    pub failed: bool,
 }
 
 /// Where the plan stands.
@@ -268,8 +246,6 @@ pub struct LastAttempt {
     pub definition: u64,
     /// As which process it was started, if that was recorded.
     pub identity: Option<Identity>,
-    /// The stop that was begun, if one was.
-    pub stopping: Option<Stopping>,
     /// How it ended and who stopped it, if its end was recorded.
     pub ended: Option<(Exit, Option<String>)>,
 }

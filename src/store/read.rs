@@ -102,7 +102,7 @@ impl History<'_> {
         self.ask(|conn| {
             let mut rows = conn.prepare_cached(
                 "SELECT worker, attempt, decided, boot, phase, identity, ended, exit, stopped
-                 FROM attempt WHERE worker = ?1 ORDER BY number DESC LIMIT ?2",
+                 FROM attempt WHERE worker = ?1 ORDER BY attempt DESC LIMIT ?2",
             )?;
             oldest_first(rows.query_map(params![worker.as_str(), limit(n)], attempt)?)
         })
@@ -165,7 +165,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         let last_exit = conn
             .prepare_cached(
                 "SELECT exit FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
-                 ORDER BY number DESC LIMIT 1",
+                 ORDER BY attempt DESC LIMIT 1",
             )?
             .query_row([name.as_str()], |row| json(row, 0))
             .optional()?;
@@ -213,8 +213,8 @@ pub(super) fn unlisted(conn: &Connection) -> rusqlite::Result<Vec<RecordedBoot>>
 
 fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<LastAttempt>> {
     conn.prepare_cached(
-        "SELECT worker, attempt, decided, boot, phase, definition, identity, stopping, exit, stopped
-         FROM attempt WHERE worker = ?1 AND decided IS NOT NULL ORDER BY number DESC LIMIT 1",
+        "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
+         FROM attempt WHERE worker = ?1 AND decided IS NOT NULL ORDER BY attempt DESC LIMIT 1",
     )?
     .query_row([worker.as_str()], |row| {
         Ok(LastAttempt {
@@ -224,9 +224,8 @@ fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Opti
             phase: optional(row, 4)?,
             definition: row.get::<_, i64>(5)?.cast_unsigned(),
             identity: optional_json(row, 6)?,
-            stopping: optional_json(row, 7)?,
-            ended: match optional_json(row, 8)? {
-                Some(exit) => Some((exit, row.get(9)?)),
+            ended: match optional_json(row, 7)? {
+                Some(exit) => Some((exit, row.get(8)?)),
                 None => None,
             },
         })

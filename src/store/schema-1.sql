@@ -35,12 +35,9 @@ CREATE TABLE worker (
     restarts TEXT
 ) STRICT, WITHOUT ROWID;
 
--- number is the order in which they were first recorded: clocks jump, so neither ids nor moments
--- tell which one was the last. decided, boot and definition are null when only a later fact of the
--- attempt could be recorded. definition is the fingerprint's 64 bits; identity, stopping and exit
--- are JSON.
+-- decided, boot and definition are null when only a later fact of the attempt could be recorded.
+-- definition is the fingerprint's 64 bits; identity and exit are JSON.
 CREATE TABLE attempt (
-    number     INTEGER NOT NULL PRIMARY KEY,
     worker     TEXT NOT NULL,
     attempt    TEXT NOT NULL,
     decided    TEXT,
@@ -48,13 +45,11 @@ CREATE TABLE attempt (
     phase      TEXT,
     definition INTEGER,
     identity   TEXT,
-    stopping   TEXT,
     ended      TEXT,
     exit       TEXT,
     stopped    TEXT,
-    UNIQUE (worker, attempt)
-) STRICT;
-CREATE INDEX attempt_by_worker ON attempt (worker, number);
+    PRIMARY KEY (worker, attempt)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE notice (
     number  INTEGER NOT NULL PRIMARY KEY,

@@ -30,7 +30,6 @@ pub(super) fn survives_power_cut(fact: &Fact) -> bool {
         | Fact::Restarts { .. }
         | Fact::Decided { .. }
         | Fact::Started { .. }
-        | Fact::Stopping { .. }
         | Fact::Ended { .. }
         | Fact::Alive { .. }
         | Fact::Notice(_) => false,
@@ -90,16 +89,6 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 json(identity)?
             ],
         ),
-        Fact::Stopping { attempt, stopping } => execute(
-            tx,
-            "INSERT INTO attempt (worker, attempt, stopping) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET stopping = ?3",
-            params![
-                attempt.worker.as_str(),
-                attempt.attempt.as_str(),
-                json(stopping)?
-            ],
-        ),
         Fact::Ended {
             attempt,
             at,
@@ -109,7 +98,7 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             tx,
             "INSERT INTO attempt (worker, attempt, ended, exit, stopped)
              VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET ended = ?3, exit = ?4, stopped = ?5 WHERE ended IS NULL",
+             ON CONFLICT DO UPDATE SET ended = ?3, exit = ?4, stopped = ?5",
             params![
                 attempt.worker.as_str(),
                 attempt.attempt.as_str(),
@@ -264,17 +253,17 @@ fn add_notice(tx: &Transaction<'_>, notice: &Notice) -> rusqlite::Result<()> {
 }
 
 fn prune_attempts(tx: &Transaction<'_>, worker: &WorkerName) -> rusqlite::Result<()> {
-    let oldest: Option<i64> = tx
+    let oldest: Option<String> = tx
         .prepare_cached(
-            "SELECT number FROM attempt WHERE worker = ?1
-             ORDER BY number DESC LIMIT 1 OFFSET ?2",
+            "SELECT attempt FROM attempt WHERE worker = ?1
+             ORDER BY attempt DESC LIMIT 1 OFFSET ?2",
         )?
         .query_row(params![worker.as_str(), ATTEMPTS - 1], |row| row.get(0))
         .optional()?;
     match oldest {
         Some(oldest) => execute(
             tx,
-            "DELETE FROM attempt WHERE worker = ?1 AND number < ?2",
+            "DELETE FROM attempt WHERE worker = ?1 AND attempt < ?2",
             params![worker.as_str(), oldest],
         ),
         None => Ok(()),
