@@ -66,6 +66,8 @@ const LARGEST: u64 = 1024 * 1024;
 /// # Errors
 /// All that is wrong with it; if the file cannot be read, that.
 pub fn load(file: &Path, env: &Environment) -> Result<Config, Complaints> {
+    // Relative to where the person stands; everything in it is relative to where the file lies.
+    let file = &path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let bytes = read_file(&env.on_disk(file)).map_err(|(why, hint)| {
         let message = format!("configuration {} {why}", file.display());
         let mut complaint = Complaint::new(None, message, "");

@@ -96,3 +96,12 @@ fn a_change_made_while_no_daemon_ran_is_a_reload_too() {
     rig.start();
     holds(&rig, same, changed);
 }
+
+#[test]
+fn a_file_may_be_named_from_where_the_person_stands() {
+    let rig = Rig::new(RIG);
+    rig.done(&["check", "loopkeeper.toml"]);
+    rig.done(&["check", "./loopkeeper.toml"]);
+    let why = rig.refused(2, &["check", "missing.toml"]);
+    assert!(why.contains("missing.toml"), "{why}");
+}
