@@ -10,18 +10,24 @@ use super::{
 };
 use crate::{
     config::{self, Config},
-    control::protocol::{LastReboot, PROTOCOL, PhaseView, RebootsView, StatusView, WorkerView},
-    decide::{Restored, RestoredWorker},
+    control::{
+        astray,
+        protocol::{
+            LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView, StatusView, WorkerView,
+        },
+    },
+    decide::{Machine, Restored, RestoredWorker, Rig},
     host::{AttemptRef, Condition, Found, boot, process::Process},
     launch::directory::Directory,
-    model::{BootId, Exit as Ended, StateName, Verdict, VerdictIs, WorkerName},
+    model::{BootId, Exit as Ended, Now, StateName, Verdict, VerdictIs, WorkerName},
     paths::Paths,
-    store::Store,
+    store::{Problem, Store},
 };
 
 /// What there is without a daemon.
 struct Known {
-    boot: BootId,
+    machine: Machine,
+    now: Now,
     /// `Err` with why there is none.
     config: Result<Config, String>,
     restored: Restored,
@@ -36,7 +42,11 @@ pub(super) fn status(paths: &Paths) -> Result<StatusView, Failure> {
 }
 
 fn gather(paths: &Paths) -> Result<Known, Failure> {
-    let boot = boot::boot_id().map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let unknown = |error| Failure::new(Exit::Failed, &error);
+    let machine = Machine {
+        boot: boot::boot_id().map_err(unknown)?,
+        booted: boot::booted_at().map_err(unknown)?,
+    };
     let config = config::load(&paths.config, &check::environment()?).map_err(|_| {
         format!(
             "configuration {} cannot be used; see why with: supervisorctl check",
@@ -60,13 +70,24 @@ fn gather(paths: &Paths) -> Result<Known, Failure> {
         .workers
         .values()
         .filter_map(|worker| worker.last.as_ref())
-        .map(|last| find(&paths.state, last.attempt.clone(), &last.boot, &boot))
+        .map(|last| {
+            find(
+                &paths.state,
+                last.attempt.clone(),
+                &last.boot,
+                &machine.boot,
+            )
+        })
         .collect();
+    // That the resume point is lost is why the rig is paused, and is told there.
+    let trouble = store.problems.iter();
+    let trouble = trouble.filter(|problem| !matches!(problem, Problem::ResumePointLost(_)));
     Ok(Known {
-        boot,
+        machine,
+        now: boot::now(),
         config,
         found,
-        trouble: store.problems.iter().map(ToString::to_string).collect(),
+        trouble: trouble.map(ToString::to_string).collect(),
         restored: store.restored,
     })
 }
@@ -102,13 +123,24 @@ fn find(state: &std::path::Path, attempt: AttemptRef, then: &BootId, now: &BootI
 
 fn view(known: &Known) -> StatusView {
     let Known {
-        boot,
+        machine,
+        now,
         config,
         restored,
         found,
         trouble,
     } = known;
+    let boot = &machine.boot;
     let mut trouble = trouble.clone();
+    let phase = match config {
+        Ok(config) => {
+            let rig = Rig::new(config.clone(), restored.clone(), machine.clone(), *now, 0).0;
+            let view = rig.view(*now, |_, _| None);
+            trouble.extend(astray(&view));
+            PlanView::from(&view).current
+        }
+        Err(_) => restored.resume_point.as_ref().map(PhaseView::from),
+    };
     let found: BTreeMap<&WorkerName, &Found> = found
         .iter()
         .map(|found| (&found.attempt.worker, found))
@@ -153,7 +185,7 @@ fn view(known: &Known) -> StatusView {
             .as_ref()
             .map_or_else(|_| String::new(), |config| config.rig.clone()),
         daemon: false,
-        phase: restored.resume_point.as_ref().map(PhaseView::from),
+        phase,
         paused: restored.paused.is_some(),
         paused_because: restored.paused.clone(),
         reboots: RebootsView {
@@ -231,12 +263,16 @@ mod tests {
         config::{Credentials, Environment},
         decide::{Boot, Reboot, Restarts, ResumePoint, SetBy},
         launch::directory::Start,
-        model::{AttemptId, Identity, Signal},
+        model::{AttemptId, Identity, Mono, Signal},
     };
 
     const RIG: &str = r#"
         [rig]
         name = "pi"
+        [[plan.phases]]
+        id = "1"
+        [[plan.phases]]
+        id = "2"
         [workers.alive]
         launcher = "process"
         command = ["/bin/sh"]
@@ -282,6 +318,16 @@ mod tests {
         )
     }
 
+    fn point(id: &str) -> ResumePoint {
+        ResumePoint {
+            index: 1,
+            id: id.parse().ok(),
+            count: 2,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            by: SetBy::Plan,
+        }
+    }
+
     fn known() -> Known {
         let environment = Environment {
             root: "/".into(),
@@ -295,7 +341,14 @@ mod tests {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let worker = |name: &str, kept: RestoredWorker| (name.parse().unwrap(), kept);
         Known {
-            boot: boot('1'),
+            machine: Machine {
+                boot: boot('1'),
+                booted: at,
+            },
+            now: Now {
+                wall: at,
+                mono: Mono(0),
+            },
             config: Ok(config.unwrap()),
             restored: Restored {
                 boot: Some(Boot {
@@ -311,13 +364,7 @@ mod tests {
                     }),
                 }),
                 reboots: 3,
-                resume_point: Some(ResumePoint {
-                    index: 1,
-                    id: "2".parse().ok(),
-                    count: 6,
-                    at,
-                    by: SetBy::Plan,
-                }),
+                resume_point: Some(point("2")),
                 paused: Some("by the operator".into()),
                 workers: [
                     worker(
@@ -375,7 +422,7 @@ mod tests {
             Some(PhaseView {
                 index: Some(1),
                 id: Some("2".into()),
-                count: 6
+                count: 2
             })
         );
         assert_eq!(status.paused_because.as_deref(), Some("by the operator"));
@@ -429,6 +476,34 @@ mod tests {
     }
 
     #[test]
+    fn the_plan_stands_where_a_daemon_would_find_it() {
+        let mut known = known();
+        let place = |known: &Known| {
+            let status = view(known);
+            let phase = status.phase.unwrap();
+            (phase.index, phase.id, status.degraded.concat())
+        };
+        known.restored.resume_point = None;
+        let (index, id, degraded) = place(&known);
+        assert_eq!(
+            (index, id),
+            (None, None),
+            "a paused rig without a point lost it"
+        );
+        assert!(degraded.contains("resume --phase ID"), "{degraded}");
+        known.restored.paused = None;
+        assert_eq!(
+            place(&known),
+            (Some(0), Some("1".into()), String::new()),
+            "one that is not paused is at its beginning"
+        );
+        known.restored.resume_point = Some(point("3"));
+        let (index, id, degraded) = place(&known);
+        assert_eq!((index, id.as_deref()), (None, Some("3")));
+        assert!(degraded.contains("phase 3"), "{degraded}");
+    }
+
+    #[test]
     fn what_lives_and_is_not_declared_is_told() {
         let mut known = known();
         known.found.push(alive("gone"));
@@ -473,7 +548,7 @@ mod tests {
     #[test]
     fn a_boot_that_no_daemon_saw_is_told() {
         let mut known = known();
-        known.boot = boot('2');
+        known.machine.boot = boot('2');
         let status = view(&known);
         assert_eq!(status.boot_id, boot('2'));
         assert!(status.degraded[0].contains("no daemon has run in this boot"));

@@ -55,7 +55,8 @@ fn text(plan: &PlanView) -> String {
     if plan.phases.is_empty() {
         return "the rig has no plan\n".to_owned();
     }
-    let at = plan.current.as_ref().and_then(|current| current.index);
+    let current = plan.current.as_ref();
+    let at = current.and_then(|current| current.index);
     let width = plan
         .phases
         .iter()
@@ -81,6 +82,18 @@ fn text(plan: &PlanView) -> String {
     }
     if at.is_some_and(|at| at >= plan.phases.len()) {
         text.push_str("the plan is complete\n");
+    }
+    if let Some(astray) = current.filter(|current| current.is_astray()) {
+        let what = match &astray.id {
+            Some(id) => format!(
+                "the resume point is phase {}, which is not in the plan",
+                printable(id)
+            ),
+            None => "the resume point is lost".to_owned(),
+        };
+        text.push_str(&format!(
+            "{what}; go on with: supervisorctl resume --phase ID\n"
+        ));
     }
     text
 }
@@ -115,6 +128,18 @@ mod tests {
             count: 3,
         });
         assert!(text(&plan).ends_with("x 3   until phase done\nthe plan is complete\n"));
+        let mut astray = |id: Option<&str>| {
+            plan.current = Some(PhaseView {
+                index: None,
+                id: id.map(str::to_owned),
+                count: 3,
+            });
+            text(&plan)
+        };
+        assert!(astray(None).ends_with(
+            "  3   until phase done\nthe resume point is lost; go on with: supervisorctl resume --phase ID\n"
+        ));
+        assert!(astray(Some("9z")).contains("phase 9z, which is not in the plan; go on with"));
         assert_eq!(
             text(&PlanView {
                 current: None,

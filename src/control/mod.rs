@@ -28,4 +28,5 @@ pub mod server;
 mod shown;
 mod socket;
 
+pub use shown::astray;
 pub use socket::BindError;

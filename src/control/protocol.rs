@@ -242,6 +242,13 @@ pub struct PhaseView {
     pub count: usize,
 }
 
+impl PhaseView {
+    /// Nobody knows where the plan stands, and the operator has to say it.
+    pub fn is_astray(&self) -> bool {
+        self.index.is_none()
+    }
+}
+
 /// The plan for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanView {

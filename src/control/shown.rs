@@ -21,7 +21,7 @@ impl From<&View<'_>> for StatusView {
             phase: view.phase.as_ref().map(PhaseView::from),
             paused: view.paused.is_some(),
             paused_because: view.paused.map(str::to_owned),
-            degraded: view.degraded.clone(),
+            degraded: view.degraded.iter().cloned().chain(astray(view)).collect(),
             reboots: RebootsView {
                 count: view.reboots,
                 last: view.boot.reboot.as_ref().map(|reboot| LastReboot {
@@ -33,6 +33,17 @@ impl From<&View<'_>> for StatusView {
             workers: view.workers.iter().map(WorkerView::from).collect(),
         }
     }
+}
+
+/// That nobody knows where the plan stands, and what helps.
+pub fn astray(view: &View<'_>) -> Option<String> {
+    let phase = view.phase.as_ref()?;
+    phase.index.is_none().then(|| {
+        format!(
+            "the plan is {}; `supervisorctl resume --phase ID` says where to go on",
+            phase.words
+        )
+    })
 }
 
 impl From<&Row<'_>> for WorkerView {

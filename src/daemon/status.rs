@@ -21,10 +21,6 @@ pub(super) struct OwnTurns {
 pub(super) fn status(view: &View<'_>, own: &OwnTurns, troubles: &[String], now: Now) -> StatusView {
     let mut status = StatusView::from(view);
     status.degraded.extend(troubles.iter().cloned());
-    let astray = view.phase.as_ref().filter(|phase| phase.index.is_none());
-    status
-        .degraded
-        .extend(astray.map(|phase| format!("the plan is {}", phase.words)));
     status.workers.push(watchdog(view.started_at, own, now));
     status
 }

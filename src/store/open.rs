@@ -254,9 +254,10 @@ pub(super) fn phase_file_of(dir: &Path) -> File {
     }
 }
 
-/// The reason for which the rig is paused when the resume point is lost.
+/// The reason for which the rig is paused when the resume point is lost. It stays true when there is
+/// a point again and the pause goes on.
 pub(super) fn paused_for(why: &str) -> String {
-    format!("resume point is lost ({why}); `supervisorctl resume --phase ID` sets it")
+    format!("the resume point was lost: {why}")
 }
 
 impl Store {

@@ -248,7 +248,7 @@ fn a_lost_resume_point_pauses_the_rig_until_one_is_set() {
                 .paused
                 .as_ref()
                 .unwrap()
-                .contains("resume --phase")
+                .starts_with("the resume point was lost")
         );
         let told = told(&opened);
         assert!(

@@ -9,7 +9,7 @@ use super::{
     words::{self, printable},
 };
 use crate::{
-    control::protocol::{StatusView, WorkerView},
+    control::protocol::{PhaseView, StatusView, WorkerView},
     model::{Exit, StateName},
 };
 
@@ -25,9 +25,11 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
             .paused_because
             .as_deref()
             .unwrap_or("the loops are stopped");
+        let astray = status.phase.as_ref().is_some_and(PhaseView::is_astray);
         let words = format!(
-            "PAUSED: {}; go on with: supervisorctl resume",
-            printable(why)
+            "PAUSED: {}; go on with: supervisorctl resume{}",
+            printable(why),
+            if astray { " --phase ID" } else { "" }
         );
         text.push_str(&painted(&words, look, AnsiColor::Yellow));
     }
@@ -60,27 +62,7 @@ fn head(status: &StatusView, look: &Look, now: Timestamp) -> String {
     if !status.rig.is_empty() {
         parts.push(printable(&status.rig));
     }
-    parts.push(match &status.phase {
-        None => "no plan".to_owned(),
-        Some(phase) => match (&phase.id, phase.index) {
-            (Some(id), Some(index)) => {
-                format!(
-                    "phase {} of {} \"{}\"",
-                    index + 1,
-                    phase.count,
-                    printable(id)
-                )
-            }
-            (Some(id), None) => {
-                format!(
-                    "phase \"{}\" is not in the plan of {}",
-                    printable(id),
-                    phase.count
-                )
-            }
-            (None, _) => format!("plan complete, {} phases", phase.count),
-        },
-    });
+    parts.push(place(status.phase.as_ref()));
     parts.push(match status.started_at {
         Some(at) => {
             format!(
@@ -101,6 +83,19 @@ fn head(status: &StatusView, look: &Look, now: Timestamp) -> String {
     }
     parts.push(reboots);
     parts.join(" · ")
+}
+
+/// Where the plan stands.
+fn place(phase: Option<&PhaseView>) -> String {
+    let Some(PhaseView { index, id, count }) = phase else {
+        return "no plan".to_owned();
+    };
+    match (id, index) {
+        (Some(id), Some(index)) => format!("phase {} of {count} \"{}\"", index + 1, printable(id)),
+        (Some(id), None) => format!("phase \"{}\" is not in the plan of {count}", printable(id)),
+        (None, Some(_)) => format!("plan complete, {count} phases"),
+        (None, None) => format!("resume point lost, plan of {count}"),
+    }
 }
 
 fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {

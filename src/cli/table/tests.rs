@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::{
-    control::protocol::{LastReboot, PROTOCOL, PhaseView, RebootsView},
+    control::protocol::{LastReboot, PROTOCOL, RebootsView},
     model::{Kind, LauncherKind, Signal, Verdict, VerdictIs},
 };
 
@@ -209,6 +209,31 @@ fn a_plan_that_is_complete_or_astray() {
     };
     assert!(first(Some(6), None).contains("plan complete, 6 phases"));
     assert!(first(None, Some("9z")).contains("phase \"9z\" is not in the plan of 6"));
+    assert!(first(None, None).contains("resume point lost, plan of 6"));
+}
+
+#[test]
+fn a_paused_rig_says_how_it_goes_on() {
+    let mut status = empty();
+    let mut pause = |index| {
+        status.paused = true;
+        status.paused_because = Some("the resume point was lost: a flood".to_owned());
+        status.phase = Some(PhaseView {
+            index,
+            id: None,
+            count: 6,
+        });
+        shown(&status, None, false)
+            .lines()
+            .nth(1)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        pause(None),
+        "PAUSED: the resume point was lost: a flood; go on with: supervisorctl resume --phase ID"
+    );
+    assert!(pause(Some(6)).ends_with("go on with: supervisorctl resume"));
 }
 
 #[test]
