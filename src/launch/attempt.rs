@@ -301,9 +301,7 @@ async fn aftermath(
             }
         }
     }
-    if let Some(cgroup) = &tree.cgroup {
-        cgroup.remove();
-    }
+    context.vacate(attempt, tree).await;
 }
 
 async fn all_ended(processes: &[Process]) -> io::Result<()> {

@@ -3,7 +3,8 @@
 //! How attempts are housed is decided once, when the host is opened:
 //! - run by systemd: each attempt in a transient scope of its own below `loopkeeper.slice`, so that
 //!   a restart of our own unit does not touch it. The scope's name is the worker's, so systemd
-//!   itself refuses a second one while anything of the first lives;
+//!   itself refuses a second one while anything of the first lives. The scope's cgroup is systemd's
+//!   alone: removed by anybody else, its end goes unnoticed there and the name is never free again;
 //! - in a cgroup that was delegated to us: a child cgroup for each attempt;
 //! - elsewhere: none, and an attempt's tree is found by session, descent and marker.
 
@@ -11,6 +12,7 @@ use std::{
     env, fs, io,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::{host::AttemptRef, model::WorkerName};
 
 const SLICE: &str = "loopkeeper.slice";
+/// What systemd is given to notice that a scope is empty.
+const SCOPE_ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks at an empty scope.
+const SCOPE_LOOK: Duration = Duration::from_millis(2);
 
 /// How attempts are housed on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum House {
         systemd_run: PathBuf,
         /// Of the user's manager, not the system's.
         user: bool,
+        /// The cgroup of the slice that the scopes are in.
+        slice: PathBuf,
     },
     /// Each in a child of this delegated cgroup.
     Delegated(PathBuf),
@@ -56,10 +64,20 @@ impl House {
         }
         let systemd_run = super::find("systemd-run")?;
         let uid = nix::unistd::geteuid().as_raw();
-        let manager = format!("/user@{uid}.service/");
         let own = path_of("self")?;
-        let user = own.to_string_lossy().contains(&manager);
-        (user || uid == 0).then_some(Self::Scope { systemd_run, user })
+        let manager = format!("user@{uid}.service");
+        let of_user = own.ancestors().find(|above| above.ends_with(&manager));
+        let root = match of_user {
+            Some(of_user) => of_user.to_owned(),
+            // The manager itself sits in `init.scope`, beside the slices.
+            None if uid == 0 => path_of("1")?.parent()?.to_owned(),
+            None => return None,
+        };
+        Some(Self::Scope {
+            systemd_run,
+            user: of_user.is_some(),
+            slice: root.join(SLICE),
+        })
     }
 
     fn delegated() -> Option<Self> {
@@ -74,7 +92,10 @@ impl House {
 
     /// The arguments that come before a program so that it runs in its scope, `systemd-run` first.
     pub(crate) fn prefix(&self, worker: &WorkerName) -> Vec<String> {
-        let Self::Scope { systemd_run, user } = self else {
+        let Self::Scope {
+            systemd_run, user, ..
+        } = self
+        else {
             return Vec::new();
         };
         let mut prefix = vec![systemd_run.to_string_lossy().into_owned()];
@@ -93,6 +114,31 @@ impl House {
             "--".to_owned(),
         ]);
         prefix
+    }
+
+    /// Waits until the worker's scope is gone, once nothing lives in it: as long as systemd has not
+    /// noticed, it refuses the next one. That takes it a few milliseconds, and the kernel tells
+    /// nobody reliably when a directory of cgroups goes, so it is looked for.
+    ///
+    /// # Errors
+    /// It is still there after [`SCOPE_ENDS_WITHIN`].
+    pub(crate) async fn vacated(&self, worker: &WorkerName) -> io::Result<()> {
+        let Self::Scope { slice, .. } = self else {
+            return Ok(());
+        };
+        let Ok(scope) = Cgroup::at(slice.join(scope(worker))) else {
+            return Ok(());
+        };
+        let gone = async {
+            while scope.exists() && scope.pids().is_empty() {
+                tokio::time::sleep(SCOPE_LOOK).await;
+            }
+        };
+        tokio::time::timeout(SCOPE_ENDS_WITHIN, gone)
+            .await
+            .map_err(|_elapsed| {
+                io::Error::other("nothing of it lives, and systemd has not removed it")
+            })
     }
 
     /// Makes the attempt's child cgroup; its open `cgroup.procs` is for the child to join.
@@ -144,10 +190,14 @@ impl Cgroup {
         if own { Self::at(path).ok() } else { None }
     }
 
+    fn exists(&self) -> bool {
+        Self::at(self.path.clone()).is_ok_and(|now| now == *self)
+    }
+
     /// The pids in it and in those below it; none when it does not exist any more.
     pub(crate) fn pids(&self) -> Vec<i32> {
         let mut pids = Vec::new();
-        if Self::at(self.path.clone()).is_ok_and(|now| now == *self) {
+        if self.exists() {
             collect(&self.path, &mut pids);
         }
         pids
@@ -155,15 +205,16 @@ impl Cgroup {
 
     /// Kills all of it at once, where the kernel can (5.14).
     pub(crate) fn kill(&self) {
-        if Self::at(self.path.clone()).is_ok_and(|now| now == *self) {
+        if self.exists() {
             // On an older kernel its members are killed one by one, which follows in any case.
             drop(fs::write(self.path.join("cgroup.kill"), "1"));
         }
     }
 
-    /// Removes it once it is empty. Scopes are removed by systemd.
+    /// Removes it once it is empty; a scope is left to systemd.
     pub(crate) fn remove(&self) {
-        if Self::at(self.path.clone()).is_ok_and(|now| now == *self) {
+        let by_systemd = self.path.extension().is_some_and(|kind| kind == "scope");
+        if !by_systemd && self.exists() {
             remove(&self.path);
         }
     }

@@ -72,12 +72,21 @@ impl Context {
             ..self.tree(attempt)
         };
         let killed = self.looker.signal(&tree, Part::All, Signal::KILL).await;
-        if let Some(cgroup) = &tree.cgroup {
-            cgroup.remove();
-        }
+        self.vacate(attempt, &tree).await;
         match killed {
             Ok(()) => why,
             Err(error) => format!("{why}; and something of it may live: {}", chain(&error)),
+        }
+    }
+
+    /// After the last process: leaves nothing of its cgroup in the next attempt's way.
+    pub(super) async fn vacate(&self, attempt: &AttemptRef, tree: &Tree) {
+        if let Some(cgroup) = &tree.cgroup {
+            cgroup.remove();
+        }
+        let house = &self.settings.house;
+        if let Err(error) = house.vacated(&attempt.worker).await {
+            self.problem(format!("{}: its scope: {error}", attempt.worker));
         }
     }
 }
