@@ -6,7 +6,7 @@
 use std::{
     io,
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd, RawFd},
         unix::process::CommandExt,
     },
     process::Command,
@@ -24,12 +24,14 @@ pub(crate) struct Birth {
     pub(crate) session: bool,
     /// An open `cgroup.procs`: the child moves itself there before it runs (cgroups(7)).
     pub(crate) cgroup: Option<OwnedFd>,
+    /// A descriptor that it inherits beside its standard three; to be open until it was started.
+    pub(crate) inherits: Option<RawFd>,
     /// The limit on open files it gets back, soft and hard, where ours was raised (getrlimit(2)).
     pub(crate) open_files: Option<(u64, u64)>,
 }
 
 /// Arranges `birth` for `command`, and that the child has every signal at its default, none
-/// blocked, and no descriptor of ours but its standard three.
+/// blocked, and no descriptor of ours but its standard three and the one it `inherits`.
 pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
     let hook = move || {
         if birth.session && nix::unistd::setsid().is_err() {
@@ -66,6 +68,15 @@ pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
                 libc::c_uint::MAX,
                 libc::CLOSE_RANGE_CLOEXEC,
             );
+        }
+        if let Some(inherited) = birth.inherits {
+            #[expect(unsafe_code, reason = "the descriptor belongs to the parent")]
+            // SAFETY: it only changes a flag in the child's own table, and the number is checked by
+            // the kernel.
+            let result = unsafe { libc::fcntl(inherited, libc::F_SETFD, 0) };
+            if result == -1 {
+                return Err(io::Error::last_os_error());
+            }
         }
         Ok(())
     };

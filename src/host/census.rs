@@ -149,6 +149,12 @@ fn whole_environment(pid: i32, mut stat: Option<Stat>) -> Vec<u8> {
     }
 }
 
+/// A variable of a process's environment, one of those that are ours.
+pub(crate) fn variable(pid: i32, name: &str) -> Option<String> {
+    let mut all = ours(&whole_environment(pid, Stat::of(pid).ok()));
+    String::from_utf8(all.remove(name.as_bytes())?).ok()
+}
+
 fn ours(environ: &[u8]) -> Environment {
     environ
         .split(|byte| *byte == 0)

@@ -177,6 +177,7 @@ impl Runner {
         command.envs(request.environment).env(MARKER, mark);
         let birth = sys::Birth {
             session: true,
+            inherits: None,
             cgroup: request.cgroup,
             open_files: self.open_files,
         };

@@ -16,6 +16,7 @@ use super::{
     context::Context,
     directory::{Directory, Pane, Spec, Start},
     end::End,
+    lease::Lease,
     output::Bound,
     process, tmux,
     tree::{Part, Tree},
@@ -36,8 +37,15 @@ pub(crate) type Orders = mpsc::UnboundedReceiver<Signal>;
 
 /// An attempt that runs, and how its end will be known.
 pub(super) enum Launched {
-    Child { start: Start, child: Child },
-    Pane { start: Start, pane: Pane },
+    Child {
+        start: Start,
+        child: Child,
+        lease: Option<Lease>,
+    },
+    Pane {
+        start: Start,
+        pane: Pane,
+    },
 }
 
 fn environment(
@@ -86,11 +94,15 @@ pub(crate) async fn start(
             tmux::launch(context, &attempt, &directory, environment).await
         }
     };
-    let (start, end) = match launched {
-        Ok(Launched::Child { start, child }) => (start, End::Child(child)),
+    let (start, end, lease) = match launched {
+        Ok(Launched::Child {
+            start,
+            child,
+            lease,
+        }) => (start, End::Child(child), lease),
         Ok(Launched::Pane { start, pane }) => {
             let worker = process_of(&start.identity);
-            (start, End::Pane { worker, pane })
+            (start, End::Pane { worker, pane }, None)
         }
         Err(why) => {
             // For those who look later; the daemon hears it now.
@@ -108,7 +120,10 @@ pub(crate) async fn start(
         ours: true,
         ..context.tree(&attempt)
     };
-    see_through(context, attempt, &directory, &spec, tree, end, orders).await;
+    see_through(context, &attempt, &directory, &spec, tree, end, orders).await;
+    // Whoever hears that nothing is left may start the next one at once.
+    drop(lease);
+    context.tell(HostEvent::Gone(attempt));
 }
 
 /// Begins to watch an attempt that was found alive.
@@ -142,8 +157,14 @@ pub(crate) async fn adopt(
         Some(pane) => End::Pane { worker, pane },
         None => End::Stranger(worker),
     };
-    match directory.spec() {
-        Some(spec) => see_through(context, attempt, &directory, &spec, tree, end, orders).await,
+    let spec = directory.spec();
+    // As a rule it has it. Whoever else may is met where the next attempt is to start.
+    let worktree = spec.as_ref().and_then(|spec| spec.worktree.as_deref());
+    let lease = worktree
+        .and_then(|worktree| Lease::take_if_free(worktree).ok())
+        .flatten();
+    match spec {
+        Some(spec) => see_through(context, &attempt, &directory, &spec, tree, end, orders).await,
         None => {
             context.problem(format!(
                 "{}: spec.json cannot be read; the output of this attempt is not bounded",
@@ -152,9 +173,10 @@ pub(crate) async fn adopt(
             let exit = end.exit(context, &directory).await;
             ended(context, &attempt, &directory, exit);
             aftermath(context, &attempt, &tree, orders, false).await;
-            context.tell(HostEvent::Gone(attempt));
         }
     }
+    drop(lease);
+    context.tell(HostEvent::Gone(attempt));
 }
 
 /// Signals what is left of an attempt that ended before it was found, until nothing is.
@@ -204,7 +226,7 @@ fn check(spec: &Spec) -> Result<(), String> {
 
 async fn see_through(
     context: &Context,
-    attempt: AttemptRef,
+    attempt: &AttemptRef,
     directory: &Directory,
     spec: &Spec,
     tree: Tree,
@@ -222,12 +244,12 @@ async fn see_through(
                 exit = &mut exit => break exit,
                 Some(signal) = orders.recv() => {
                     killed |= signal == Signal::KILL;
-                    send(context, &attempt, &tree, Part::Work, signal).await;
+                    send(context, attempt, &tree, Part::Work, signal).await;
                 }
             }
         };
-        ended(context, &attempt, directory, exit);
-        aftermath(context, &attempt, &tree, orders, killed).await;
+        ended(context, attempt, directory, exit);
+        aftermath(context, attempt, &tree, orders, killed).await;
     };
     let bounded = async {
         match &mut bound {
@@ -246,7 +268,6 @@ async fn see_through(
     if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
         context.problem(chain(&error));
     }
-    context.tell(HostEvent::Gone(attempt));
 }
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {

@@ -50,6 +50,9 @@ pub struct Spec {
     pub arguments: Vec<String>,
     /// Where it runs.
     pub workdir: PathBuf,
+    /// The checkout that no other attempt may be in meanwhile.
+    #[serde(default)]
+    pub worktree: Option<PathBuf>,
     /// Bytes of output that are kept.
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
@@ -285,6 +288,7 @@ mod tests {
             program: "/bin/true".into(),
             arguments: Vec::new(),
             workdir: "/".into(),
+            worktree: None,
             keep_output: 1,
             keep_attempts: 2,
         };

@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use super::{
     cgroup::Cgroup,
     directory::{Directory, Pane, Start},
+    lease::Lease,
 };
 use crate::{
+    causes::in_one_line,
     host::{AttemptRef, HostError, boot, process::Process},
     sys,
 };
@@ -28,6 +30,10 @@ pub fn run(attempt_dir: &Path) -> io::Error {
     let Some(spec) = directory.spec() else {
         return failed(io::Error::other("spec.json: cannot be read"));
     };
+    let lease = match spec.worktree.as_deref().map(Lease::take).transpose() {
+        Ok(lease) => lease,
+        Err(error) => return failed(io::Error::other(in_one_line(&error))),
+    };
     let recorded = i32::try_from(std::process::id())
         .map_err(io::Error::other)
         .and_then(Process::of)
@@ -37,7 +43,11 @@ pub fn run(attempt_dir: &Path) -> io::Error {
     }
     let mut command = Command::new(&spec.program);
     command.args(&spec.arguments).current_dir(&spec.workdir);
-    sys::before_exec(&mut command, sys::Birth::default());
+    let birth = sys::Birth {
+        inherits: lease.as_ref().map(Lease::number),
+        ..sys::Birth::default()
+    };
+    sys::before_exec(&mut command, birth);
     let error = command.exec();
     failed(io::Error::new(
         error.kind(),

@@ -19,8 +19,10 @@ use rustix::process::{WaitOptions, wait};
 use super::{
     directory::{Directory, Pane, Spec},
     exec::record_start,
+    lease::Lease,
 };
 use crate::{
+    causes::in_one_line,
     host::{
         command,
         process::{Process, exit_of_status},
@@ -47,8 +49,9 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         let spec = directory.spec().ok_or_else(missing);
         spec.and_then(|spec| start(&directory, &spec))
     };
-    let worker = match started {
-        Ok(worker) => worker,
+    // Ours, whatever the worker does with its own.
+    let (worker, _lease) = match started {
+        Ok(started) => started,
         Err(error) => {
             directory.record_start_failed(&error.to_string())?;
             return Err(error);
@@ -113,7 +116,9 @@ fn hold_signals() -> io::Result<SigSet> {
     Ok(signals)
 }
 
-fn start(directory: &Directory, spec: &Spec) -> io::Result<Process> {
+fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Lease>)> {
+    let lease = spec.worktree.as_deref().map(Lease::take).transpose();
+    let lease = lease.map_err(|error| io::Error::other(in_one_line(&error)))?;
     let own = |pid: u32| {
         i32::try_from(pid)
             .map_err(io::Error::other)
@@ -137,7 +142,11 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<Process> {
         Some(shell) => command.env("SHELL", shell),
         None => command.env_remove("SHELL"),
     };
-    sys::before_exec(&mut command, sys::Birth::default());
+    let birth = sys::Birth {
+        inherits: lease.as_ref().map(Lease::number),
+        ..sys::Birth::default()
+    };
+    sys::before_exec(&mut command, birth);
     let child = command.spawn().map_err(|error| {
         io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
     })?;
@@ -146,5 +155,5 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<Process> {
         // What cannot be found again must not run.
         drop(worker.signal(model::Signal::KILL));
     })?;
-    Ok(worker)
+    Ok((worker, lease))
 }

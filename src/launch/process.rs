@@ -19,8 +19,10 @@ use super::{
     attempt::Launched,
     context::Context,
     directory::{Directory, Spec, Start},
+    lease::Lease,
 };
 use crate::{
+    causes::in_one_line,
     config::{Program, Worker},
     host::{AttemptRef, Settings},
     proxy::tailscale::tailscaled,
@@ -46,6 +48,7 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
         program,
         arguments,
         workdir: worker.workdir.clone(),
+        worktree: worker.worktree.clone(),
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
     }
@@ -74,6 +77,10 @@ pub(super) async fn launch(
         .map_err(|error| unusable(&error.into()))?;
     let also_errors = output.try_clone().map_err(|error| unusable(&error))?;
     let prefix = context.settings.house.prefix(&attempt.worker);
+    // In a scope, `exec` takes it.
+    let worktree = spec.worktree.as_deref().filter(|_| prefix.is_empty());
+    let lease = worktree.map(Lease::take).transpose();
+    let lease = lease.map_err(|error| in_one_line(&error))?;
     let arrival = if prefix.is_empty() {
         None
     } else {
@@ -113,6 +120,7 @@ pub(super) async fn launch(
     command.envs(environment);
     let birth = sys::Birth {
         session: true,
+        inherits: lease.as_ref().map(Lease::number),
         cgroup: procs,
         open_files: context.open_files,
     };
@@ -144,11 +152,19 @@ pub(super) async fn launch(
                 directory.path().display()
             ));
         }
-        return Ok(Launched::Child { start, child });
+        return Ok(Launched::Child {
+            start,
+            child,
+            lease,
+        });
     };
     loop {
         if let Some(start) = directory.start() {
-            return Ok(Launched::Child { start, child });
+            return Ok(Launched::Child {
+                start,
+                child,
+                lease,
+            });
         }
         tokio::select! {
             () = arrival.changed() => {}

@@ -9,3 +9,4 @@ mod reload;
 mod rig;
 mod service;
 mod takeover;
+mod worktree;

@@ -12,6 +12,7 @@ mod alone;
 mod command;
 mod environment;
 mod latency;
+mod lease;
 mod limits;
 mod output;
 mod process;
