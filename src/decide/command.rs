@@ -1,7 +1,8 @@
 //! What a person asks for, and the answer once it is so.
 //!
 //! Promise: every command is answered exactly once: when what was asked for is the case, when it
-//! cannot become the case, or after [`PATIENCE`] with how far it has come.
+//! cannot become the case, or after [`PATIENCE`] with how far it has come. What a person decided is
+//! done even if it cannot be recorded, but then the answer is a refusal that says so.
 
 use std::time::Duration;
 
@@ -25,7 +26,53 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Waiter {
     id: RequestId,
     goals: Vec<Goal>,
+    /// What is said beside what the goals say.
+    said: Option<String>,
+    decided: Vec<Decision>,
     pub(super) until: Mono,
+}
+
+/// A decision that the next daemon has to know of.
+#[derive(Debug)]
+struct Decision {
+    fact: Fact,
+    /// What a daemon does that does not know of it.
+    otherwise: String,
+}
+
+impl Decision {
+    fn run(worker: &WorkerName, run: bool) -> Self {
+        Self {
+            fact: Fact::Operator {
+                worker: worker.clone(),
+                run,
+            },
+            otherwise: match run {
+                true => format!("keep {worker} stopped"),
+                false => format!("start {worker} again"),
+            },
+        }
+    }
+
+    fn release(worker: &WorkerName) -> Self {
+        Self {
+            fact: Fact::Held {
+                worker: worker.clone(),
+                reason: None,
+            },
+            otherwise: format!("hold {worker} again"),
+        }
+    }
+
+    fn pause(paused: Option<String>) -> Self {
+        Self {
+            otherwise: match paused {
+                Some(_) => "let the loops go on".into(),
+                None => "keep the loops paused".into(),
+            },
+            fact: Fact::Paused(paused),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -44,11 +91,17 @@ enum To {
 
 impl Rig {
     pub(super) fn command(&mut self, now: Now, id: RequestId, command: Command) {
+        self.ledger.ask_again(now.mono);
         let done = match command {
             Command::Start(names) => self.start_or_restart(now, id, &names, false),
             Command::Restart(names) => self.start_or_restart(now, id, &names, true),
             Command::Stop(names) => self.stop(now, id, &names),
-            Command::Pause => Ok(Some(self.pause(now, "by the operator"))),
+            Command::Pause => {
+                let said = self.pause(now, "by the operator");
+                let paused = Decision::pause(self.paused.clone());
+                self.wait_for(now, id, Vec::new(), Some(said), vec![paused]);
+                Ok(None)
+            }
             Command::Resume(phase) => self.resume(now, id, phase.as_ref()),
             Command::PhaseSet(phase) => self.phase_set(now, id, &phase),
             Command::PhaseDone => match self.progress.at {
@@ -114,11 +167,11 @@ impl Rig {
             .iter()
             .map(|name| self.send_up(now, name, again))
             .collect();
-        self.waiters.push(Waiter {
-            id,
-            goals,
-            until: now.mono + PATIENCE,
-        });
+        let decided = names
+            .iter()
+            .flat_map(|name| [Decision::run(name, true), Decision::release(name)])
+            .collect();
+        self.wait_for(now, id, goals, None, decided);
         Ok(None)
     }
 
@@ -207,12 +260,29 @@ impl Rig {
                 to: To::End,
             });
         }
+        let decided = names
+            .iter()
+            .map(|name| Decision::run(name, false))
+            .collect();
+        self.wait_for(now, id, goals, None, decided);
+        Ok(None)
+    }
+
+    fn wait_for(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        goals: Vec<Goal>,
+        said: Option<String>,
+        decided: Vec<Decision>,
+    ) {
         self.waiters.push(Waiter {
             id,
             goals,
+            said,
+            decided,
             until: now.mono + PATIENCE,
         });
-        Ok(None)
     }
 
     pub(super) fn pause(&mut self, now: Now, why: &str) -> String {
@@ -267,7 +337,9 @@ impl Rig {
                     .progress
                     .in_words()
                     .map_or(String::new(), |words| format!(" at {words}"));
-                Ok(Some(format!("resumed{at}")))
+                let said = Some(format!("resumed{at}"));
+                self.wait_for(now, id, Vec::new(), said, vec![Decision::pause(None)]);
+                Ok(None)
             }
         }
     }
@@ -381,12 +453,20 @@ impl Rig {
             return Some(Err(refusal.clone()));
         }
         if reached.iter().all(Option::is_some) {
-            let texts: Vec<_> = reached
-                .into_iter()
-                .flatten()
-                .filter_map(Result::ok)
+            let texts = reached.into_iter().flatten().filter_map(Result::ok);
+            let texts: Vec<_> = texts.chain(waiter.said.clone()).collect();
+            let unrecorded: Vec<_> = waiter
+                .decided
+                .iter()
+                .filter(|decision| self.ledger.holds(&decision.fact))
+                .map(|decision| decision.otherwise.as_str())
                 .collect();
-            return Some(Ok(texts.join("\n")));
+            match self.ledger.refusal(now.mono) {
+                _ if unrecorded.is_empty() => return Some(Ok(texts.join("\n"))),
+                Some(why) => return Some(Err(not_recorded(&texts, why, &unrecorded))),
+                // The store is being asked.
+                None => {}
+            }
         }
         (now.mono >= waiter.until).then(|| {
             let open: Vec<_> = waiter
@@ -466,6 +546,19 @@ impl Rig {
             Some(&format!("`supervisorctl start {down}`")),
         ))
     }
+}
+
+/// It is so, and the next daemon does not know it.
+fn not_recorded(done: &[String], why: &str, otherwise: &[&str]) -> Refusal {
+    let message = format!(
+        "{}, but this is not recorded ({why}): a daemon started before it is will {}",
+        done.join(", "),
+        otherwise.join(" and ")
+    );
+    failed(
+        &message,
+        Some("it is recorded as soon as it can be; `supervisorctl status` shows when"),
+    )
 }
 
 fn failed(message: &str, hint: Option<&str>) -> Refusal {

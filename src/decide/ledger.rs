@@ -61,6 +61,25 @@ impl Ledger {
         }
     }
 
+    /// It has not been recorded yet.
+    pub(super) fn holds(&self, fact: &Fact) -> bool {
+        let offered = self.offered.iter().flatten();
+        self.waiting.iter().chain(offered).any(|held| held == fact)
+    }
+
+    /// Why the store does not record at present; `None` also while it is being asked.
+    pub(super) fn refusal(&self, now: Mono) -> Option<&str> {
+        let (why, again) = self.refused.as_ref()?;
+        (self.offered.is_none() && now < *again).then_some(why.as_str())
+    }
+
+    /// A person waits: a store that refused is asked at once.
+    pub(super) fn ask_again(&mut self, now: Mono) {
+        if let Some((_, again)) = &mut self.refused {
+            *again = now.min(*again);
+        }
+    }
+
     /// This fact is not wanted any more.
     pub(super) fn withdraw(&mut self, fact: &Fact) {
         self.waiting.retain(|waiting| waiting != fact);
@@ -70,7 +89,10 @@ impl Ledger {
         let mut excess = self.waiting.len().saturating_sub(MOST);
         self.waiting.retain(|fact| {
             let keep = excess == 0
-                || matches!(fact, Fact::Phase(_) | Fact::Boot(_) | Fact::Operator { .. });
+                || matches!(
+                    fact,
+                    Fact::Phase(_) | Fact::Boot(_) | Fact::Paused(_) | Fact::Operator { .. }
+                );
             if !keep {
                 excess -= 1;
                 self.given_up += 1;
@@ -125,8 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_is_told_of_a_refusal_once_the_store_was_asked() {
+        let mut ledger = Ledger::default();
+        ledger.add(paused("a"));
+        assert_eq!(
+            (ledger.holds(&paused("a")), ledger.refusal(Mono(0))),
+            (true, None)
+        );
+        assert!(ledger.offer(Mono(0)).is_some());
+        assert!(ledger.holds(&paused("a")), "it is on its way");
+        ledger.answered(Mono(0), Err("disk full".into()));
+        assert_eq!(ledger.refusal(Mono(1)), Some("disk full"));
+        ledger.add(paused("b"));
+        ledger.ask_again(Mono(1));
+        assert_eq!(ledger.refusal(Mono(1)), None, "it may say otherwise now");
+        assert!(ledger.offer(Mono(1)).is_some());
+        ledger.answered(Mono(1), Ok(()));
+        assert!(!ledger.holds(&paused("a")) && !ledger.holds(&paused("b")));
+    }
+
+    #[test]
     fn what_waits_is_bounded_and_never_the_resume_point() {
         let mut ledger = Ledger::default();
+        let alive = |second: usize| Fact::Alive {
+            at: jiff::Timestamp::from_second(i64::try_from(second).unwrap()).unwrap(),
+        };
         ledger.add(paused("first"));
         let operator = Fact::Operator {
             worker: "w".parse().unwrap(),
@@ -134,12 +179,13 @@ mod tests {
         };
         ledger.add(operator.clone());
         for n in 0..MOST * 2 {
-            ledger.add(paused(&n.to_string()));
+            ledger.add(alive(n));
         }
         assert!(ledger.offer(Mono(0)).is_some());
         ledger.answered(Mono(0), Err("disk full".into()));
         assert!(ledger.waiting.len() <= MOST);
         assert!(ledger.waiting.contains(&operator));
+        assert!(ledger.waiting.contains(&paused("first")));
         assert!(ledger.trouble().unwrap().contains("given up"));
     }
 }

@@ -1,9 +1,16 @@
 //! The daemon as its operator has it: the real `loopkeeperd` and `supervisorctl`, real processes and
 //! tmux servers, in a directory of its own. What needs a booted systemd is in `tests/lab`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "these are tests: one that cannot go on has failed, one that cannot run says so"
+)]
 
+mod disk;
 mod faults;
+#[path = "../store/mount.rs"]
+mod mount;
 mod plan;
 mod reload;
 mod rig;

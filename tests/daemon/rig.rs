@@ -11,12 +11,16 @@ use std::{
 
 use serde_json::Value;
 
+use crate::mount::Mount;
+
 /// Far longer than anything takes; only a failure comes near it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     directory: tempfile::TempDir,
     pub daemon: Option<Daemon>,
+    /// The state directory's own file system, if it has one.
+    pub disk: Option<Mount>,
 }
 
 /// A running daemon and its notify socket.
@@ -37,8 +41,17 @@ impl Rig {
         let rig = Self {
             directory,
             daemon: None,
+            disk: None,
         };
         rig.configure(config);
+        rig
+    }
+
+    /// A rig with this configuration, up, whose state directory can be filled.
+    pub(crate) fn up_on_a_small_disk(config: &str) -> Self {
+        let mut rig = Self::new(config);
+        rig.disk = Some(Mount::small(&rig.path("state"), "2M"));
+        rig.start();
         rig
     }
 
@@ -258,6 +271,7 @@ impl Drop for Rig {
                     .status(),
             );
         }
+        self.disk = None;
     }
 }
 

@@ -1,12 +1,6 @@
 //! Full and read-only file systems, for real.
 
-use std::{
-    error::Error,
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{error::Error, fs, path::PathBuf, process::Command};
 
 use loopkeeper::{
     decide::Fact,
@@ -14,30 +8,16 @@ use loopkeeper::{
 };
 use tempfile::TempDir;
 
-use crate::rig::{Mount, boot, can_mount, names, notice, open, plan, point, run};
+use crate::{
+    mount::{Mount, can_mount, run},
+    rig::{boot, names, notice, open, plan, point},
+};
 
 fn small_disk() -> (Mount, PathBuf, TempDir) {
     let temp = tempfile::tempdir().unwrap();
-    let mount = Mount::new(
-        &["-t", "tmpfs", "-o", "size=256k"],
-        Path::new("tmpfs"),
-        &temp.path().join("disk"),
-    );
+    let mount = Mount::small(&temp.path().join("disk"), "256k");
     let dir = mount.0.join("state");
     (mount, dir, temp)
-}
-
-/// Leaves so many pages of 4 KiB free.
-fn fill(mount: &Mount, free: usize) -> PathBuf {
-    let path = mount.0.join("filler");
-    let mut file = File::create(&path).unwrap();
-    let mut pages = 0;
-    while file.write_all(&[0; 4096]).is_ok() {
-        pages += 1;
-    }
-    file.set_len(4096 * (pages as u64).saturating_sub(free as u64))
-        .unwrap();
-    path
 }
 
 fn causes(error: &dyn Error) -> String {
@@ -60,7 +40,7 @@ fn a_disk_that_gets_full_loses_nothing_and_heals() {
     store
         .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2))])
         .unwrap();
-    let filler = fill(&mount, 0);
+    let filler = mount.fill(0);
     let mut refused = 0;
     for number in 0..200 {
         if let Err(error) = store.record(&[notice(number)]) {
@@ -109,7 +89,7 @@ fn with_any_room_left_the_resume_point_is_the_old_or_the_new_one() {
             store
                 .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2))])
                 .unwrap();
-            let filler = fill(&mount, free);
+            let filler = mount.fill(free);
             let recorded = store.record(&[Fact::Phase(point(3)), Fact::Boot(boot(1))]);
             let survivor = temp.path().join("survivor");
             if killed {
@@ -151,7 +131,7 @@ fn a_first_start_on_a_full_disk_is_degraded_until_there_is_room() {
     }
     let (mount, dir, _temp) = small_disk();
     fs::create_dir(&dir).unwrap();
-    let filler = fill(&mount, 0);
+    let filler = mount.fill(0);
     let mut opened = Store::open(&dir, &plan()).unwrap();
     assert!(
         matches!(opened.problems[..], [Problem::Degraded(_)]),

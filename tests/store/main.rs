@@ -12,6 +12,7 @@ mod damage;
 mod disk;
 mod edits;
 mod lock;
+mod mount;
 mod power;
 mod read_only;
 mod reboots;

@@ -23,7 +23,8 @@ use tempfile::TempDir;
 
 use crate::{
     crash::{acknowledged, as_writer, long_plan, write_for_ever, writer},
-    rig::{Mount, at, boot, boot_id, can_mount, open, plan, point, run, worker},
+    mount::{Mount, can_mount, run},
+    rig::{at, boot, boot_id, open, plan, point, worker},
 };
 
 const ROUNDS: u32 = 12;

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -143,40 +142,4 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
     for name in names(from) {
         fs::copy(from.join(&name), to.join(&name)).unwrap();
     }
-}
-
-/// Mounting needs root. Without it the test is skipped, which is a failure where `CI=true`.
-pub(crate) fn can_mount(test: &str) -> bool {
-    if nix::unistd::geteuid().is_root() {
-        return true;
-    }
-    assert_ne!(
-        std::env::var("CI").as_deref(),
-        Ok("true"),
-        "{test} needs root to mount"
-    );
-    eprintln!("skipped: {test} needs root to mount");
-    false
-}
-
-/// Something mounted, until it is dropped.
-pub(crate) struct Mount(pub(crate) PathBuf);
-
-impl Mount {
-    pub(crate) fn new(options: &[&str], source: &Path, target: &Path) -> Self {
-        fs::create_dir_all(target).unwrap();
-        run(Command::new("mount").args(options).arg(source).arg(target));
-        Self(target.to_owned())
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        run(Command::new("umount").arg(&self.0));
-    }
-}
-
-pub(crate) fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -1,0 +1,58 @@
+//! A state directory that takes no writes.
+
+use std::fs;
+
+use crate::{mount::can_mount, rig::Rig};
+
+const RIG: &str = r#"
+[plan]
+phases = [ { id = "1" }, { id = "2" } ]
+[workers.loop]
+command = "exec sleep 1000"
+launcher = "process"
+[workers.keeper]
+kind = "service"
+command = "exec sleep 1000"
+launcher = "process"
+"#;
+
+#[test]
+fn what_is_decided_on_a_full_disk_is_done_and_said_to_be_unrecorded() {
+    if !can_mount("a full disk") {
+        return;
+    }
+    let mut rig = Rig::up_on_a_small_disk(RIG);
+    let filler = rig.disk.as_ref().unwrap().fill(0);
+
+    let why = rig.refused(1, &["stop", "keeper"]);
+    assert!(
+        why.contains("keeper stopped, but this is not recorded (")
+            && why.contains("full")
+            && why.contains("a daemon started before it is will start keeper again"),
+        "{why}"
+    );
+    assert_eq!(rig.worker("keeper")["state"], "stopped");
+    let why = rig.refused(1, &["pause"]);
+    assert!(
+        why.contains("not recorded") && why.contains("will let the loops go on"),
+        "{why}"
+    );
+    rig.until_state("loop", "stopped");
+    let why = rig.refused(1, &["resume"]);
+    assert!(why.contains("will keep the loops paused"), "{why}");
+
+    // What was warned of comes true, and with room the same words are kept.
+    rig.kill_daemon();
+    fs::remove_file(filler).unwrap();
+    rig.start();
+    rig.until_state("keeper", "running");
+    assert_eq!(rig.done(&["stop", "keeper"]), "keeper stopped\n");
+    assert!(rig.done(&["pause"]).contains("paused"));
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(
+        rig.until_state("keeper", "stopped")["reason"],
+        "stopped by the operator"
+    );
+    assert_eq!(rig.status()["paused"], true);
+}
