@@ -6,12 +6,17 @@ use jiff::tz::TimeZone;
 use super::{
     Context,
     failure::Failure,
+    offline,
     words::{self, printable},
 };
 use crate::{
-    control::protocol::{RebootView, Request},
+    control::{
+        client::ClientError,
+        protocol::{RebootView, Request},
+    },
     decide::{Level, Notice},
     model::WorkerName,
+    paths::Paths,
 };
 
 #[derive(Debug, Args)]
@@ -40,19 +45,21 @@ pub(super) struct Events {
 }
 
 pub(super) fn reboots(json: bool, context: &Context) -> Result<(), Failure> {
-    let reboots: Vec<RebootView> = context.connect()?.ask(&Request::Reboots {})?;
-    if json {
-        return Ok(context.screen.json(&reboots)?);
-    }
-    let zone = TimeZone::system();
-    let mut text: String = reboots
-        .iter()
-        .map(|reboot| reboot_line(reboot, &zone))
-        .collect();
-    if text.is_empty() {
-        text.push_str("no reboot was seen yet\n");
-    }
-    Ok(context.screen.print(text)?)
+    let show = |reboots: &Vec<RebootView>| {
+        if json {
+            return Ok(context.screen.json(reboots)?);
+        }
+        let zone = TimeZone::system();
+        let mut text: String = reboots
+            .iter()
+            .map(|reboot| reboot_line(reboot, &zone))
+            .collect();
+        if text.is_empty() {
+            text.push_str("no reboot was seen yet\n");
+        }
+        Ok(context.screen.print(text)?)
+    };
+    offline::ask(&Request::Reboots {}, context, offline::reboots, show)
 }
 
 fn reboot_line(reboot: &RebootView, zone: &TimeZone) -> String {
@@ -77,32 +84,53 @@ fn reboot_line(reboot: &RebootView, zone: &TimeZone) -> String {
 }
 
 pub(super) fn history(arguments: &History, context: &Context) -> Result<(), Failure> {
+    let History {
+        worker,
+        lines,
+        json,
+    } = arguments;
     let request = Request::History {
-        last: arguments.lines,
-        worker: arguments.worker.clone(),
+        last: *lines,
+        worker: worker.clone(),
     };
-    let rows: Vec<Notice> = context.connect()?.ask(&request)?;
-    if arguments.json {
-        return Ok(context.screen.json(&rows)?);
-    }
-    let zone = TimeZone::system();
-    let text: String = rows.iter().map(|row| notice_line(row, &zone)).collect();
-    Ok(context.screen.print(text)?)
+    let known = |paths: &Paths| offline::notices(paths, *lines, worker.as_ref());
+    offline::ask(&request, context, known, |notices: &Vec<Notice>| {
+        if *json {
+            return Ok(context.screen.json(notices)?);
+        }
+        let zone = TimeZone::system();
+        let text: String = notices.iter().map(|one| notice_line(one, &zone)).collect();
+        Ok(context.screen.print(text)?)
+    })
 }
 
 pub(super) fn events(arguments: &Events, context: &Context) -> Result<(), Failure> {
-    let mut client = context.connect()?;
-    client.follow(&Request::Events {
-        last: arguments.lines,
-        follow: arguments.follow,
-    })?;
+    let Events {
+        follow,
+        lines,
+        json,
+    } = *arguments;
     let zone = TimeZone::system();
-    while let Some(event) = client.next_event(None)? {
-        if arguments.json {
-            context.screen.json(&event)?;
-        } else {
-            context.screen.print(notice_line(&event, &zone))?;
+    let show = |event: &Notice| -> Result<(), Failure> {
+        if json {
+            return Ok(context.screen.json(event)?);
         }
+        Ok(context.screen.print(notice_line(event, &zone))?)
+    };
+    let mut client = match context.try_connect()? {
+        Ok(client) => client,
+        Err(down @ ClientError::NotRunning { .. }) => {
+            let known = |paths: &Paths| offline::notices(paths, lines, None);
+            return offline::without_daemon(down, context, known, |events| {
+                events.iter().try_for_each(show)
+            });
+        }
+        Err(other) => return Err(other.into()),
+    };
+    let last = lines;
+    client.follow(&Request::Events { last, follow })?;
+    while let Some(event) = client.next_event(None)? {
+        show(&event)?;
     }
     Ok(())
 }

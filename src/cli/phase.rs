@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Context, failure::Failure, steer, words::printable};
+use super::{Context, failure::Failure, offline, steer, words::printable};
 use crate::{
     control::protocol::{PlanView, Request},
     model::PhaseId,
@@ -44,11 +44,12 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Result<(), Failure
 }
 
 fn show(json: bool, context: &Context) -> Result<(), Failure> {
-    let plan: PlanView = context.connect()?.ask(&Request::PhaseShow {})?;
-    if json {
-        return Ok(context.screen.json(&plan)?);
-    }
-    Ok(context.screen.print(text(&plan))?)
+    offline::ask(&Request::PhaseShow {}, context, offline::plan, |plan| {
+        if json {
+            return Ok(context.screen.json(plan)?);
+        }
+        Ok(context.screen.print(text(plan))?)
+    })
 }
 
 fn text(plan: &PlanView) -> String {

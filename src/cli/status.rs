@@ -3,15 +3,8 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{
-    Context,
-    failure::{Exit, Failure},
-    offline, table, watch,
-};
-use crate::control::{
-    client::ClientError,
-    protocol::{Request, StatusView},
-};
+use super::{Context, failure::Failure, offline, table, watch};
+use crate::control::protocol::{Request, StatusView};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -27,23 +20,9 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     if arguments.watch {
         return watch::run(arguments.json, context);
     }
-    let mut daemon = match context.try_connect()? {
-        Ok(daemon) => daemon,
-        Err(error @ ClientError::NotRunning { .. }) => {
-            return without_daemon(arguments.json, error, context);
-        }
-        Err(other) => return Err(other.into()),
-    };
-    let status: StatusView = daemon.ask(&Request::Status {})?;
-    show(&status, arguments.json, context)
-}
-
-/// Says first that it is down, then what is known without it.
-fn without_daemon(json: bool, down: ClientError, context: &Context) -> Result<(), Failure> {
-    Failure::from(down).print();
-    let status = offline::status(context.paths()?)?;
-    show(&status, json, context)?;
-    Err(Failure::told(Exit::NotRunning))
+    offline::ask(&Request::Status {}, context, offline::status, |status| {
+        show(status, arguments.json, context)
+    })
 }
 
 fn show(status: &StatusView, json: bool, context: &Context) -> Result<(), Failure> {

@@ -3,10 +3,10 @@
 use std::{fs, process::Command};
 
 use loopkeeper::{
-    decide::{Boot, Fact, ResumePoint, SetBy},
+    decide::{Boot, Fact, Level, Notice, Reboot, ResumePoint, SetBy},
     host::{AttemptRef, boot, process::Process},
     launch::directory::{Directory, Start},
-    model::PhaseId,
+    model::{BootId, PhaseId},
     store::Store,
 };
 use predicates::str::contains;
@@ -40,14 +40,27 @@ fn left_behind(home: &Home) -> std::process::Child {
     };
     let plan: Vec<PhaseId> = vec!["1d".parse().unwrap(), "2b".parse().unwrap()];
     let mut opened = Store::open(&home.state(), &plan).unwrap();
+    let earlier: BootId = "6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a11".parse().unwrap();
     opened
         .store
         .record(&[
             Fact::Boot(Boot {
-                boot: boot.clone(),
+                boot: earlier.clone(),
                 booted: at,
                 seen: at,
                 reboot: None,
+            }),
+            Fact::Boot(Boot {
+                boot: boot.clone(),
+                booted: at,
+                seen: at,
+                reboot: Some(Reboot {
+                    from: earlier,
+                    clean: false,
+                    last_alive: None,
+                    running: vec!["builder".parse().unwrap()],
+                    resume_point: None,
+                }),
             }),
             Fact::Phase(ResumePoint {
                 index: 1,
@@ -67,6 +80,8 @@ fn left_behind(home: &Home) -> std::process::Child {
                 attempt: attempt.clone(),
                 identity: identity.clone(),
             },
+            told(at, None, "the resume point is phase 2 of 2 (2b)"),
+            told(at, Some("builder"), "builder running, pid 77"),
         ])
         .unwrap();
     let directory = Directory::of(&home.state(), &attempt);
@@ -85,6 +100,18 @@ fn left_behind(home: &Home) -> std::process::Child {
     worker
 }
 
+fn told(at: jiff::Timestamp, worker: Option<&str>, text: &str) -> Fact {
+    Fact::Notice(Notice {
+        at,
+        event: "e".into(),
+        level: Level::Info,
+        worker: worker.map(|name| name.parse().unwrap()),
+        attempt: None,
+        phase: None,
+        text: text.into(),
+    })
+}
+
 #[test]
 fn status_says_that_it_is_down_and_what_it_would_show() {
     let home = Home::new();
@@ -96,7 +123,7 @@ fn status_says_that_it_is_down_and_what_it_would_show() {
         .code(3)
         .stderr(contains("error: daemon is not running"))
         .stdout(contains(
-            "pi · phase 2 of 2 \"2b\" · daemon down · 0 reboots\n",
+            "pi · phase 2 of 2 \"2b\" · daemon down · 1 reboot, last ",
         ))
         .stdout(contains("builder  loop  running"));
     let json = home
@@ -124,6 +151,71 @@ fn status_says_that_it_is_down_and_what_it_would_show() {
         "{json}"
     );
     assert_eq!(listed(&home), before, "a look changed the state directory");
+}
+
+#[test]
+fn what_happened_is_told_without_a_daemon() {
+    let home = Home::new();
+    let mut worker = left_behind(&home);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let before = listed(&home);
+    for (words, shown, not_shown) in [
+        (&["history"][..], "builder running, pid 77\n", None),
+        (
+            &["history", "builder"],
+            "builder running",
+            Some("resume point"),
+        ),
+        (
+            &["history", "-n", "1"],
+            "builder running",
+            Some("resume point"),
+        ),
+        (&["events"], "the resume point is phase 2", None),
+        (
+            &["events", "-f", "-n", "1"],
+            "builder running",
+            Some("resume point"),
+        ),
+        (&["events", "--json"], "{\"at\":", Some("[")),
+        (&["history", "--json"], "[{\"at\":", None),
+        (
+            &["reboots"],
+            "unclean  running builder  boot ",
+            Some("no reboot"),
+        ),
+        (&["reboots", "--json"], "\"running\":[\"builder\"]", None),
+        (&["phase"], "x 1d  until", Some("complete")),
+        (&["phase", "show"], "> 2b  until", Some("complete")),
+        (&["phase", "--json"], "\"current\":{\"index\":1,", None),
+    ] {
+        let output = home.supervisorctl().args(words).assert();
+        let output = output
+            .code(3)
+            .stderr(contains("error: daemon is not running"))
+            .stdout(contains(shown));
+        let stdout = String::from_utf8_lossy(&output.get_output().stdout);
+        let unwanted = not_shown.filter(|text| stdout.contains(text));
+        assert_eq!(unwanted, None, "{words:?}: {stdout}");
+    }
+    assert_eq!(listed(&home), before, "a look changed the state directory");
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_is_not_made_up() {
+    let home = Home::new();
+    left_behind(&home).kill().unwrap();
+    home.declare("nonsense");
+    let phase = home
+        .supervisorctl()
+        .arg("phase")
+        .assert()
+        .code(3)
+        .stdout("");
+    phase.stderr(contains(
+        "cannot be used; see why with: supervisorctl check",
+    ));
 }
 
 fn listed(home: &Home) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {

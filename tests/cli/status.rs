@@ -76,10 +76,11 @@ fn without_a_daemon_the_exit_code_is_3() {
     let home = Home::new();
     for verb in [
         &["pause"][..],
-        &["history"],
+        &["resume", "--phase", "2b"],
         &["start", "builder"],
-        &["phase"],
-        &["events"],
+        &["phase", "done"],
+        &["reload"],
+        &["attach", "builder"],
     ] {
         home.supervisorctl()
             .args(verb)

@@ -1,0 +1,121 @@
+//! What is known when the daemon is down: what it recorded, and what the host shows.
+//!
+//! Promise: that it is down is said first, and by the exit code; and nothing is touched.
+
+mod status;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    Context, check,
+    failure::{Exit, Failure},
+};
+use crate::{
+    config::{self, Config},
+    control::{
+        client::ClientError,
+        protocol::{PlanView, RebootView, Request},
+    },
+    decide::{Machine, Notice, Restored, Rig},
+    host::boot,
+    model::{Now, WorkerName},
+    paths::Paths,
+    store::{ReadOnly, Store, StoreError},
+};
+pub(super) use status::status;
+
+/// Shows what the daemon answers or, when it is down, what is `known` all the same.
+pub(super) fn ask<T: DeserializeOwned>(
+    request: &Request,
+    context: &Context,
+    known: impl FnOnce(&Paths) -> Result<T, Failure>,
+    show: impl FnOnce(&T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    match context.try_connect()? {
+        Ok(mut daemon) => show(&daemon.ask(request)?),
+        Err(down @ ClientError::NotRunning { .. }) => without_daemon(down, context, known, show),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Says that it is down, and shows what is `known`.
+pub(super) fn without_daemon<T>(
+    down: ClientError,
+    context: &Context,
+    known: impl FnOnce(&Paths) -> Result<T, Failure>,
+    show: impl FnOnce(&T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    Failure::from(down).print();
+    show(&known(context.paths()?)?)?;
+    Err(Failure::told(Exit::NotRunning))
+}
+
+/// The plan and where it is.
+pub(super) fn plan(paths: &Paths) -> Result<PlanView, Failure> {
+    let Look { config, store } = Look::at(paths)?;
+    let config = config.map_err(|why| Failure::say(Exit::NotRunning, why))?;
+    let now = boot::now();
+    let rig = about_to_begin(&config, &store.restored, &machine()?, now);
+    Ok(PlanView::from(&rig.view(now, |_, _| None)))
+}
+
+/// The reboots on record.
+pub(super) fn reboots(paths: &Paths) -> Result<Vec<RebootView>, Failure> {
+    let boots = Look::at(paths)?.store.history().boots(usize::MAX);
+    let boots = boots.map_err(|error| failed(&error))?;
+    let records = boots.iter().filter_map(|boot| boot.record.as_ref());
+    Ok(records.filter_map(RebootView::of).collect())
+}
+
+/// The last things that were told, of one worker or of all.
+pub(super) fn notices(
+    paths: &Paths,
+    last: usize,
+    worker: Option<&WorkerName>,
+) -> Result<Vec<Notice>, Failure> {
+    let notices = Look::at(paths)?.store.history().notices(last, worker);
+    notices.map_err(|error| failed(&error))
+}
+
+/// What lies in the daemon's directories.
+struct Look {
+    /// `Err` with why there is none.
+    config: Result<Config, String>,
+    store: ReadOnly,
+}
+
+impl Look {
+    fn at(paths: &Paths) -> Result<Self, Failure> {
+        let config = config::load(&paths.config, &check::environment()?).map_err(|_| {
+            format!(
+                "configuration {} cannot be used; see why with: supervisorctl check",
+                paths.config.display()
+            )
+        });
+        let phases = config.iter().flat_map(|config| &config.plan.phases);
+        let plan: Vec<_> = phases.map(|phase| phase.id.clone()).collect();
+        let store = Store::read_only(&paths.state, &plan).map_err(|error| failed(&error))?;
+        Ok(Self { config, store })
+    }
+}
+
+fn failed(error: &StoreError) -> Failure {
+    let failure = Failure::new(Exit::NotRunning, error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn machine() -> Result<Machine, Failure> {
+    let unknown = |error| Failure::new(Exit::Failed, &error);
+    Ok(Machine {
+        boot: boot::boot_id().map_err(unknown)?,
+        booted: boot::booted_at().map_err(unknown)?,
+    })
+}
+
+/// The rig as a daemon would begin it that starts now. Nothing of it is performed.
+fn about_to_begin(config: &Config, restored: &Restored, machine: &Machine, now: Now) -> Rig {
+    Rig::new(config.clone(), restored.clone(), machine.clone(), now, 0).0
+}

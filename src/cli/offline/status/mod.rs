@@ -1,0 +1,234 @@
+//! The status when the daemon is down: what it would show, from the store and the host.
+//!
+//! [`gather`] reads and asks, [`view`] makes the status of it and touches nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Failure, Look, about_to_begin, machine};
+use crate::{
+    config::{self, Config},
+    control::{
+        astray,
+        protocol::{
+            LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView, StatusView, WorkerView,
+        },
+    },
+    decide::{Machine, Restored, RestoredWorker},
+    host::{AttemptRef, Condition, Found, boot, process::Process},
+    launch::directory::Directory,
+    model::{BootId, Exit as Ended, Now, StateName, Verdict, VerdictIs, WorkerName},
+    paths::Paths,
+    store::Problem,
+};
+
+/// What there is without a daemon.
+struct Known {
+    machine: Machine,
+    now: Now,
+    /// `Err` with why there is none.
+    config: Result<Config, String>,
+    restored: Restored,
+    /// The latest attempt of each worker that had one.
+    found: Vec<Found>,
+    /// What else is to be told.
+    trouble: Vec<String>,
+}
+
+pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
+    Ok(view(&gather(paths)?))
+}
+
+fn gather(paths: &Paths) -> Result<Known, Failure> {
+    let Look { config, store } = Look::at(paths)?;
+    let machine = machine()?;
+    let found = store
+        .restored
+        .workers
+        .values()
+        .filter_map(|worker| worker.last.as_ref())
+        .map(|last| {
+            find(
+                &paths.state,
+                last.attempt.clone(),
+                &last.boot,
+                &machine.boot,
+            )
+        })
+        .collect();
+    // That the resume point is lost is why the rig is paused, and is told there.
+    let trouble = store.problems.iter();
+    let trouble = trouble.filter(|problem| !matches!(problem, Problem::ResumePointLost(_)));
+    Ok(Known {
+        machine,
+        now: boot::now(),
+        config,
+        found,
+        trouble: trouble.map(ToString::to_string).collect(),
+        restored: store.restored,
+    })
+}
+
+/// What became of an attempt, by its directory and the process that it names.
+fn find(state: &std::path::Path, attempt: AttemptRef, then: &BootId, now: &BootId) -> Found {
+    let directory = Directory::of(state, &attempt);
+    let is = match (directory.ended(), directory.start()) {
+        (Some(ended), _) => Condition::Ended {
+            exit: ended.exit,
+            survivors: 0,
+        },
+        (None, _) if then != now => Condition::Ended {
+            exit: Ended::Lost("the machine went down".to_owned()),
+            survivors: 0,
+        },
+        (None, Some(start)) => {
+            let process = Process {
+                pid: start.identity.pid,
+                started: start.identity.started,
+            };
+            if process.lives() {
+                Condition::Alive(start.identity)
+            } else {
+                let exit = Ended::Lost("it ended while no daemon was running".to_owned());
+                Condition::Ended { exit, survivors: 0 }
+            }
+        }
+        (None, None) => Condition::NeverStarted,
+    };
+    Found { attempt, is }
+}
+
+fn view(known: &Known) -> StatusView {
+    let Known {
+        machine,
+        now,
+        config,
+        restored,
+        found,
+        trouble,
+    } = known;
+    let boot = &machine.boot;
+    let mut trouble = trouble.clone();
+    let phase = match config {
+        Ok(config) => {
+            let rig = about_to_begin(config, restored, machine, *now);
+            let view = rig.view(*now, |_, _| None);
+            trouble.extend(astray(&view));
+            PlanView::from(&view).current
+        }
+        Err(_) => restored.resume_point.as_ref().map(PhaseView::from),
+    };
+    let found: BTreeMap<&WorkerName, &Found> = found
+        .iter()
+        .map(|found| (&found.attempt.worker, found))
+        .collect();
+    if let Err(why) = config {
+        trouble.push(why.clone());
+    }
+    let declared = |name: &WorkerName| config.as_ref().is_ok_and(|c| c.workers.contains_key(name));
+    for (name, found) in &found {
+        if let (false, Condition::Alive(identity)) = (declared(name), &found.is) {
+            trouble.push(format!(
+                "worker {name} lives (pid {}) and is not declared",
+                identity.pid
+            ));
+        }
+    }
+    let nothing = RestoredWorker::default();
+    let workers = config
+        .iter()
+        .flat_map(|config| config.workers.values())
+        .map(|worker| {
+            let kept = restored.workers.get(&worker.name).unwrap_or(&nothing);
+            row(worker, kept, found.get(&worker.name).copied(), boot)
+        });
+    let last = restored
+        .boot
+        .as_ref()
+        .and_then(|boot| Some((boot, boot.reboot.as_ref()?)));
+    if restored
+        .boot
+        .as_ref()
+        .is_some_and(|last| last.boot != *boot)
+    {
+        trouble.push("the machine booted since and no daemon has run in this boot".to_owned());
+    }
+    StatusView {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot_id: boot.clone(),
+        started_at: None,
+        rig: config
+            .as_ref()
+            .map_or_else(|_| String::new(), |config| config.rig.clone()),
+        daemon: false,
+        phase,
+        paused: restored.paused.is_some(),
+        paused_because: restored.paused.clone(),
+        reboots: RebootsView {
+            count: restored.reboots,
+            last: last.map(|(boot, reboot)| LastReboot {
+                boot_id: boot.boot.clone(),
+                at: boot.booted,
+                clean: reboot.clean,
+            }),
+        },
+        workers: workers.collect(),
+        degraded: trouble,
+    }
+}
+
+fn row(
+    worker: &config::Worker,
+    kept: &RestoredWorker,
+    found: Option<&Found>,
+    boot: &BootId,
+) -> WorkerView {
+    let (mut pid, mut verdict, mut last_exit) = (None, None, kept.last_exit.clone());
+    let (state, reason) = match found.map(|found| &found.is) {
+        Some(Condition::Alive(identity)) => {
+            pid = Some(identity.pid);
+            verdict = Some(Verdict {
+                is: VerdictIs::Unknown,
+                evidence: "its process lives and nobody watches it".to_owned(),
+            });
+            (StateName::Running, None)
+        }
+        Some(Condition::Unknown(why)) => (StateName::Lost, Some(why.clone())),
+        found @ (Some(Condition::Ended { .. } | Condition::NeverStarted) | None) => {
+            if let Some(Condition::Ended { exit, .. }) = found {
+                last_exit = Some(exit.clone());
+            }
+            match &kept.held {
+                Some(why) => (StateName::Held, Some(why.clone())),
+                None if kept.stopped => (
+                    StateName::Stopped,
+                    Some("stopped by the operator".to_owned()),
+                ),
+                None => (StateName::Stopped, Some("the daemon is down".to_owned())),
+            }
+        }
+    };
+    WorkerView {
+        name: worker.name.clone(),
+        kind: worker.kind,
+        host: "local".to_owned(),
+        launcher: Some(worker.launcher),
+        state,
+        verdict,
+        pid,
+        attempt: found.map(|found| found.attempt.attempt.clone()),
+        since: None,
+        restarts: if kept.restarts.boot.as_ref() == Some(boot) {
+            kept.restarts.total
+        } else {
+            0
+        },
+        last_exit,
+        reason,
+        next_start: None,
+        output_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! What is shown of a rig whose daemon is down.
+
+use std::path::Path;
+
+use super::*;
+use crate::{
+    config::{Credentials, Environment},
+    decide::{Boot, Reboot, Restarts, ResumePoint, SetBy},
+    launch::directory::Start,
+    model::{AttemptId, Identity, Mono, Signal},
+};
+
+const RIG: &str = r#"
+    [rig]
+    name = "pi"
+    [[plan.phases]]
+    id = "1"
+    [[plan.phases]]
+    id = "2"
+    [workers.alive]
+    launcher = "process"
+    command = ["/bin/sh"]
+    [workers.ended]
+    launcher = "process"
+    command = ["/bin/sh"]
+    [workers.held]
+    launcher = "process"
+    command = ["/bin/sh"]
+    [workers.new]
+    launcher = "process"
+    command = ["/bin/sh"]
+    [workers.stopped]
+    launcher = "process"
+    command = ["/bin/sh"]
+"#;
+
+fn boot(last: char) -> BootId {
+    format!("6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a1{last}")
+        .parse()
+        .unwrap()
+}
+
+fn found(worker: &str, is: Condition) -> Found {
+    let attempt: AttemptId = "20261121T004319Z-00000001".parse().unwrap();
+    Found {
+        attempt: AttemptRef {
+            worker: worker.parse().unwrap(),
+            attempt,
+        },
+        is,
+    }
+}
+
+fn alive(worker: &str) -> Found {
+    found(
+        worker,
+        Condition::Alive(Identity {
+            boot: boot('1'),
+            pid: 77,
+            started: 1,
+        }),
+    )
+}
+
+fn point(id: &str) -> ResumePoint {
+    ResumePoint {
+        index: 1,
+        id: id.parse().ok(),
+        count: 2,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        by: SetBy::Plan,
+    }
+}
+
+fn known() -> Known {
+    let environment = Environment {
+        root: "/".into(),
+        path: vec![],
+        home: None,
+        binaries: "/usr/bin".into(),
+        credentials: Credentials::None,
+        host_name: "pi".into(),
+    };
+    let config = config::parse(RIG, Path::new("/rig.toml"), &environment);
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let worker = |name: &str, kept: RestoredWorker| (name.parse().unwrap(), kept);
+    Known {
+        machine: Machine {
+            boot: boot('1'),
+            booted: at,
+        },
+        now: Now {
+            wall: at,
+            mono: Mono(0),
+        },
+        config: Ok(config.unwrap()),
+        restored: Restored {
+            boot: Some(Boot {
+                boot: boot('1'),
+                booted: at,
+                seen: at,
+                reboot: Some(Reboot {
+                    from: boot('0'),
+                    clean: false,
+                    last_alive: None,
+                    running: vec![],
+                    resume_point: None,
+                }),
+            }),
+            reboots: 3,
+            resume_point: Some(point("2")),
+            paused: Some("by the operator".into()),
+            workers: [
+                worker(
+                    "held",
+                    RestoredWorker {
+                        held: Some("5 restarts".into()),
+                        last_exit: Some(Ended::Code(1)),
+                        restarts: Restarts {
+                            boot: Some(boot('1')),
+                            total: 5,
+                            ..Restarts::default()
+                        },
+                        ..RestoredWorker::default()
+                    },
+                ),
+                worker(
+                    "stopped",
+                    RestoredWorker {
+                        stopped: true,
+                        restarts: Restarts {
+                            boot: Some(boot('0')),
+                            total: 9,
+                            ..Restarts::default()
+                        },
+                        ..RestoredWorker::default()
+                    },
+                ),
+            ]
+            .into(),
+            ..Restored::default()
+        },
+        found: vec![
+            alive("alive"),
+            found(
+                "ended",
+                Condition::Ended {
+                    exit: Ended::Signal(Signal::KILL),
+                    survivors: 0,
+                },
+            ),
+        ],
+        trouble: vec![],
+    }
+}
+
+#[test]
+fn the_store_and_the_host_tell_what_the_daemon_would() {
+    let status = view(&known());
+    assert_eq!(
+        (status.daemon, status.started_at, status.rig.as_str()),
+        (false, None, "pi")
+    );
+    assert_eq!(
+        status.phase,
+        Some(PhaseView {
+            index: Some(1),
+            id: Some("2".into()),
+            count: 2
+        })
+    );
+    assert_eq!(status.paused_because.as_deref(), Some("by the operator"));
+    assert_eq!(status.reboots.count, 3);
+    assert!(!status.reboots.last.unwrap().clean);
+    assert_eq!(status.degraded, Vec::<String>::new());
+    let rows: Vec<_> = status
+        .workers
+        .iter()
+        .map(|row| {
+            let reason = row.reason.as_deref().unwrap_or("");
+            (
+                row.name.as_str(),
+                row.state.as_str(),
+                row.pid,
+                row.last_exit.clone(),
+                row.restarts,
+                reason,
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("alive", "running", Some(77), None, 0, ""),
+            (
+                "ended",
+                "stopped",
+                None,
+                Some(Ended::Signal(Signal::KILL)),
+                0,
+                "the daemon is down"
+            ),
+            ("held", "held", None, Some(Ended::Code(1)), 5, "5 restarts"),
+            ("new", "stopped", None, None, 0, "the daemon is down"),
+            (
+                "stopped",
+                "stopped",
+                None,
+                None,
+                0,
+                "stopped by the operator"
+            ),
+        ]
+    );
+    // Of a process nobody watches, nothing more is claimed.
+    assert_eq!(
+        status.workers[0].verdict.as_ref().unwrap().is,
+        VerdictIs::Unknown
+    );
+}
+
+#[test]
+fn the_plan_stands_where_a_daemon_would_find_it() {
+    let mut known = known();
+    let place = |known: &Known| {
+        let status = view(known);
+        let phase = status.phase.unwrap();
+        (phase.index, phase.id, status.degraded.concat())
+    };
+    known.restored.resume_point = None;
+    let (index, id, degraded) = place(&known);
+    assert_eq!(
+        (index, id),
+        (None, None),
+        "a paused rig without a point lost it"
+    );
+    assert!(degraded.contains("resume --phase ID"), "{degraded}");
+    known.restored.paused = None;
+    assert_eq!(
+        place(&known),
+        (Some(0), Some("1".into()), String::new()),
+        "one that is not paused is at its beginning"
+    );
+    known.restored.resume_point = Some(point("3"));
+    let (index, id, degraded) = place(&known);
+    assert_eq!((index, id.as_deref()), (None, Some("3")));
+    assert!(degraded.contains("phase 3"), "{degraded}");
+}
+
+#[test]
+fn what_lives_and_is_not_declared_is_told() {
+    let mut known = known();
+    known.found.push(alive("gone"));
+    assert_eq!(
+        view(&known).degraded,
+        ["worker gone lives (pid 77) and is not declared"]
+    );
+    known.config = Err("configuration /rig.toml cannot be used".into());
+    let status = view(&known);
+    assert_eq!(status.workers, []);
+    assert_eq!(
+        status.degraded,
+        [
+            "configuration /rig.toml cannot be used",
+            "worker alive lives (pid 77) and is not declared",
+            "worker gone lives (pid 77) and is not declared",
+        ]
+    );
+}
+
+#[test]
+fn a_pid_of_another_boot_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let attempt = found("w", Condition::NeverStarted).attempt;
+    let directory = Directory::of(state.path(), &attempt);
+    std::fs::create_dir_all(directory.path()).unwrap();
+    let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+    let start = Start {
+        identity: ourselves.identity(&boot('0')),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        cgroup: None,
+        pane: None,
+    };
+    directory.record_start(&start).unwrap();
+    let find = |now| find(state.path(), attempt.clone(), &boot('0'), &boot(now)).is;
+    assert!(matches!(find('0'), Condition::Alive(_)));
+    assert!(
+        matches!(find('1'), Condition::Ended { exit: Ended::Lost(why), .. } if why.contains("machine"))
+    );
+}
+
+#[test]
+fn a_boot_that_no_daemon_saw_is_told() {
+    let mut known = known();
+    known.machine.boot = boot('2');
+    let status = view(&known);
+    assert_eq!(status.boot_id, boot('2'));
+    assert!(status.degraded[0].contains("no daemon has run in this boot"));
+}
