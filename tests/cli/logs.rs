@@ -79,6 +79,22 @@ fn lines_of_the_attempt_before_fill_up_what_was_asked_for() {
 }
 
 #[test]
+fn attempts_that_wrote_nothing_get_no_heading() {
+    let home = Home::new();
+    let third = "20261121T004321Z-00000003";
+    write(&home, "builder", FIRST, "");
+    logs(&home, &["builder"]).code(0).stdout("");
+    write(&home, "builder", SECOND, "one\n");
+    logs(&home, &["builder"]).stdout("one\n");
+    write(&home, "builder", third, "");
+    logs(&home, &["builder"]).stdout("one\n");
+    let fourth = "20261121T004322Z-00000004";
+    write(&home, "builder", fourth, "two");
+    let shown = format!("one\n--- attempt {fourth} ---\ntwo\n");
+    logs(&home, &["builder"]).stdout(shown);
+}
+
+#[test]
 fn several_workers_are_told_apart_by_name() {
     let home = Home::new();
     write(&home, "adversary", FIRST, "no\n");
@@ -197,6 +213,11 @@ fn following_goes_on_with_the_next_attempt() {
     following.reads(&whole);
     write(&home, "b", SECOND, "and on\n");
     following.reads(&format!("{whole}and on\n"));
+    write(&home, "b", "20261121T004321Z-00000003", "");
+    write(&home, "b", "20261121T004322Z-00000004", "after silence\n");
+    following.reads(&format!(
+        "{whole}and on\n--- attempt 20261121T004322Z-00000004 ---\nafter silence\n"
+    ));
 }
 
 #[test]

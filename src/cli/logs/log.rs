@@ -25,6 +25,8 @@ pub(super) struct Log<'a> {
     reading: Option<Reading>,
     /// A later attempt that has no output file yet.
     coming: Option<PathBuf>,
+    /// Lines of an attempt before the one at hand were shown.
+    spoke: bool,
 }
 
 struct Reading {
@@ -32,6 +34,17 @@ struct Reading {
     path: PathBuf,
     tail: Tail,
     lines: Lines,
+    shown: Shown,
+}
+
+/// What was shown of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// An attempt that stays silent is not worth a heading.
+    Nothing {
+        heading: bool,
+    },
+    Lines,
 }
 
 impl<'a> Log<'a> {
@@ -49,6 +62,7 @@ impl<'a> Log<'a> {
             only,
             reading: None,
             coming: None,
+            spoke: false,
         };
         let all = log.attempts()?;
         if let (Some(only), true) = (&log.only, all.is_empty()) {
@@ -115,6 +129,7 @@ impl<'a> Log<'a> {
                 path,
                 tail,
                 lines: Lines::default(),
+                shown: Shown::Nothing { heading: false },
             })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&path, &error)),
@@ -124,10 +139,10 @@ impl<'a> Log<'a> {
     /// Prints what the attempt at hand still has, and then what the next one has so far.
     fn go_to(&mut self, next: Option<Reading>, printer: &Printer<'_>) -> Result<(), Failure> {
         let Some(mut next) = next else { return Ok(()) };
-        if self.reading.is_some() {
-            self.finish(printer)?;
-            printer.begin(&next.of)?;
-        }
+        self.finish(printer)?;
+        next.shown = Shown::Nothing {
+            heading: self.spoke,
+        };
         next.read_on(printer)?;
         self.reading = Some(next);
         Ok(())
@@ -139,7 +154,8 @@ impl<'a> Log<'a> {
             reading.read_on(printer)?;
             reading
                 .lines
-                .finish(|line| printer.line(&reading.of, line))?;
+                .finish(|line| reading.shown.line(&reading.of, line, printer))?;
+            self.spoke |= reading.shown == Shown::Lines;
         }
         Ok(())
     }
@@ -184,6 +200,16 @@ impl<'a> Log<'a> {
     }
 }
 
+impl Shown {
+    fn line(&mut self, of: &AttemptRef, line: &str, printer: &Printer<'_>) -> io::Result<()> {
+        if *self == (Self::Nothing { heading: true }) {
+            printer.begin(of)?;
+        }
+        *self = Self::Lines;
+        printer.line(of, line)
+    }
+}
+
 impl Reading {
     /// Prints what was written since the last time.
     fn read_on(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
@@ -194,7 +220,7 @@ impl Reading {
                 Style::Raw => printer.screen.print(bytes)?,
                 Style::Json | Style::Plain | Style::Named { .. } => {
                     self.lines
-                        .take(&bytes, |line| printer.line(&self.of, line))?;
+                        .take(&bytes, |line| self.shown.line(&self.of, line, printer))?;
                 }
             }
         }
