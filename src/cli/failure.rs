@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::words::printable;
+use super::words::{printable, printable_lines};
 use crate::{
     causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
@@ -77,7 +77,7 @@ impl Failure {
     pub(super) fn print(&self) {
         let mut text = String::new();
         if let Some(message) = &self.message {
-            text.push_str(&format!("error: {}\n", printable(message)));
+            text.push_str(&format!("error: {}\n", printable_lines(message.trim_end())));
         }
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {}\n", printable(hint)));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Context, failure::Failure, words::printable};
+use super::{Context, failure::Failure, words::printable_lines};
 use crate::{
     control::protocol::{DiffView, Done, Request},
     model::{PhaseId, WorkerName},
@@ -51,7 +51,7 @@ pub(super) fn done(request: &Request, context: &Context) -> Result<(), Failure> 
     let text: String = done
         .done
         .iter()
-        .map(|line| printable(line) + "\n")
+        .map(|line| printable_lines(line) + "\n")
         .collect();
     Ok(context.screen.print(text)?)
 }
@@ -64,7 +64,7 @@ pub(super) fn reload(arguments: &Reload, context: &Context) -> Result<(), Failur
     if arguments.json {
         return Ok(context.screen.json(&diff)?);
     }
-    Ok(context.screen.print(diff_text(&diff))?)
+    Ok(context.screen.print(printable_lines(&diff_text(&diff)))?)
 }
 
 fn diff_text(view: &DiffView) -> String {

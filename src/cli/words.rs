@@ -13,6 +13,17 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The same for a text whose lines are to stay lines.
+pub(super) fn printable_lines(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
 /// `4s`, `12m 3s`, `4h 2m`, `3d 4h`.
 pub(super) fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
@@ -85,6 +96,10 @@ mod tests {
         assert_eq!(
             printable("a\x1b[2Jb\r\n\u{9b}c"),
             "a\u{fffd}[2Jb\u{fffd} \u{fffd}c"
+        );
+        assert_eq!(
+            printable_lines("a\x1b[2Jb\r\n\t\u{9b}c"),
+            "a\u{fffd}[2Jb\u{fffd}\n\t\u{fffd}c"
         );
     }
 }

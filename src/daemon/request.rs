@@ -235,8 +235,11 @@ impl Daemon {
                 let diff = config::diff(&self.config, &config);
                 Ok((config, diff))
             }
-            Err(complaints) => Err(Refusal::new(RefusalKind::Usage, complaints.render(false))
-                .hint("nothing was changed; check the file with: supervisorctl check")),
+            Err(complaints) => {
+                let message = format!("configuration is refused:\n{}", complaints.render(false));
+                Err(Refusal::new(RefusalKind::Usage, message)
+                    .hint("nothing was changed; check the file with: supervisorctl check"))
+            }
         }
     }
 }

@@ -64,6 +64,23 @@ fn each_verb_asks_for_what_it_says() {
 }
 
 #[test]
+fn lines_of_the_daemon_stay_lines_without_power_over_the_terminal() {
+    let rig = Scripted::start(|request, answer| match request {
+        Request::Pause {} => answer.ok(Reply::from("one\ttab\n\x1b[2Jtwo".to_owned())),
+        _ => answer.error(Refusal::new(
+            RefusalKind::Usage,
+            "configuration is refused:\n  × key\n\t\x1b]0;x\x07^\n",
+        )),
+    });
+    let verb = |verb| rig.home.supervisorctl().arg(verb).assert();
+    verb("pause").code(0).stdout("one\ttab\n\u{fffd}[2Jtwo\n");
+    verb("reload")
+        .code(2)
+        .stdout("")
+        .stderr("error: configuration is refused:\n  × key\n\t\u{fffd}]0;x\u{fffd}^\n");
+}
+
+#[test]
 fn a_reload_prints_what_changes() {
     let rig = Scripted::start(|request, answer| {
         let Request::Reload { dry_run } = request else {

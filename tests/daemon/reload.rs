@@ -77,6 +77,8 @@ fn a_bad_file_changes_nothing_and_says_why() {
         why.contains("comand") && why.contains("did you mean `command`?"),
         "{why}"
     );
+    let is_below = |line: &str| line.contains("── expected") && !line.contains('×');
+    assert!(why.lines().any(is_below), "{why}");
     rig.daemon.as_mut().unwrap().signal("HUP");
     rig.eventually("the journal says so", |rig| {
         rig.log().contains("nothing was reloaded").then_some(())
