@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     control::protocol::{Request, WhereView},
-    model::WorkerName,
+    model::{LauncherKind, WorkerName},
 };
 
 pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> {
@@ -16,12 +16,15 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
         worker: worker.clone(),
     })?;
     let Some(socket) = found.tmux else {
-        return Err(Failure::say(
-            Exit::Failed,
-            format!("worker {worker} has no tmux session that lives"),
-        )
-        .hint(format!(
-            "see what it wrote with: supervisorctl logs {worker}"
+        let (what, logs) = match found.launcher {
+            Some(LauncherKind::Process) => {
+                ("no terminal, since its launcher is process", "logs -f")
+            }
+            Some(LauncherKind::Tmux) | None => ("no tmux session that lives", "logs"),
+        };
+        let failure = Failure::say(Exit::Failed, format!("worker {worker} has {what}"));
+        return Err(failure.hint(format!(
+            "see what it writes with: supervisorctl {logs} {worker}"
         )));
     };
     if !std::io::stdin().is_terminal() {

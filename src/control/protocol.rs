@@ -389,6 +389,9 @@ pub struct WhereView {
     pub worker: WorkerName,
     /// The daemon's state directory, absolute; the attempts are in it.
     pub state: PathBuf,
+    /// How it is started; null from daemons that do not say.
+    #[serde(default)]
+    pub launcher: Option<LauncherKind>,
     /// The socket of its tmux server, if it has one that lives.
     pub tmux: Option<PathBuf>,
 }

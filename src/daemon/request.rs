@@ -23,6 +23,9 @@ impl Daemon {
         let Call {
             request, answer, ..
         } = call;
+        if let Some(refusal) = about_the_watchdog(&request) {
+            return answer.error(refusal);
+        }
         let command = match request {
             Request::Start { workers } => Command::Start(workers),
             Request::Stop { workers } => Command::Stop(workers),
@@ -115,15 +118,16 @@ impl Daemon {
     }
 
     fn place(&self, answer: Answer, worker: WorkerName) {
-        if !self.config.workers.contains_key(&worker) {
+        let Some(declared) = self.config.workers.get(&worker) else {
             let message = format!("worker {worker} does not exist");
             let unknown = Refusal::new(RefusalKind::UnknownName, message);
             return answer.error(unknown.hint("`supervisorctl status` lists the workers"));
-        }
+        };
         let socket = tmux::socket(&self.paths.runtime, &worker);
         answer.ok(Reply::Where(WhereView {
             tmux: socket.exists().then_some(socket),
             state: self.paths.state.clone(),
+            launcher: Some(declared.launcher),
             worker,
         }));
     }
@@ -242,6 +246,29 @@ impl Daemon {
             }
         }
     }
+}
+
+/// It has a row in `status`, but it is no worker of its own.
+fn about_the_watchdog(request: &Request) -> Option<Refusal> {
+    let is_it = |worker: &WorkerName| *worker == WorkerName::watchdog();
+    let (message, hint) = match request {
+        Request::Start { workers } | Request::Stop { workers } | Request::Restart { workers }
+            if workers.iter().any(is_it) =>
+        {
+            (
+                "begins and ends with it",
+                "`systemctl stop loopkeeper`, or SIGTERM, ends the daemon; the workers go on",
+            )
+        }
+        Request::Where { worker } if is_it(worker) => (
+            "has no terminal and no log of its own",
+            "the daemon writes into the journal: journalctl -u loopkeeper",
+        ),
+        _ => return None,
+    };
+    let pid = std::process::id();
+    let message = format!("watchdog is part of the daemon, pid {pid}, and {message}");
+    Some(Refusal::new(RefusalKind::Failed, message).hint(hint))
 }
 
 fn diff_view(diff: Diff) -> DiffView {

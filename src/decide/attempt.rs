@@ -16,11 +16,6 @@ use crate::{
     model::{Exit, Identity, Now, Signal, WorkerName},
 };
 
-/// What the exit record says of an attempt that could not be started at all.
-fn not_started(why: &str) -> Exit {
-    Exit::Lost(format!("could not be started: {why}"))
-}
-
 impl Worker {
     /// It ended for good or is to be run again at once: the way on is found by settling.
     pub(super) fn phase_changed(&mut self, now: Now) {
@@ -149,7 +144,7 @@ impl Rig {
         ) {
             return;
         }
-        self.ended(now, of, not_started(why));
+        self.ended(now, of, Exit::not_started(why));
         self.gone(now, of);
     }
 
@@ -194,7 +189,8 @@ impl Rig {
         let after = stopped
             .as_ref()
             .map_or(String::new(), |why| format!(" after a stop ({why})"));
-        let text = format!("{} ended: {exit}{after}", of.worker);
+        let ended = if exit.is_not_started() { "" } else { "ended: " };
+        let text = format!("{} {ended}{exit}{after}", of.worker);
         self.ledger.add(Fact::Ended {
             attempt: of.clone(),
             at: now.wall,
@@ -410,7 +406,7 @@ impl Rig {
                 }
             }
             Condition::NeverStarted => {
-                self.ended(now, &of, not_started("the host knows nothing of it"));
+                self.ended(now, &of, Exit::not_started("the host knows nothing of it"));
                 self.gone(now, &of);
             }
             Condition::Unknown(why) => {

@@ -141,12 +141,11 @@ impl Rig {
                 health: Health { failures: 0, .. },
                 ..
             } => None,
+            Life::BackingOff { why, .. } | Life::Held(why) => Some(why.clone()),
+            Life::Starting { last, .. } => Some(format!("not ready: {last}")),
             Life::Running { .. }
             | Life::Waiting(_)
-            | Life::BackingOff { .. }
             | Life::Stopped(_)
-            | Life::Held(_)
-            | Life::Starting { .. }
             | Life::Stopping { .. }
             | Life::Lost { .. } => Some(verdict(worker, now.mono, None).evidence),
         };

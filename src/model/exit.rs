@@ -16,11 +16,24 @@ pub enum Exit {
     Code(u8),
     /// It was ended by this signal.
     Signal(Signal),
-    /// Nobody was there to see it end; the text says why.
+    /// Nobody saw it end, or it never began; the text says why.
     Lost(String),
 }
 
+/// How the text of a [`Exit::Lost`] begins that was no run at all.
+const NOT_STARTED: &str = "could not be started: ";
+
 impl Exit {
+    /// Of an attempt that could not be started at all.
+    pub fn not_started(why: &str) -> Self {
+        Self::Lost(format!("{NOT_STARTED}{why}"))
+    }
+
+    /// Whether it is that of an attempt which could not be started.
+    pub fn is_not_started(&self) -> bool {
+        matches!(self, Self::Lost(why) if why.starts_with(NOT_STARTED))
+    }
+
     /// Ended of its own will, without an error.
     pub fn is_success(&self) -> bool {
         *self == Self::Code(0)
@@ -32,6 +45,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "killed by {signal}"),
+            Self::Lost(why) if self.is_not_started() => f.write_str(why),
             Self::Lost(why) => write!(f, "exit lost: {why}"),
         }
     }
@@ -40,6 +54,16 @@ impl fmt::Display for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_that_never_began_has_lost_nothing() {
+        let exit = Exit::not_started("no such file");
+        assert_eq!(exit.to_string(), "could not be started: no such file");
+        assert!(exit.is_not_started());
+        let lost = Exit::Lost("the machine went down".into());
+        assert_eq!(lost.to_string(), "exit lost: the machine went down");
+        assert!(!lost.is_not_started());
+    }
 
     #[test]
     fn the_json_is_the_contract() {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use assert_cmd::cargo::cargo_bin;
-use loopkeeper::control::protocol::{Reply, Request, WhereView};
+use loopkeeper::{
+    control::protocol::{Reply, Request, WhereView},
+    model::LauncherKind,
+};
 use predicates::str::contains;
 
 use crate::scripted::{Home, PATIENCE, Scripted, until};
@@ -107,7 +110,7 @@ impl Drop for Terminal {
     }
 }
 
-fn answering(home: Home, tmux: Option<std::path::PathBuf>) -> Scripted {
+fn answering(home: Home, launcher: LauncherKind, tmux: Option<std::path::PathBuf>) -> Scripted {
     Scripted::start_in(home, move |request, answer| {
         let Request::Where { worker } = request else {
             panic!("{request:?}")
@@ -115,6 +118,7 @@ fn answering(home: Home, tmux: Option<std::path::PathBuf>) -> Scripted {
         answer.ok(Reply::Where(WhereView {
             worker,
             state: "/s".into(),
+            launcher: Some(launcher),
             tmux: tmux.clone(),
         }));
     })
@@ -140,7 +144,7 @@ fn attach_puts_the_terminal_into_the_session_and_back() {
         "-d",
         "echo I am the worker; exec sleep 600",
     ]);
-    let rig = answering(home, Some(worker.clone()));
+    let rig = answering(home, LauncherKind::Tmux, Some(worker.clone()));
     let terminal = Terminal::new(&rig.home);
     // Within tmux, where a second one usually refuses to start.
     terminal.types("supervisorctl attach builder; echo back with $?");
@@ -161,7 +165,7 @@ fn attach_puts_the_terminal_into_the_session_and_back() {
 
 #[test]
 fn without_a_terminal_attach_says_what_to_do_instead() {
-    let rig = answering(Home::new(), Some("/nonexistent".into()));
+    let rig = answering(Home::new(), LauncherKind::Tmux, Some("/nonexistent".into()));
     rig.home
         .supervisorctl()
         .args(["attach", "builder"])
@@ -175,7 +179,7 @@ fn without_a_terminal_attach_says_what_to_do_instead() {
 
 #[test]
 fn a_worker_without_a_session_cannot_be_attached_to() {
-    let rig = answering(Home::new(), None);
+    let rig = answering(Home::new(), LauncherKind::Tmux, None);
     rig.home
         .supervisorctl()
         .args(["attach", "builder"])
@@ -184,4 +188,18 @@ fn a_worker_without_a_session_cannot_be_attached_to() {
         .stderr(contains(
             "error: worker builder has no tmux session that lives",
         ));
+}
+
+#[test]
+fn a_process_has_no_terminal() {
+    let rig = answering(Home::new(), LauncherKind::Process, None);
+    rig.home
+        .supervisorctl()
+        .args(["attach", "builder"])
+        .assert()
+        .code(1)
+        .stderr(contains(
+            "error: worker builder has no terminal, since its launcher is process\n",
+        ))
+        .stderr(contains("supervisorctl logs -f builder"));
 }

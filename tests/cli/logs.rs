@@ -126,6 +126,7 @@ fn a_daemon_says_where_its_state_is_and_who_exists() {
             answer.ok(Reply::Where(WhereView {
                 worker,
                 state: state.clone(),
+                launcher: None,
                 tmux: None,
             }));
         }

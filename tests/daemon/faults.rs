@@ -84,8 +84,13 @@ launcher = "process"
     let held = rig.until_state("gone", "held");
     let reason = held["reason"].as_str().unwrap();
     assert!(
-        reason.contains("could not be started") && reason.contains("gone"),
+        reason.contains("the last: could not be started: program /") && reason.contains("gone"),
         "{reason}"
+    );
+    let told = rig.done(&["history", "gone"]);
+    assert!(
+        told.contains("warning: gone could not be started: program /"),
+        "{told}"
     );
     assert_eq!(rig.worker("well")["state"], "running");
 }

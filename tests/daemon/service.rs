@@ -134,3 +134,22 @@ fn status_without_a_daemon_says_so_first_and_shows_what_is_known() {
         "the host is asked, not the dead daemon's memory"
     );
 }
+
+#[test]
+fn the_watchdog_is_a_row_and_says_that_it_is_no_worker() {
+    let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    let (daemon, well) = (rig.pid("watchdog"), rig.pid("well"));
+    for verb in ["stop", "restart", "start"] {
+        let why = rig.refused(1, &[verb, "well", "watchdog"]);
+        let said =
+            format!("error: watchdog is part of the daemon, pid {daemon}, and begins and ends");
+        assert!(why.starts_with(&said), "{why}");
+        assert!(why.contains("systemctl stop loopkeeper"), "{why}");
+    }
+    for verb in ["attach", "logs"] {
+        let why = rig.refused(1, &[verb, "watchdog"]);
+        assert!(why.contains("no terminal and no log of its own"), "{why}");
+        assert!(why.contains("journalctl -u loopkeeper"), "{why}");
+    }
+    assert_eq!(rig.pid("well"), well, "a refused command was done by half");
+}
