@@ -180,8 +180,12 @@ impl Directory {
         self.path.join(CONCLUDED).exists()
     }
 
+    /// An attempt that could not even get a directory has left nothing to come back to.
     pub(crate) fn conclude(&self) -> io::Result<()> {
-        File::create(self.path.join(CONCLUDED)).map(drop)
+        match File::create(self.path.join(CONCLUDED)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            made => made.map(drop),
+        }
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {

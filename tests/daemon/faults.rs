@@ -87,6 +87,12 @@ launcher = "process"
         reason.contains("the last: could not be started: program /") && reason.contains("gone"),
         "{reason}"
     );
+    let degraded = &rig.status()["degraded"];
+    assert_eq!(
+        *degraded,
+        serde_json::json!([]),
+        "of attempts without a directory"
+    );
     let told = rig.done(&["history", "gone"]);
     assert!(
         told.contains("warning: gone could not be started: program /"),
