@@ -19,9 +19,11 @@ use crate::{
     launch::{
         self,
         attempt::process_of,
+        cgroup::Cgroup,
         context::Context,
-        directory::{self, Directory, Start},
+        directory::{self, Directory, Pane, Start},
         end::unseen,
+        pane::wraps,
         process::output_is_held,
         tree::{Part, Tree},
     },
@@ -49,15 +51,9 @@ pub(super) async fn survey(context: &Context) -> Result<Vec<Found>, HostError> {
         }
     }
     for attempt in marked(&census, state) {
-        if let Entry::Vacant(unknown) = found.entry(attempt) {
-            let attempt = unknown.key();
-            let tree = context.tree(attempt);
-            let survivors = tree
-                .members(&census, &context.looker.reaper, Part::All)
-                .len();
-            let ended = context.directory(attempt).ended();
-            let exit = ended.map_or_else(unseen, |ended| ended.exit);
-            unknown.insert(Condition::Ended { exit, survivors });
+        if let Entry::Vacant(unlisted) = found.entry(attempt) {
+            let is = unlisted_condition(context, unlisted.key(), &census);
+            unlisted.insert(is);
         }
     }
     let found = found.into_iter().map(|(attempt, is)| Found { attempt, is });
@@ -85,6 +81,70 @@ fn marked<'a>(census: &'a Census, state: &'a Path) -> impl Iterator<Item = Attem
         };
         let ours = Directory::of(state, &attempt).path() == Path::new(get(launch::ATTEMPT_DIR)?);
         ours.then_some(attempt)
+    })
+}
+
+/// The condition of an attempt that has living processes, and is concluded or has no directory.
+fn unlisted_condition(context: &Context, attempt: &AttemptRef, census: &Census) -> Condition {
+    let tree = context.tree(attempt);
+    let members = tree.members(census, &context.looker.reaper, Part::All);
+    let directory = context.directory(attempt);
+    let path = directory.path().display();
+    match directory.path().try_exists() {
+        Ok(true) => {
+            let ended = directory.ended();
+            return Condition::Ended {
+                exit: ended.map_or_else(unseen, |ended| ended.exit),
+                survivors: members.len(),
+            };
+        }
+        Ok(false) => {}
+        Err(error) => return Condition::Unknown(format!("{path}: {error}")),
+    }
+    let Some(start) = made_out(context, attempt, census, &members) else {
+        return Condition::Unknown(format!(
+            "{path} was removed, and which of its processes is its own cannot be told"
+        ));
+    };
+    let restored = directory.restore(&start);
+    let besides = restored.map_or_else(
+        |error| format!("; it cannot be made again: {error}"),
+        |()| String::new(),
+    );
+    context.problem(format!(
+        "{path}: was removed while its worker runs, and what that wrote is lost{besides}"
+    ));
+    Condition::Alive(start.identity)
+}
+
+/// What was in `start.json`, from the processes themselves.
+fn made_out(
+    context: &Context,
+    attempt: &AttemptRef,
+    census: &Census,
+    members: &[Process],
+) -> Option<Start> {
+    let directory = context.directory(attempt);
+    let wrapper = members.iter().find(|process| wraps(**process, &directory));
+    let (worker, pane) = match wrapper {
+        Some(wrapper) => {
+            let stat = census.stat(*wrapper)?;
+            let pane = Pane {
+                wrapper: *wrapper,
+                server: census.by_pid(stat.parent)?.process,
+            };
+            let children = census.children(wrapper.pid).iter();
+            let children = children.filter_map(|pid| census.by_pid(*pid));
+            let first = children.min_by_key(|stat| stat.process.started)?;
+            (first.process, Some(pane))
+        }
+        None => (leader(members)?, None),
+    };
+    Some(Start {
+        identity: worker.identity(&context.boot),
+        at: jiff::Timestamp::now(),
+        cgroup: Cgroup::of(worker.pid, attempt),
+        pane,
     })
 }
 
@@ -124,8 +184,10 @@ async fn condition(
                     context, attempt, &directory, &start, &census,
                 )));
             }
-            if is_process && let Some(worker) = leader(&members(&census)) {
-                return Ok(Some(found_unrecorded(context, &directory, worker)));
+            if is_process
+                && let Some(start) = made_out(context, attempt, &census, &members(&census))
+            {
+                return Ok(Some(found_unrecorded(context, &directory, &start)));
             }
             if !unclear(&census) {
                 return Ok(None);
@@ -161,21 +223,14 @@ fn leader(members: &[Process]) -> Option<Process> {
         .copied()
 }
 
-fn found_unrecorded(context: &Context, directory: &Directory, worker: Process) -> Condition {
-    let identity = worker.identity(&context.boot);
-    let start = Start {
-        identity: identity.clone(),
-        at: jiff::Timestamp::now(),
-        cgroup: None,
-        pane: None,
-    };
-    if let Err(error) = directory.record_start(&start) {
+fn found_unrecorded(context: &Context, directory: &Directory, start: &Start) -> Condition {
+    if let Err(error) = directory.record_start(start) {
         context.problem(format!(
             "{}: start.json: {error}",
             directory.path().display()
         ));
     }
-    Condition::Alive(identity)
+    Condition::Alive(start.identity.clone())
 }
 
 fn since_start(

@@ -120,7 +120,8 @@ pub(crate) async fn start(
         ours: true,
         ..context.tree(&attempt)
     };
-    see_through(context, &attempt, &directory, &spec, tree, end, orders).await;
+    let keep = Some(spec.keep_output);
+    see_through(context, &attempt, &directory, keep, tree, end, orders).await;
     // Whoever hears that nothing is left may start the next one at once.
     drop(lease);
     context.tell(HostEvent::Gone(attempt));
@@ -163,18 +164,14 @@ pub(crate) async fn adopt(
     let lease = worktree
         .and_then(|worktree| Lease::take_if_free(worktree).ok())
         .flatten();
-    match spec {
-        Some(spec) => see_through(context, &attempt, &directory, &spec, tree, end, orders).await,
-        None => {
-            context.problem(format!(
-                "{}: spec.json cannot be read; the output of this attempt is not bounded",
-                directory.path().display()
-            ));
-            let exit = end.exit(context, &directory).await;
-            ended(context, &attempt, &directory, exit);
-            aftermath(context, &attempt, &tree, orders, false).await;
-        }
+    if spec.is_none() {
+        context.problem(format!(
+            "{}: spec.json cannot be read; the output of this attempt is not bounded",
+            directory.path().display()
+        ));
     }
+    let keep = spec.map(|spec| spec.keep_output);
+    see_through(context, &attempt, &directory, keep, tree, end, orders).await;
     drop(lease);
     context.tell(HostEvent::Gone(attempt));
 }
@@ -228,13 +225,15 @@ async fn see_through(
     context: &Context,
     attempt: &AttemptRef,
     directory: &Directory,
-    spec: &Spec,
+    keep_output: Option<u64>,
     tree: Tree,
     end: End,
     mut orders: Orders,
 ) {
-    let opened = Bound::open(&context.appends, &directory.output(), spec.keep_output);
-    let mut bound = opened.map_err(|error| context.problem(chain(&error))).ok();
+    let mut bound = keep_output.and_then(|keep| {
+        let opened = Bound::open(&context.appends, &directory.output(), keep);
+        opened.map_err(|error| context.problem(chain(&error))).ok()
+    });
     let life = async {
         let mut killed = false;
         let exit = end.exit(context, directory);

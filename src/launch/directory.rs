@@ -119,10 +119,7 @@ impl Directory {
 
     /// Makes it, with its spec, and opens its output for appending. Only its owner can read it.
     pub(crate) fn create(&self, spec: &Spec, proxy: Option<&Builtin>) -> io::Result<File> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path)?;
+        self.make()?;
         if let Some(settings) = proxy {
             self.write(PROXY, settings)?;
         }
@@ -132,6 +129,17 @@ impl Directory {
             .create(true)
             .mode(0o600)
             .open(self.output())
+    }
+
+    /// Makes it again for an attempt that runs, where somebody removed it.
+    pub(crate) fn restore(&self, start: &Start) -> io::Result<()> {
+        self.make()?;
+        self.record_start(start)
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let mut make = fs::DirBuilder::new();
+        make.recursive(true).mode(0o700).create(&self.path)
     }
 
     /// The builtin proxy's settings.

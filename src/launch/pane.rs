@@ -6,9 +6,9 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io,
-    os::unix::process::parent_id,
+    os::unix::{ffi::OsStrExt, process::parent_id},
     path::Path,
     process::{Command, ExitCode},
 };
@@ -72,6 +72,16 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             _ => {}
         }
     }
+}
+
+/// Whether a process is this role, for the attempt that has this directory.
+pub(crate) fn wraps(process: Process, directory: &Directory) -> bool {
+    let arguments = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+    let mut arguments = arguments.split(|byte| *byte == 0).skip(1);
+    let path = directory.path().as_os_str().as_bytes();
+    [&b"pane"[..], b"--attempt-dir", path]
+        .iter()
+        .all(|wanted| arguments.next() == Some(wanted))
 }
 
 /// Takes what ended, and with it what the worker left behind; the worker's own wait status.

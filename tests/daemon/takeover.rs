@@ -33,6 +33,21 @@ fn workers_do_not_notice_that_the_daemon_is_killed() {
 }
 
 #[test]
+fn workers_do_not_notice_that_the_state_directory_is_removed() {
+    let mut rig = Rig::up(RIG);
+    let before = identities(&rig);
+    std::fs::remove_dir_all(rig.path("state")).unwrap();
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(identities(&rig), before);
+    let status = rig.done(&["status"]);
+    assert!(
+        status.contains("was removed while its worker runs"),
+        "{status}"
+    );
+}
+
+#[test]
 fn sigterm_leaves_workers_to_the_next_daemon() {
     let mut rig = Rig::up(RIG);
     let before = identities(&rig);

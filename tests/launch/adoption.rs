@@ -216,24 +216,92 @@ fn a_worker_whose_start_was_not_recorded_is_found() {
     );
 }
 
-#[test]
-fn a_worker_without_a_directory_is_found_and_killed() {
+/// The state directory is removed under a worker, and then the daemon is killed.
+fn without_a_state_directory(name: &'static str, launcher: LauncherKind) {
     after_death(
-        "adoption::a_worker_without_a_directory_is_found_and_killed",
-        |mut world| async move {
-            let worker = world.script(PROCESS, "exec sleep 1000");
-            let (attempt, _) = world.run(&worker).await;
-            fs::remove_dir_all(world.directory(&attempt).path()).unwrap();
+        name,
+        move |mut world| async move {
+            let worker = world.script(
+                launcher,
+                "mkfifo gate; (setsid sleep 1000 &); echo ready; read -r _ <gate; exit 44",
+            );
+            let (attempt, identity) = world.run(&worker).await;
+            world.says(&attempt, "ready").await;
+            fs::write(world.path().join("pid"), identity.pid.to_string()).unwrap();
+            fs::remove_dir_all(world.state()).unwrap();
         },
         |directory| async {
+            let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
             let mut world = World::of(directory);
             let (attempt, condition) = world.found().await;
-            assert!(
-                matches!(condition, Condition::Ended { survivors: 1, .. }),
-                "{condition:?}"
+            let Condition::Alive(identity) = condition else {
+                panic!("{condition:?}");
+            };
+            assert_eq!(identity.pid.to_string(), pid);
+            world.problem("was removed while its worker runs").await;
+            assert_eq!(
+                world.found().await,
+                (attempt.clone(), Condition::Alive(identity.clone()))
             );
+            world.local.adopt(&attempt, &identity);
+            world.open_gate().await;
+            let exit = world.ended(&attempt).await;
+            // A session's exit is recorded where it belongs.
+            match world.directory(&attempt).start().unwrap().pane {
+                Some(_) => assert_eq!(exit, Exit::Code(44)),
+                None => told_by_the_kernel(&exit, &Exit::Code(44)),
+            }
             world.local.signal(&attempt, Signal::KILL);
             world.gone(&attempt).await;
+            let marked = crate::alone::marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str());
+            assert_eq!(marked, Vec::<i32>::new());
+        },
+    );
+}
+
+#[test]
+fn a_child_whose_directory_was_removed_lives() {
+    without_a_state_directory(
+        "adoption::a_child_whose_directory_was_removed_lives",
+        PROCESS,
+    );
+}
+
+#[test]
+fn a_session_whose_directory_was_removed_lives() {
+    without_a_state_directory(
+        "adoption::a_session_whose_directory_was_removed_lives",
+        LauncherKind::Tmux,
+    );
+}
+
+#[test]
+fn what_cannot_be_made_out_is_unknown_and_not_ended() {
+    alone(
+        "adoption::what_cannot_be_made_out_is_unknown_and_not_ended",
+        || async {
+            let mut world = World::new();
+            let attempt = AttemptRef {
+                worker: "builder".parse().unwrap(),
+                attempt: "20261121T004319Z-7f3a9c01".parse().unwrap(),
+            };
+            // Something of the attempt that leads no session: no worker of ours does so.
+            let path = world.directory(&attempt).path().to_owned();
+            let part = std::process::Command::new("sleep")
+                .arg("1000")
+                .env("LOOPKEEPER_WORKER", attempt.worker.as_str())
+                .env("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str())
+                .env("LOOPKEEPER_ATTEMPT_DIR", &path)
+                .spawn()
+                .unwrap();
+            let (found, condition) = world.found().await;
+            assert_eq!(found, attempt);
+            let unknown =
+                matches!(&condition, Condition::Unknown(why) if why.contains("was removed"));
+            assert!(unknown, "{condition:?}");
+            // Asked again when it is over, the host says so.
+            kill(i32::try_from(part.id()).unwrap());
+            until("it ended", || !lives(i32::try_from(part.id()).unwrap())).await;
             assert_eq!(world.local.survey().await.unwrap(), []);
         },
     );
