@@ -21,6 +21,7 @@ mod perform;
 mod probe;
 mod request;
 mod status;
+mod troubles;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -50,14 +51,12 @@ use crate::{
 };
 use files::Files;
 use status::OwnTurns;
+use troubles::Troubles;
 
 /// How long the loop sleeps at the most; a bound for arithmetic, not a heartbeat.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// How long workers may need to stop when the daemon takes them along, as told to the manager.
 const STOP_TIME: Duration = Duration::from_secs(90);
-
-/// How long a trouble of the host is shown in `status` after it last happened.
-const TROUBLE_SHOWS: Duration = Duration::from_secs(600);
 
 /// What came in.
 enum Input {
@@ -91,8 +90,7 @@ struct Daemon {
     next_request: u64,
     /// Those who follow events.
     followers: Vec<Answer>,
-    /// What the host reported that it could not do, and when it last did.
-    troubles: BTreeMap<String, Mono>,
+    troubles: Troubles,
     own: OwnTurns,
     leave: bool,
 }
@@ -220,11 +218,9 @@ impl Daemon {
         RequestId(self.next_request)
     }
 
-    /// Something the host could not do; shown in `status` for a while after it last happened.
+    /// Something the host could not do.
     fn trouble(&mut self, text: String) {
-        let now = boot::mono();
-        self.troubles.retain(|_, at| now.since(*at) < TROUBLE_SHOWS);
-        if self.troubles.insert(text.clone(), now).is_none() {
+        if self.troubles.add(now(), (None, text.clone()), text.clone()) {
             tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
         }
     }

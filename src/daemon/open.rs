@@ -4,7 +4,9 @@ use std::{collections::VecDeque, io};
 
 use tokio::sync::mpsc;
 
-use super::{Daemon, Signals, Sources, files::Files, now, perform, status::OwnTurns};
+use super::{
+    Daemon, Signals, Sources, files::Files, now, perform, status::OwnTurns, troubles::Troubles,
+};
 use crate::{
     causes::in_one_line,
     config::{self, Complaints, Environment},
@@ -134,7 +136,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         asked: std::collections::BTreeMap::new(),
         next_request: 0,
         followers: Vec::new(),
-        troubles: std::collections::BTreeMap::new(),
+        troubles: Troubles::default(),
         own: OwnTurns::default(),
         leave: false,
     };

@@ -13,6 +13,9 @@ use crate::{
     store::Problem,
 };
 
+/// The event, and the kind of problem, of a store that takes no writes.
+const DEGRADED: &str = "degraded";
+
 /// The longest that a notification command takes.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -34,6 +37,9 @@ impl Daemon {
                     .map_err(|error| in_one_line(&error));
                 for problem in self.store.problems() {
                     self.report(&problem);
+                }
+                if result.is_ok() {
+                    self.troubles.over(&(None, DEGRADED.to_owned()));
                 }
                 // First in the queue: what waits for the record comes before anything else.
                 self.follow.push_front(Event::Recorded(result));
@@ -118,7 +124,7 @@ impl Daemon {
         });
     }
 
-    pub(super) fn tell(&mut self, notice: &Notice) {
+    fn tell(&mut self, notice: &Notice) {
         journal::tell(notice);
         self.followers
             .retain(|follower| follower.event(notice).is_ok());
@@ -169,22 +175,32 @@ impl Daemon {
         }
     }
 
-    /// Reports what the store found, in its own words.
+    /// Reports what the store found, in its own words: in the journal, in the history, and, where a
+    /// person has to look, in `status`. What is found again and again is told once.
     pub(super) fn report(&mut self, problem: &Problem) {
+        let event = event_of(problem);
         let text = in_one_line(problem);
-        let notice = Notice {
+        let level = problem.level();
+        let now = super::now();
+        let thing = (None, problem.kind().to_owned());
+        let lasting = matches!(event, "store-damaged" | DEGRADED);
+        if lasting && !self.troubles.add(now, thing, text.clone()) {
+            return;
+        }
+        self.announce(event, level, text);
+    }
+
+    /// Has the core tell and keep it.
+    pub(super) fn announce(&mut self, event: &str, level: Level, text: String) {
+        self.follow.push_back(Event::Notice(Notice {
             at: super::now().wall,
-            event: event_of(problem).to_owned(),
-            level: problem.level(),
+            event: event.to_owned(),
+            level,
             worker: None,
             attempt: None,
             phase: None,
-            text: text.clone(),
-        };
-        if problem.level() == Level::Error {
-            self.notify(text);
-        }
-        self.tell(&notice);
+            text,
+        }));
     }
 }
 
@@ -209,8 +225,10 @@ fn event_of(problem: &Problem) -> &'static str {
         | Problem::PhaseFileMissing(_)
         | Problem::ResumePointLost(_) => "phase-file-damaged",
         Problem::PhaseFileEdited { .. } => "phase-file-edited",
-        Problem::Degraded(_) => "degraded",
+        Problem::Degraded(_) => DEGRADED,
         Problem::DatabaseDamaged { .. }
+        | Problem::DatabaseMissing { .. }
+        | Problem::DatabaseLost { .. }
         | Problem::RebootsFileDamaged { .. }
         | Problem::BootsLost { .. } => "store-damaged",
     }

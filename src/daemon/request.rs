@@ -1,6 +1,6 @@
 //! Requests on the control socket: a command for the core, or an answer from what is known.
 
-use super::{Asked, Daemon, Input, TROUBLE_SHOWS, files::SETTLES, perform::refuse_reload, status};
+use super::{Asked, Daemon, Input, files::SETTLES, perform::refuse_reload, status};
 use crate::{
     causes::in_one_line,
     config::{self, Config, Diff},
@@ -11,7 +11,7 @@ use crate::{
         },
         server::{Answer, Call},
     },
-    decide::{Command, Event, Level, Notice, PhaseRef},
+    decide::{Command, Event, Level, PhaseRef},
     host::AttemptRef,
     launch::tmux,
     model::{AttemptId, PhaseId, WorkerName},
@@ -86,11 +86,7 @@ impl Daemon {
             let (written, _) = self.host.output(&of)?;
             written.elapsed().ok()
         };
-        let recent = self
-            .troubles
-            .iter()
-            .filter(|(_, at)| now.mono.since(**at) < TROUBLE_SHOWS);
-        let troubles: Vec<_> = recent.map(|(text, _)| text.clone()).collect();
+        let troubles = self.troubles.lines(now.mono);
         status::status(&self.rig.view(now, quiet), &self.own, &troubles, now)
     }
 
@@ -211,16 +207,9 @@ impl Daemon {
             Ok(None) => "it is written anew".to_owned(),
             Err(error) => format!("it could not be written anew: {}", in_one_line(&error)),
         };
-        let notice = Notice {
-            at: super::now().wall,
-            event: "phase-file-damaged".into(),
-            level: Level::Error,
-            worker: None,
-            attempt: None,
-            phase: None,
-            text: format!("phase-idx was refused: {damage}; {restored}; the resume point stands"),
-        };
-        self.tell(&notice);
+        let text = format!("phase-idx was refused: {damage}; {restored}; the resume point stands");
+        self.announce("phase-file-damaged", Level::Error, text);
+        self.turn(Event::Wake).await;
     }
 
     fn look_at_phase_file_again(&self) {

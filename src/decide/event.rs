@@ -1,5 +1,6 @@
 //! What the core is told: by hosts, by the store, by the operator.
 
+use super::Notice;
 use crate::{
     config::Config,
     host::{AttemptRef, Found, HostEvent},
@@ -26,6 +27,8 @@ pub enum Event {
     PhaseFile(PhaseRef),
     /// The oldest unanswered [`Effect::Record`](super::Effect::Record) is done, or failed.
     Recorded(Result<(), String>),
+    /// Something to be told and kept that is no business of the core.
+    Notice(Notice),
     /// A person asks.
     Command(RequestId, Command),
     /// The daemon was asked to end.

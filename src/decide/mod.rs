@@ -148,6 +148,7 @@ impl Rig {
                     self.phase_refused(now, &why);
                 }
             }
+            Event::Notice(notice) => self.announce(notice),
             Event::Command(id, command) => self.command(now, id, command),
             Event::Leave(how) => self.leave(now, how),
             Event::Wake => {}

@@ -178,7 +178,7 @@ fn bring_up_to_date(conn: &mut Connection, from: u32) -> rusqlite::Result<()> {
 
 /// Looks at the file's first bytes (SQLite's file format, section 1.3) before SQLite does: SQLite
 /// repairs and deletes as it opens. Gives the structure's number.
-fn check_header(path: &Path) -> Result<u32, Trouble> {
+pub(super) fn check_header(path: &Path) -> Result<u32, Trouble> {
     let failed = |source| file_error("read", path, source);
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Trouble::Damaged("it is not a regular file".to_owned()));

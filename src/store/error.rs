@@ -126,6 +126,33 @@ pub enum Problem {
         /// What it is called now; `None` when it could not, or must not, be moved.
         aside: Option<PathBuf>,
     },
+    /// There is no database, and there was one.
+    #[error(
+        "database {} is missing, although there is {traces}; a new one was begun: the history, and \
+         what was stopped, held or paused, is not known any more",
+        path.display()
+    )]
+    DatabaseMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// What shows that there was one: names in the state directory.
+        traces: String,
+    },
+    /// The database was taken away or overwritten while the daemon used it.
+    #[error(
+        "database {} was {how} while the daemon used it; {}a new one was begun with everything but \
+         the history",
+        path.display(),
+        aside.as_ref().map_or(String::new(), |aside| format!("it was set aside as {}, and ", aside.display()))
+    )]
+    DatabaseLost {
+        /// Where it was.
+        path: PathBuf,
+        /// What became of it, as a participle.
+        how: String,
+        /// What is there now is called this; `None` where nothing is there.
+        aside: Option<PathBuf>,
+    },
     /// `phase-idx` cannot be understood.
     #[error(
         "resume point in {} is damaged ({why}); {}",
@@ -188,12 +215,30 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Two of the same kind are about the same thing.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::DatabaseDamaged { .. } => "database-damaged",
+            Self::DatabaseMissing { .. } => "database-missing",
+            Self::DatabaseLost { .. } => "database-lost",
+            Self::PhaseFileDamaged { .. } => "phase-file-damaged",
+            Self::RebootsFileDamaged { .. } => "reboots-file-damaged",
+            Self::BootsLost { .. } => "boots-lost",
+            Self::PhaseFileMissing(_) => "phase-file-missing",
+            Self::PhaseFileEdited { .. } => "phase-file-edited",
+            Self::ResumePointLost(_) => "resume-point-lost",
+            Self::Degraded(_) => "degraded",
+        }
+    }
+
     /// How loud it is.
     pub fn level(&self) -> Level {
         match self {
             Self::PhaseFileEdited { .. } => Level::Info,
             Self::PhaseFileMissing(_) => Level::Warning,
             Self::DatabaseDamaged { .. }
+            | Self::DatabaseMissing { .. }
+            | Self::DatabaseLost { .. }
             | Self::PhaseFileDamaged { .. }
             | Self::RebootsFileDamaged { .. }
             | Self::BootsLost { .. }

@@ -6,6 +6,8 @@
 //! `Err` none of the slice counts, except that a resume point or a boot may have got as far as the
 //! database; recording it again is right in every case. Damage is set aside under a new name and
 //! reported, and never written over. The resume point is in two places, and either one is enough.
+//! A database that is taken away or overwritten while the daemon runs is noticed by the next commit
+//! and made anew with everything but its history.
 //!
 //! # In the state directory
 //!
@@ -37,6 +39,7 @@
 //! [`Store::open`] still restores what can be read and reports [`Problem::Degraded`]. Each
 //! [`Store::record`] then tries to open it again, and fails as long as it cannot.
 
+mod access;
 mod atomic_file;
 mod database;
 mod error;
@@ -47,11 +50,10 @@ mod read;
 mod reboots_file;
 mod resume;
 mod snapshot;
+mod twin;
 mod write;
 
 use std::path::{Path, PathBuf};
-
-use rusqlite::{Connection, TransactionBehavior};
 
 pub use error::{Problem, StoreError};
 pub use open::Opened;
@@ -62,8 +64,10 @@ use crate::{
     decide::{Fact, ResumePoint},
     model::PhaseId,
 };
+use access::{Access, Survives};
 use database::database_error;
 use resume::Kept;
+use twin::Twin;
 
 /// The state directory, owned: while this lives no other daemon can have it.
 #[derive(Debug)]
@@ -71,27 +75,12 @@ pub struct Store {
     dir: PathBuf,
     database: PathBuf,
     access: Access,
+    /// What the database holds beside its history.
+    twin: Twin,
     /// The resume point and the texts of its file that are our own.
     kept: Option<Kept>,
     problems: Vec<Problem>,
     _lock: lock::Lock,
-}
-
-/// How the database can be used.
-#[derive(Debug)]
-enum Access {
-    Writable {
-        conn: Connection,
-        level: Option<Survives>,
-    },
-    Degraded(Box<ReadOnly>),
-}
-
-/// What a commit survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Survives {
-    PowerCut,
-    Crash,
 }
 
 impl Store {
@@ -176,8 +165,12 @@ impl Store {
     /// The reading half. While degraded, it shows what could be read when the store was opened.
     pub fn history(&self) -> History<'_> {
         match &self.access {
-            Access::Writable { conn, .. } => History {
-                conn,
+            Access::Writable(live) => History {
+                conn: &live.conn,
+                path: &self.database,
+            },
+            Access::Lost => History {
+                conn: self.twin.conn(),
                 path: &self.database,
             },
             Access::Degraded(read_only) => read_only.history(),
@@ -233,11 +226,11 @@ impl Store {
 
     /// Brings REBOOTS.md up to the database.
     fn list_boots(&mut self) -> Result<(), StoreError> {
-        let Access::Writable { conn, .. } = &self.access else {
+        let Access::Writable(live) = &self.access else {
             return Ok(());
         };
-        let unlisted =
-            read::unlisted(conn).map_err(|error| database_error(&self.database, "read", error))?;
+        let unlisted = read::unlisted(&live.conn)
+            .map_err(|error| database_error(&self.database, "read", error))?;
         if unlisted.is_empty() {
             return Ok(());
         }
@@ -252,31 +245,5 @@ impl Store {
             }
             Ok(())
         })
-    }
-
-    fn commit(
-        &mut self,
-        wanted: Survives,
-        change: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), StoreError> {
-        let Access::Writable { conn, level } = &mut self.access else {
-            let refused = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
-            let refused = rusqlite::Error::SqliteFailure(refused, None);
-            return Err(database_error(&self.database, "written", refused));
-        };
-        let committed = (|| {
-            if *level != Some(wanted) {
-                let word = match wanted {
-                    Survives::PowerCut => "FULL",
-                    Survives::Crash => "NORMAL",
-                };
-                conn.pragma_update(None, "synchronous", word)?;
-                *level = Some(wanted);
-            }
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change(&tx)?;
-            tx.commit()
-        })();
-        committed.map_err(|error| database_error(&self.database, "written", error))
     }
 }

@@ -1,7 +1,7 @@
 //! The state directory, opened: what can be kept is kept, what is damaged is set aside.
 
 use std::{
-    fs::DirBuilder,
+    fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Access, Problem, ReadOnly, Store, StoreError,
+    Problem, ReadOnly, Store, StoreError, Twin,
+    access::{Access, Live},
     atomic_file::{self, file_error},
     database::{self, Trouble, database_error},
     lock::Lock,
@@ -78,16 +79,15 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
     let lock = Lock::take(dir)?;
     let path = database::path(dir);
     let mut problems = Vec::new();
-    match begin(dir, &path, &mut problems) {
+    match begin(dir, &path, traces(dir), &mut problems) {
         Ok(loaded) => {
             let record = loaded.record();
+            let twin = twin_of(&loaded.conn, &path)?;
             let mut store = Store {
                 dir: dir.to_owned(),
+                access: Access::Writable(Live::new(loaded.conn, &path)?),
                 database: path,
-                access: Access::Writable {
-                    conn: loaded.conn,
-                    level: None,
-                },
+                twin,
                 kept: loaded.kept,
                 problems,
                 _lock: lock,
@@ -128,9 +128,11 @@ fn degraded(
     let more = std::mem::take(&mut seen.problems).into_iter();
     problems.extend(more.filter(|problem| !(told && is_damage(problem))));
     let restored = seen.restored.clone();
+    let path = database::path(dir);
     let store = Store {
         dir: dir.to_owned(),
-        database: database::path(dir),
+        twin: twin_of(&seen.conn, &path)?,
+        database: path,
         kept: seen.kept.clone(),
         access: Access::Degraded(Box::new(seen)),
         problems: Vec::new(),
@@ -143,12 +145,38 @@ fn degraded(
     })
 }
 
-/// Opens the database, or begins one with what the other files still tell.
-fn begin(dir: &Path, path: &Path, problems: &mut Vec<Problem>) -> Result<Loaded, StoreError> {
+/// What a database left behind that is not there any more; `None` where there never was one.
+pub(super) fn traces(dir: &Path) -> Option<String> {
+    let attempts = dir.join("attempts");
+    let listed = reboots_file::listed(&reboots_file::read(dir).unwrap_or_default());
+    let traces = [
+        (phase_file::NAME, phase_file::is_in_our_form(dir)),
+        (
+            reboots_file::NAME,
+            listed.iter().any(|boot| boot.record.is_some()),
+        ),
+        (
+            "attempts",
+            fs::read_dir(attempts).is_ok_and(|mut all| all.next().is_some()),
+        ),
+    ];
+    let found = traces.iter().filter(|(_, is_there)| *is_there);
+    let names: Vec<_> = found.map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Opens the database, or begins one with what the other files still tell; `traces` of one that
+/// should be there make its absence a problem.
+fn begin(
+    dir: &Path,
+    path: &Path,
+    traces: Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Result<Loaded, StoreError> {
     // What cannot be read cannot help; `list_boots` reports it.
     let listed = reboots_file::listed(&reboots_file::read(dir).unwrap_or_default());
     let unusable = |error| database_error(path, "opened", error);
-    let damaged = match load(path) {
+    let lost = match load(path) {
         Ok(Some(mut loaded)) => {
             database::use_log(&loaded.conn).map_err(unusable)?;
             note_program(&loaded.conn);
@@ -163,20 +191,33 @@ fn begin(dir: &Path, path: &Path, problems: &mut Vec<Problem>) -> Result<Loaded,
             }
             return Ok(loaded);
         }
-        Ok(None) => false,
+        Ok(None) => traces.map(|traces| {
+            let why = missing_but(&traces);
+            problems.push(Problem::DatabaseMissing {
+                path: path.to_owned(),
+                traces,
+            });
+            why
+        }),
         Err(Trouble::Refused(error)) => return Err(error),
         Err(Trouble::Damaged(why)) => {
             set_database_aside(path, why, problems)?;
-            true
+            Some(UNREADABLE.to_owned())
         }
     };
     database::create(path, |conn| {
-        seed(conn, &listed, damaged)?;
+        seed(conn, &listed, lost.as_deref())?;
         write::set_meta(conn, "written_by", Some(env!("CARGO_PKG_VERSION")))
     })?;
+    load_new(path)
+}
+
+/// Opens a database that was just made.
+pub(super) fn load_new(path: &Path) -> Result<Loaded, StoreError> {
     match load(path) {
         Ok(Some(loaded)) => {
-            database::use_log(&loaded.conn).map_err(unusable)?;
+            database::use_log(&loaded.conn)
+                .map_err(|error| database_error(path, "opened", error))?;
             Ok(loaded)
         }
         Ok(None) => Err(file_error(
@@ -187,6 +228,10 @@ fn begin(dir: &Path, path: &Path, problems: &mut Vec<Problem>) -> Result<Loaded,
         Err(Trouble::Refused(error)) => Err(error),
         Err(Trouble::Damaged(why)) => Err(file_error("read", path, std::io::Error::other(why))),
     }
+}
+
+fn twin_of(conn: &Connection, path: &Path) -> Result<Twin, StoreError> {
+    Twin::of(conn).map_err(|error| database_error(path, "read", error))
 }
 
 fn set_database_aside(
@@ -217,16 +262,25 @@ pub(super) fn load(path: &Path) -> Result<Option<Loaded>, Trouble> {
         .map_err(|error| database::trouble(path, "read", error))
 }
 
-/// Fills a new database with what REBOOTS.md tells. If there was a database before, or there are
-/// boots, the plan may have been begun: then a resume point is missing, not merely absent.
-fn seed(conn: &Connection, listed: &[RecordedBoot], damaged: bool) -> rusqlite::Result<()> {
+/// Why nothing was read, where there was a database that could not be.
+pub(super) const UNREADABLE: &str = "the database could not be read";
+
+/// Why nothing was read, where these traces are left of a database.
+pub(super) fn missing_but(traces: &str) -> String {
+    format!("there was no database although there is {traces}")
+}
+
+/// Fills a new database with what REBOOTS.md tells. If there was a database before (`lost` says what
+/// became of it), or there are boots, the plan may have been begun: then a resume point is missing,
+/// not merely absent.
+fn seed(conn: &Connection, listed: &[RecordedBoot], lost: Option<&str>) -> rusqlite::Result<()> {
     for boot in listed {
         write::add_listed_boot(conn, boot)?;
     }
-    let lost = match (damaged, listed.is_empty()) {
-        (true, _) => "the database could not be read",
-        (false, false) => "there was no database although REBOOTS.md lists boots",
-        (false, true) => return Ok(()),
+    let lost = match (lost, listed.is_empty()) {
+        (Some(why), _) => why,
+        (None, false) => "there was no database although REBOOTS.md lists boots",
+        (None, true) => return Ok(()),
     };
     write::set_meta(conn, POINT_LOST, Some(lost))
 }
@@ -261,16 +315,16 @@ pub(super) fn paused_for(why: &str) -> String {
 }
 
 impl Store {
-    /// While degraded, tries to open the database again.
+    /// While there is none to write to, tries to open or to make the database again.
     pub(super) fn recover(&mut self) -> Result<(), StoreError> {
-        if let Access::Writable { .. } = self.access {
-            return Ok(());
+        match self.access {
+            Access::Writable(_) => return Ok(()),
+            Access::Lost => return self.begin_anew(),
+            Access::Degraded(_) => {}
         }
-        let loaded = begin(&self.dir, &self.database, &mut self.problems)?;
-        self.access = Access::Writable {
-            conn: loaded.conn,
-            level: None,
-        };
+        let loaded = begin(&self.dir, &self.database, None, &mut self.problems)?;
+        self.twin = twin_of(&loaded.conn, &self.database)?;
+        self.access = Access::Writable(Live::new(loaded.conn, &self.database)?);
         if loaded.kept.is_some() {
             self.kept = loaded.kept;
         }
@@ -348,11 +402,11 @@ impl Store {
 pub(super) fn in_memory(
     path: &Path,
     listed: &[RecordedBoot],
-    damaged: bool,
+    lost: Option<&str>,
 ) -> Result<Loaded, StoreError> {
     database::in_memory()
         .and_then(|conn| {
-            seed(&conn, listed, damaged)?;
+            seed(&conn, listed, lost)?;
             Loaded::from(conn)
         })
         .map_err(|error| database_error(path, "read", error))

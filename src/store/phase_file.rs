@@ -35,6 +35,9 @@ pub const NAME: &str = "phase-idx";
 /// More than this is no resume point.
 const LONGEST: u64 = 4096;
 
+/// How the comment ends in our own form.
+const OURS: &str = "; edit the first line to move the resume point";
+
 /// The word for a complete plan.
 const DONE: &str = "done";
 
@@ -162,7 +165,7 @@ pub fn render(point: &ResumePoint) -> String {
         SetBy::File => "file",
     };
     format!(
-        "{}\n# {}, set {} by {by}; edit the first line to move the resume point\n",
+        "{}\n# {}, set {} by {by}{OURS}\n",
         first_line(point),
         in_words(point),
         point.at
@@ -194,6 +197,12 @@ pub fn read(dir: &Path) -> Result<Option<Vec<u8>>, ReadError> {
         Found::Bytes(bytes) => Ok(Some(bytes)),
         Found::Unusable(why) => Err(ReadError::Unusable(why)),
     }
+}
+
+/// Was the file in that state directory written by a daemon?
+pub(super) fn is_in_our_form(dir: &Path) -> bool {
+    let ours = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains(OURS);
+    read(dir).ok().flatten().is_some_and(ours)
 }
 
 /// Why there are no bytes of `phase-idx`.

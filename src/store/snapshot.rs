@@ -37,7 +37,7 @@ pub struct ReadOnly {
     pub problems: Vec<Problem>,
     pub(super) kept: Option<Kept>,
     path: PathBuf,
-    conn: Connection,
+    pub(super) conn: Connection,
     /// Holds the files of `conn`.
     _copy: Option<TempDir>,
 }
@@ -48,11 +48,20 @@ impl ReadOnly {
         match load_copy(&path) {
             Ok(Some((loaded, copy))) => Ok(Self::judge(dir, loaded, Some(copy), plan, Vec::new())),
             Ok(None) => {
-                let loaded = Self::from_reboots(dir, &path, false)?;
-                Ok(Self::judge(dir, loaded, None, plan, Vec::new()))
+                let traces = open::traces(dir);
+                let lost = traces.as_deref().map(open::missing_but);
+                let loaded = Self::from_reboots(dir, &path, lost.as_deref())?;
+                let missing = traces.map(|traces| Problem::DatabaseMissing { path, traces });
+                Ok(Self::judge(
+                    dir,
+                    loaded,
+                    None,
+                    plan,
+                    missing.into_iter().collect(),
+                ))
             }
             Err(Trouble::Damaged(why)) => {
-                let loaded = Self::from_reboots(dir, &path, true)?;
+                let loaded = Self::from_reboots(dir, &path, Some(open::UNREADABLE))?;
                 let problem = Problem::DatabaseDamaged {
                     path,
                     why,
@@ -70,7 +79,7 @@ impl ReadOnly {
         plan: &[PhaseId],
         why: StoreError,
     ) -> Result<Self, StoreError> {
-        let loaded = Self::from_reboots(dir, &database::path(dir), true)?;
+        let loaded = Self::from_reboots(dir, &database::path(dir), Some(open::UNREADABLE))?;
         Ok(Self::judge(
             dir,
             loaded,
@@ -80,9 +89,9 @@ impl ReadOnly {
         ))
     }
 
-    fn from_reboots(dir: &Path, path: &Path, damaged: bool) -> Result<Loaded, StoreError> {
+    fn from_reboots(dir: &Path, path: &Path, lost: Option<&str>) -> Result<Loaded, StoreError> {
         let bytes = reboots_file::read(dir).unwrap_or_default();
-        open::in_memory(path, &reboots_file::listed(&bytes), damaged)
+        open::in_memory(path, &reboots_file::listed(&bytes), lost)
     }
 
     fn judge(

@@ -56,3 +56,36 @@ fn what_is_decided_on_a_full_disk_is_done_and_said_to_be_unrecorded() {
     );
     assert_eq!(rig.status()["paused"], true);
 }
+
+#[test]
+fn a_database_that_is_deleted_under_the_daemon_is_told_and_nothing_that_counts_is_lost() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["stop", "keeper"]);
+    let loop_ = rig.pid("loop");
+    for name in ["loopkeeper.db", "loopkeeper.db-wal"] {
+        fs::remove_file(rig.path("state").join(name)).unwrap();
+    }
+    // The next fact meets it.
+    rig.done(&["pause"]);
+    let degraded = rig.status()["degraded"].to_string();
+    assert!(
+        degraded.contains("was deleted while the daemon used it"),
+        "{degraded}"
+    );
+    rig.eventually("it is in the history", |rig| {
+        let history = rig.done(&["history"]);
+        history
+            .contains("was deleted while the daemon used it")
+            .then_some(())
+    });
+    assert!(rig.log().contains("ERROR database"), "{}", rig.log());
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(
+        rig.until_state("keeper", "stopped")["reason"],
+        "stopped by the operator"
+    );
+    assert_eq!(rig.status()["paused"], true);
+    assert_eq!(rig.status()["degraded"], serde_json::json!([]));
+    assert_ne!(loop_, 0);
+}

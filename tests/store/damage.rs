@@ -312,3 +312,111 @@ fn a_newer_database_is_refused_and_nothing_is_touched() {
     }
     assert_eq!(contents(&dir), before);
 }
+
+/// What a daemon that starts now would restore.
+fn restored(dir: &Path) -> loopkeeper::decide::Restored {
+    Store::read_only(dir, &plan()).unwrap().restored
+}
+
+#[test]
+fn a_database_that_is_taken_away_from_a_running_daemon_is_made_anew() {
+    type Robbery = fn(&Path) -> std::io::Result<()>;
+    let robberies: [(&str, Robbery); 7] = [
+        ("was deleted", |db| fs::remove_file(db)),
+        ("was deleted", |db| {
+            fs::remove_file(db)?;
+            fs::remove_file(db.with_extension("db-wal"))
+        }),
+        ("was replaced by another file", |db| {
+            fs::copy(db, db.with_extension("copy"))?;
+            fs::rename(db.with_extension("copy"), db)
+        }),
+        ("was overwritten (it has less than a header)", |db| {
+            fs::write(db, "")
+        }),
+        ("was overwritten (it is no SQLite database)", |db| {
+            fs::write(db, vec![7; 70_000])
+        }),
+        ("was robbed of its log", |db| {
+            fs::remove_file(db.with_extension("db-wal"))
+        }),
+        ("was deleted", |db| {
+            fs::rename(db, db.with_extension("elsewhere"))
+        }),
+    ];
+    for (how, robbery) in robberies {
+        let (_temp, dir) = state_dir();
+        let mut store = open(&dir).store;
+        let stopped = Fact::Operator {
+            worker: worker("builder"),
+            run: false,
+        };
+        store
+            .record(&[
+                Fact::Boot(boot(0)),
+                Fact::Phase(point(2)),
+                stopped,
+                notice(1),
+            ])
+            .unwrap();
+        store.record(&[Fact::Boot(boot(1)), notice(2)]).unwrap();
+        let before = restored(&dir);
+        robbery(&dir.join("loopkeeper.db")).unwrap();
+        store.record(&[notice(3)]).unwrap();
+        let problems = store.problems();
+        let [problem] = &problems[..] else {
+            panic!("{how}: {problems:?}")
+        };
+        let text = problem.to_string();
+        assert!(
+            text.contains(how) && text.contains("while the daemon used it"),
+            "{text}"
+        );
+        assert_eq!(problem.level(), loopkeeper::decide::Level::Error);
+        assert_eq!(restored(&dir), before, "{how}");
+        let notices = store.history().notices(9, None).unwrap();
+        assert_eq!(notices.len(), 1, "{how}: {notices:?}");
+        store.record(&[Fact::Phase(point(3)), notice(4)]).unwrap();
+        assert!(store.problems().is_empty(), "{how}: told once");
+        drop(store);
+        assert_eq!(open(&dir).restored.resume_point, Some(point(3)), "{how}");
+    }
+}
+
+#[test]
+fn a_database_that_is_missing_at_the_start_is_told_and_the_file_tells_the_resume_point() {
+    let (_temp, dir) = state_dir();
+    open(&dir)
+        .store
+        .record(&[Fact::Phase(point(2)), notice(1)])
+        .unwrap();
+    let without = |name: &str| {
+        fs::remove_file(dir.join(name)).unwrap();
+        fs::remove_file(dir.join("loopkeeper.db")).ok();
+    };
+    without("loopkeeper.db");
+    let looked = Store::read_only(&dir, &plan()).unwrap();
+    let opened = Store::open(&dir, &plan()).unwrap();
+    for problems in [&looked.problems, &opened.problems] {
+        let missing = &problems[0];
+        assert!(
+            missing
+                .to_string()
+                .contains("is missing, although there is phase-idx"),
+            "{missing}"
+        );
+        assert_eq!(missing.level(), loopkeeper::decide::Level::Error);
+    }
+    assert_eq!(opened.restored.resume_point.unwrap().index, 2);
+    drop(opened.store);
+
+    // Where nothing tells it, the plan is not begun again.
+    fs::create_dir_all(dir.join("attempts/builder")).unwrap();
+    without("phase-idx");
+    let opened = Store::open(&dir, &plan()).unwrap();
+    let told = told(&opened);
+    assert!(told[0].contains("although there is attempts"), "{told:?}");
+    assert_eq!(opened.restored.resume_point, None);
+    let paused = opened.restored.paused.unwrap();
+    assert!(paused.contains("although there is attempts"), "{paused}");
+}

@@ -238,3 +238,24 @@ fn damage_on_a_read_only_disk_is_told_and_the_file_tells_the_resume_point() {
     );
     assert!(told[1].contains("cannot be kept"), "{told:?}");
 }
+
+#[test]
+fn a_database_that_is_deleted_on_a_full_disk_is_made_anew_when_there_is_room() {
+    if !can_mount("a full disk") {
+        return;
+    }
+    let (mount, dir, _temp) = small_disk();
+    let mut store = open(&dir).store;
+    store.record(&[Fact::Phase(point(2)), notice(1)]).unwrap();
+    fs::remove_file(dir.join("loopkeeper.db")).unwrap();
+    let filler = mount.fill(0);
+    for _ in 0..3 {
+        assert!(store.record(&[notice(2)]).is_err());
+        assert!(store.history().notices(9, None).unwrap().is_empty());
+    }
+    assert_eq!(store.problems().len(), 1, "told once");
+    fs::remove_file(filler).unwrap();
+    store.record(&[notice(2)]).unwrap();
+    drop(store);
+    assert_eq!(open(&dir).restored.resume_point, Some(point(2)));
+}
