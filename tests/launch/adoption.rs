@@ -294,14 +294,17 @@ fn what_cannot_be_made_out_is_unknown_and_not_ended() {
                 .env("LOOPKEEPER_ATTEMPT_DIR", &path)
                 .spawn()
                 .unwrap();
+            let pid = i32::try_from(part.id()).unwrap();
+            // Collected by the reaper of this process, like every child.
+            drop(part);
             let (found, condition) = world.found().await;
             assert_eq!(found, attempt);
             let unknown =
                 matches!(&condition, Condition::Unknown(why) if why.contains("was removed"));
             assert!(unknown, "{condition:?}");
             // Asked again when it is over, the host says so.
-            kill(i32::try_from(part.id()).unwrap());
-            until("it ended", || !lives(i32::try_from(part.id()).unwrap())).await;
+            kill(pid);
+            until("it ended", || !lives(pid)).await;
             assert_eq!(world.local.survey().await.unwrap(), []);
         },
     );
