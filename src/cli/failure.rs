@@ -95,7 +95,8 @@ impl From<ClientError> for Failure {
                 RefusalKind::UnknownName => Exit::Unknown,
                 RefusalKind::Failed | RefusalKind::NotAllowed => Exit::Failed,
             },
-            ClientError::NoAccess { .. }
+            ClientError::NoSocket { .. }
+            | ClientError::NoAccess { .. }
             | ClientError::Protocol { .. }
             | ClientError::Stranger { .. }
             | ClientError::Silent { .. }

@@ -30,6 +30,7 @@ use crate::{
     control::client::{Client, ClientError, PATIENCE},
     model::{PhaseId, WorkerName},
     paths::{Given, Paths},
+    store::Store,
 };
 use failure::{Exit, Failure};
 use screen::Screen;
@@ -143,7 +144,14 @@ impl Context {
             Some(socket) => socket,
             None => &self.paths()?.socket,
         };
-        Ok(Client::connect(socket, PATIENCE))
+        let connected = Client::connect(socket, PATIENCE);
+        Ok(connected.map_err(|error| match (error, &self.paths) {
+            (ClientError::NotRunning { socket }, Ok(paths)) => match Store::holder(&paths.state) {
+                Some(pid) => ClientError::NoSocket { socket, pid },
+                None => ClientError::NotRunning { socket },
+            },
+            (error, _) => error,
+        }))
     }
 }
 

@@ -21,7 +21,10 @@ use nix::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::protocol::{Ask, Greeting, PROTOCOL, Refusal, Request, Said};
+use super::{
+    protocol::{Ask, Greeting, PROTOCOL, Refusal, Request, Said},
+    server::LOOK_AGAIN,
+};
 use crate::decide::{Notice, access::Access};
 
 /// How long a daemon may take to greet and to answer what changes nothing.
@@ -47,6 +50,14 @@ pub enum ClientError {
     NotRunning {
         /// Where it should.
         socket: PathBuf,
+    },
+    /// Nobody listens, and yet a daemon has the state directory.
+    #[error("daemon runs (pid {pid}), but nobody listens on {socket}")]
+    NoSocket {
+        /// Where it should.
+        socket: PathBuf,
+        /// The daemon.
+        pid: i32,
     },
     /// The file modes keep us out.
     #[error("control socket {socket} is not for this user")]
@@ -101,6 +112,11 @@ impl ClientError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotRunning { .. } => None,
+            Self::NoSocket { pid, .. } => Some(format!(
+                "a socket that was removed is made once more within {} s; another --socket shows \
+                 in: tr '\\0' ' ' </proc/{pid}/cmdline",
+                LOOK_AGAIN.as_secs()
+            )),
             Self::NoAccess { .. } => {
                 Some("become a member of the group loopkeeper, or use sudo".to_owned())
             }

@@ -8,21 +8,19 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use rustix::fs::inotify::WatchFlags;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::mpsc,
     time::{sleep, timeout},
 };
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use super::answer::{Answer, Gone};
 use super::{
@@ -32,7 +30,9 @@ use super::{
     socket::{self, BindError, GROUP, Place},
 };
 use crate::{
+    causes::in_one_line,
     decide::access::{Access, Peer, Policy},
+    host::inotify::{Inotify, Watch},
     sys,
 };
 
@@ -44,6 +44,9 @@ pub const MOST_READERS: usize = 64;
 const CALLS: usize = 16;
 /// After a failed accept (out of descriptors), so that it is not tried hot.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A socket that is gone and cannot be made, or a directory that cannot be watched, is looked at again
+/// after this.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// For the last answers to be written when the daemon ends.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -62,9 +65,21 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Server {
     calls: mpsc::Receiver<Call>,
-    closing: DropGuard,
+    closing: CancellationToken,
     clients: TaskTracker,
-    place: Place,
+    place: Arc<Mutex<Option<Place>>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.closing.cancel();
+        drop(held(&self.place).take());
+    }
+}
+
+/// Nothing is left half done in it, also when a thread panicked.
+fn held(place: &Mutex<Option<Place>>) -> MutexGuard<'_, Option<Place>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The policy of this process: its own user, the group `loopkeeper` where it exists.
@@ -80,11 +95,8 @@ impl Server {
     /// Makes the socket and begins to accept. Needs a tokio runtime around it.
     pub fn bind(path: &Path, policy: Policy) -> Result<Self, BindError> {
         let (listener, place) = socket::bind(path, &policy)?;
-        let listener = UnixListener::from_std(listener).map_err(|source| BindError::Io {
-            path: path.to_owned(),
-            what: "watch it".to_owned(),
-            source,
-        })?;
+        let listener = listen(listener, path)?;
+        let place = Arc::new(Mutex::new(Some(place)));
         let (sender, calls) = mpsc::channel(CALLS);
         let closing = CancellationToken::new();
         let clients = TaskTracker::new();
@@ -94,11 +106,12 @@ impl Server {
             closing: closing.clone(),
             clients: clients.clone(),
             inside: Arc::default(),
+            place: Arc::clone(&place),
         };
         clients.spawn(door.accept(listener));
         Ok(Self {
             calls,
-            closing: closing.drop_guard(),
+            closing,
             clients,
             place,
         })
@@ -115,20 +128,15 @@ impl Server {
 
     /// Stops accepting, removes the socket, and gives the last answers a second to be written.
     /// Requests that were not taken yet are answered with an error.
-    pub async fn close(self) {
-        let Self {
-            calls,
-            closing,
-            clients,
-            place,
-        } = self;
-        drop(closing);
-        drop(place);
-        drop(calls);
-        clients.close();
-        if timeout(FLUSH, clients.wait()).await.is_err() {
+    pub async fn close(mut self) {
+        self.closing.cancel();
+        drop(held(&self.place).take());
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
+        self.clients.close();
+        if timeout(FLUSH, self.clients.wait()).await.is_err() {
             tracing::debug!(
-                left = clients.len(),
+                left = self.clients.len(),
                 "clients did not take their last answer"
             );
         }
@@ -142,6 +150,7 @@ struct Door {
     closing: CancellationToken,
     clients: TaskTracker,
     inside: Arc<Inside>,
+    place: Arc<Mutex<Option<Place>>>,
 }
 
 /// Clients that are connected.
@@ -185,10 +194,31 @@ impl Drop for Seat {
 }
 
 impl Door {
-    async fn accept(self, listener: UnixListener) {
+    async fn accept(self, mut listener: UnixListener) {
+        let mut watch = self.watch();
+        let mut refused = None;
         loop {
             let accepted = tokio::select! {
                 () = self.closing.cancelled() => return,
+                () = self.removed(watch.as_ref()) => {
+                    match self.bind_again() {
+                        Some(Ok(again)) => {
+                            (listener, watch, refused) = (again, self.watch(), None);
+                        }
+                        Some(Err(why)) => {
+                            if refused.as_ref() != Some(&why) {
+                                tracing::error!("{why}");
+                            }
+                            refused = Some(why);
+                            tokio::select! {
+                                () = self.closing.cancelled() => return,
+                                () = sleep(LOOK_AGAIN) => {}
+                            }
+                        }
+                        None => return,
+                    }
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -199,6 +229,51 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// Tells of changes in the directory of the socket. Without it, it is looked at now and then.
+    fn watch(&self) -> Option<(Inotify, Watch)> {
+        let directory = held(&self.place).as_ref()?.path().parent()?.to_owned();
+        let what = WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::DELETE_SELF;
+        let watched = Inotify::start(Duration::ZERO).and_then(|inotify| {
+            let watch = inotify.watch(&directory, what | WatchFlags::MOVE_SELF)?;
+            Ok((inotify, watch))
+        });
+        watched
+            .inspect_err(|error| {
+                tracing::warn!("{}: polled, not watched: {error}", directory.display());
+            })
+            .ok()
+    }
+
+    /// Waits until the socket is not in its place any more. Cancel-safe.
+    async fn removed(&self, watch: Option<&(Inotify, Watch)>) {
+        loop {
+            if held(&self.place)
+                .as_ref()
+                .is_some_and(|place| !place.is_ours())
+            {
+                return;
+            }
+            match watch {
+                Some((_, watch)) => watch.changed().await,
+                None => sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Makes the socket once more; `None` when the server is closing.
+    fn bind_again(&self) -> Option<Result<UnixListener, String>> {
+        let mut place = held(&self.place);
+        let place = place.as_mut()?;
+        let bound = place
+            .bind_again(&self.policy)
+            .and_then(|listener| listen(listener, place.path()));
+        if bound.is_ok() {
+            let path = place.path().display();
+            tracing::warn!("control socket {path} was removed; it is made once more");
+        }
+        Some(bound.map_err(|error| in_one_line(&error)))
     }
 
     fn admit(&self, stream: UnixStream) {
@@ -237,6 +312,17 @@ impl Door {
             drop(seat);
         });
     }
+}
+
+fn listen(
+    listener: std::os::unix::net::UnixListener,
+    path: &Path,
+) -> Result<UnixListener, BindError> {
+    UnixListener::from_std(listener).map_err(|source| BindError::Io {
+        path: path.to_owned(),
+        what: "watch it".to_owned(),
+        source,
+    })
 }
 
 /// A new connection takes a short line at once; a client that broke off needs none.

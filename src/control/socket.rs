@@ -3,7 +3,8 @@
 //!
 //! How: a lock on `<path>.lock` keeps two daemons apart for as long as the first one lives. The
 //! socket is bound inside a directory that only we can enter, gets its owner and mode there, and is
-//! then renamed into its place; rename(2) is told not to replace anything.
+//! then renamed into its place; rename(2) is told not to replace anything. One that somebody removes
+//! is made once more.
 
 use std::{
     fs::{self, DirBuilder, File, Permissions},
@@ -103,13 +104,39 @@ pub(super) struct Place {
     path: PathBuf,
     /// Device and inode, to remove nothing but our own.
     ours: (u64, u64),
-    _lock: Flock<File>,
+    lock: Flock<File>,
+}
+
+impl Place {
+    /// Nobody removed the socket or put something else there.
+    pub(super) fn is_ours(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.ours)
+    }
+
+    /// Makes the socket once more, after somebody removed it, perhaps with its directory.
+    pub(super) fn bind_again(&mut self, policy: &Policy) -> Result<UnixListener, BindError> {
+        let directory = directory(&self.path, policy)?;
+        let held = self.lock.metadata().map(|held| (held.dev(), held.ino()));
+        let there = fs::metadata(lock_of(&self.path)).map(|there| (there.dev(), there.ino()));
+        if !matches!((held, there), (Ok(held), Ok(there)) if held == there) {
+            self.lock = lock(&self.path)?;
+        }
+        let (listener, ours) = put_in_place(&self.path, &directory, policy)?;
+        self.ours = ours;
+        Ok(listener)
+    }
+
+    /// Where the socket is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.ours);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
+        if self.is_ours()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
             tracing::warn!(path = %self.path.display(), %error, "control socket cannot be removed");
         }
     }
@@ -117,22 +144,45 @@ impl Drop for Place {
 
 /// Makes the socket.
 pub(super) fn bind(path: &Path, policy: &Policy) -> Result<(UnixListener, Place), BindError> {
-    let tried = |what: String| {
-        move |source: io::Error| BindError::Io {
-            path: path.to_owned(),
-            what,
-            source,
-        }
+    let directory = directory(path, policy)?;
+    let lock = lock(path)?;
+    let (listener, ours) = put_in_place(path, &directory, policy)?;
+    let place = Place {
+        path: path.to_owned(),
+        ours,
+        lock,
     };
+    Ok((listener, place))
+}
+
+fn refused(path: &Path, what: String) -> impl FnOnce(io::Error) -> BindError {
+    move |source| BindError::Io {
+        path: path.to_owned(),
+        what,
+        source,
+    }
+}
+
+/// The directory of the socket, made where it is missing.
+fn directory(path: &Path, policy: &Policy) -> Result<PathBuf, BindError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    make_directory(directory, policy)
-        .map_err(tried(format!("make directory {}", directory.display())))?;
-    let lock = lock(path)?;
-    clear(path, policy.owner)?;
+    make_directory(directory, policy).map_err(refused(
+        path,
+        format!("make directory {}", directory.display()),
+    ))?;
+    Ok(directory.to_owned())
+}
 
+/// The listener, and device and inode of the socket.
+fn put_in_place(
+    path: &Path,
+    directory: &Path,
+    policy: &Policy,
+) -> Result<(UnixListener, (u64, u64)), BindError> {
+    clear(path, policy.owner)?;
     let den = directory.join(format!(".k{}", std::process::id()));
     let inside = den.join("s");
     if path.as_os_str().len().max(inside.as_os_str().len()) > LONGEST_PATH {
@@ -141,18 +191,11 @@ pub(super) fn bind(path: &Path, policy: &Policy) -> Result<(UnixListener, Place)
         });
     }
     let bound = bind_inside(&den, &inside, policy)
-        .map_err(tried(format!("bind it in {}", den.display())))
-        .and_then(|(listener, ours)| {
+        .map_err(refused(path, format!("bind it in {}", den.display())))
+        .and_then(|bound| {
             rustix::fs::renameat_with(CWD, &inside, CWD, path, RenameFlags::NOREPLACE)
-                .map_err(|errno| tried("rename it into its place".to_owned())(errno.into()))?;
-            Ok((
-                listener,
-                Place {
-                    path: path.to_owned(),
-                    ours,
-                    _lock: lock,
-                },
-            ))
+                .map_err(|errno| refused(path, "rename it into its place".into())(errno.into()))?;
+            Ok(bound)
         });
     // The socket itself is gone from here when all went well.
     drop(fs::remove_file(&inside));
@@ -179,15 +222,15 @@ fn make_directory(directory: &Path, policy: &Policy) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(mode))
 }
 
-fn lock(path: &Path) -> Result<Flock<File>, BindError> {
+fn lock_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let name = PathBuf::from(name);
-    let tried = |source: io::Error| BindError::Io {
-        path: path.to_owned(),
-        what: format!("lock {}", name.display()),
-        source,
-    };
+    name.into()
+}
+
+fn lock(path: &Path) -> Result<Flock<File>, BindError> {
+    let name = lock_of(path);
+    let tried = |source| refused(path, format!("lock {}", name.display()))(source);
     let file = File::options()
         .write(true)
         .create(true)
@@ -216,14 +259,7 @@ fn answering(path: &Path) -> io::Result<Option<i32>> {
 
 /// Takes the socket of a dead daemon away, and nothing else.
 fn clear(path: &Path, us: u32) -> Result<(), BindError> {
-    let tried = |what: &str| {
-        let what = what.to_owned();
-        move |source: io::Error| BindError::Io {
-            path: path.to_owned(),
-            what,
-            source,
-        }
-    };
+    let tried = |what: &str| refused(path, what.to_owned());
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -306,7 +342,7 @@ mod tests {
         }
     }
 
-    fn refused(path: &Path) -> String {
+    fn refusal(path: &Path) -> String {
         bind(path, &policy())
             .unwrap_err()
             .to_string()
@@ -370,7 +406,7 @@ mod tests {
         let bound = bind(&path, &policy()).unwrap();
         let pid = std::process::id();
         assert_eq!(
-            refused(&path),
+            refusal(&path),
             format!("control socket SOCKET belongs to a running daemon (pid {pid})")
         );
         UnixStream::connect(&path).unwrap();
@@ -378,7 +414,7 @@ mod tests {
 
         let _without_our_lock = UnixListener::bind(&path).unwrap();
         assert_eq!(
-            refused(&path),
+            refusal(&path),
             format!("control socket SOCKET belongs to a running daemon (pid {pid})")
         );
     }
@@ -389,20 +425,20 @@ mod tests {
         let path = dir.path().join("c");
         fs::write(&path, "precious").unwrap();
         assert_eq!(
-            refused(&path),
+            refusal(&path),
             "control socket SOCKET cannot be made: a regular file is in its place"
         );
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         let link = dir.path().join("l");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert_eq!(
-            refused(&link),
+            refusal(&link),
             "control socket SOCKET cannot be made: a symbolic link is in its place"
         );
         let directory = dir.path().join("d");
         fs::create_dir(&directory).unwrap();
         assert_eq!(
-            refused(&directory),
+            refusal(&directory),
             "control socket SOCKET cannot be made: a directory is in its place"
         );
     }
@@ -430,7 +466,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x".repeat(120));
         assert_eq!(
-            refused(&path),
+            refusal(&path),
             "control socket SOCKET cannot be made: its path has more than 107 bytes"
         );
     }
@@ -439,7 +475,7 @@ mod tests {
     fn a_directory_that_cannot_be_written_is_named() {
         let path = Path::new("/proc/loopkeeper/c");
         assert_eq!(
-            refused(path),
+            refusal(path),
             "control socket SOCKET cannot be made: make directory /proc/loopkeeper"
         );
     }
@@ -453,5 +489,29 @@ mod tests {
         fs::write(&path, "somebody else's").unwrap();
         drop(bound);
         assert!(path.exists());
+    }
+
+    #[test]
+    fn a_socket_that_was_removed_can_be_made_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run/c");
+        let (_listener, mut place) = bind(&path, &policy()).unwrap();
+        let removals: [fn(&Path); 3] = [
+            |path| fs::remove_file(path).unwrap(),
+            |path| fs::remove_dir_all(path.parent().unwrap()).unwrap(),
+            |path| fs::rename(path, path.with_extension("away")).unwrap(),
+        ];
+        for remove in removals {
+            assert!(place.is_ours());
+            remove(&path);
+            assert!(!place.is_ours());
+            let _listener = place.bind_again(&policy()).unwrap();
+            UnixStream::connect(&path).unwrap();
+            assert!(refusal(&path).contains("belongs to a running daemon"));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "somebody else's").unwrap();
+        let error = place.bind_again(&policy()).unwrap_err();
+        assert!(matches!(error, BindError::NotASocket { .. }), "{error}");
     }
 }

@@ -35,6 +35,19 @@ fn patiently(dir: &File) -> Result<(), TryLockError> {
     }
 }
 
+/// The pid of the daemon that has this state directory.
+pub(super) fn holder(dir: &Path) -> Option<i32> {
+    let opened = File::open(dir).ok()?;
+    match opened.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => pid_in(&dir.join("lock")),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
+fn pid_in(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
 /// The state directory is ours as long as this lives.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -50,12 +63,9 @@ impl Lock {
         match patiently(&opened) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(&file)
-                    .ok()
-                    .and_then(|pid| pid.trim().parse().ok());
                 return Err(StoreError::InUse {
                     dir: dir.to_owned(),
-                    pid,
+                    pid: pid_in(&file),
                 });
             }
             Err(TryLockError::Error(source)) => return Err(file_error("locked", dir, source)),

@@ -103,6 +103,11 @@ impl Store {
         ReadOnly::open(dir, plan)
     }
 
+    /// The pid of the daemon that has this state directory, if one has it and could leave its pid.
+    pub fn holder(dir: &Path) -> Option<i32> {
+        lock::holder(dir)
+    }
+
     /// Records the facts, all or none.
     ///
     /// # Errors

@@ -133,3 +133,29 @@ fn ten_thousand_hostile_messages_do_not_disturb_the_rig() {
     }
     assert_eq!(rig.pid("well"), pid);
 }
+
+#[test]
+fn a_control_socket_that_is_removed_comes_back() {
+    let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    let pid = rig.pid("well");
+    let socket = rig.path("run/control.sock");
+    for whole_directory in [false, true, false] {
+        let removed = match whole_directory {
+            true => std::fs::remove_dir_all(rig.path("run")),
+            false => std::fs::remove_file(&socket),
+        };
+        removed.unwrap();
+        rig.eventually("it is there again", |rig| {
+            rig.ctl(&["status"]).status.success().then_some(())
+        });
+        assert_eq!(rig.pid("well"), pid);
+    }
+    // While a daemon has the state directory, nobody is told that none runs.
+    let elsewhere = rig.path("elsewhere").display().to_string();
+    for verb in [&["status"][..], &["stop", "well"], &["history"]] {
+        let mut arguments = vec!["--socket", elsewhere.as_str()];
+        arguments.extend(verb);
+        let why = rig.refused(1, &arguments);
+        assert!(why.contains("daemon runs (pid "), "{verb:?}: {why}");
+    }
+}
