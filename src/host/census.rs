@@ -16,7 +16,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::process::{Process, Stat};
+use super::process::{Process, Stat, is_gone};
 
 /// Variables that [`Census::environment`] keeps begin so.
 const OURS: &[u8] = b"LOOPKEEPER_";
@@ -178,11 +178,6 @@ fn newest_pid() -> io::Result<i32> {
 
 fn number(name: &OsStr) -> Option<i32> {
     std::str::from_utf8(name.as_bytes()).ok()?.parse().ok()
-}
-
-/// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
 }
 
 type Answer = oneshot::Sender<Result<Arc<Census>, Arc<io::Error>>>;

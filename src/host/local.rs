@@ -8,12 +8,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 
 use super::{
     AttemptRef, Found, HostError, HostEvent, boot, census::CensusTaker, command::Runner,
-    inotify::Inotify, reaper::Reaper, survey,
+    descriptors, inotify::Inotify, reaper::Reaper, survey,
 };
 use crate::{
     config,
@@ -64,7 +63,7 @@ impl Local {
         let watching = |error| HostError::Kernel("watching files", error);
         let reaper = Reaper::start()?;
         let census = CensusTaker::start();
-        let open_files = raise_open_files();
+        let open_files = descriptors::raise_limit();
         let (events, news) = mpsc::unbounded_channel();
         let context = Context {
             settings,
@@ -177,17 +176,4 @@ impl Local {
         self.orders.insert(attempt.clone(), sender);
         orders
     }
-}
-
-/// Lifts our limit on open files as far as we may: each adopted attempt takes one. Returns what it
-/// was, for our children, who may be confused by a high one (select(2)).
-fn raise_open_files() -> Option<(u64, u64)> {
-    let before = getrlimit(Resource::Nofile);
-    let (soft, hard) = (before.current?, before.maximum?);
-    let raised = Rlimit {
-        current: Some(hard),
-        maximum: Some(hard),
-    };
-    setrlimit(Resource::Nofile, raised).ok()?;
-    Some((soft, hard))
 }

@@ -9,6 +9,7 @@
 pub mod boot;
 pub(crate) mod census;
 pub mod command;
+pub(crate) mod descriptors;
 pub(crate) mod inotify;
 mod local;
 pub mod process;

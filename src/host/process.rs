@@ -1,13 +1,16 @@
 //! One process, so that it cannot be mistaken for another: pid and start time, held by a pidfd.
 //!
 //! Promise: a signal reaches the process that was meant or nobody. A pid is only ever used
-//! together with the start time of its process, and checked again after a pidfd holds it.
+//! together with the start time of its process, and checked again after a pidfd holds it. Of a
+//! process that cannot be asked about, for lack of descriptors above all, nothing is said: it is not
+//! taken for dead. Its end is then seen a little later, without its exit.
 
 use std::{fs, io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::unix::AsyncFd;
 
+use super::descriptors::{for_keeps, is_shortage};
 use crate::{
     model::{BootId, Exit, Identity, Signal},
     sys,
@@ -15,6 +18,9 @@ use crate::{
 
 /// How long a process that ended is given to be collected by its parent.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// From one look to the next, at a process that cannot be watched.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Bits of field 9 of proc_pid_stat(5), from the kernel's `include/linux/sched.h`.
 const PF_EXITING: u64 = 0x4;
@@ -49,14 +55,22 @@ impl Process {
         }
     }
 
-    /// What the kernel says of it, if it still exists.
-    pub(crate) fn stat(self) -> Option<Stat> {
-        Stat::of(self.pid).ok().filter(|stat| stat.process == self)
+    /// What the kernel says of it; `None` when it does not exist any more.
+    ///
+    /// # Errors
+    /// When it cannot be asked, above all `EMFILE`.
+    pub(crate) fn stat(self) -> io::Result<Option<Stat>> {
+        match Stat::of(self.pid) {
+            Ok(stat) => Ok(Some(stat).filter(|stat| stat.process == self)),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whether it still runs: neither gone nor a zombie.
+    /// Whether it still runs: neither gone nor a zombie. In doubt it does.
     pub fn lives(self) -> bool {
-        self.stat().is_some_and(|stat| stat.lives())
+        self.stat()
+            .map_or(true, |stat| stat.is_some_and(|stat| stat.lives()))
     }
 
     /// Holds it, so that its pid cannot pass to another. `None` when it does not exist any more.
@@ -68,7 +82,7 @@ impl Process {
             return Ok(None);
         };
         match pidfd_open(pid, PidfdFlags::NONBLOCK) {
-            Ok(held) => Ok(self.stat().map(|_| held)),
+            Ok(held) => Ok(self.stat()?.map(|_| held)),
             Err(rustix::io::Errno::SRCH) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -90,30 +104,30 @@ impl Process {
     /// # Errors
     /// As [`Process::hold`].
     pub(crate) async fn ended(self) -> io::Result<()> {
-        if let Some(watched) = self.watch()? {
+        if let Some(mut watched) = self.watch()? {
             watched.ended().await;
         }
         Ok(())
     }
 
-    /// Holds it to learn of its end; `None` when it does not exist any more.
+    /// Watches it to learn of its end; `None` when it does not exist any more. Where descriptors
+    /// are short it is [looked at](Watched::shortage) now and then.
     ///
     /// # Errors
-    /// As [`Process::hold`].
+    /// As [`Process::hold`], but for a lack of descriptors.
     pub(crate) fn watch(self) -> io::Result<Option<Watched>> {
-        let watched = |held| {
-            let held = sys::readable(held)?;
-            Ok(Watched {
-                process: self,
-                held,
-            })
+        let by = match self.hold().and_then(|held| held.map(for_keeps).transpose()) {
+            Ok(None) => return Ok(None),
+            Ok(Some(held)) => Watch::Descriptor(sys::readable(held)?),
+            Err(error) if is_shortage(&error) => Watch::Looks(error),
+            Err(error) => return Err(error),
         };
-        self.hold()?.map(watched).transpose()
+        Ok(Some(Watched { process: self, by }))
     }
 
     /// The wait status that a zombie still shows, also on kernels that keep nothing for a pidfd.
     fn zombie_status(self) -> Option<i32> {
-        let status = self.stat()?.zombie_status?;
+        let status = self.stat().ok()??.zombie_status?;
         // To those who may not know, the kernel says 0; whether we may, `exe` tells.
         let refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         let exe = fs::read_link(format!("/proc/{}/exe", self.pid));
@@ -121,28 +135,62 @@ impl Process {
     }
 }
 
+/// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
+}
+
 /// A process whose end we wait for, and which need not be our child.
 #[derive(Debug)]
 pub(crate) struct Watched {
     process: Process,
-    held: AsyncFd<OwnedFd>,
+    by: Watch,
+}
+
+#[derive(Debug)]
+enum Watch {
+    Descriptor(AsyncFd<OwnedFd>),
+    /// It is looked at, because of this.
+    Looks(io::Error),
 }
 
 impl Watched {
-    /// Waits until it has ended (as a zombie or entirely).
-    pub(crate) async fn ended(&self) {
-        // Only a runtime that shuts down fails here, and then nothing is awaited any more.
-        drop(self.held.readable().await);
+    /// Why it is looked at now and then instead of being watched, if it is.
+    pub(crate) fn shortage(&self) -> Option<&io::Error> {
+        match &self.by {
+            Watch::Descriptor(_) => None,
+            Watch::Looks(why) => Some(why),
+        }
+    }
+
+    /// Waits until it has ended (as a zombie or entirely). Goes on by descriptor as soon as there is
+    /// one.
+    pub(crate) async fn ended(&mut self) {
+        while let Watch::Looks(_) = self.by {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.process.watch() {
+                Ok(Some(again)) if self.process.lives() => self.by = again.by,
+                Ok(_) => return,
+                Err(why) => self.by = Watch::Looks(why),
+            }
+        }
+        if let Watch::Descriptor(held) = &self.by {
+            // Only a runtime that shuts down fails here, and then nothing is awaited any more.
+            drop(held.readable().await);
+        }
     }
 
     /// How it ended. Waits for its parent to collect it, since the kernel tells others only then.
-    pub(crate) async fn exit(&self) -> Exit {
+    pub(crate) async fn exit(&mut self) -> Exit {
         self.ended().await;
         if let Some(status) = self.process.zombie_status() {
             return exit_of_status(status);
         }
+        let Watch::Descriptor(held) = &self.by else {
+            return Exit::Lost("ended while there were too few descriptors to watch it".into());
+        };
         let collected = async {
-            while let Ok(mut seen) = self.held.readable().await
+            while let Ok(mut seen) = held.readable().await
                 && !seen.ready().is_read_closed()
             {
                 seen.clear_ready();
@@ -150,7 +198,7 @@ impl Watched {
         };
         // Kernels before 6.9 announce no collection; there the time passes in vain.
         drop(tokio::time::timeout(COLLECTED_WITHIN, collected).await);
-        match sys::pidfd_wait_status(self.held.get_ref()) {
+        match sys::pidfd_wait_status(held.get_ref()) {
             Some(status) => exit_of_status(status),
             None => Exit::Lost(
                 "ended while it was not our child; this kernel cannot tell how \

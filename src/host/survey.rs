@@ -10,11 +10,7 @@ use std::{
 
 use rustix::fs::inotify::WatchFlags;
 
-use super::{
-    AttemptRef, Condition, Found, HostError,
-    census::Census,
-    process::{Process, Stat},
-};
+use super::{AttemptRef, Condition, Found, HostError, census::Census, process::Process};
 use crate::{
     launch::{
         self,
@@ -154,7 +150,8 @@ async fn condition(
     census: &Arc<Census>,
 ) -> Result<Condition, HostError> {
     let directory = context.directory(attempt);
-    if let Some(start) = directory.start() {
+    let recorded = directory.recorded_start();
+    if let Some(start) = recorded.map_err(|error| HostError::file(directory.path(), error))? {
         return Ok(since_start(context, attempt, &directory, &start, census));
     }
     let tree = context.tree(attempt);
@@ -215,7 +212,10 @@ async fn condition(
 
 /// The oldest of these that leads its session: the worker, where nothing but its marker is known.
 fn leader(members: &[Process]) -> Option<Process> {
-    let leads = |process: &&Process| process.stat().is_some_and(|stat: Stat| stat.leads());
+    let leads = |process: &&Process| {
+        let stat = process.stat().ok().flatten();
+        stat.is_some_and(|stat| stat.leads())
+    };
     members
         .iter()
         .filter(leads)

@@ -149,7 +149,10 @@ pub(crate) async fn adopt(
     let tree = Tree {
         root: Some(worker),
         // A session id is a pid: it is only taken for ours while its leader is there to be known.
-        session: start.as_ref().and_then(session).filter(|_| worker.lives()),
+        session: start
+            .as_ref()
+            .and_then(session)
+            .filter(|_| matches!(worker.stat(), Ok(Some(stat)) if stat.lives())),
         cgroup: start.and_then(|start| start.cgroup),
         pane,
         ..context.tree(&attempt)

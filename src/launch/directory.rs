@@ -154,7 +154,19 @@ impl Directory {
 
     /// How to recognise it. `None` also when the file is damaged: the processes tell as well.
     pub fn start(&self) -> Option<Start> {
-        self.read(START)
+        self.recorded_start().ok()?
+    }
+
+    /// As [`Directory::start`], for those to whom it matters that there is none.
+    ///
+    /// # Errors
+    /// When it cannot be known, for lack of descriptors above all.
+    pub(crate) fn recorded_start(&self) -> io::Result<Option<Start>> {
+        match fs::read(self.path.join(START)) {
+            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) fn record_start(&self, start: &Start) -> io::Result<()> {

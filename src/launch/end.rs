@@ -26,9 +26,9 @@ impl End {
             Self::Stranger(worker) => (worker, None),
             Self::Pane { worker, pane } => (worker, Some(pane)),
         };
-        let held = loop {
+        let mut watched = loop {
             match worker.watch() {
-                Ok(held) => break held,
+                Ok(watched) => break watched,
                 Err(error) => {
                     context.problem(format!(
                         "process {}: cannot be watched: {error}",
@@ -38,13 +38,20 @@ impl End {
                 }
             }
         };
-        let Some(held) = held else {
+        let Some(watched) = &mut watched else {
             return recorded(directory, pane).await.unwrap_or_else(unseen);
         };
-        held.ended().await;
+        if let Some(why) = watched.shortage() {
+            // The same for each attempt, so that the operator is told of it once.
+            context.problem(format!(
+                "too few descriptors: {why}; some attempts are looked at every second instead of \
+                 being watched, and how they end may be lost; raise LimitNOFILE= (ulimit -n)"
+            ));
+        }
+        watched.ended().await;
         match recorded(directory, pane).await {
             Some(exit) => exit,
-            None => held.exit().await,
+            None => watched.exit().await,
         }
     }
 }

@@ -56,8 +56,10 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
 
 /// Whether anything holds the attempt's output as its launcher gave it away.
 pub(crate) fn output_is_held(directory: &Directory) -> bool {
-    let Ok(output) = File::open(directory.output()) else {
-        return false;
+    let output = match File::open(directory.output()) {
+        Ok(output) => output,
+        // In doubt it is.
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
     };
     let taken = flock(&output, FlockOperation::NonBlockingLockShared);
     taken == Err(rustix::io::Errno::WOULDBLOCK)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use loopkeeper::{
+    host::Condition,
     launch::House,
     model::{Exit, LauncherKind, Signal},
 };
@@ -14,7 +15,8 @@ use nix::mount::{MsFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::{
-    alone::{alone, alone_with_mounts},
+    adoption::told_by_the_kernel,
+    alone::{after_death, alone, alone_with_mounts},
     world::{Place, World, lives},
 };
 
@@ -69,6 +71,62 @@ fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
                 world.gone_after_end(&first).await,
                 Exit::Signal(Signal::KILL)
             );
+        },
+    );
+}
+
+#[test]
+fn more_adopted_workers_than_descriptors_live_and_end_as_they_should() {
+    const WORKERS: usize = 30;
+    after_death(
+        "limits::more_adopted_workers_than_descriptors_live_and_end_as_they_should",
+        |mut world| async move {
+            let worker = world.script(PROCESS, "exec sleep 1000");
+            for _ in 0..WORKERS {
+                world.run(&worker).await;
+            }
+        },
+        |directory| async {
+            let mut world = World::of(directory);
+            let mut soft = rustix::process::getrlimit(Resource::Nofile);
+            soft.current = Some(fs::read_dir("/proc/self/fd").unwrap().count() as u64 + 20);
+            setrlimit(Resource::Nofile, soft).unwrap();
+            let found = world.local.survey().await.unwrap();
+            assert_eq!(found.len(), WORKERS);
+            let mut adopted = Vec::new();
+            for one in found {
+                let Condition::Alive(identity) = one.is else {
+                    panic!("{one:?}");
+                };
+                world.local.adopt(&one.attempt, &identity);
+                adopted.push((one.attempt, identity));
+            }
+            let why = world.problem("too few descriptors").await;
+            assert!(why.contains("(os error 24)"), "{why}");
+            // Whatever else there is to do can be done.
+            let (quick, _) = world.run(&world.script(PROCESS, "exit 3")).await;
+            assert_eq!(world.gone_after_end(&quick).await, Exit::Code(3));
+            let alive = world.local.survey().await.unwrap();
+            let alive = alive
+                .iter()
+                .filter(|found| matches!(found.is, Condition::Alive(_)));
+            assert_eq!(alive.count(), WORKERS);
+            for (attempt, _) in &adopted {
+                assert_eq!(world.said(attempt), []);
+                world.local.signal(attempt, Signal::TERM);
+            }
+            let mut unseen = 0;
+            for (attempt, identity) in adopted {
+                match world.gone_after_end(&attempt).await {
+                    Exit::Lost(why) if why.contains("too few descriptors") => unseen += 1,
+                    exit => told_by_the_kernel(&exit, &Exit::Signal(Signal::TERM)),
+                }
+                assert!(!lives(identity.pid));
+            }
+            assert!((1..WORKERS).contains(&unseen), "{unseen}");
+            // One text, which is shown once, however many it is about.
+            let all = world.problems("");
+            assert_eq!(world.problems(&why), all);
         },
     );
 }

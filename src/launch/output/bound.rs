@@ -22,7 +22,10 @@ use rustix::{
 };
 
 use super::tail::first_data;
-use crate::host::inotify::{Inotify, Watch};
+use crate::host::{
+    descriptors::for_keeps,
+    inotify::{Inotify, Watch},
+};
 
 const SLACK: u64 = 64 * 1024;
 
@@ -30,7 +33,8 @@ const SLACK: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Bound {
     path: PathBuf,
-    file: File,
+    /// Kept open where descriptors allow it; so it is also bounded when somebody removed it.
+    kept: Option<File>,
     watch: Watch,
     keep: u64,
     /// Everything before it is a hole.
@@ -51,20 +55,20 @@ pub(crate) enum BoundError {
     Io(PathBuf, #[source] io::Error),
 }
 
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).read(true).open(path)
+}
+
 impl Bound {
     /// Begins to watch `path`, which may have grown already.
     pub(crate) fn open(appends: &Inotify, path: &Path, keep: u64) -> Result<Self, BoundError> {
         let failed = |error| BoundError::Io(path.to_owned(), error);
-        let file = OpenOptions::new()
-            .append(true)
-            .read(true)
-            .open(path)
-            .map_err(failed)?;
+        let file = open(path).map_err(failed)?;
         let watch = appends.watch(path, WatchFlags::MODIFY).map_err(failed)?;
         let head = first_data(&file, 0).map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            kept: for_keeps(file).ok(),
             watch,
             keep,
             head,
@@ -87,25 +91,39 @@ impl Bound {
     }
 
     /// Without holes: the newest half is written again into the emptied file.
-    fn cut_off(&self, size: u64) -> io::Result<()> {
+    fn cut_off(&self, mut file: &File, size: u64) -> io::Result<()> {
         let mut newest = Vec::new();
-        (&self.file).seek(SeekFrom::Start(size - self.keep / 2))?;
-        (&self.file).take(self.keep / 2).read_to_end(&mut newest)?;
-        self.file.set_len(0)?;
-        (&self.file).write_all(&newest)
+        file.seek(SeekFrom::Start(size - self.keep / 2))?;
+        file.take(self.keep / 2).read_to_end(&mut newest)?;
+        file.set_len(0)?;
+        file.write_all(&newest)
     }
 
     /// Looks at once.
     pub(crate) fn cut(&mut self) -> Result<(), BoundError> {
+        if let Some(kept) = self.kept.take() {
+            let done = self.cut_open(&kept);
+            self.kept = Some(kept);
+            return done;
+        }
+        match open(&self.path) {
+            Ok(file) => self.cut_open(&file),
+            // Somebody removed it, which was told where it mattered.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(BoundError::Io(self.path.clone(), error)),
+        }
+    }
+
+    fn cut_open(&mut self, file: &File) -> Result<(), BoundError> {
         let failed = |error: io::Error| BoundError::Io(self.path.clone(), error);
-        let metadata = self.file.metadata().map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         let size = metadata.size();
         if size < self.head {
             self.head = 0;
         }
         if !self.holes {
             return if size > self.keep {
-                self.cut_off(size).map_err(failed)
+                self.cut_off(file, size).map_err(failed)
             } else {
                 Ok(())
             };
@@ -116,14 +134,14 @@ impl Bound {
         let block = metadata.blksize().max(1);
         let head = (size - self.keep) / block * block;
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        match fallocate(&self.file, hole, 0, head) {
+        match fallocate(file, hole, 0, head) {
             Ok(()) => {
                 self.head = head;
                 Ok(())
             }
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 self.holes = false;
-                self.cut()?;
+                self.cut_open(file)?;
                 Err(BoundError::NoHoles(self.path.clone()))
             }
             Err(error) => Err(failed(error.into())),
