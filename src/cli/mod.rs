@@ -24,10 +24,11 @@ mod words;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     control::client::{Client, ClientError, PATIENCE},
+    daemon::program,
     model::{PhaseId, WorkerName},
     paths::{Given, Paths},
     store::Store,
@@ -46,7 +47,7 @@ Exit codes:
 /// Shows and steers a rig that loopkeeperd keeps running.
 #[derive(Debug, Parser)]
 #[command(name = "supervisorctl", version, max_term_width = 100, after_help = EXIT_CODES)]
-struct Cli {
+struct Cli<Part: Subcommand> {
     /// The daemon's control socket.
     #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
     socket: Option<PathBuf>,
@@ -57,7 +58,25 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    verb: Verb,
+    part: Part,
+}
+
+/// What this process is to be.
+#[derive(Debug, Subcommand)]
+enum Part {
+    #[command(flatten)]
+    Verb(Verb),
+    /// The daemon, as loopkeeperd is.
+    #[command(hide = true)]
+    Daemon(program::Flags),
+    /// What a daemon from this executable starts beside itself.
+    #[command(flatten)]
+    Role(program::Role),
+}
+
+/// The command line as far as people type it.
+fn typed() -> clap::Command {
+    Cli::<Verb>::command()
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,11 +176,16 @@ impl Context {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::<Part>::parse();
     let given = Given {
         config: cli.config,
         state: cli.state_dir,
         socket: cli.socket,
+    };
+    let verb = match cli.part {
+        Part::Verb(verb) => verb,
+        Part::Daemon(flags) => return program::keep(&given, &flags),
+        Part::Role(role) => return role.play(),
     };
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let root = nix::unistd::geteuid().is_root();
@@ -170,7 +194,7 @@ pub fn main() -> ExitCode {
         screen: Screen::of_process(&environment),
         given,
     };
-    match run(cli.verb, &mut context) {
+    match run(verb, &mut context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
@@ -206,6 +230,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        super::typed().debug_assert();
+        super::Cli::<super::Part>::command().debug_assert();
     }
 }

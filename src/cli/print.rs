@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, CommandFactory, Subcommand};
+use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
 use super::{
-    Cli, Context,
+    Context,
     failure::{Exit, Failure},
+    typed,
 };
 use crate::systemd::unit::{Manager, Unit};
 
@@ -80,7 +81,7 @@ fn daemon() -> Result<PathBuf, Failure> {
 
 pub(super) fn completions(shell: Shell, context: &Context) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "supervisorctl", &mut script);
+    clap_complete::generate(shell, &mut typed(), "supervisorctl", &mut script);
     Ok(context.screen.print(script)?)
 }
 
@@ -103,7 +104,7 @@ pub(super) fn man(arguments: &Man, context: &Context) -> Result<(), Failure> {
 
 /// The help of the program without the environment of whoever prints it.
 fn command_without_defaults() -> clap::Command {
-    Cli::command().mut_arg("socket", |argument| argument.hide_env_values(true))
+    typed().mut_arg("socket", |argument| argument.hide_env_values(true))
 }
 
 /// One page: the program, then each verb with its options.

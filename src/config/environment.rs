@@ -20,8 +20,8 @@ pub struct Environment {
     pub path: Vec<PathBuf>,
     /// What `~/` means; without it, `~/` is a mistake.
     pub home: Option<PathBuf>,
-    /// The directory of `loopkeeperd` and `supervisorctl`.
-    pub binaries: PathBuf,
+    /// This program, which also looks whether a proxy is ready.
+    pub executable: PathBuf,
     /// Where credentials lie.
     pub credentials: Credentials,
     /// The host's name (gethostname(2)), by default the rig's.
@@ -46,14 +46,13 @@ impl Environment {
     /// # Errors
     /// When the path of its own executable or the host's name cannot be learned.
     pub fn of_this_process() -> io::Result<Self> {
-        let exe = env::current_exe()?;
         Ok(Self {
             root: PathBuf::from("/"),
             path: env::var_os("PATH")
                 .map(|path| env::split_paths(&path).collect())
                 .unwrap_or_default(),
             home: env::home_dir().filter(|home| home.is_absolute()),
-            binaries: exe.parent().unwrap_or(Path::new("/")).to_owned(),
+            executable: env::current_exe()?,
             credentials: env::var_os("CREDENTIALS_DIRECTORY")
                 .map_or(Credentials::None, |directory| {
                     Credentials::In(directory.into())

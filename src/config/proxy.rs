@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Destination;
+use super::{Command, Destination};
 
 /// The builtin SOCKS5 proxy. It is handed to `loopkeeperd proxy` as JSON in a file, so that a
 /// change of it is a change of that worker and of nothing else.
@@ -94,6 +94,27 @@ impl Tailscale {
     /// Where tailscaled listens for the `tailscale` command.
     pub fn socket(&self) -> PathBuf {
         Self::socket_in(&self.state)
+    }
+
+    /// The SOCKS handshake and the backend's state, which only tailscale knows, in one command: the
+    /// role `proxy-ready` of our own executable.
+    pub fn readiness(&self, executable: &Path) -> Command {
+        let mut arguments = vec![
+            "proxy-ready".to_owned(),
+            format!("--listen={}", self.listen),
+            format!("--tailscale={}", self.tailscale.display()),
+            format!("--control={}", self.socket().display()),
+        ];
+        if let Some(file) = &self.auth_key {
+            arguments.push(format!("--auth-key={}", file.display()));
+        }
+        if let Some(name) = &self.hostname {
+            arguments.push(format!("--hostname={name}"));
+        }
+        Command {
+            program: executable.to_owned(),
+            arguments,
+        }
     }
 
     pub(super) fn socket_in(state: &Path) -> PathBuf {

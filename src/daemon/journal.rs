@@ -40,7 +40,7 @@ fn message_id(event: &str) -> Option<&'static str> {
 }
 
 /// Sets up where everything that is logged goes; once in a process.
-pub fn begin() {
+pub(super) fn begin() {
     let filter =
         EnvFilter::try_from_env("LOOPKEEPER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let journal = to_journal()

@@ -15,10 +15,11 @@
 
 mod command;
 mod files;
-pub mod journal;
+mod journal;
 mod open;
 mod perform;
 mod probe;
+pub(crate) mod program;
 mod request;
 mod status;
 mod troubles;
@@ -35,6 +36,7 @@ use tokio::{
 };
 
 pub use open::{Options, StartError, run};
+pub use program::main;
 
 use crate::{
     config::{Config, Environment},

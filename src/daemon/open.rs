@@ -107,7 +107,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         state: paths.state.clone(),
         runtime: paths.runtime.clone(),
         house: House::here(),
-        loopkeeperd: environment.binaries.join("loopkeeperd"),
+        executable: environment.executable.clone(),
     };
     let (host, host_events) = Local::open(settings)?;
     let machine = Machine {

@@ -1,4 +1,4 @@
-//! The real `loopkeeperd`, as a child: one life of it after the other.
+//! The real daemon, as a child: one life of it after the other.
 
 use std::{
     fs::OpenOptions,
@@ -44,7 +44,7 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it. [`Input::Up`], its notices and [`Input::Ended`] come on `to`.
     pub(super) fn start(stage: &Stage, life: u32, to: &Sender<Input>) -> Result<Self, DemoError> {
-        let failed = |error| DemoError::file(&stage.loopkeeperd, error);
+        let failed = |error| DemoError::file(&stage.executable, error);
         let log = || {
             let opened = OpenOptions::new()
                 .create(true)
@@ -52,8 +52,9 @@ impl Daemon {
                 .open(stage.log());
             opened.map_err(|error| DemoError::file(stage.log(), error))
         };
-        let mut command = Command::new(&stage.loopkeeperd);
+        let mut command = Command::new(&stage.executable);
         command
+            .arg("daemon")
             .arg("--config")
             .arg(stage.config())
             .arg("--state-dir")

@@ -6,13 +6,13 @@
 //! that names what is missing, unless all of it was seen. Whatever ends it, nothing of it is left
 //! running, and nothing of it is left on disk unless that was asked for.
 //!
-//! How: `stage` lays the rig out; `daemon` runs the real `loopkeeperd` on it; `line` holds a
-//! connection through its proxy; `watch` sees the repositories. What they see comes as `Input` to
-//! `play`, which hands it to the `story`. The story, which is pure, says what is told and what is
-//! to be done next, such as a `kill -9`, and `deeds` does it; `summary` is what was seen in the end.
-//! `ours` finds the processes of the rig, `binary` the daemon's, and `voice` writes the lines.
+//! How: `stage` lays the rig out; `daemon` runs the real daemon on it, from this program's own
+//! executable; `line` holds a connection through its proxy; `watch` sees the repositories. What they
+//! see comes as `Input` to `play`, which hands it to the `story`. The story, which is pure, says what
+//! is told and what is to be done next, such as a `kill -9`, and `deeds` does it; `summary` is what
+//! was seen in the end.
+//! `ours` finds the processes of the rig, and `voice` writes the lines.
 
-mod binary;
 mod daemon;
 mod deeds;
 mod line;
@@ -46,12 +46,6 @@ pub enum DemoError {
     /// A program that the loops use.
     #[error("{0}: not found in $PATH")]
     Missing(&'static str),
-    /// The daemon's binary.
-    #[error("{}: not there", .0.display())]
-    NoDaemon(PathBuf),
-    /// cargo, which left it out, could not build it either.
-    #[error("loopkeeperd cannot be built: cargo ended with {0}")]
-    Build(std::process::ExitStatus),
     /// A file or directory of the demo.
     #[error("{}: cannot be used", path.display())]
     File {
@@ -124,9 +118,6 @@ impl DemoError {
             Self::Missing(program) => {
                 format!("the demo's loops are shell scripts that use {program}; install it")
             }
-            Self::NoDaemon(_) => {
-                "loopkeeperd has to lie beside supervisorctl; `cargo build` makes both".to_owned()
-            }
             Self::TooLong(_) => "set TMPDIR to a shorter path, such as /tmp".to_owned(),
             Self::Incomplete {
                 ended: Ended::OutOfTime,
@@ -143,8 +134,7 @@ impl DemoError {
                 ended: Ended::Interrupted,
                 ..
             } => return None,
-            Self::Build(_)
-            | Self::File { .. }
+            Self::File { .. }
             | Self::Git { .. }
             | Self::Process(..)
             | Self::Watch(_)

@@ -10,7 +10,7 @@ use std::{
 use notify::RecommendedWatcher;
 
 use super::{
-    DemoError, Ended, Input, Options, binary,
+    DemoError, Ended, Input, Options,
     daemon::Daemon,
     line::{EchoServer, Line},
     ours, signals,
@@ -34,12 +34,13 @@ const SEPARATOR: char = '\u{1f}';
 /// What could not be set up, what was not seen, or what was left.
 pub fn run(options: Options, voice: &mut Voice<'_>) -> Result<(), DemoError> {
     stage::check_programs()?;
-    let loopkeeperd = binary::find()?;
+    let executable = std::env::current_exe()
+        .map_err(|error| DemoError::Process("path of this program", error))?;
     let begun = Instant::now();
     let (sender, inputs) = mpsc::channel();
     signals::catch(sender.clone())?;
     let echo = EchoServer::bind()?;
-    let stage = Stage::set(loopkeeperd, echo.address)?;
+    let stage = Stage::set(executable, echo.address)?;
     let mut play = Play {
         begun,
         options,
@@ -273,7 +274,7 @@ impl Play<'_, '_> {
     }
 
     fn invite(&mut self) -> Result<(), DemoError> {
-        let binaries = self.stage.loopkeeperd.parent().map(|path| path.display());
+        let binaries = self.stage.executable.parent().map(|path| path.display());
         let binaries = binaries.map_or(String::new(), |path| path.to_string());
         let attach = if self.stage.tmux {
             "  supervisorctl attach adversary  look over its shoulder; C-b d leaves"

@@ -42,7 +42,8 @@ pub(super) struct Stage {
     directory: TempDir,
     /// Its path without symbolic links, as the kernel and inotify know it.
     pub(super) path: PathBuf,
-    pub(super) loopkeeperd: PathBuf,
+    /// This program, which is the daemon too.
+    pub(super) executable: PathBuf,
     pub(super) proxy: SocketAddr,
     /// Whether the loops have a terminal to attach to.
     pub(super) tmux: bool,
@@ -56,7 +57,7 @@ pub(super) fn check_programs() -> Result<(), DemoError> {
 
 impl Stage {
     /// Lays everything out; `echo` is what the proxy may reach.
-    pub(super) fn set(loopkeeperd: PathBuf, echo: SocketAddr) -> Result<Self, DemoError> {
+    pub(super) fn set(executable: PathBuf, echo: SocketAddr) -> Result<Self, DemoError> {
         let base = std::env::temp_dir();
         let directory = tempfile::Builder::new()
             .prefix("loopkeeper-demo-")
@@ -69,7 +70,7 @@ impl Stage {
         let stage = Self {
             directory,
             path,
-            loopkeeperd,
+            executable,
             proxy: free_port().map_err(|error| DemoError::Process("port for the proxy", error))?,
             tmux: launch::find("tmux").is_some(),
         };

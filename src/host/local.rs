@@ -32,8 +32,8 @@ pub struct Settings {
     pub runtime: PathBuf,
     /// How attempts are housed, [`House::here`] as a rule.
     pub house: House,
-    /// The program `loopkeeperd`, absolute: also runs beside workers.
-    pub loopkeeperd: PathBuf,
+    /// The daemon's own executable, absolute: it also runs beside workers.
+    pub executable: PathBuf,
 }
 
 /// The machine we are on. See the documentation of [`crate::host`] for what it promises.

@@ -35,8 +35,8 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
         Program::Command(command) => (command.program.clone(), command.arguments.clone()),
         Program::BuiltinProxy(_) => {
             let config = directory.proxy().to_string_lossy().into_owned();
-            let arguments = vec!["proxy".to_owned(), "--config".to_owned(), config];
-            (settings.loopkeeperd.clone(), arguments)
+            let arguments = vec!["proxy".to_owned(), "--settings".to_owned(), config];
+            (settings.executable.clone(), arguments)
         }
         Program::Tailscale(settings) => {
             let command = tailscaled(settings, &settings.socket());
@@ -106,7 +106,7 @@ pub(super) async fn launch(
         }
         Some((program, arguments)) => {
             let mut command = Command::new(program);
-            command.args(arguments).arg(&context.settings.loopkeeperd);
+            command.args(arguments).arg(&context.settings.executable);
             command
                 .args(["exec", "--attempt-dir"])
                 .arg(directory.path());

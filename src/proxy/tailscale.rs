@@ -44,28 +44,6 @@ pub fn tailscaled(settings: &Tailscale, socket: &Path) -> Command {
     }
 }
 
-/// The command that exits with 0 when that tailscaled is ready, run by the `loopkeeperd` at
-/// `daemon`.
-#[must_use]
-pub fn readiness(settings: &Tailscale, socket: &Path, daemon: &Path) -> Command {
-    let mut arguments = vec![
-        "proxy-ready".to_owned(),
-        format!("--listen={}", settings.listen),
-        format!("--tailscale={}", settings.tailscale.display()),
-        format!("--socket={}", socket.display()),
-    ];
-    if let Some(key) = &settings.auth_key {
-        arguments.push(format!("--auth-key={}", key.display()));
-    }
-    if let Some(name) = &settings.hostname {
-        arguments.push(format!("--hostname={name}"));
-    }
-    Command {
-        program: daemon.to_owned(),
-        arguments,
-    }
-}
-
 /// What [`ready`] looks at.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Backend {
@@ -77,7 +55,7 @@ pub struct Backend {
     pub tailscale: PathBuf,
     /// tailscaled's control socket
     #[arg(long, value_name = "PATH")]
-    pub socket: PathBuf,
+    pub control: PathBuf,
     /// A file with the key that logs this machine in
     #[arg(long, value_name = "FILE")]
     pub auth_key: Option<PathBuf>,
@@ -214,7 +192,7 @@ impl Backend {
         limit: Duration,
     ) -> Result<Output, NotReady> {
         let output = tokio::process::Command::new(&self.tailscale)
-            .arg(format!("--socket={}", self.socket.display()))
+            .arg(format!("--socket={}", self.control.display()))
             .arg(verb)
             .args(arguments)
             .stdin(Stdio::null())

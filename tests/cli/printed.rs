@@ -158,3 +158,22 @@ fn the_manual_has_every_verb_and_troff_has_nothing_to_say_against_it() {
         .code(0);
     assert!(directory.join("supervisorctl-status.1").exists());
 }
+
+#[test]
+fn what_nobody_types_is_not_offered() {
+    let home = Home::new();
+    for words in [
+        &["--help"][..],
+        &["man"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+    ] {
+        let printed = home.supervisorctl().args(words).assert().code(0);
+        let printed = text(&printed.get_output().stdout);
+        assert!(printed.contains("reboots"), "{words:?}: {printed}");
+        for hidden in ["proxy-ready", "everyone-reads", "attempt-dir"] {
+            assert!(!printed.contains(hidden), "{words:?}: {hidden}");
+        }
+    }
+}

@@ -236,7 +236,7 @@ fn tailscale_is_ready_when_its_own_check_says_so() {
                 "proxy-ready",
                 "--listen=127.0.0.1:1055",
                 "--tailscale=/usr/bin/tailscale",
-                "--socket=/var/lib/loopkeeper/tailscale/tailscaled.sock",
+                "--control=/var/lib/loopkeeper/tailscale/tailscaled.sock",
                 "--auth-key=/run/credentials/tailscale-key",
                 "--hostname=pi",
             ]

@@ -25,7 +25,7 @@ impl Machine {
                 root: root.path().to_owned(),
                 path: vec![PathBuf::from("/usr/bin"), PathBuf::from("/bin")],
                 home: Some(PathBuf::from("/home/op")),
-                binaries: PathBuf::from("/opt/loopkeeper"),
+                executable: PathBuf::from("/opt/loopkeeper/loopkeeperd"),
                 credentials: Credentials::In(PathBuf::from("/run/credentials")),
                 host_name: "pi.local".to_owned(),
             },

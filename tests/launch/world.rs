@@ -55,7 +55,7 @@ impl World {
             state: directory.join("state"),
             runtime: directory.join("run"),
             house,
-            loopkeeperd: env!("CARGO_BIN_EXE_loopkeeperd").into(),
+            executable: env!("CARGO_BIN_EXE_loopkeeperd").into(),
         };
         let (local, news) = Local::open(settings).unwrap();
         Self {

@@ -117,7 +117,7 @@ impl Proxy {
     pub(crate) fn start(settings: &Builtin) -> Self {
         Self::start_by(settings, |daemon, config| {
             let mut command = Command::new(daemon);
-            command.arg("proxy").arg("--config").arg(config);
+            command.arg("proxy").arg("--settings").arg(config);
             command
         })
     }

@@ -133,7 +133,7 @@ fn running_out_of_descriptors_is_survived_without_spinning() {
             let mut command = Command::new("sh");
             command.args([
                 "-c",
-                "ulimit -n 40; exec \"$0\" proxy --config \"$1\"",
+                "ulimit -n 40; exec \"$0\" proxy --settings \"$1\"",
                 daemon,
             ]);
             command.arg(config);

@@ -108,7 +108,7 @@ fn a_name_that_changes_its_address_gains_nothing() {
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "sh", "-ec"])
-            .arg("mount --bind \"$1\" /etc/resolv.conf; exec \"$2\" proxy --config \"$3\"")
+            .arg("mount --bind \"$1\" /etc/resolv.conf; exec \"$2\" proxy --settings \"$3\"")
             .arg("sh")
             .args([resolver.as_os_str(), daemon.as_ref(), config.as_os_str()]);
         command

@@ -13,7 +13,12 @@ fn refused(config: &str) -> (i32, String) {
     let path = directory.path().join("proxy.json");
     fs::write(&path, config).unwrap();
     let output = Command::new("timeout")
-        .args(["60", env!("CARGO_BIN_EXE_loopkeeperd"), "proxy", "--config"])
+        .args([
+            "60",
+            env!("CARGO_BIN_EXE_loopkeeperd"),
+            "proxy",
+            "--settings",
+        ])
         .arg(path)
         .output()
         .unwrap();

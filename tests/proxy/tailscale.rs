@@ -29,7 +29,7 @@ impl Backend {
         });
         Tailscale {
             listen: self.proxy.address,
-            state: self.directory.path().join("lib"),
+            state: self.directory.path().to_owned(),
             auth_key,
             hostname: Some("rig".into()),
             tailscaled: "/usr/sbin/tailscaled".into(),
@@ -40,9 +40,7 @@ impl Backend {
 
     /// Runs the readiness command as the daemon would; what is missing, if anything.
     fn missing(&self, settings: &Tailscale, after_up: &str) -> Option<String> {
-        let socket = self.directory.path().join("tailscaled.sock");
-        let daemon = env!("CARGO_BIN_EXE_loopkeeperd").as_ref();
-        let command = tailscale::readiness(settings, &socket, daemon);
+        let command = settings.readiness(env!("CARGO_BIN_EXE_loopkeeperd").as_ref());
         let output = Command::new(command.program)
             .args(command.arguments)
             .env("AFTER_UP", after_up)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, Command, OnPhase, Probe, Program, Ready, Tailscale, Worker,
+        Alive, Auth, Backoff, Builtin, OnPhase, Probe, Program, Ready, Tailscale, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -175,33 +175,13 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
         tailscale: client?,
         arguments,
     };
-    let ready = Probe::Command(ready_command(&program, reading));
+    let ready = Probe::Command(program.readiness(&reading.env.executable));
     let alive = Probe::Socks(reached_at(program.listen));
     let mut worker = row(Program::Tailscale(program), alive, reading);
     if let Some(by) = &mut worker.ready {
         by.probe = ready;
     }
     Some(worker)
-}
-
-/// The SOCKS handshake and the backend's state, which only tailscale knows, in one command.
-fn ready_command(program: &Tailscale, reading: &Reading<'_>) -> Command {
-    let mut arguments = vec![
-        "proxy-ready".to_owned(),
-        format!("--listen={}", program.listen),
-        format!("--tailscale={}", program.tailscale.display()),
-        format!("--socket={}", program.socket().display()),
-    ];
-    if let Some(file) = &program.auth_key {
-        arguments.push(format!("--auth-key={}", file.display()));
-    }
-    if let Some(name) = &program.hostname {
-        arguments.push(format!("--hostname={name}"));
-    }
-    Command {
-        program: reading.env.binaries.join("loopkeeperd"),
-        arguments,
-    }
 }
 
 fn command(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {

@@ -77,7 +77,7 @@ fn known() -> Known {
         root: "/".into(),
         path: vec![],
         home: None,
-        binaries: "/usr/bin".into(),
+        executable: "/usr/bin/loopkeeperd".into(),
         credentials: Credentials::None,
         host_name: "pi".into(),
     };

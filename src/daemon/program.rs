@@ -1,0 +1,137 @@
+//! The daemon as a program, and the processes that it starts beside itself from the same executable.
+//!
+//! `loopkeeperd` is no more than this. `supervisorctl` has it too, unseen, so that its demo needs
+//! nothing but itself. For the roles it makes no difference which of the two runs.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Options, journal};
+use crate::{
+    launch::{exec, pane},
+    paths::{Given, Paths},
+    proxy,
+};
+
+/// Keeps the declared rig running.
+///
+/// SIGTERM ends the daemon and leaves the workers to the next one; SIGINT (Ctrl-C) stops them first;
+/// SIGHUP reads the configuration again.
+#[derive(Debug, Parser)]
+#[command(name = "loopkeeperd", version)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Option<Role>,
+    /// The rig's declaration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the resume point, the history and the attempts are kept
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// The control socket
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What only the daemon can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Flags {
+    /// Let everybody on this machine read from the control socket
+    #[arg(long)]
+    everyone_reads: bool,
+}
+
+/// What nobody types.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// Run the builtin SOCKS5 proxy until SIGTERM
+    #[command(hide = true)]
+    Proxy {
+        /// Its settings, as JSON
+        #[arg(long, value_name = "FILE")]
+        settings: PathBuf,
+    },
+    /// Exit with 0 when tailscaled's SOCKS5 proxy is ready, after logging in if need be
+    #[command(hide = true)]
+    ProxyReady(proxy::tailscale::Backend),
+    /// Runs a worker inside of its tmux pane, and records how it ended
+    #[command(hide = true)]
+    Pane(Attempt),
+    /// Becomes a worker, inside of the scope that was made for it
+    #[command(hide = true)]
+    Exec(Attempt),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attempt {
+    /// The attempt's directory
+    #[arg(long, value_name = "DIR")]
+    attempt_dir: PathBuf,
+}
+
+/// Does what the command line of `loopkeeperd` says.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let given = Given {
+        config: arguments.config,
+        state: arguments.state_dir,
+        socket: arguments.socket,
+    };
+    match arguments.role {
+        None => keep(&given, &arguments.flags),
+        Some(role) => role.play(),
+    }
+}
+
+impl Role {
+    pub(crate) fn play(self) -> ExitCode {
+        match self {
+            Self::Proxy { settings } => proxy::main(&settings),
+            Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
+            Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
+            Self::Exec(of) => failed(exec::run(&of.attempt_dir)),
+        }
+    }
+}
+
+/// The daemon. Exit code 2 is a mistake in the configuration or on the command line, 1 the rest.
+pub(crate) fn keep(given: &Given, flags: &Flags) -> ExitCode {
+    journal::begin();
+    let environment = std::env::vars_os().collect();
+    let paths = match Paths::find(&environment, nix::unistd::geteuid().is_root(), given) {
+        Ok(paths) => paths,
+        Err(error) => {
+            say(&format!("loopkeeperd: {error}\n  hint: {}", error.hint()));
+            return ExitCode::from(2);
+        }
+    };
+    let options = Options {
+        paths,
+        everyone_reads: flags.everyone_reads,
+    };
+    match super::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error.in_full());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Says why on what is the attempt's output; the daemon reads it from the attempt's directory.
+fn failed(error: io::Error) -> ExitCode {
+    say(&format!("loopkeeperd: {error}"));
+    ExitCode::FAILURE
+}
+
+/// If standard error is gone, nobody is there to be told.
+fn say(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
