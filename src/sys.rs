@@ -24,6 +24,8 @@ pub(crate) struct Birth {
     pub(crate) session: bool,
     /// An open `cgroup.procs`: the child moves itself there before it runs (cgroups(7)).
     pub(crate) cgroup: Option<OwnedFd>,
+    /// A number that it carries, and everything that it starts: see [`tag_of`].
+    pub(crate) tag: Option<u64>,
     /// A descriptor that it inherits beside its standard three; to be open until it was started.
     pub(crate) inherits: Option<RawFd>,
     /// The limit on open files it gets back, soft and hard, where ours was raised (getrlimit(2)).
@@ -46,6 +48,14 @@ pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
                 maximum: Some(hard),
             };
             rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+        }
+        if let Some(tag) = birth.tag {
+            let limit = rustix::process::Rlimit {
+                current: Some(tag),
+                ..rustix::process::getrlimit(rustix::process::Resource::Locks)
+            };
+            // Refused where the hard limit was lowered; then it is recognised by less.
+            let _ = rustix::process::setrlimit(rustix::process::Resource::Locks, limit);
         }
         SigSet::empty().thread_set_mask()?;
         for number in 1..=64 {
@@ -89,6 +99,24 @@ pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
     unsafe {
         command.pre_exec(hook);
     }
+}
+
+/// The tag that a process was born with or has inherited. `None` where it has none, or we may not ask.
+///
+/// It is the soft limit on file locks, which the kernel keeps for each process, hands on to every
+/// child and over every execve(2), and has not looked at since Linux 2.4 (getrlimit(2),
+/// `RLIMIT_LOCKS`). No environment that is cleared, session that is left or descriptor that is closed
+/// changes it.
+pub(crate) fn tag_of(pid: i32) -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    #[expect(unsafe_code, reason = "the safe wrapper of prlimit(2) cannot only ask")]
+    // SAFETY: nothing is set, and what is asked for is written to a live structure of its type.
+    let answer =
+        unsafe { libc::prlimit(pid, libc::RLIMIT_LOCKS, std::ptr::null(), &raw mut limit) };
+    (answer == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 /// Waits for `fd` to become readable, from within a tokio runtime.

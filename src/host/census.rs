@@ -8,8 +8,8 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ffi::OsStr,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    sync::{Arc, Mutex},
+    os::unix::ffi::OsStrExt,
+    sync::{Arc, Mutex, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::process::{Process, Stat, is_gone};
+use crate::sys;
 
 /// Variables that [`Census::environment`] keeps begin so.
 const OURS: &[u8] = b"LOOPKEEPER_";
@@ -34,6 +35,7 @@ pub(crate) struct Census {
     children: HashMap<i32, Vec<i32>>,
     /// Read on demand, and once.
     environments: Mutex<HashMap<i32, Arc<Environment>>>,
+    all_traits: OnceLock<Traits>,
 }
 
 impl Census {
@@ -120,12 +122,55 @@ impl Census {
         Arc::clone(known.entry(pid).or_insert_with(read))
     }
 
-    /// Whether its standard output or error is this file, by device and inode.
-    pub(crate) fn writes_to(&self, pid: i32, file: (u64, u64)) -> bool {
-        [1, 2].into_iter().any(|number| {
-            fs::metadata(format!("/proc/{pid}/fd/{number}"))
-                .is_ok_and(|found| (found.dev(), found.ino()) == file)
-        })
+    /// What tells whose processes these are.
+    pub(crate) fn traits(&self, pids: impl Iterator<Item = i32>) -> Traits {
+        let mut traits = Traits::default();
+        for stat in pids.filter_map(|pid| self.by_pid(pid)) {
+            traits.add(stat, &self.environment(stat.process.pid));
+        }
+        traits
+    }
+
+    /// The same of everybody who was alive; looked at once.
+    pub(crate) fn all_traits(&self) -> &Traits {
+        let pids = || self.living().map(|stat| stat.process.pid);
+        self.all_traits.get_or_init(|| self.traits(pids()))
+    }
+}
+
+/// What tells whose processes are: for each trait those that have it, so that whoever looks for
+/// those of one attempt does not have to go through all.
+#[derive(Debug, Default)]
+pub(crate) struct Traits {
+    sessions: HashMap<i32, Vec<i32>>,
+    variables: HashMap<(Vec<u8>, Vec<u8>), Vec<i32>>,
+    tags: HashMap<u64, Vec<i32>>,
+}
+
+impl Traits {
+    fn add(&mut self, stat: &Stat, environment: &Environment) {
+        let pid = stat.process.pid;
+        self.sessions.entry(stat.session).or_default().push(pid);
+        for (name, value) in environment {
+            let variable = (name.clone(), value.clone());
+            self.variables.entry(variable).or_default().push(pid);
+        }
+        if let Some(tag) = sys::tag_of(pid) {
+            self.tags.entry(tag).or_default().push(pid);
+        }
+    }
+
+    pub(crate) fn in_session(&self, id: i32) -> &[i32] {
+        self.sessions.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn with_variable(&self, name: &str, value: &OsStr) -> &[i32] {
+        let variable = (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        self.variables.get(&variable).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn with_tag(&self, tag: u64) -> &[i32] {
+        self.tags.get(&tag).map_or(&[], Vec::as_slice)
     }
 }
 

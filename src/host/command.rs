@@ -22,7 +22,7 @@ use crate::{
     launch::{
         self,
         environment::Inherited,
-        tree::{Looker, Part, Tree},
+        tree::{Looker, Part, Tree, tag},
     },
     model::{Exit, Signal},
     sys,
@@ -116,7 +116,6 @@ impl Runner {
         let leader = child.process;
         let tree = Tree {
             marker: (MARKER, mark.into()),
-            output: None,
             root: Some(leader),
             session: Some(leader.pid),
             cgroup: None,
@@ -177,6 +176,7 @@ impl Runner {
         command.envs(request.environment).env(MARKER, mark);
         let birth = sys::Birth {
             session: true,
+            tag: Some(tag(mark.as_ref())),
             inherits: None,
             cgroup: request.cgroup,
             open_files: self.open_files,

@@ -6,7 +6,7 @@ use super::{
     cgroup::Cgroup,
     chain,
     directory::Directory,
-    tree::{Looker, Part, Tree, file_id},
+    tree::{Looker, Part, Tree},
 };
 use crate::{
     host::{AttemptRef, HostEvent, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
@@ -51,7 +51,6 @@ impl Context {
         let directory = self.directory(attempt);
         Tree {
             marker: (super::ATTEMPT_DIR, directory.path().as_os_str().to_owned()),
-            output: file_id(&directory.output()),
             root: None,
             session: None,
             cgroup: None,

@@ -22,14 +22,13 @@ use std::{
     io,
     os::{
         fd::{AsRawFd, OwnedFd, RawFd},
-        unix::fs::OpenOptionsExt,
+        unix::fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::tree::file_id;
 use crate::host::{census, process::Process};
 
 /// The lowest descriptor that a lease has, where the limit on open files allows it.
@@ -124,4 +123,10 @@ fn holds(pid: i32, wanted: (u64, u64)) -> bool {
         file_id(&entry.path()) == Some(wanted)
             && fs::read_to_string(info.join(number)).is_ok_and(|text| text.contains("FLOCK"))
     })
+}
+
+/// Device and inode.
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }

@@ -20,6 +20,7 @@ use super::{
     directory::{Directory, Pane, Spec},
     exec::record_start,
     lease::Lease,
+    tree::tag,
 };
 use crate::{
     causes::in_one_line,
@@ -153,6 +154,7 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         None => command.env_remove("SHELL"),
     };
     let birth = sys::Birth {
+        tag: Some(tag(directory.path().as_os_str())),
         inherits: lease.as_ref().map(Lease::number),
         ..sys::Birth::default()
     };

@@ -20,6 +20,7 @@ use super::{
     context::Context,
     directory::{Directory, Spec, Start},
     lease::Lease,
+    tree::tag,
 };
 use crate::{
     causes::in_one_line,
@@ -122,6 +123,7 @@ pub(super) async fn launch(
     command.envs(environment);
     let birth = sys::Birth {
         session: true,
+        tag: Some(tag(directory.path().as_os_str())),
         inherits: lease.as_ref().map(Lease::number),
         cgroup: procs,
         open_files: context.open_files,

@@ -6,19 +6,24 @@
 //!
 //! How: members of the attempt's cgroup; the worker's own process and all that descend from it; and
 //! the ones left behind by parents that died, which are known by their session, by the attempt's
-//! directory in their environment, or by writing to its output. While we are the parent of an attempt, such
-//! orphans are our own children (we are their subreaper); otherwise they may be anybody's. Only a
-//! process that clears its environment, leaves the session, closes its output *and* loses its parent
-//! escapes, and only where there is no cgroup.
+//! directory in their environment, or by the [`tag`] that they inherited. While we are the parent of
+//! an attempt, such orphans are our own children (we are their subreaper); otherwise they may be
+//! anybody's. Only a process that clears its environment, leaves the session, loses its parent *and*
+//! sets the limit that is its tag escapes, and only where there is no cgroup.
 
 use std::{
-    collections::HashSet, ffi::OsString, io, os::unix::ffi::OsStrExt, path::Path, sync::Arc,
+    collections::HashSet,
+    ffi::{OsStr, OsString},
+    hash::Hasher as _,
+    io,
+    os::unix::ffi::OsStrExt,
+    sync::Arc,
 };
 
 use super::{cgroup::Cgroup, directory::Pane};
 use crate::{
     host::{
-        census::{Census, CensusTaker},
+        census::{Census, CensusTaker, Traits},
         process::Process,
         reaper::Reaper,
     },
@@ -30,8 +35,6 @@ use crate::{
 pub(crate) struct Tree {
     /// A variable of their environment, and its value.
     pub(crate) marker: (&'static str, OsString),
-    /// The attempt's output, by device and inode.
-    pub(crate) output: Option<(u64, u64)>,
     /// The worker's own process.
     pub(crate) root: Option<Process>,
     /// A session that was seen to be led by the attempt and was not empty since.
@@ -80,11 +83,11 @@ impl Tree {
             );
         }
         if self.ours {
-            let orphans = census.children(ourselves).iter().copied();
-            pids.extend(orphans.filter(|pid| reaper.is_orphan(*pid) && self.has(census, *pid)));
+            let children = census.children(ourselves).iter().copied();
+            let orphans = children.filter(|pid| reaper.is_orphan(*pid));
+            pids.extend(self.among(&census.traits(orphans)));
         } else {
-            let all = census.living().map(|stat| stat.process.pid);
-            pids.extend(all.filter(|pid| self.has(census, *pid)));
+            pids.extend(self.among(census.all_traits()));
         }
         census.with_descendants(&mut pids);
         // A daemon that was started from inside of an attempt is not stopped by itself.
@@ -104,17 +107,12 @@ impl Tree {
         members
     }
 
-    fn has(&self, census: &Census, pid: i32) -> bool {
+    fn among<'a>(&self, traits: &'a Traits) -> impl Iterator<Item = i32> + use<'a> {
         let (variable, value) = &self.marker;
-        let Some(stat) = census.by_pid(pid) else {
-            return false;
-        };
-        self.session == Some(stat.session)
-            || census
-                .environment(pid)
-                .get(variable.as_bytes())
-                .is_some_and(|v| v == value.as_bytes())
-            || self.output.is_some_and(|file| census.writes_to(pid, file))
+        let of_session = self.session.map_or(&[][..], |id| traits.in_session(id));
+        let marked = traits.with_variable(variable, value);
+        let tagged = traits.with_tag(tag(value));
+        of_session.iter().chain(marked).chain(tagged).copied()
     }
 
     fn without_the_session(&self, census: &Census, pids: &mut HashSet<i32>) {
@@ -188,9 +186,10 @@ pub(crate) enum SignalError {
     Refused(i32, #[source] io::Error),
 }
 
-/// Device and inode of a file.
-pub(crate) fn file_id(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let found = std::fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+/// What the processes of an attempt or a command are tagged with, from the value of its marker.
+pub(crate) fn tag(marker: &OsStr) -> u64 {
+    let mut hasher = fnv::FnvHasher::default();
+    hasher.write(marker.as_bytes());
+    // The highest values mean "no limit" to one program or another.
+    hasher.finish() >> 2
 }

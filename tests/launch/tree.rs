@@ -22,11 +22,13 @@ pub(crate) const HIDING: &str = r#"
     (setsid sh -c 'echo $$ >>pids; exec ./renamed 1000' >/dev/null 2>&1 &)
     # has forgotten whose it is, and is known by where it writes
     (env -i setsid sh -c 'echo $$ >>pids; exec /bin/sleep 1000' &)
+    # has forgotten whose it is, and holds nothing of ours
+    (env -i setsid sh -c 'echo $$ >>pids; exec /bin/sleep 1000' </dev/null >/dev/null 2>&1 &)
     # a process group of its own
     (set -m; sh -c 'echo $$ >>pids; exec sleep 1000' & )
     # has a child that is not the one that was left behind
     (setsid sh -c 'echo $$ >>pids; env -i sh -c "echo \$\$ >>pids; exec /bin/sleep 1000" >/dev/null 2>&1; :' &)
-    while [ "$(wc -l <pids)" -lt 6 ]; do sleep 0.01; done
+    while [ "$(wc -l <pids)" -lt 7 ]; do sleep 0.01; done
     echo hidden
 "#;
 
@@ -42,7 +44,7 @@ pub(crate) async fn hidden_processes_do_not_survive(world: &mut World, launcher:
     world.says(&attempt, "hidden").await;
     let hidden = pids(world.path());
     assert!(
-        hidden.len() == 6 && hidden.iter().all(|pid| lives(*pid)),
+        hidden.len() == 7 && hidden.iter().all(|pid| lives(*pid)),
         "{hidden:?}"
     );
     world.local.signal(&attempt, Signal::KILL);
