@@ -123,7 +123,8 @@ fn more_adopted_workers_than_descriptors_live_and_end_as_they_should() {
                 }
                 assert!(!lives(identity.pid));
             }
-            assert!((1..WORKERS).contains(&unseen), "{unseen}");
+            // Of the others the one who collected them, if slow enough, left a zombie to look at.
+            assert!(unseen < WORKERS, "nothing was watched");
             // One text, which is shown once, however many it is about.
             let all = world.problems("");
             assert_eq!(world.problems(&why), all);
