@@ -139,7 +139,8 @@ impl Looker {
         Ok(tree.members(&census, &self.reaper, part))
     }
 
-    /// Signals all of the tree. SIGKILL goes on until nothing is left that did not get it, however
+    /// Signals all of the tree; who is stopped is let go on, to take it (as systemd.kill(5) does).
+    /// SIGKILL goes on until nothing is left that did not get it, however
     /// fast it forks; what it reached still takes its moment to end.
     ///
     /// # Errors
@@ -166,7 +167,12 @@ impl Looker {
                 .filter(|process| reached.insert(*process))
             {
                 fresh = true;
-                if let Err(error) = process.signal(signal) {
+                let sent = process.signal(signal).and_then(|_| match signal {
+                    // It needs not go on for that.
+                    Signal::KILL => Ok(true),
+                    _ => process.signal(Signal::CONT),
+                });
+                if let Err(error) = sent {
                     failed.get_or_insert(SignalError::Refused(process.pid, error));
                 }
             }

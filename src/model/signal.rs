@@ -18,6 +18,8 @@ impl Signal {
     pub const TERM: Self = Self(nix::libc::SIGTERM);
     /// Cannot be refused.
     pub const KILL: Self = Self(nix::libc::SIGKILL);
+    /// Lets a process that is stopped go on.
+    pub const CONT: Self = Self(nix::libc::SIGCONT);
     /// The terminal is gone.
     pub const HUP: Self = Self(nix::libc::SIGHUP);
 

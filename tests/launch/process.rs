@@ -9,9 +9,29 @@ use loopkeeper::{
 };
 
 use crate::alone::alone;
-use crate::world::{World, lives};
+use crate::world::{World, lives, until};
 
 const PROCESS: LauncherKind = LauncherKind::Process;
+
+#[test]
+fn a_worker_that_is_stopped_can_handle_the_signal_that_ends_it() {
+    alone(
+        "process::a_worker_that_is_stopped_can_handle_the_signal_that_ends_it",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(
+                PROCESS,
+                "trap 'echo bye; exit 5' TERM; echo ready; kill -STOP $$; while :; do sleep 0.1; done",
+            );
+            let (attempt, identity) = world.run(&worker).await;
+            let stat = || fs::read_to_string(format!("/proc/{}/stat", identity.pid)).unwrap();
+            until("it is stopped", || stat().contains(") T ")).await;
+            world.local.signal(&attempt, Signal::TERM);
+            assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(5));
+            world.says(&attempt, "bye").await;
+        },
+    );
+}
 
 #[test]
 fn every_exit_code_is_told_as_it_was() {
