@@ -19,8 +19,8 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use super::{census::CensusTaker, reaper::Reaper};
 use crate::{
+    causes::in_one_line,
     launch::{
-        self,
         environment::Inherited,
         tree::{Looker, Part, Tree, tag},
     },
@@ -213,7 +213,7 @@ impl Drop for Abandoned {
             let looker = self.looker.clone();
             tokio::spawn(async move {
                 if let Err(error) = looker.signal(&tree, Part::All, Signal::KILL).await {
-                    tracing::warn!("a command is left behind: {}", launch::chain(&error));
+                    tracing::warn!("a command is left behind: {}", in_one_line(&error));
                 }
             });
         }

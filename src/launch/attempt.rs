@@ -12,7 +12,6 @@ use std::{ffi::OsString, fs, io, time::Duration};
 use tokio::sync::mpsc;
 
 use super::{
-    chain,
     context::Context,
     directory::{Directory, Pane, Spec, Start},
     end::End,
@@ -22,6 +21,7 @@ use super::{
     tree::{Part, Tree},
 };
 use crate::{
+    causes::in_one_line,
     config::{Program, Worker},
     host::{AttemptRef, HostEvent, process::Process, reaper::Child},
     model::{Exit, Identity, LauncherKind, Signal},
@@ -235,7 +235,9 @@ async fn see_through(
 ) {
     let mut bound = keep_output.and_then(|keep| {
         let opened = Bound::open(&context.appends, &directory.output(), keep);
-        opened.map_err(|error| context.problem(chain(&error))).ok()
+        opened
+            .map_err(|error| context.problem(in_one_line(&error)))
+            .ok()
     });
     let life = async {
         let mut killed = false;
@@ -257,7 +259,7 @@ async fn see_through(
         match &mut bound {
             Some(bound) => loop {
                 let error = bound.hold().await;
-                context.problem(chain(&error));
+                context.problem(in_one_line(&error));
             },
             None => std::future::pending().await,
         }
@@ -268,7 +270,7 @@ async fn see_through(
     }
     // What it wrote last may have been much, and nobody was told of it yet.
     if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
-        context.problem(chain(&error));
+        context.problem(in_one_line(&error));
     }
 }
 
@@ -336,6 +338,10 @@ async fn all_ended(processes: &[Process]) -> io::Result<()> {
 
 async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
     if let Err(error) = context.looker.signal(tree, part, signal).await {
-        context.problem(format!("{}: {signal}: {}", attempt.worker, chain(&error)));
+        context.problem(format!(
+            "{}: {signal}: {}",
+            attempt.worker,
+            in_one_line(&error)
+        ));
     }
 }

@@ -4,11 +4,11 @@ use tokio::sync::mpsc;
 
 use super::{
     cgroup::Cgroup,
-    chain,
     directory::Directory,
     tree::{Looker, Part, Tree},
 };
 use crate::{
+    causes::in_one_line,
     host::{AttemptRef, HostEvent, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
     model::{BootId, Signal},
 };
@@ -74,7 +74,10 @@ impl Context {
         self.vacate(attempt, &tree).await;
         match killed {
             Ok(()) => why,
-            Err(error) => format!("{why}; and something of it may live: {}", chain(&error)),
+            Err(error) => format!(
+                "{why}; and something of it may live: {}",
+                in_one_line(&error)
+            ),
         }
     }
 

@@ -21,12 +21,12 @@ use rustix::fs::inotify::WatchFlags;
 
 use super::{
     attempt::Launched,
-    chain,
     context::Context,
     directory::{Directory, Pane, Start},
     pane,
 };
 use crate::{
+    causes::in_one_line,
     host::{AttemptRef, HostError, command::Request, process::Process},
     model::{Exit, Signal, WorkerName},
 };
@@ -134,7 +134,7 @@ pub(super) async fn launch(
     let worker = &attempt.worker;
     let tmux = super::find("tmux")
         .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")?;
-    prepare(&context.settings.runtime, worker).map_err(|error| chain(&error))?;
+    prepare(&context.settings.runtime, worker).map_err(|error| in_one_line(&error))?;
     let arrival = context
         .arrivals
         .watch(directory.path(), WatchFlags::MOVED_TO)
@@ -169,7 +169,7 @@ pub(super) async fn launch(
         .runner
         .run(request)
         .await
-        .map_err(|error| chain(&error));
+        .map_err(|error| in_one_line(&error));
     let started = match outcome {
         Ok(outcome) if outcome.exit == Exit::Code(0) => {
             wait_for_start(directory, &arrival, &outcome.output).await
