@@ -102,13 +102,7 @@ fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
     // Hosts are only worth a column when there is more than this one.
     let hosts = status.workers.iter().any(|worker| worker.host != "local");
     let mut titles = vec![
-        "WORKER",
-        "KIND",
-        "STATE",
-        "SINCE",
-        "RESTARTS",
-        "LAST EXIT",
-        "VERDICT",
+        "WORKER", "KIND", "STATE", "SINCE", "RESTARTS", "EXIT", "VERDICT",
     ];
     if hosts {
         titles.insert(2, "HOST");
@@ -132,9 +126,11 @@ fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
     }
     let last = titles.len() - 1;
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
         if column.index < last {
+            column.set_padding((0, 2));
             column.set_constraint(ColumnConstraint::ContentWidth);
+        } else {
+            column.set_padding((0, 0));
         }
     }
     match look.width {

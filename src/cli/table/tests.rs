@@ -250,3 +250,21 @@ fn a_worker_cannot_steer_the_terminal() {
         "{text}"
     );
 }
+
+#[test]
+fn on_eighty_columns_a_worker_that_runs_well_is_one_line() {
+    let mut status = empty();
+    let mut running = worker("adversary", Kind::Loop, StateName::Running, "11:00:30");
+    running.verdict = Some(Verdict {
+        is: VerdictIs::Working,
+        evidence: "output 795 ms ago".into(),
+    });
+    status.workers = vec![running];
+    let text = shown(&status, Some(80), false);
+    let row = text.lines().last().unwrap();
+    assert!(
+        row.starts_with("adversary  loop  running  59m 30s"),
+        "{text}"
+    );
+    assert!(row.ends_with("working: output 795 ms ago"), "{text}");
+}
