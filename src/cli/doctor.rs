@@ -29,6 +29,7 @@ use crate::{
     decide::access::Access,
     model::{LauncherKind, WorkerName},
     paths::Paths,
+    systemd::BOOTED,
 };
 
 /// For a proxy to greet.
@@ -74,7 +75,7 @@ pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
     let (daemon, runs) = daemon(context)?;
     let mut findings = vec![configuration, state(&paths.state, runs), daemon];
     findings.push(tmux(config.as_ref()));
-    findings.push(systemd(Path::new("/run/systemd/system")));
+    findings.push(systemd(Path::new(BOOTED)));
     findings.push(journald(Path::new("/run/systemd/journal/socket")));
     findings.push(clock(SystemTime::now()));
     findings.extend(config.as_ref().and_then(|config| proxy(config, runs)));
@@ -245,7 +246,6 @@ fn tmux(config: Option<&Config>) -> Finding {
     }
 }
 
-/// sd_booted(3).
 fn systemd(sign: &Path) -> Finding {
     if sign.is_dir() {
         Finding::new("systemd", Is::Ok, "the machine was booted with systemd")

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
@@ -11,6 +12,7 @@ use crate::{
     causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
     paths::SYSTEM_SOCKET,
+    systemd,
 };
 
 /// The exit codes of the contract beside 0.
@@ -103,7 +105,9 @@ impl From<ClientError> for Failure {
             | ClientError::Broken { .. } => Exit::Failed,
         };
         let hint = match &error {
-            ClientError::NotRunning { socket } => Some(how_to_run(socket)),
+            ClientError::NotRunning { socket } => {
+                Some(how_to_run(socket, Path::new(systemd::BOOTED).is_dir()))
+            }
             other => other.hint(),
         };
         Self {
@@ -114,11 +118,11 @@ impl From<ClientError> for Failure {
 }
 
 /// What helps when nobody listens on `socket`.
-fn how_to_run(socket: &std::path::Path) -> String {
-    let system = std::path::Path::new(SYSTEM_SOCKET);
+fn how_to_run(socket: &Path, systemd: bool) -> String {
+    let system = Path::new(SYSTEM_SOCKET);
     if socket != system && system.exists() {
         format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
-    } else if socket == system {
+    } else if socket == system && systemd {
         "start it with: systemctl start loopkeeper".to_owned()
     } else {
         "start it with: loopkeeperd".to_owned()
@@ -135,5 +139,17 @@ impl From<io::Error> for Failure {
             Exit::Failed,
             format!("standard output cannot be written: {error}"),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systemctl_is_only_named_where_it_helps() {
+        let system = Path::new(SYSTEM_SOCKET);
+        assert!(how_to_run(system, true).contains("systemctl start loopkeeper"));
+        assert_eq!(how_to_run(system, false), "start it with: loopkeeperd");
     }
 }

@@ -17,7 +17,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{host::AttemptRef, model::WorkerName};
+use crate::{host::AttemptRef, model::WorkerName, systemd};
 
 const SLICE: &str = "loopkeeper.slice";
 /// What systemd is given to notice that a scope is empty.
@@ -59,7 +59,7 @@ impl House {
         {
             return None;
         }
-        if !Path::new("/run/systemd/system").is_dir() {
+        if !Path::new(systemd::BOOTED).is_dir() {
             return None;
         }
         let systemd_run = super::find("systemd-run")?;

@@ -1,4 +1,7 @@
 //! What we say to systemd.
 
+/// A directory that is there if systemd booted this machine (sd_booted(3)).
+pub const BOOTED: &str = "/run/systemd/system";
+
 pub mod notify;
 pub mod unit;
