@@ -99,7 +99,13 @@ pub(super) fn history(arguments: &History, context: &Context) -> Result<(), Fail
             return Ok(context.screen.json(notices)?);
         }
         let zone = TimeZone::system();
-        let text: String = notices.iter().map(|one| notice_line(one, &zone)).collect();
+        let mut text: String = notices.iter().map(|one| notice_line(one, &zone)).collect();
+        if text.is_empty() {
+            let of = worker
+                .as_ref()
+                .map_or(String::new(), |name| format!(" of {name}"));
+            text = format!("nothing is on record{of}\n");
+        }
         Ok(context.screen.print(text)?)
     })
 }

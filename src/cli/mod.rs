@@ -93,7 +93,7 @@ enum Verb {
     Pause,
     /// Let the loops go on.
     Resume {
-        /// Go on at this phase.
+        /// Go on at this phase: its id, or its place in the plan, from 0.
         #[arg(long, value_name = "ID")]
         phase: Option<PhaseId>,
     },

@@ -27,7 +27,7 @@ enum What {
     },
     /// Move the resume point.
     Set {
-        /// To this phase.
+        /// To this phase: its id, or its place in the plan, from 0.
         phase: PhaseId,
     },
     /// Say that the current phase is over.

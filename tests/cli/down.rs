@@ -172,6 +172,11 @@ fn what_happened_is_told_without_a_daemon() {
             "builder running",
             Some("resume point"),
         ),
+        (
+            &["history", "nobody"],
+            "nothing is on record of nobody\n",
+            None,
+        ),
         (&["events"], "the resume point is phase 2", None),
         (
             &["events", "-f", "-n", "1"],
