@@ -4,7 +4,7 @@
 //! that is not logged in is logged in, if there is an auth key; the key itself goes from its file
 //! to `tailscale` and is seen by nobody else.
 //!
-//! How: [`tailscaled`] is what is run, [`readiness`] is the command that looks whether it is ready
+//! How: [`tailscaled`] is what is run, [`Tailscale::readiness`] is the command that looks whether it is ready
 //! (`loopkeeperd proxy-ready`), and [`ready`] is what that command does.
 
 use std::{
