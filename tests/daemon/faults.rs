@@ -102,6 +102,41 @@ launcher = "process"
 }
 
 #[test]
+fn more_workers_than_descriptors_are_kept_and_none_is_doubled() {
+    const WORKERS: usize = 40;
+    let config: String = (0..WORKERS)
+        .map(|n| {
+            format!("[workers.w{n}]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\nbackoff = {{ first = \"1ms\" }}\n")
+        })
+        .collect();
+    let mut rig = Rig::up(&config);
+    rig.eventually("all run", |rig| {
+        (rig.alive().len() == WORKERS).then_some(())
+    });
+    let mut before = rig.alive();
+    rig.kill_daemon();
+    rig.start_limited("--nofile=64:64");
+    let mut after = rig.alive();
+    before.sort_unstable();
+    after.sort_unstable();
+    assert_eq!(after, before);
+    let shown = rig.eventually("it is told", |rig| {
+        let shown = rig.done(&["status"]);
+        shown.contains("too few descriptors").then_some(shown)
+    });
+    assert!(shown.contains("(os error 24)"), "{shown}");
+    // Each can be steered, and is one: the first adopted and the last.
+    for worker in ["w0", "w9"] {
+        let pid = rig.pid(worker);
+        rig.done(&["restart", worker]);
+        assert_ne!(rig.pid(worker), pid);
+    }
+    assert_eq!(rig.alive().len(), WORKERS);
+    let told = rig.log().matches("WARN too few descriptors").count();
+    assert_eq!(told, 1, "{}", rig.log());
+}
+
+#[test]
 fn ten_thousand_hostile_messages_do_not_disturb_the_rig() {
     let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
     let pid = rig.pid("well");

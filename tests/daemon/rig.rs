@@ -102,6 +102,20 @@ impl Rig {
     }
 
     pub(crate) fn start_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let mut command = self.loopkeeperd();
+        change(&mut command);
+        self.start_as(command);
+    }
+
+    /// Starts a daemon with a limit as prlimit(1) has it, and waits until it says that the rig is up.
+    pub(crate) fn start_limited(&mut self, limit: &str) {
+        let mut command = self.command("prlimit");
+        command.args([limit, "--", env!("CARGO_BIN_EXE_loopkeeperd")]);
+        self.start_as(command);
+        self.daemon.as_mut().unwrap().wait_for("READY=1");
+    }
+
+    fn start_as(&mut self, mut command: Command) {
         let socket = self.path("notify");
         drop(fs::remove_file(&socket));
         let manager = UnixDatagram::bind(&socket).unwrap();
@@ -110,12 +124,10 @@ impl Rig {
             .append(true)
             .open(self.path("daemon.log"))
             .unwrap();
-        let mut command = self.loopkeeperd();
         command
             .env("NOTIFY_SOCKET", &socket)
             .stdin(Stdio::null())
             .stderr(log);
-        change(&mut command);
         let child = command.spawn().unwrap();
         self.daemon = Some(Daemon {
             child,
