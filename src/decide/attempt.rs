@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Fact, Level, Rig,
+    Effect, Fact, Level, Rig, Stopping,
     budget::{self, Next},
     worker::{
-        ASK_AGAIN, Attempt, Cause, Health, KILL_AGAIN, LEFTOVERS, Life, Look, PROBE_SILENCE, Step,
-        Stopped, Worker,
+        ASK_AGAIN, Asked, Attempt, Cause, End, Health, KILL_AGAIN, LEFTOVERS, Life, Look,
+        PROBE_SILENCE, Step, Stopped, Worker,
     },
 };
 use crate::{
-    config::Probe,
+    config::{self, Probe},
     host::{AttemptRef, Condition, Found, HostEvent},
-    model::{Exit, Identity, Now, Signal, WorkerName},
+    model::{Exit, Identity, Mono, Now, Signal, WorkerName},
 };
+
+/// Who stopped an attempt that nobody ever saw run: it did not end by itself.
+pub(super) const NEVER_RAN: &str = "never seen to run";
 
 impl Worker {
     /// It ended for good or is to be run again at once: the way on is found by settling.
@@ -37,11 +40,48 @@ impl Worker {
         }
     }
 
+    /// Its rules are others from now on; an attempt that lives is looked at by them.
+    pub(super) fn adopt_rules(&mut self, now: Now, rules: config::Worker) {
+        let was = std::mem::replace(&mut self.rules, rules);
+        let before = std::mem::replace(&mut self.definition, self.rules.definition());
+        let again = |exit: &Exit| budget::wants_restart(self.rules.restart, exit);
+        let unfinished = before != self.definition || self.last_exit.as_ref().is_some_and(again);
+        let fresh = self.health(now);
+        match &mut self.life {
+            Life::Starting {
+                started: true,
+                deadline,
+                look,
+                ..
+            } if was.ready != self.rules.ready => {
+                let timeout = self.rules.ready.as_ref().map(|ready| ready.timeout);
+                *deadline = now.mono + timeout.unwrap_or_default();
+                *look = timeout.map(|_| Look::at(now.mono));
+            }
+            Life::Running { health, .. } if was.alive != self.rules.alive => *health = fresh,
+            Life::Stopped(Stopped::Finished) if unfinished => {
+                self.becomes(Life::Waiting("its rules changed".into()), now);
+            }
+            Life::Waiting(_)
+            | Life::BackingOff { .. }
+            | Life::Stopped(_)
+            | Life::Held(_)
+            | Life::Starting { .. }
+            | Life::Running { .. }
+            | Life::Stopping { .. }
+            | Life::Lost { .. } => {}
+        }
+    }
+
     fn was_healthy(&self, now: Now) -> bool {
         match &self.life {
             Life::Running { ready_at, .. } => {
                 now.mono.since(*ready_at) >= self.rules.backoff.healthy
             }
+            Life::Lost {
+                ready_at: Some(ready_at),
+                ..
+            } => now.mono.since(*ready_at) >= self.rules.backoff.healthy,
             Life::Stopping { healthy, .. } => *healthy,
             Life::Waiting(_)
             | Life::BackingOff { .. }
@@ -54,6 +94,15 @@ impl Worker {
 }
 
 impl Rig {
+    /// What runs may have ended, and the news of it been lost.
+    pub(super) fn ask_for_what_runs(&mut self) {
+        for worker in self.workers.values() {
+            if let Life::Running { attempt, .. } = &worker.life {
+                self.out.push(Effect::Inquire(attempt.of.clone()));
+            }
+        }
+    }
+
     pub(super) fn host_says(&mut self, now: Now, event: HostEvent) {
         match event {
             HostEvent::Started(of, identity) => self.started(now, &of, identity),
@@ -153,35 +202,44 @@ impl Rig {
             return;
         };
         let healthy = worker.was_healthy(now);
-        let cause = match &mut worker.life {
+        let mut end = End {
+            exit: exit.clone(),
+            at: now.wall,
+            stopped: None,
+        };
+        match &mut worker.life {
             Life::Stopping {
-                exit: known @ None,
+                end: known @ None,
                 cause,
                 ..
             } => {
-                *known = Some(exit.clone());
-                cause.clone()
+                end.stopped = cause.stopped_by();
+                *known = Some(end.clone());
             }
             Life::Stopping { .. } => return,
             Life::Starting { attempt, .. }
             | Life::Running { attempt, .. }
             | Life::Lost { attempt, .. } => {
                 let attempt = attempt.clone();
+                let cause = attempt.cause_of_end();
+                end.stopped = attempt
+                    .stopping
+                    .as_ref()
+                    .map(|stopping| stopping.why.clone());
                 let life = Life::Stopping {
                     attempt,
-                    exit: Some(exit.clone()),
-                    cause: Cause::OwnEnd,
+                    end: Some(end.clone()),
+                    cause,
                     healthy,
                     step: Step::Left,
                     next: now.mono + LEFTOVERS,
                 };
                 worker.becomes(life, now);
-                Cause::OwnEnd
             }
             Life::Waiting(_) | Life::BackingOff { .. } | Life::Stopped(_) | Life::Held(_) => return,
-        };
+        }
         worker.last_exit = Some(exit.clone());
-        let stopped = cause.stopped_by();
+        let stopped = end.stopped;
         let level = match (&stopped, exit.is_success()) {
             (Some(_), _) | (None, true) => Level::Info,
             (None, false) => Level::Warning,
@@ -191,29 +249,25 @@ impl Rig {
             .map_or(String::new(), |why| format!(" after a stop ({why})"));
         let ended = if exit.is_not_started() { "" } else { "ended: " };
         let text = format!("{} {ended}{exit}{after}", of.worker);
-        self.ledger.add(Fact::Ended {
-            attempt: of.clone(),
-            at: now.wall,
-            exit,
-            stopped,
-        });
         self.tell(now, "worker-ended", level, Some(of), text);
     }
 
-    fn gone(&mut self, now: Now, of: &AttemptRef) {
-        if self.strays.remove(of).is_some() {
-            self.out.push(Effect::Conclude(of.clone()));
+    pub(super) fn gone(&mut self, now: Now, of: &AttemptRef) {
+        if self.strays.contains_key(of) {
+            // How it ended is known to its host only.
+            return self.out.push(Effect::Inquire(of.clone()));
         }
         let Some(worker) = self.worker_of(of) else {
             return;
         };
         let known = match &worker.life {
             Life::Stopping {
-                exit: Some(exit),
+                attempt,
+                end: Some(end),
                 cause,
                 healthy,
                 ..
-            } => Some((exit.clone(), cause.clone(), *healthy)),
+            } => Some((attempt.clone(), end.clone(), cause.clone(), *healthy)),
             Life::Waiting(_)
             | Life::BackingOff { .. }
             | Life::Stopped(_)
@@ -223,29 +277,47 @@ impl Rig {
             | Life::Stopping { .. }
             | Life::Lost { .. } => None,
         };
-        let Some((exit, cause, healthy)) = known else {
+        let Some((attempt, end, cause, healthy)) = known else {
             // Gone without an end: the end is on its way, or it is lost and the host is asked.
             self.out.push(Effect::Inquire(of.clone()));
             return;
         };
+        let asked = worker.asked != Asked::Nothing;
         if matches!(cause, Cause::Stop(_) | Cause::Restart(_)) {
             worker.becomes(Life::Waiting("about to start".into()), now);
         }
-        self.out.push(Effect::Conclude(of.clone()));
+        self.ledger.add(Fact::Ended {
+            attempt: of.clone(),
+            at: end.at,
+            exit: end.exit.clone(),
+            stopped: end.stopped,
+        });
+        if asked {
+            self.release(now, &of.worker);
+            return self.becomes(now, &of.worker, Life::Waiting("about to start".into()));
+        }
         match cause {
             Cause::Stop(_) | Cause::Restart(_) => {}
-            Cause::OwnEnd => self.own_end(now, &of.worker, &exit, healthy),
+            Cause::OwnEnd => self.own_end(now, &attempt, &end.exit, healthy),
             Cause::Failed(why) => self.failed(now, &of.worker, &why, healthy),
         }
     }
 
     /// An attempt ended by itself and nothing of it is left: again, or not.
-    pub(super) fn own_end(&mut self, now: Now, name: &WorkerName, exit: &Exit, healthy: bool) {
+    fn own_end(&mut self, now: Now, attempt: &Attempt, exit: &Exit, healthy: bool) {
+        let name = &attempt.of.worker;
+        let still = self.progress.is_still_at(attempt.phase.as_ref());
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
         if budget::wants_restart(worker.rules.restart, exit) {
             self.failed(now, name, &exit.to_string(), healthy);
+        } else if attempt.definition != worker.definition {
+            // What is declared now has not run yet.
+            worker.becomes(Life::Waiting("its definition changed".into()), now);
+        } else if !still {
+            // It was told the phase before, and has not worked on this one yet.
+            worker.becomes(Life::Waiting("the phase changed".into()), now);
         } else {
             worker.becomes(Life::Stopped(Stopped::Finished), now);
             self.tell_of(
@@ -259,7 +331,7 @@ impl Rig {
     }
 
     /// Weighs one more restart against the budget.
-    pub(super) fn failed(&mut self, now: Now, name: &WorkerName, why: &str, healthy: bool) {
+    fn failed(&mut self, now: Now, name: &WorkerName, why: &str, healthy: bool) {
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
@@ -311,13 +383,18 @@ impl Rig {
             return;
         };
         let of = attempt.of.clone();
-        let text = format!(
-            "stopping {name}: {}",
-            cause.stopped_by().unwrap_or_default()
-        );
+        let why = cause.stopped_by().unwrap_or_default();
+        let text = format!("stopping {name}: {why}");
+        self.ledger.add(Fact::Stopping {
+            attempt: of.clone(),
+            stopping: Stopping {
+                why,
+                failed: matches!(cause, Cause::Failed(_)),
+            },
+        });
         let life = Life::Stopping {
             attempt,
-            exit: None,
+            end: None,
             cause,
             healthy,
             step: Step::Asked,
@@ -383,18 +460,21 @@ impl Rig {
 
     /// The host was asked about one attempt and answers.
     pub(super) fn found(&mut self, now: Now, found: Found) {
+        if self.strays.contains_key(&found.attempt) {
+            return self.stray_found(now, found);
+        }
         let of = found.attempt;
         let Some(worker) = self.worker_of(&of) else {
             return;
         };
         match found.is {
             Condition::Alive(identity) => {
-                if let Life::Lost { attempt, .. } = &worker.life {
-                    let attempt = Attempt {
-                        identity: Some(identity.clone()),
-                        ..attempt.clone()
-                    };
-                    self.take_over(now, attempt, identity);
+                if let Life::Lost {
+                    attempt, ready_at, ..
+                } = &worker.life
+                {
+                    let (attempt, ready_at) = (attempt.clone(), *ready_at);
+                    self.take_over(now, attempt, identity, ready_at);
                 } else {
                     self.started(now, &of, identity);
                 }
@@ -406,49 +486,120 @@ impl Rig {
                 }
             }
             Condition::NeverStarted => {
+                if let Life::Lost { attempt, .. } = &worker.life
+                    && attempt.adopted
+                {
+                    let attempt = attempt.clone();
+                    self.never_started(now, attempt);
+                }
                 self.ended(now, &of, Exit::not_started("the host knows nothing of it"));
                 self.gone(now, &of);
             }
             Condition::Unknown(why) => {
-                if let Life::Starting { attempt, .. } | Life::Lost { attempt, .. } = &worker.life {
-                    let attempt = attempt.clone();
-                    let life = Life::Lost {
-                        attempt,
-                        why,
-                        ask: now.mono + ASK_AGAIN,
-                    };
-                    worker.becomes(life, now);
-                }
+                let (attempt, ready_at) = match &worker.life {
+                    Life::Starting { attempt, .. } => (attempt, None),
+                    Life::Running {
+                        attempt, ready_at, ..
+                    } => (attempt, Some(*ready_at)),
+                    Life::Lost {
+                        attempt, ready_at, ..
+                    } => (attempt, *ready_at),
+                    // Its signals go on, whatever the host can say.
+                    Life::Stopping { .. } => return,
+                    Life::Waiting(_)
+                    | Life::BackingOff { .. }
+                    | Life::Stopped(_)
+                    | Life::Held(_) => return,
+                };
+                let life = Life::Lost {
+                    attempt: attempt.clone(),
+                    why,
+                    ask: now.mono + ASK_AGAIN,
+                    ready_at,
+                };
+                worker.becomes(life, now);
             }
         }
     }
 
-    /// An attempt of an earlier daemon lives: it is watched again, and nothing is done to it.
-    pub(super) fn take_over(&mut self, now: Now, attempt: Attempt, identity: Identity) {
+    /// An earlier daemon died before it started this one: that is no failure, and no end.
+    fn never_started(&mut self, now: Now, attempt: Attempt) {
+        let name = attempt.of.worker.clone();
+        let life = Life::Stopping {
+            attempt,
+            end: Some(End {
+                exit: Exit::Lost("never started".into()),
+                at: now.wall,
+                stopped: Some(NEVER_RAN.into()),
+            }),
+            cause: Cause::Restart(NEVER_RAN.into()),
+            healthy: false,
+            step: Step::Left,
+            next: now.mono + LEFTOVERS,
+        };
+        self.becomes(now, &name, life);
+    }
+
+    /// An attempt that this daemon did not start, or lost sight of, lives: it is watched again, and
+    /// nothing is done to it. `ready_at`: it had become ready then.
+    pub(super) fn take_over(
+        &mut self,
+        now: Now,
+        attempt: Attempt,
+        identity: Identity,
+        ready_at: Option<Mono>,
+    ) {
         let Some(worker) = self.workers.get_mut(&attempt.of.worker) else {
             return;
         };
         let of = attempt.of.clone();
-        let timeout = worker
-            .rules
-            .ready
-            .as_ref()
-            .map_or(Duration::ZERO, |ready| ready.timeout);
-        let life = Life::Starting {
-            attempt: Attempt {
-                adopted: true,
-                identity: Some(identity.clone()),
-                ..attempt
+        if !attempt.recorded {
+            self.ledger.add(Fact::Decided {
+                attempt: of.clone(),
+                at: now.wall,
+                boot: self.machine.boot.clone(),
+                phase: attempt.phase.clone(),
+                definition: attempt.definition,
+            });
+        }
+        if attempt.identity.as_ref() != Some(&identity) {
+            self.ledger.add(Fact::Started {
+                attempt: of.clone(),
+                identity: identity.clone(),
+            });
+        }
+        if !attempt.watched {
+            self.out.push(Effect::Adopt(of.clone(), identity.clone()));
+        }
+        // What was asked to end is on its way out: a stop that was begun is finished.
+        let stopping = attempt.stopping.clone();
+        let attempt = Attempt {
+            identity: Some(identity),
+            watched: true,
+            recorded: true,
+            this_boot: true,
+            ..attempt
+        };
+        let health = worker.health(now);
+        let life = match (ready_at, &worker.rules.ready) {
+            (Some(ready_at), _) => Life::Running {
+                attempt,
+                ready_at,
+                health,
             },
-            started: true,
-            deadline: now.mono + timeout,
-            look: worker.rules.ready.as_ref().map(|_| Look::at(now.mono)),
-            last: "taken over from the daemon before".into(),
+            (None, ready) => Life::Starting {
+                attempt,
+                started: true,
+                deadline: now.mono + ready.as_ref().map_or(Duration::ZERO, |r| r.timeout),
+                look: ready.as_ref().map(|_| Look::at(now.mono)),
+                last: "taken over from the daemon before".into(),
+            },
         };
         let has_probe = worker.rules.ready.is_some();
         worker.becomes(life, now);
-        self.out.push(Effect::Adopt(of.clone(), identity));
-        if !has_probe {
+        if let Some(stopping) = stopping {
+            self.begin_stop(now, &of.worker, Cause::of(stopping));
+        } else if !has_probe {
             self.ready(now, &of);
         }
     }
@@ -462,11 +613,6 @@ impl Rig {
             .collect();
         for name in due {
             self.expire_attempt(now, &name);
-        }
-        let strays = self.strays.iter_mut().filter(|(_, at)| now.mono >= **at);
-        for (of, at) in strays {
-            *at = now.mono + KILL_AGAIN;
-            self.out.push(Effect::Signal(of.clone(), Signal::KILL));
         }
     }
 
@@ -487,6 +633,10 @@ impl Rig {
             } => {
                 *deadline = now.mono + ASK_AGAIN;
                 self.out.push(Effect::Inquire(attempt.of.clone()));
+            }
+            Life::Starting { attempt, .. } if rules.ready.is_none() => {
+                let of = attempt.of.clone();
+                self.ready(now, &of);
             }
             Life::Starting {
                 attempt,
@@ -574,7 +724,10 @@ fn ask(
     probe: Option<&Probe>,
     out: &mut Vec<Effect>,
 ) -> Option<Result<(), String>> {
-    let probe = probe?;
+    let Some(probe) = probe else {
+        *look = None;
+        return None;
+    };
     if look.is_some_and(|look| look.asked) {
         return Some(Err("the look at it did not come back".into()));
     }

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Boot, Effect, Fact, LastAttempt, Level, Machine, Reboot, Restored, RestoredWorker, Rig,
-    SIGN_OF_LIFE, SetBy,
-    budget::{delay, wants_restart},
+    Boot, Effect, Fact, KnownAttempt, Level, Machine, Reboot, Restarts, Restored, RestoredWorker,
+    Rig, SIGN_OF_LIFE, SetBy, Stopping,
+    attempt::NEVER_RAN,
+    budget::wants_restart,
     ledger::Ledger,
     plan::Progress,
-    worker::{ASK_AGAIN, Attempt, Cause, KILL_AGAIN, Life, Step, Stopped, Worker},
+    worker::{ASK_AGAIN, Asked, Attempt, End, Life, Step, Stopped, Worker},
 };
 use crate::{
     config::{Config, Resume},
@@ -93,6 +94,7 @@ impl Rig {
             self.ledger.add(Fact::Boot(self.last_boot.clone()));
             self.forget_holds();
         }
+        self.forget_undeclared();
         let hello = Fact::Hello {
             boot: self.machine.boot.clone(),
             at: now.wall,
@@ -112,6 +114,35 @@ impl Rig {
             }
         }
         self.out.push(Effect::Survey);
+    }
+
+    /// What was decided about workers that are no longer declared is void, should they come back.
+    fn forget_undeclared(&mut self) {
+        let declared = |name: &WorkerName| self.workers.contains_key(name);
+        for (name, known) in self.remembered.iter_mut().flatten() {
+            if declared(name) {
+                continue;
+            }
+            if std::mem::take(&mut known.stopped) {
+                self.ledger.add(Fact::Operator {
+                    worker: name.clone(),
+                    run: true,
+                });
+            }
+            if known.held.take().is_some() {
+                self.ledger.add(Fact::Held {
+                    worker: name.clone(),
+                    reason: None,
+                });
+            }
+            if known.restarts != Restarts::default() {
+                known.restarts = Restarts::default();
+                self.ledger.add(Fact::Restarts {
+                    worker: name.clone(),
+                    restarts: Restarts::default(),
+                });
+            }
+        }
     }
 
     /// A hold belongs to the boot in which the budget ran out.
@@ -198,13 +229,11 @@ impl Rig {
         for name in names {
             let known = remembered.remove(&name).unwrap_or_default();
             let found = by_worker.remove(&name).unwrap_or_default();
-            self.resume_worker(now, &name, &known, found);
+            self.resume_worker(now, &name, known, found);
         }
         // Attempts of workers that nobody declares and no host has: their records are closed.
-        for (_, known) in remembered {
-            if let Some(last) = known.last.filter(|last| last.ended.is_none()) {
-                self.close(now, &last.attempt, self.vanished(&last));
-            }
+        for (name, mut known) in remembered {
+            self.close_unseen(now, &name, &mut known, None);
         }
     }
 
@@ -213,150 +242,133 @@ impl Rig {
         &mut self,
         now: Now,
         name: &WorkerName,
-        known: &RestoredWorker,
+        mut known: RestoredWorker,
         mut found: Vec<Found>,
     ) {
-        // The one that counts: what lives before what does not, then the recorded one, then the newest.
+        // The one that counts: what lives, then the recorded one, then what may live, then the
+        // newest. One that may live keeps the worker waiting as a stray, too.
         found.sort_by_key(|one| {
-            let lives = !matches!(one.is, Condition::Ended { .. } | Condition::NeverStarted);
-            let recorded = known
-                .last
-                .as_ref()
-                .is_some_and(|last| last.attempt == one.attempt);
-            (lives, recorded, one.attempt.attempt.clone())
+            let lives = matches!(one.is, Condition::Alive(_));
+            let recorded = known.record_of(&one.attempt).is_some();
+            let may_live = matches!(one.is, Condition::Unknown(_));
+            (lives, recorded, may_live, one.attempt.attempt.clone())
         });
-        let current = found.pop();
-        for stray in found {
-            self.end_stray(now, stray);
+        let declared = self.workers.contains_key(name);
+        let counts = |one: &mut Found| {
+            let accounted = known
+                .record_of(&one.attempt)
+                .is_some_and(|last| last.ended.is_some());
+            declared
+                && match one.is {
+                    Condition::Alive(_) => true,
+                    Condition::Unknown(_) | Condition::Ended { .. } => !accounted,
+                    Condition::NeverStarted => false,
+                }
+        };
+        let current = found.pop_if(counts);
+        for one in found {
+            self.set_aside(now, one, &mut known);
         }
-        let last = known.last.as_ref();
-        match current {
-            None => self.resume_from_record(now, name, known),
-            Some(Found { attempt: of, is }) => {
-                let recorded = last.filter(|last| last.attempt == of);
-                if !self.workers.contains_key(name) {
-                    return self.end_undeclared(now, of, is);
-                }
-                let attempt = self.attempt_of(&of, recorded);
-                match is {
-                    Condition::Alive(identity) => self.take_over(now, attempt, identity),
-                    Condition::Unknown(why) => {
-                        let life = Life::Lost {
-                            attempt,
-                            why,
-                            ask: now.mono + ASK_AGAIN,
-                        };
-                        self.becomes_of(now, name, life);
-                    }
-                    Condition::NeverStarted => {
-                        if recorded.is_some_and(|last| last.ended.is_none()) {
-                            self.close(now, &of, Exit::Lost("never started".into()));
-                        }
-                        self.out.push(Effect::Conclude(of));
-                        self.becomes_of(now, name, Life::Waiting("about to start".into()));
-                    }
-                    Condition::Ended { exit, survivors } => {
-                        self.resume_ended(now, known, recorded, attempt, exit, survivors);
-                    }
-                }
+        let Some(Found { attempt: of, is }) = current else {
+            return self.resume_from_record(now, name, known);
+        };
+        let attempt = self.attempt_of(&of, &known);
+        self.close_unseen(now, name, &mut known, Some(&of));
+        match is {
+            Condition::Alive(identity) => self.take_over(now, attempt, identity, None),
+            Condition::Unknown(why) => {
+                let life = Life::Lost {
+                    attempt,
+                    why,
+                    ask: now.mono + ASK_AGAIN,
+                    ready_at: None,
+                };
+                self.becomes(now, name, life);
             }
+            Condition::Ended { exit, survivors } => {
+                self.resume_ended(now, attempt, exit, survivors);
+            }
+            Condition::NeverStarted => {}
         }
     }
 
     /// The attempt ended while no daemon saw it, or the last one was killed while it dealt with it.
-    fn resume_ended(
-        &mut self,
-        now: Now,
-        known: &RestoredWorker,
-        recorded: Option<&LastAttempt>,
-        attempt: Attempt,
-        exit: Exit,
-        survivors: usize,
-    ) {
+    fn resume_ended(&mut self, now: Now, attempt: Attempt, exit: Exit, survivors: usize) {
         let of = attempt.of.clone();
-        let accounted = recorded.is_some_and(|last| last.ended.is_some());
-        let this_boot = recorded.is_none_or(|last| last.boot == self.machine.boot);
-        if !accounted {
-            self.close(now, &of, exit.clone());
-        }
+        let Some(worker) = self.workers.get_mut(&of.worker) else {
+            return;
+        };
+        let cause = attempt.cause_of_end();
+        let stop = worker.rules.stop;
+        worker.last_exit = Some(exit.clone());
+        let text = format!("{} had ended meanwhile: {exit}", of.worker);
+        let life = Life::Stopping {
+            end: Some(End {
+                exit,
+                at: now.wall,
+                stopped: attempt
+                    .stopping
+                    .as_ref()
+                    .map(|stopping| stopping.why.clone()),
+            }),
+            attempt,
+            cause,
+            healthy: false,
+            step: Step::Asked,
+            next: now.mono + stop.grace,
+        };
+        worker.becomes(life, now);
+        self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         if survivors > 0 {
-            self.out
-                .push(Effect::Signal(of.clone(), attempt_stop(&self.workers, &of)));
-            let cause = if accounted || !this_boot {
-                Cause::Restart("what was left of it is ended".into())
-            } else {
-                Cause::OwnEnd
-            };
-            let life = Life::Stopping {
-                attempt,
-                exit: Some(exit),
-                cause,
-                healthy: false,
-                step: Step::Asked,
-                next: now.mono + KILL_AGAIN,
-            };
-            return self.becomes_of(now, &of.worker, life);
-        }
-        self.out.push(Effect::Conclude(of.clone()));
-        if accounted {
-            self.resume_from_record(now, &of.worker, known);
-        } else if this_boot {
-            self.own_end(now, &of.worker, &exit, false);
+            self.out.push(Effect::Signal(of, stop.signal));
         } else {
-            self.becomes_of(now, &of.worker, Life::Waiting("about to start".into()));
+            self.gone(now, &of);
         }
     }
 
-    /// Nothing of the worker is on the host: its life goes on from the record alone.
-    fn resume_from_record(&mut self, now: Now, name: &WorkerName, known: &RestoredWorker) {
-        let Some(last) = &known.last else {
-            return self.hold_or_wait(now, name, known);
-        };
-        let this_boot = last.boot == self.machine.boot;
-        match &last.ended {
-            None => {
-                let exit = self.vanished(last);
-                self.close(now, &last.attempt, exit.clone());
-                if this_boot && known.held.is_none() {
-                    return self.own_end(now, name, &exit, false);
-                }
+    /// Nothing of the worker that counts is on the host: its life goes on from the record alone.
+    fn resume_from_record(&mut self, now: Now, name: &WorkerName, mut known: RestoredWorker) {
+        let last = known.last.as_ref();
+        if last.is_some_and(|l| l.ended.is_none() && self.strays.contains_key(&l.attempt)) {
+            return;
+        }
+        let vanished = last.filter(|last| last.ended.is_none() && last.identity.is_some());
+        if let (Some(last), true) = (vanished, self.workers.contains_key(name)) {
+            let attempt = self.attempt_of(&last.attempt, &known);
+            let exit = self.unseen(last);
+            self.close_unseen(now, name, &mut known, Some(&attempt.of));
+            return self.resume_ended(now, attempt, exit, 0);
+        }
+        self.close_unseen(now, name, &mut known, None);
+        let finished = known.last.as_ref().filter(|last| match &last.ended {
+            Some((exit, None)) => self.is_finished(name, last, exit),
+            Some((_, Some(_))) | None => false,
+        });
+        let asked = |worker: &Worker| worker.asked != Asked::Nothing;
+        let life = match (known.held, finished) {
+            _ if self.workers.get(name).is_some_and(asked) => {
+                Life::Waiting("about to start".into())
             }
-            Some((exit, None)) if this_boot && known.held.is_none() => {
-                let Some(worker) = self.workers.get_mut(name) else {
-                    return;
-                };
-                if !wants_restart(worker.rules.restart, exit) {
-                    return worker.becomes(Life::Stopped(Stopped::Finished), now);
-                }
-                if worker.restarts.streak > 0 {
-                    let wait = delay(&worker.rules.backoff, worker.restarts.streak, &mut self.rng);
-                    let life = Life::BackingOff {
-                        until: now.mono + wait,
-                        why: exit.to_string(),
-                    };
-                    return worker.becomes(life, now);
-                }
-            }
-            Some(_) => {}
-        }
-        self.hold_or_wait(now, name, known);
-    }
-
-    fn hold_or_wait(&mut self, now: Now, name: &WorkerName, known: &RestoredWorker) {
-        let life = match &known.held {
-            Some(reason) => Life::Held(reason.clone()),
-            None => Life::Waiting("about to start".into()),
+            (Some(reason), _) => Life::Held(reason),
+            (None, Some(_)) => Life::Stopped(Stopped::Finished),
+            (None, None) => Life::Waiting("about to start".into()),
         };
-        self.becomes_of(now, name, life);
+        self.becomes(now, name, life);
     }
 
-    fn becomes_of(&mut self, now: Now, name: &WorkerName, life: Life) {
-        if let Some(worker) = self.workers.get_mut(name) {
-            worker.becomes(life, now);
-        }
+    /// Did it end by itself, is its policy content with that, and has nothing changed since?
+    fn is_finished(&self, name: &WorkerName, last: &KnownAttempt, exit: &Exit) -> bool {
+        self.workers.get(name).is_some_and(|worker| {
+            last.boot == self.machine.boot
+                && last.definition == worker.definition
+                && !wants_restart(worker.rules.restart, exit)
+                && self.progress.is_still_at(last.phase.as_ref())
+        })
     }
 
-    fn attempt_of(&self, of: &AttemptRef, recorded: Option<&LastAttempt>) -> Attempt {
+    /// An attempt of an earlier daemon; of one that no disk took, what it was told is guessed.
+    pub(super) fn attempt_of(&self, of: &AttemptRef, known: &RestoredWorker) -> Attempt {
+        let recorded = known.record_of(of);
         let worker = self.workers.get(&of.worker);
         Attempt {
             of: of.clone(),
@@ -369,82 +381,98 @@ impl Rig {
                 |last| last.definition,
             ),
             worktree: worker.and_then(|w| w.rules.worktree.clone()),
-            identity: None,
+            identity: recorded.and_then(|last| last.identity.clone()),
             adopted: true,
+            watched: false,
+            recorded: known.last.as_ref().is_some_and(|last| last.attempt == *of),
+            this_boot: recorded.is_some_and(|last| last.boot == self.machine.boot),
+            stopping: known.stop_of(of).cloned(),
         }
     }
 
-    /// Records the end of an attempt that no daemon saw ending.
-    fn close(&mut self, now: Now, of: &AttemptRef, exit: Exit) {
-        if let Some(worker) = self.workers.get_mut(&of.worker) {
-            worker.last_exit = Some(exit.clone());
+    /// Records the ends of the worker's attempts that the host does not have; `current` is dealt
+    /// with elsewhere.
+    fn close_unseen(
+        &mut self,
+        now: Now,
+        name: &WorkerName,
+        known: &mut RestoredWorker,
+        current: Option<&AttemptRef>,
+    ) {
+        let open = known.open.values().chain(&known.last);
+        let unseen: Vec<_> = open
+            .filter(|one| one.ended.is_none() && Some(&one.attempt) != current)
+            .filter(|one| !self.strays.contains_key(&one.attempt))
+            .map(|one| {
+                (
+                    one.attempt.clone(),
+                    self.unseen(one),
+                    one.identity.is_some(),
+                )
+            })
+            .collect();
+        for (of, exit, ran) in unseen {
+            if current.is_none()
+                && let Some(worker) = self.workers.get_mut(name)
+            {
+                worker.last_exit = Some(exit.clone());
+            }
+            self.close(now, &of, exit, ran, known);
+        }
+    }
+
+    /// What can be said of the end of an attempt of which no trace is left.
+    fn unseen(&self, last: &KnownAttempt) -> Exit {
+        Exit::Lost(if last.boot != self.machine.boot {
+            "the machine went down".into()
+        } else if last.identity.is_some() {
+            "no trace of it is left".into()
+        } else {
+            "the supervisor died before it was started".into()
+        })
+    }
+
+    /// Records the end of an attempt that no daemon saw ending; `ran`: somebody saw it begin.
+    pub(super) fn close(
+        &mut self,
+        now: Now,
+        of: &AttemptRef,
+        exit: Exit,
+        ran: bool,
+        known: &mut RestoredWorker,
+    ) {
+        let stopped = match known.stop_of(of) {
+            Some(stopping) => Some(stopping.why.clone()),
+            // What never ran did not end by itself.
+            None => (!ran).then(|| NEVER_RAN.to_owned()),
+        };
+        known.open.remove(&of.attempt);
+        if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
+            last.ended = Some((exit.clone(), stopped.clone()));
         }
         let text = format!("{} had ended meanwhile: {exit}", of.worker);
         let fact = Fact::Ended {
             attempt: of.clone(),
             at: now.wall,
             exit,
-            stopped: None,
+            stopped,
         };
         self.ledger.add(fact);
         self.tell(now, "worker-ended", Level::Info, Some(of), text);
     }
-
-    fn vanished(&self, last: &LastAttempt) -> Exit {
-        Exit::Lost(if last.boot == self.machine.boot {
-            "no trace of it is left".into()
-        } else {
-            "the machine went down".into()
-        })
-    }
-
-    /// A second attempt of a worker: at most one may live.
-    fn end_stray(&mut self, now: Now, stray: Found) {
-        match stray.is {
-            Condition::Alive(_) | Condition::Ended { survivors: 1.., .. } => {
-                let of = stray.attempt;
-                let text = format!(
-                    "{} has a second, older attempt alive; it is being ended",
-                    of.worker
-                );
-                self.tell(now, "worker-doubled", Level::Error, Some(&of), text);
-                self.out
-                    .push(Effect::Signal(of.clone(), attempt_stop(&self.workers, &of)));
-                self.strays.insert(of, now.mono + KILL_AGAIN);
-            }
-            Condition::Ended { .. } | Condition::NeverStarted => {
-                self.out.push(Effect::Conclude(stray.attempt));
-            }
-            Condition::Unknown(_) => {}
-        }
-    }
-
-    /// An attempt of a worker that is no longer declared.
-    fn end_undeclared(&mut self, now: Now, of: AttemptRef, is: Condition) {
-        match is {
-            Condition::Alive(_) | Condition::Ended { survivors: 1.., .. } => {
-                let text = format!("{} is no longer declared; it is being stopped", of.worker);
-                self.tell(now, "worker-stopping", Level::Info, Some(&of), text);
-                self.out
-                    .push(Effect::Signal(of.clone(), crate::model::Signal::TERM));
-                self.strays.insert(of, now.mono + KILL_AGAIN);
-            }
-            Condition::Ended { exit, .. } => {
-                self.close(now, &of, exit);
-                self.out.push(Effect::Conclude(of));
-            }
-            Condition::NeverStarted => self.out.push(Effect::Conclude(of)),
-            Condition::Unknown(_) => {}
-        }
-    }
 }
 
-fn attempt_stop(workers: &BTreeMap<WorkerName, Worker>, of: &AttemptRef) -> crate::model::Signal {
-    workers
-        .get(&of.worker)
-        .map_or(crate::model::Signal::TERM, |worker| {
-            worker.rules.stop.signal
-        })
+impl RestoredWorker {
+    /// What is recorded of this attempt.
+    pub(super) fn record_of(&self, of: &AttemptRef) -> Option<&KnownAttempt> {
+        let last = self.last.as_ref().filter(|last| last.attempt == *of);
+        last.or_else(|| self.open.get(&of.attempt))
+    }
+
+    /// The stop of this attempt that an earlier daemon began.
+    pub(super) fn stop_of(&self, of: &AttemptRef) -> Option<&Stopping> {
+        self.stops.get(&of.attempt)
+    }
 }
 
 /// What came before this boot; `None` if no boot was ever seen.

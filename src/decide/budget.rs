@@ -39,6 +39,7 @@ impl Restarts {
         rng: &mut fastrand::Rng,
     ) -> Next {
         self.belong_to(boot);
+        self.until = None;
         if healthy {
             self.streak = 0;
         } else {
@@ -50,7 +51,9 @@ impl Restarts {
         }
         self.streak = self.streak.saturating_add(1);
         self.total = self.total.saturating_add(1);
-        Next::After(delay(backoff, self.streak, rng))
+        let delay = delay(backoff, self.streak, rng);
+        self.until = Some(now + delay);
+        Next::After(delay)
     }
 
     /// A new boot begins with an empty budget.
@@ -67,11 +70,12 @@ impl Restarts {
     pub(super) fn forgive(&mut self) {
         self.window.clear();
         self.streak = 0;
+        self.until = None;
     }
 }
 
 /// The delay before the `streak`th restart in a row.
-pub(super) fn delay(backoff: &Backoff, streak: u32, rng: &mut fastrand::Rng) -> Duration {
+fn delay(backoff: &Backoff, streak: u32, rng: &mut fastrand::Rng) -> Duration {
     let doublings = streak.saturating_sub(1).min(31);
     let plain = backoff
         .first
@@ -152,6 +156,7 @@ mod tests {
             window: vec![Mono(5)],
             streak: 4,
             total: 9,
+            until: Some(Mono(9)),
         };
         restarts.belong_to(&boot('a'));
         assert_eq!(restarts.total, 9);

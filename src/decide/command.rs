@@ -11,11 +11,11 @@ use super::{
     Rig, SetBy,
     attempt::in_words,
     plan::{At, Progress},
-    worker::{Cause, Life, Worker},
+    worker::{Asked, Life, Stopped, Worker},
 };
 use crate::{
     config::Config,
-    model::{AttemptId, Mono, Now, WorkerName},
+    model::{AttemptId, Exit, Mono, Now, WorkerName},
 };
 
 /// The longest that a person waits for an answer.
@@ -177,7 +177,6 @@ impl Rig {
 
     fn send_up(&mut self, now: Now, name: &WorkerName, again: bool) -> Goal {
         let mut not = None;
-        let mut lives = false;
         if let Some(worker) = self.workers.get_mut(name) {
             if !worker.run {
                 worker.run = true;
@@ -186,37 +185,20 @@ impl Rig {
                     run: true,
                 });
             }
-            lives = worker.life.attempt().is_some();
-            let ends = matches!(worker.life, Life::Stopping { .. });
-            if again || ends {
-                not = worker
-                    .life
-                    .attempt()
-                    .map(|attempt| attempt.of.attempt.clone());
+            let present = worker.life.attempt().map(|a| a.of.attempt.clone());
+            if again || matches!(worker.life, Life::Stopping { .. }) {
+                not.clone_from(&present);
             }
-            if !lives {
-                if matches!(worker.life, Life::Held(_)) {
-                    self.ledger.add(Fact::Held {
-                        worker: name.clone(),
-                        reason: None,
-                    });
-                }
-                worker.restarts.belong_to(&self.machine.boot);
-                worker.restarts.forgive();
-                let restarts = worker.restarts.clone();
-                self.ledger.add(Fact::Restarts {
-                    worker: name.clone(),
-                    restarts,
-                });
-                worker.becomes(Life::Waiting("about to start".into()), now);
+            // Before the host has answered nobody knows whether there is a present one.
+            let may_live = present.is_some() || self.remembered.is_some();
+            if again && may_live {
+                worker.asked = Asked::Restart;
+            } else if worker.asked == Asked::Nothing && (not.is_some() || present.is_none()) {
+                worker.asked = Asked::Start;
             }
-        }
-        if lives && again {
-            self.stop_once(
-                now,
-                name,
-                Cause::Restart("restarted by the operator".into()),
-            );
+            if present.is_none() {
+                self.release(now, name);
+            }
         }
         Goal {
             worker: name.clone(),
@@ -224,10 +206,27 @@ impl Rig {
         }
     }
 
-    fn stop_once(&mut self, now: Now, name: &WorkerName, cause: Cause) {
-        let stopping = |w: &Worker| matches!(w.life, Life::Stopping { .. });
-        if !self.workers.get(name).is_some_and(stopping) {
-            self.begin_stop(now, name, cause);
+    /// What was is forgiven: the hold, the delay and the budget.
+    pub(super) fn release(&mut self, now: Now, name: &WorkerName) {
+        let Some(worker) = self.workers.get_mut(name) else {
+            return;
+        };
+        let remembered = self.remembered.as_mut().and_then(|all| all.get_mut(name));
+        let was_held = remembered.is_some_and(|known| known.held.take().is_some());
+        if was_held || matches!(worker.life, Life::Held(_)) {
+            self.ledger.add(Fact::Held {
+                worker: name.clone(),
+                reason: None,
+            });
+        }
+        worker.restarts.belong_to(&self.machine.boot);
+        worker.restarts.forgive();
+        self.ledger.add(Fact::Restarts {
+            worker: name.clone(),
+            restarts: worker.restarts.clone(),
+        });
+        if worker.life.attempt().is_none() {
+            worker.becomes(Life::Waiting("about to start".into()), now);
         }
     }
 
@@ -248,12 +247,7 @@ impl Rig {
                         run: false,
                     });
                 }
-                if matches!(worker.life, Life::Held(_)) {
-                    self.ledger.add(Fact::Held {
-                        worker: name.clone(),
-                        reason: None,
-                    });
-                }
+                worker.asked = Asked::Nothing;
             }
             goals.push(Goal {
                 worker: name.clone(),
@@ -407,18 +401,30 @@ impl Rig {
                 Some("keep the phase, or move on first: `supervisorctl phase done`"),
             ));
         }
+        let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         self.progress = progress;
+        if !self.progress.is_still_at(told.as_ref()) {
+            for worker in self.workers.values_mut() {
+                worker.phase_changed(now);
+            }
+        }
         if let Some(point) = self.progress.point(now, SetBy::Plan) {
             self.ledger.add(Fact::Phase(point));
         }
-        for (name, worker) in &mut self.workers {
-            worker.declared = config.workers.contains_key(name);
+        let removed: Vec<_> = self
+            .workers
+            .keys()
+            .filter(|name| !config.workers.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in &removed {
+            self.forget(now, name);
         }
         for (name, rules) in &config.workers {
             match self.workers.get_mut(name) {
                 Some(worker) => {
-                    worker.definition = rules.definition();
-                    worker.rules = rules.clone();
+                    worker.declared = true;
+                    worker.adopt_rules(now, rules.clone());
                 }
                 None => {
                     self.workers
@@ -435,6 +441,22 @@ impl Rig {
             "the configuration was reloaded".into(),
         );
         Ok("reloaded".into())
+    }
+
+    /// A worker is no longer declared: what was decided about it is void, should it come back.
+    fn forget(&mut self, now: Now, name: &WorkerName) {
+        self.release(now, name);
+        if let Some(worker) = self.workers.get_mut(name) {
+            worker.declared = false;
+            worker.asked = Asked::Nothing;
+            if !worker.run {
+                worker.run = true;
+                self.ledger.add(Fact::Operator {
+                    worker: name.clone(),
+                    run: true,
+                });
+            }
+        }
     }
 
     /// Answers those whose wish has come true, or cannot any more.
@@ -473,7 +495,12 @@ impl Rig {
                 .goals
                 .iter()
                 .filter_map(|goal| self.workers.get(&goal.worker))
-                .map(|worker| format!("{} is {}", worker.name(), worker.life.state()))
+                .map(|worker| match self.stray_of(worker.name()) {
+                    Some(of) => {
+                        format!("an older attempt of {} may live, {}", of.worker, of.attempt)
+                    }
+                    None => format!("{} is {}", worker.name(), worker.life.state()),
+                })
                 .collect();
             let message = format!("not done after {}: {}", in_words(PATIENCE), open.join(", "));
             Err(failed(
@@ -489,11 +516,10 @@ impl Rig {
             return Some(Ok(format!("{name} is gone from the configuration")));
         };
         match &goal.to {
-            To::End => worker
-                .life
-                .attempt()
-                .is_none()
-                .then(|| Ok(format!("{name} stopped"))),
+            To::End => {
+                let over = worker.life.attempt().is_none() && self.stray_of(name).is_none();
+                (over && self.remembered.is_none()).then(|| Ok(format!("{name} stopped")))
+            }
             To::Run { not } => match &worker.life {
                 Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
                     Some(Ok(format!("{name} running")))
@@ -509,17 +535,13 @@ impl Rig {
                 ))),
                 Life::Stopped(why) => {
                     let text = format!("{name} {}", why.as_str());
-                    Some(
-                        if worker
-                            .last_exit
-                            .as_ref()
-                            .is_some_and(|exit| exit.is_success())
-                        {
-                            Ok(text)
-                        } else {
-                            Err(failed(&text, None))
-                        },
-                    )
+                    let well = worker.last_exit.as_ref().is_some_and(Exit::is_success);
+                    let done = *why == Stopped::Finished && well;
+                    Some(if done {
+                        Ok(text)
+                    } else {
+                        Err(failed(&text, None))
+                    })
                 }
                 Life::Waiting(_) => self.hopeless(worker).map(Err),
                 Life::Starting { .. }

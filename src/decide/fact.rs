@@ -78,11 +78,21 @@ pub enum Fact {
         /// As what.
         identity: Identity,
     },
-    /// The attempt is over.
+    /// The attempt is about to be signalled: its end will not be its own. A daemon that finds it
+    /// alive goes on with the stop.
+    Stopping {
+        /// Which.
+        attempt: AttemptRef,
+        /// Why.
+        stopping: Stopping,
+    },
+    /// The attempt is over: nothing of it lives. Recorded together with what follows from it for
+    /// the budget, so that no daemon counts it twice, or not at all. A second end of the same
+    /// attempt changes nothing.
     Ended {
         /// Which.
         attempt: AttemptRef,
-        /// When it was seen.
+        /// When its own process was seen to have ended.
         at: Timestamp,
         /// How.
         exit: Exit,
@@ -105,10 +115,21 @@ pub struct Restarts {
     pub boot: Option<BootId>,
     /// The restarts within the window, oldest first.
     pub window: Vec<Mono>,
+    /// The next start comes no earlier than this.
+    pub until: Option<Mono>,
     /// Restarts in a row without a healthy time between them.
     pub streak: u32,
     /// All restarts in this boot.
     pub total: u64,
+}
+
+/// A stop that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// Who or what wanted it, in words.
+    pub why: String,
+    /// It counts as a failure: not ready in time, or no longer well.
+    pub failed: bool,
 }
 
 /// Where the plan stands.
@@ -226,14 +247,18 @@ pub struct RestoredWorker {
     /// Its budget.
     pub restarts: Restarts,
     /// Its last attempt.
-    pub last: Option<LastAttempt>,
+    pub last: Option<KnownAttempt>,
+    /// Its other attempts whose end is not recorded.
+    pub open: BTreeMap<AttemptId, KnownAttempt>,
+    /// The stops that were begun of attempts whose end is not recorded.
+    pub stops: BTreeMap<AttemptId, Stopping>,
     /// How the last attempt that ended did so.
     pub last_exit: Option<Exit>,
 }
 
-/// The last attempt of a worker.
+/// What is recorded of an attempt that was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAttempt {
+pub struct KnownAttempt {
     /// Which.
     pub attempt: AttemptRef,
     /// When it was decided.

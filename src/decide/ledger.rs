@@ -41,6 +41,11 @@ impl Ledger {
         Some(batch)
     }
 
+    /// All that waits, for the last batch of a daemon.
+    pub(super) fn take(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.waiting)
+    }
+
     /// The store answered: the facts that are now recorded.
     pub(super) fn answered(&mut self, now: Mono, result: Result<(), String>) -> Vec<Fact> {
         let Some(batch) = self.offered.take() else {
@@ -104,7 +109,7 @@ impl Ledger {
     pub(super) fn next_deadline(&self) -> Option<Mono> {
         self.refused
             .as_ref()
-            .filter(|_| self.offered.is_none())
+            .filter(|_| self.offered.is_none() && !self.waiting.is_empty())
             .map(|(_, again)| *again)
     }
 
@@ -187,5 +192,19 @@ mod tests {
         assert!(ledger.waiting.contains(&operator));
         assert!(ledger.waiting.contains(&paused("first")));
         assert!(ledger.trouble().unwrap().contains("given up"));
+    }
+
+    #[test]
+    fn a_refusal_of_what_is_not_wanted_any_more_wakes_nobody() {
+        let mut ledger = Ledger::default();
+        ledger.add(paused("a"));
+        assert!(ledger.offer(Mono(0)).is_some());
+        assert_eq!(ledger.answered(Mono(0), Err("disk full".into())), []);
+        ledger.withdraw(&paused("a"));
+        assert_eq!(ledger.next_deadline(), None);
+        assert!(
+            ledger.trouble().is_some(),
+            "the disk is still full for all we know"
+        );
     }
 }

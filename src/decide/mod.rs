@@ -16,7 +16,8 @@
 //! changed definition, a daemon that was killed half-way and learns from the host what became of it.
 //!
 //! Facts of a turn are recorded before any other effect of that turn is performed. What may not
-//! happen without its record (a change of phase) waits for [`Event::Recorded`].
+//! happen without its record (a change of phase, the conclusion of an attempt) waits for
+//! [`Event::Recorded`].
 
 #![deny(
     clippy::disallowed_methods,
@@ -35,7 +36,10 @@ mod event;
 mod fact;
 mod ledger;
 mod plan;
+#[cfg(test)]
+mod scenario;
 mod settle;
+mod stray;
 mod verdict;
 mod view;
 mod worker;
@@ -47,8 +51,8 @@ use jiff::Timestamp;
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
 pub use event::{Command, Event, Leave, PhaseRef, RequestId};
 pub use fact::{
-    Boot, Fact, LastAttempt, Level, Notice, Reboot, Restarts, Restored, RestoredWorker,
-    ResumePoint, SetBy,
+    Boot, Fact, KnownAttempt, Level, Notice, Reboot, Restarts, Restored, RestoredWorker,
+    ResumePoint, SetBy, Stopping,
 };
 pub use view::{PhaseRow, Row, View};
 
@@ -60,9 +64,11 @@ use crate::{
 use command::Waiter;
 use ledger::Ledger;
 use plan::Progress;
+use stray::Stray;
 use worker::Worker;
 
-/// A sign of life is recorded this often; it bounds what is known of an unclean end.
+/// A sign of life is recorded, and the host is asked for what runs, this often; it bounds what is
+/// known of an unclean end, and for how long lost news of an end goes unnoticed.
 const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(60);
 /// The rig counts as up after this time even if a worker is still starting.
 const UP_AT_LAST: std::time::Duration = std::time::Duration::from_secs(60);
@@ -90,8 +96,8 @@ pub struct Rig {
     reboots: u64,
     last_boot: Boot,
     waiters: Vec<Waiter>,
-    /// Attempts that live and should not, with the time of the next SIGKILL.
-    strays: BTreeMap<AttemptRef, Mono>,
+    /// Attempts that live and should not.
+    strays: BTreeMap<AttemptRef, Stray>,
     /// What earlier daemons knew of the workers, until the host has answered.
     remembered: Option<BTreeMap<WorkerName, RestoredWorker>>,
     /// When the host is asked once more for everything it has.
@@ -119,8 +125,8 @@ impl Rig {
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
         workers
             .chain(waiters)
-            .chain(self.strays.values().copied())
-            .chain(self.progress.next_deadline())
+            .chain(self.strays.values().map(|stray| stray.next))
+            .chain(self.phase_deadline())
             .chain(self.ledger.next_deadline())
             .chain(self.survey_at)
             .chain(Some(self.sign_of_life))
@@ -140,9 +146,7 @@ impl Rig {
             Event::Recorded(result) => {
                 let refused = result.clone().err();
                 for fact in self.ledger.answered(now.mono, result) {
-                    if let Fact::Phase(point) = fact {
-                        self.phase_recorded(now, &point);
-                    }
+                    self.recorded(now, fact);
                 }
                 if let Some(why) = refused {
                     self.phase_refused(now, &why);
@@ -152,6 +156,26 @@ impl Rig {
             Event::Command(id, command) => self.command(now, id, command),
             Event::Leave(how) => self.leave(now, how),
             Event::Wake => {}
+        }
+    }
+
+    /// What waited for its record may happen now.
+    fn recorded(&mut self, now: Now, fact: Fact) {
+        match fact {
+            Fact::Phase(point) => self.phase_recorded(now, &point),
+            Fact::Ended { attempt, .. } => self.out.push(Effect::Conclude(attempt)),
+            Fact::Boot(_)
+            | Fact::Hello { .. }
+            | Fact::Goodbye { .. }
+            | Fact::Paused(_)
+            | Fact::Operator { .. }
+            | Fact::Held { .. }
+            | Fact::Restarts { .. }
+            | Fact::Decided { .. }
+            | Fact::Started { .. }
+            | Fact::Stopping { .. }
+            | Fact::Alive { .. }
+            | Fact::Notice(_) => {}
         }
     }
 
@@ -172,6 +196,7 @@ impl Rig {
         if now.mono >= self.sign_of_life {
             self.sign_of_life = now.mono + SIGN_OF_LIFE;
             self.ledger.add(Fact::Alive { at: now.wall });
+            self.ask_for_what_runs();
         }
         if self.survey_at.is_some_and(|at| now.mono >= at) {
             self.survey_at = None;
@@ -179,13 +204,16 @@ impl Rig {
         }
         self.expire_phase(now);
         self.expire_attempts(now);
+        self.expire_strays(now);
     }
 
     fn come_up(&mut self, now: Now) {
         let late = now.mono >= self.started.mono + UP_AT_LAST;
         if !self.up && (late || self.everything_was_tried()) {
             self.up = true;
-            self.out.push(Effect::Ready);
+            if self.leaving.is_none() {
+                self.out.push(Effect::Ready);
+            }
         }
     }
 
@@ -206,7 +234,11 @@ impl Rig {
         let Some(how) = self.leaving.filter(|_| !self.gone) else {
             return;
         };
-        let stopped = || self.workers.values().all(|w| w.life.attempt().is_none());
+        let stopped = || {
+            self.remembered.is_none()
+                && self.strays.is_empty()
+                && self.workers.values().all(|w| w.life.attempt().is_none())
+        };
         if how == Leave::StopWorkers && !stopped() {
             return;
         }
@@ -215,7 +247,10 @@ impl Rig {
             boot: self.machine.boot.clone(),
             at: now.wall,
         };
-        self.out.push(Effect::Record(vec![goodbye]));
+        // In one batch with all that still waits: who said goodbye has left nothing untold.
+        let mut last = self.ledger.take();
+        last.push(goodbye);
+        self.out.push(Effect::Record(last));
         self.out.push(Effect::Exit);
     }
 

@@ -80,12 +80,21 @@ impl Progress {
         }
     }
 
+    /// Is the phase that an attempt was told still the current one? Without a plan, and while nobody
+    /// knows where it stands, there is no other.
+    pub(super) fn is_still_at(&self, told: Option<&PhaseId>) -> bool {
+        match self.at {
+            At::NoPlan | At::Astray(_) => true,
+            At::Phase(_) | At::Complete => self.current().map(|(_, phase)| &phase.id) == told,
+        }
+    }
+
     /// The present point as it is recorded.
     pub(super) fn point(&self, now: Now, by: SetBy) -> Option<ResumePoint> {
         let index = match self.at {
             At::Phase(index) => index,
-            At::Complete => self.plan.phases.len(),
-            At::NoPlan => return self.stored.clone(),
+            // How much was done is not lessened by a plan that has become shorter meanwhile.
+            At::NoPlan | At::Complete => return self.stored.clone(),
             At::Astray(_) => return None,
         };
         Some(self.point_at(index, now, by))
@@ -115,7 +124,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Mono> {
+    fn next_deadline(&self) -> Option<Mono> {
         let (_, phase) = self.current()?;
         (self.pending.is_none() && phase.until != Condition::Operator).then_some(self.look.at)
     }
@@ -146,11 +155,14 @@ impl Progress {
 }
 
 impl Rig {
+    /// When the plan is looked at next; not while it stands still.
+    pub(super) fn phase_deadline(&self) -> Option<Mono> {
+        let stands_still = self.paused.is_some() || self.leaving.is_some();
+        self.progress.next_deadline().filter(|_| !stands_still)
+    }
+
     pub(super) fn expire_phase(&mut self, now: Now) {
-        if self.paused.is_some() || self.leaving.is_some() {
-            return;
-        }
-        if self.progress.next_deadline().is_none_or(|at| now.mono < at) {
+        if self.phase_deadline().is_none_or(|at| now.mono < at) {
             return;
         }
         if let Some((_, phase)) = self.progress.current() {
@@ -189,10 +201,15 @@ impl Rig {
     /// Sends the resume point to `index`; it counts once it is recorded.
     pub(super) fn move_to(&mut self, now: Now, index: usize, by: SetBy, asked: Option<RequestId>) {
         let point = self.progress.point_at(index, now, by);
-        self.ledger.add(Fact::Phase(point.clone()));
-        if let Some((_, Some(earlier))) = self.progress.pending.replace((point, asked)) {
-            self.refuse(earlier, "another move of the resume point came first", None);
+        let earlier = self.progress.pending.replace((point.clone(), asked));
+        if let Some((earlier, asked)) = earlier {
+            // It must not be recorded behind our back, should this one be refused.
+            self.ledger.withdraw(&Fact::Phase(earlier));
+            if let Some(asked) = asked {
+                self.refuse(asked, "another move of the resume point came first", None);
+            }
         }
+        self.ledger.add(Fact::Phase(point));
     }
 
     pub(super) fn phase_recorded(&mut self, now: Now, point: &ResumePoint) {
@@ -257,8 +274,11 @@ impl Rig {
     }
 
     pub(super) fn phase_file_edited(&mut self, now: Now, phase: PhaseRef) {
-        match self.progress.resolve(&phase) {
+        let count = self.progress.plan.phases.len();
+        let meant = self.progress.resolve(&phase).filter(|_| count > 0);
+        match meant {
             Some(index) if self.progress.at == At::Phase(index) => {}
+            Some(index) if self.progress.at == At::Complete && index == count => {}
             Some(index) => self.move_to(now, index, SetBy::File, None),
             None => {
                 let text = format!(

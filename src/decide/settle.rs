@@ -7,16 +7,17 @@
 use super::{
     Effect, Fact, Leave, Level, Rig, Told,
     plan::At,
-    worker::{Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
+    worker::{Asked, Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
 };
 use crate::{
     config::OnPhase,
     host::AttemptRef,
-    model::{AttemptId, Kind, Now, WorkerName},
+    model::{AttemptId, Exit, Kind, Now, WorkerName},
 };
 
 impl Rig {
-    /// Takes the next step of each worker; one may make the next possible, so until none is left.
+    /// Takes the next step of each worker. One pass is enough: what frees a worktree or makes a worker
+    /// ready happened before.
     pub(super) fn settle(&mut self, now: Now) {
         if self.remembered.is_some() {
             return;
@@ -38,16 +39,32 @@ impl Rig {
             (Life::Starting { .. } | Life::Running { .. }, Some(why)) => {
                 self.begin_stop(now, name, Cause::Stop(why));
             }
+            (Life::Starting { .. } | Life::Running { .. }, None)
+                if worker.asked == Asked::Start =>
+            {
+                if let Some(worker) = self.workers.get_mut(name) {
+                    worker.asked = Asked::Nothing;
+                }
+                self.settle_worker(now, name);
+            }
             (Life::Starting { attempt, .. } | Life::Running { attempt, .. }, None) => {
-                if let Some(why) = self.outdated(worker, attempt) {
+                if worker.asked == Asked::Restart {
+                    let cause = Cause::Restart("restarted by the operator".into());
+                    self.begin_stop(now, name, cause);
+                } else if let Some(why) = self.outdated(worker, attempt) {
                     self.begin_stop(now, name, Cause::Restart(why.into()));
                 }
             }
             (Life::Stopping { .. } | Life::Lost { .. }, _) => {}
             (Life::Held(_), None) => {}
             (Life::Held(_) | Life::Waiting(_) | Life::BackingOff { .. }, Some(why)) => {
-                // A held worker stays held: the reason is worth more than the pause.
-                if !matches!(worker.life, Life::Held(_)) || why == Stopped::Operator {
+                // A held worker stays held: the reason is worth more than the pause. But who stops
+                // it has seen it.
+                let held = matches!(worker.life, Life::Held(_));
+                if held && why == Stopped::Operator {
+                    self.release(now, name);
+                }
+                if !held || why == Stopped::Operator {
                     self.becomes(now, name, Life::Stopped(why));
                 }
             }
@@ -58,14 +75,26 @@ impl Rig {
                 }
             }
             (Life::BackingOff { .. }, None) => {}
-            (Life::Waiting(_) | Life::Stopped(_), None) => match self.obstacle(worker) {
-                Some(obstacle) => self.becomes(now, name, Life::Waiting(obstacle)),
-                None => self.start(now, name),
-            },
+            (Life::Waiting(_) | Life::Stopped(_), None) => {
+                // The delay holds whatever happened to the worker, or to the daemon, meanwhile.
+                let delayed = worker.restarts.until.filter(|until| now.mono < *until);
+                let life = match (delayed, self.obstacle(worker)) {
+                    (Some(until), _) => Life::BackingOff {
+                        until,
+                        why: worker
+                            .last_exit
+                            .as_ref()
+                            .map_or(String::new(), Exit::to_string),
+                    },
+                    (None, Some(obstacle)) => Life::Waiting(obstacle),
+                    (None, None) => return self.start(now, name),
+                };
+                self.becomes(now, name, life);
+            }
         }
     }
 
-    fn becomes(&mut self, now: Now, name: &WorkerName, life: Life) {
+    pub(super) fn becomes(&mut self, now: Now, name: &WorkerName, life: Life) {
         if let Some(worker) = self.workers.get_mut(name) {
             worker.becomes(life, now);
         }
@@ -118,15 +147,23 @@ impl Rig {
         if self.leaving.is_some() {
             return Some("the supervisor is ending".into());
         }
-        if self.strays.keys().any(|of| of.worker == *worker.name()) {
+        if self.stray_of(worker.name()).is_some() {
             return Some("an older attempt of it still lives and is being ended".into());
         }
         if let Some(tree) = &worker.rules.worktree {
+            if let Some(of) = self.strays.keys().next() {
+                return Some(format!(
+                    "an attempt of {} is being ended, and may still work in {}",
+                    of.worker,
+                    tree.display()
+                ));
+            }
             let holder = self.workers.values().find(|other| {
-                other
-                    .life
-                    .attempt()
-                    .is_some_and(|attempt| attempt.worktree.as_ref() == Some(tree))
+                other.life.attempt().is_some_and(|attempt| {
+                    // Taken over, and started from another definition: nobody knows where it works.
+                    let anywhere = attempt.adopted && attempt.definition != other.definition;
+                    attempt.worktree.as_ref() == Some(tree) || anywhere
+                })
             });
             if let Some(holder) = holder {
                 return Some(format!(
@@ -153,6 +190,7 @@ impl Rig {
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
+        worker.asked = Asked::Nothing;
         let attempt = AttemptId::new(now.wall, self.rng.u32(..));
         let of = AttemptRef {
             worker: name.clone(),
@@ -170,6 +208,10 @@ impl Rig {
             worktree: worker.rules.worktree.clone(),
             identity: None,
             adopted: false,
+            watched: true,
+            recorded: true,
+            this_boot: true,
+            stopping: None,
         };
         self.ledger.add(Fact::Decided {
             attempt: of.clone(),

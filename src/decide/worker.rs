@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
-use super::Restarts;
+use super::{Restarts, Stopping};
 use crate::{
     config,
     host::AttemptRef,
@@ -30,11 +30,23 @@ pub(super) struct Worker {
     pub(super) declared: bool,
     /// Whether the operator wants it to run.
     pub(super) run: bool,
+    /// What the operator asked for that has not begun yet.
+    pub(super) asked: Asked,
     pub(super) life: Life,
     /// When its state last changed.
     pub(super) since: Timestamp,
     pub(super) restarts: Restarts,
     pub(super) last_exit: Option<Exit>,
+}
+
+/// What the operator asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Nothing,
+    /// An attempt that lives, whatever ended before.
+    Start,
+    /// Another attempt than the present one.
+    Restart,
 }
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
@@ -66,7 +78,8 @@ pub(super) enum Life {
     },
     Stopping {
         attempt: Attempt,
-        exit: Option<Exit>,
+        /// How its own process ended, once it has.
+        end: Option<End>,
         cause: Cause,
         /// It had been ready for the healthy time.
         healthy: bool,
@@ -80,6 +93,8 @@ pub(super) enum Life {
         attempt: Attempt,
         why: String,
         ask: Mono,
+        /// It had become ready, then.
+        ready_at: Option<Mono>,
     },
 }
 
@@ -93,6 +108,24 @@ pub(super) struct Attempt {
     pub(super) identity: Option<Identity>,
     /// An earlier daemon started it.
     pub(super) adopted: bool,
+    /// Its host tells of it unasked.
+    pub(super) watched: bool,
+    /// The store knows that it was decided.
+    pub(super) recorded: bool,
+    /// It is known to belong to this boot; an end of another one does not count.
+    pub(super) this_boot: bool,
+    /// The stop that an earlier daemon began.
+    pub(super) stopping: Option<Stopping>,
+}
+
+/// The end of an attempt's own process, as it is recorded once nothing of its tree lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) exit: Exit,
+    /// When it was seen.
+    pub(super) at: Timestamp,
+    /// Who stopped it; `None` when it ended by itself.
+    pub(super) stopped: Option<String>,
 }
 
 /// What the watchdog saw of a running worker.
@@ -177,7 +210,27 @@ impl Stopped {
     }
 }
 
+impl Attempt {
+    /// Why it ended, if nobody stopped it since this daemon began.
+    pub(super) fn cause_of_end(&self) -> Cause {
+        match &self.stopping {
+            _ if !self.this_boot => Cause::Restart("its end was not seen".into()),
+            Some(stopping) => Cause::of(stopping.clone()),
+            None => Cause::OwnEnd,
+        }
+    }
+}
+
 impl Cause {
+    /// A stop that an earlier daemon began.
+    pub(super) fn of(stopping: Stopping) -> Self {
+        if stopping.failed {
+            Self::Failed(stopping.why)
+        } else {
+            Self::Restart(stopping.why)
+        }
+    }
+
     /// Who ended it, for the record; `None` when it ended by itself.
     pub(super) fn stopped_by(&self) -> Option<String> {
         match self {
@@ -234,6 +287,7 @@ impl Worker {
             rules,
             declared: true,
             run: true,
+            asked: Asked::Nothing,
             life: Life::Waiting("the host has not answered yet".into()),
             since: now.wall,
             restarts: Restarts::default(),

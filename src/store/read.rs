@@ -1,6 +1,6 @@
 //! Rows into what is restored and what people ask for.
 
-use std::{path::Path, str::FromStr};
+use std::{collections::BTreeMap, path::Path, str::FromStr};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::{StoreError, database::database_error, phase_file, resume::Kept, write::Goodbye};
 use crate::{
-    decide::{Boot, LastAttempt, Level, Notice, Restored, RestoredWorker},
+    decide::{Boot, KnownAttempt, Level, Notice, Restored, RestoredWorker, Stopping},
     host::AttemptRef,
-    model::{BootId, Exit, Identity, PhaseId, WorkerName},
+    model::{AttemptId, BootId, Exit, Identity, PhaseId, WorkerName},
 };
 
 /// The reading half of the store. Lists are in the order in which things happened.
@@ -102,7 +102,7 @@ impl History<'_> {
         self.ask(|conn| {
             let mut rows = conn.prepare_cached(
                 "SELECT worker, attempt, decided, boot, phase, identity, ended, exit, stopped
-                 FROM attempt WHERE worker = ?1 ORDER BY attempt DESC LIMIT ?2",
+                 FROM attempt WHERE worker = ?1 ORDER BY number DESC LIMIT ?2",
             )?;
             oldest_first(rows.query_map(params![worker.as_str(), limit(n)], attempt)?)
         })
@@ -140,7 +140,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         last_alive: meta(conn, "alive", text)?,
         resume_point: None,
         paused: meta_text(conn, "paused")?,
-        workers: std::collections::BTreeMap::new(),
+        workers: BTreeMap::new(),
     };
     let mut rows = conn.prepare("SELECT name, stopped, held, restarts FROM worker")?;
     let found = rows.query_map([], |row| {
@@ -165,12 +165,16 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         let last_exit = conn
             .prepare_cached(
                 "SELECT exit FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
-                 ORDER BY attempt DESC LIMIT 1",
+                 ORDER BY number DESC LIMIT 1",
             )?
             .query_row([name.as_str()], |row| json(row, 0))
             .optional()?;
+        let stops = stops(conn, &name)?;
+        let open = open_attempts(conn, &name, last.as_ref())?;
         let worker = restored.workers.entry(name).or_default();
         worker.last = last;
+        worker.open = open;
+        worker.stops = stops;
         worker.last_exit = last_exit;
     }
     Ok(restored)
@@ -211,26 +215,59 @@ pub(super) fn unlisted(conn: &Connection) -> rusqlite::Result<Vec<RecordedBoot>>
     .collect()
 }
 
-fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<LastAttempt>> {
+/// The stops of a worker's attempts that were begun, where no end is recorded.
+fn stops(
+    conn: &Connection,
+    worker: &WorkerName,
+) -> rusqlite::Result<BTreeMap<AttemptId, Stopping>> {
     conn.prepare_cached(
-        "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
-         FROM attempt WHERE worker = ?1 AND decided IS NOT NULL ORDER BY attempt DESC LIMIT 1",
+        "SELECT attempt, stopping FROM attempt
+         WHERE worker = ?1 AND stopping IS NOT NULL AND ended IS NULL",
     )?
-    .query_row([worker.as_str()], |row| {
-        Ok(LastAttempt {
-            attempt: reference(row)?,
-            at: text(row, 2)?,
-            boot: text(row, 3)?,
-            phase: optional(row, 4)?,
-            definition: row.get::<_, i64>(5)?.cast_unsigned(),
-            identity: optional_json(row, 6)?,
-            ended: match optional_json(row, 7)? {
-                Some(exit) => Some((exit, row.get(8)?)),
-                None => None,
-            },
-        })
+    .query_map([worker.as_str()], |row| Ok((text(row, 0)?, json(row, 1)?)))?
+    .collect()
+}
+
+const KNOWN: &str =
+    "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
+     FROM attempt WHERE worker = ?1 AND decided IS NOT NULL";
+
+fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<KnownAttempt>> {
+    conn.prepare_cached(&format!("{KNOWN} ORDER BY number DESC LIMIT 1"))?
+        .query_row([worker.as_str()], known_attempt)
+        .optional()
+}
+
+/// Those whose end is not recorded, but for the last one.
+fn open_attempts(
+    conn: &Connection,
+    worker: &WorkerName,
+    last: Option<&KnownAttempt>,
+) -> rusqlite::Result<BTreeMap<AttemptId, KnownAttempt>> {
+    let mut open: BTreeMap<_, _> = conn
+        .prepare_cached(&format!("{KNOWN} AND ended IS NULL"))?
+        .query_map([worker.as_str()], known_attempt)?
+        .map(|known| known.map(|known| (known.attempt.attempt.clone(), known)))
+        .collect::<Result<_, _>>()?;
+    if let Some(last) = last {
+        open.remove(&last.attempt.attempt);
+    }
+    Ok(open)
+}
+
+fn known_attempt(row: &Row<'_>) -> rusqlite::Result<KnownAttempt> {
+    Ok(KnownAttempt {
+        attempt: reference(row)?,
+        at: text(row, 2)?,
+        boot: text(row, 3)?,
+        phase: optional(row, 4)?,
+        definition: row.get::<_, i64>(5)?.cast_unsigned(),
+        identity: optional_json(row, 6)?,
+        ended: match optional_json(row, 7)? {
+            Some(exit) => Some((exit, row.get(8)?)),
+            None => None,
+        },
     })
-    .optional()
 }
 
 fn boot(row: &Row<'_>) -> rusqlite::Result<RecordedBoot> {

@@ -35,9 +35,12 @@ CREATE TABLE worker (
     restarts TEXT
 ) STRICT, WITHOUT ROWID;
 
--- decided, boot and definition are null when only a later fact of the attempt could be recorded.
--- definition is the fingerprint's 64 bits; identity and exit are JSON.
+-- number is the order in which they became their worker's last: clocks jump, so neither ids nor
+-- moments tell which one that is. decided, boot and definition are null when only a later fact of
+-- the attempt could be recorded. definition is the fingerprint's 64 bits; identity, stopping and
+-- exit are JSON.
 CREATE TABLE attempt (
+    number     INTEGER NOT NULL PRIMARY KEY,
     worker     TEXT NOT NULL,
     attempt    TEXT NOT NULL,
     decided    TEXT,
@@ -45,11 +48,13 @@ CREATE TABLE attempt (
     phase      TEXT,
     definition INTEGER,
     identity   TEXT,
+    stopping   TEXT,
     ended      TEXT,
     exit       TEXT,
     stopped    TEXT,
-    PRIMARY KEY (worker, attempt)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (worker, attempt)
+) STRICT;
+CREATE INDEX attempt_by_worker ON attempt (worker, number);
 
 CREATE TABLE notice (
     number  INTEGER NOT NULL PRIMARY KEY,

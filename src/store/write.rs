@@ -30,6 +30,7 @@ pub(super) fn survives_power_cut(fact: &Fact) -> bool {
         | Fact::Restarts { .. }
         | Fact::Decided { .. }
         | Fact::Started { .. }
+        | Fact::Stopping { .. }
         | Fact::Ended { .. }
         | Fact::Alive { .. }
         | Fact::Notice(_) => false,
@@ -67,7 +68,8 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             tx.prepare_cached(
                 "INSERT INTO attempt (worker, attempt, decided, boot, phase, definition)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET decided = ?3, boot = ?4, phase = ?5, definition = ?6",
+                 ON CONFLICT DO UPDATE SET decided = ?3, boot = ?4, phase = ?5, definition = ?6,
+                                           number = (SELECT max(number) + 1 FROM attempt)",
             )?
             .execute(params![
                 attempt.worker.as_str(),
@@ -89,6 +91,16 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 json(identity)?
             ],
         ),
+        Fact::Stopping { attempt, stopping } => execute(
+            tx,
+            "INSERT INTO attempt (worker, attempt, stopping) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET stopping = ?3",
+            params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                json(stopping)?
+            ],
+        ),
         Fact::Ended {
             attempt,
             at,
@@ -98,7 +110,7 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             tx,
             "INSERT INTO attempt (worker, attempt, ended, exit, stopped)
              VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET ended = ?3, exit = ?4, stopped = ?5",
+             ON CONFLICT DO UPDATE SET ended = ?3, exit = ?4, stopped = ?5 WHERE ended IS NULL",
             params![
                 attempt.worker.as_str(),
                 attempt.attempt.as_str(),
@@ -253,17 +265,17 @@ fn add_notice(tx: &Transaction<'_>, notice: &Notice) -> rusqlite::Result<()> {
 }
 
 fn prune_attempts(tx: &Transaction<'_>, worker: &WorkerName) -> rusqlite::Result<()> {
-    let oldest: Option<String> = tx
+    let oldest: Option<i64> = tx
         .prepare_cached(
-            "SELECT attempt FROM attempt WHERE worker = ?1
-             ORDER BY attempt DESC LIMIT 1 OFFSET ?2",
+            "SELECT number FROM attempt WHERE worker = ?1
+             ORDER BY number DESC LIMIT 1 OFFSET ?2",
         )?
         .query_row(params![worker.as_str(), ATTEMPTS - 1], |row| row.get(0))
         .optional()?;
     match oldest {
         Some(oldest) => execute(
             tx,
-            "DELETE FROM attempt WHERE worker = ?1 AND attempt < ?2",
+            "DELETE FROM attempt WHERE worker = ?1 AND number < ?2",
             params![worker.as_str(), oldest],
         ),
         None => Ok(()),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use loopkeeper::{
-    decide::{Fact, LastAttempt, Restarts, Restored, RestoredWorker},
+    decide::{Fact, KnownAttempt, Restarts, Restored, RestoredWorker, Stopping},
     model::{Exit, Identity, Mono, Signal},
     store::{Opened, Store},
 };
@@ -43,6 +43,11 @@ fn every_fact_comes_back() {
         window: vec![Mono(5), Mono(70)],
         streak: 2,
         total: 9,
+        until: Some(Mono(80)),
+    };
+    let stopping = Stopping {
+        why: "not well".to_owned(),
+        failed: true,
     };
     store
         .record(&[
@@ -77,6 +82,10 @@ fn every_fact_comes_back() {
                 attempt: attempt("builder", 30),
                 identity: identity.clone(),
             },
+            Fact::Stopping {
+                attempt: attempt("builder", 30),
+                stopping: stopping.clone(),
+            },
             notice(1),
             Fact::Alive { at: at(3800) },
         ])
@@ -103,7 +112,7 @@ fn every_fact_comes_back() {
                 worker("builder"),
                 RestoredWorker {
                     stopped: true,
-                    last: Some(LastAttempt {
+                    last: Some(KnownAttempt {
                         attempt: attempt("builder", 30),
                         at: at(30),
                         boot: boot_id(1),
@@ -112,6 +121,7 @@ fn every_fact_comes_back() {
                         identity: Some(identity),
                         ended: None,
                     }),
+                    stops: [(attempt("builder", 30).attempt, stopping)].into(),
                     last_exit: Some(Exit::Signal(Signal::KILL)),
                     ..RestoredWorker::default()
                 },
@@ -311,5 +321,48 @@ fn a_slice_is_recorded_whole_and_its_last_resume_point_stands() {
             .unwrap()
             .len(),
         1
+    );
+}
+
+#[test]
+fn the_last_attempt_is_the_one_recorded_last_whatever_the_clock_said() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let before = [
+        decided("builder", 5_000),
+        ended("builder", 5_000, Exit::Code(1), None),
+    ];
+    store.record(&before).unwrap();
+    // The clock was set back, so the next attempt has the smaller id.
+    store
+        .record(&[
+            decided("builder", 40),
+            ended("builder", 40, Exit::Code(2), None),
+        ])
+        .unwrap();
+    drop(store);
+    let restored = open(&dir).restored;
+    let known = &restored.workers[&worker("builder")];
+    assert_eq!(known.last.as_ref().unwrap().attempt, attempt("builder", 40));
+    assert_eq!(known.last_exit, Some(Exit::Code(2)));
+}
+
+#[test]
+fn the_first_end_of_an_attempt_stands() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    store
+        .record(&[
+            decided("builder", 20),
+            ended("builder", 20, Exit::Code(1), Some("operator")),
+            ended("builder", 20, Exit::Lost("nobody saw it".into()), None),
+        ])
+        .unwrap();
+    drop(store);
+    let restored = open(&dir).restored;
+    let last = restored.workers[&worker("builder")].last.clone().unwrap();
+    assert_eq!(
+        last.ended,
+        Some((Exit::Code(1), Some("operator".to_owned())))
     );
 }

@@ -31,9 +31,10 @@ CREATE TABLE worker (
     held     TEXT,
     restarts TEXT
 ) STRICT, WITHOUT ROWID;
-INSERT INTO worker VALUES('adversary',0,'5 restarts','{"boot":"00000000-0000-0000-0000-000000000001","window":[5,70],"streak":2,"total":9}');
+INSERT INTO worker VALUES('adversary',0,'5 restarts','{"boot":"00000000-0000-0000-0000-000000000001","window":[5,70],"until":null,"streak":2,"total":9}');
 INSERT INTO worker VALUES('builder',1,NULL,NULL);
 CREATE TABLE attempt (
+    number     INTEGER NOT NULL PRIMARY KEY,
     worker     TEXT NOT NULL,
     attempt    TEXT NOT NULL,
     decided    TEXT,
@@ -41,14 +42,16 @@ CREATE TABLE attempt (
     phase      TEXT,
     definition INTEGER,
     identity   TEXT,
+    stopping   TEXT,
     ended      TEXT,
     exit       TEXT,
     stopped    TEXT,
-    PRIMARY KEY (worker, attempt)
-) STRICT, WITHOUT ROWID;
-INSERT INTO attempt VALUES('builder','20261121T004339Z-00000007','2026-11-21T00:43:39Z','00000000-0000-0000-0000-000000000001','1e',-2,NULL,'2026-11-21T00:43:44Z','{"signal":"SIGKILL"}','operator');
-INSERT INTO attempt VALUES('builder','20261121T004349Z-00000007','2026-11-21T00:43:49Z','00000000-0000-0000-0000-000000000001','1e',-2,'{"boot":"00000000-0000-0000-0000-000000000001","pid":4711,"started":99}',NULL,NULL,NULL);
-INSERT INTO attempt VALUES('builder','20261121T004359Z-00000007',NULL,NULL,NULL,NULL,NULL,'2026-11-21T00:44:04Z','{"lost":"nobody saw it"}',NULL);
+    UNIQUE (worker, attempt)
+) STRICT;
+INSERT INTO attempt VALUES(1,'builder','20261121T004339Z-00000007','2026-11-21T00:43:39Z','00000000-0000-0000-0000-000000000001','1e',-2,NULL,'{"why":"operator","failed":false}','2026-11-21T00:43:44Z','{"signal":"SIGKILL"}','operator');
+INSERT INTO attempt VALUES(2,'builder','20261121T004349Z-00000007','2026-11-21T00:43:49Z','00000000-0000-0000-0000-000000000001','1e',-2,'{"boot":"00000000-0000-0000-0000-000000000001","pid":4711,"started":99}','{"why":"the phase changed","failed":false}',NULL,NULL,NULL);
+INSERT INTO attempt VALUES(3,'builder','20261121T004359Z-00000007',NULL,NULL,NULL,NULL,NULL,'{"why":"operator","failed":false}','2026-11-21T00:44:04Z','{"lost":"nobody saw it"}',NULL);
+CREATE INDEX attempt_by_worker ON attempt (worker, number);
 CREATE TABLE notice (
     number  INTEGER NOT NULL PRIMARY KEY,
     at      TEXT NOT NULL,

@@ -1,0 +1,190 @@
+//! What a person asks for comes true, whenever it is asked.
+
+use super::*;
+
+fn a() -> Vec<crate::model::WorkerName> {
+    vec!["a".parse().unwrap()]
+}
+
+fn answers(effects: &[Effect]) -> Vec<bool> {
+    let of = |effect: &Effect| match effect {
+        Effect::Answer(_, answer) => Some(answer.is_ok()),
+        _ => None,
+    };
+    effects.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_stop_is_not_done_before_the_host_has_said_what_lives() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.unasked_daemon();
+    let done = play.command(Command::Stop(a()));
+    assert!(answers(&done).is_empty());
+    let alive = play.alive(&starts[0]);
+    let done = play.tell(Event::Surveyed(Ok(vec![alive])));
+    assert_eq!(signalled(&done).len(), 1);
+    assert!(answers(&done).is_empty());
+    assert_eq!(answers(&play.ends(&starts[0], Exit::Code(0))), [true]);
+}
+
+#[test]
+fn a_restart_is_one_although_the_host_has_not_said_what_lives() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.unasked_daemon();
+    play.command(Command::Restart(a()));
+    let alive = play.alive(&starts[0]);
+    let done = play.tell(Event::Surveyed(Ok(vec![alive])));
+    assert_eq!(signalled(&done).len(), 1);
+    let next = started(&play.ends(&starts[0], Exit::Code(0)));
+    assert_eq!(answers(&play.runs(&next[0])), [true]);
+}
+
+#[test]
+fn a_start_does_not_weaken_a_restart() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.unasked_daemon();
+    play.command(Command::Restart(a()));
+    play.command(Command::Start(a()));
+    let alive = play.alive(&starts[0]);
+    let done = play.tell(Event::Surveyed(Ok(vec![alive])));
+    assert_eq!(signalled(&done).len(), 1);
+    assert!(answers(&done).is_empty());
+}
+
+#[test]
+fn who_waits_for_a_worker_that_is_stopped_instead_is_refused() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.command(Command::Restart(a()));
+    play.command(Command::Stop(a()));
+    let done = play.ends(&starts[0], Exit::Code(0));
+    assert_eq!(answers(&done), [false, true]);
+}
+
+#[test]
+fn a_start_before_the_host_has_answered_touches_nothing_that_lives() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.unasked_daemon();
+    play.command(Command::Start(a()));
+    let alive = play.alive(&starts[0]);
+    let done = play.tell(Event::Surveyed(Ok(vec![alive])));
+    assert_eq!(signalled(&done), []);
+    assert_eq!(answers(&done), [true]);
+    play.ends(&starts[0], Exit::Code(1));
+    assert_eq!(
+        play.state("a"),
+        StateName::BackingOff,
+        "a later failure counts"
+    );
+}
+
+#[test]
+fn a_start_before_the_host_has_answered_releases_a_hold() {
+    let mut held = worker("a");
+    held.budget.restarts = 0;
+    let (mut play, starts) = Play::running(rig([held]));
+    play.ends(&starts[0], Exit::Code(1));
+    assert_eq!(play.state("a"), StateName::Held);
+    play.unasked_daemon();
+    play.command(Command::Start(a()));
+    let done = play.tell(Event::Surveyed(Ok(Vec::new())));
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
+fn a_restart_while_it_ends_by_itself_is_one() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    play.command(Command::Restart(a()));
+    let done = play.says(HostEvent::Gone(starts[0].clone()));
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
+fn who_stops_a_held_worker_has_released_it() {
+    let mut held = worker("a");
+    held.budget.restarts = 0;
+    let (mut play, starts) = Play::running(rig([held]));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    play.command(Command::Stop(a()));
+    play.says(HostEvent::Gone(starts[0].clone()));
+    assert_eq!(play.state("a"), StateName::Stopped);
+    let next = started(&play.command(Command::Start(a())));
+    play.runs(&next[0]);
+    // The hold must not come back with the next daemon.
+    play.next_daemon(vec![ended(&next[0], Exit::Code(0), 0)]);
+    assert_eq!(play.rig.workers["a"].restarts.window.len(), 1);
+    play.next_daemon(Vec::new());
+    assert_ne!(started(&play.command(Command::Start(a()))), []);
+}
+
+#[test]
+fn a_worker_that_is_removed_comes_back_as_a_new_one() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.command(Command::Stop(a()));
+    play.ends(&starts[0], Exit::Code(0));
+    let gone = play.config.workers.clone();
+    play.reload(|config| config.workers.clear());
+    let done = play.reload(|config| config.workers = gone.clone());
+    assert_eq!(started(&done).len(), 1);
+    let alive = play.alive(&started(&done)[0]);
+    assert_eq!(
+        signalled(&play.next_daemon(vec![alive])),
+        [],
+        "the store knows it too"
+    );
+
+    // The same while no daemon runs.
+    play.command(Command::Stop(a()));
+    play.config.workers.clear();
+    play.next_daemon(Vec::new());
+    play.config.workers = gone;
+    assert_eq!(started(&play.next_daemon(Vec::new())).len(), 1);
+}
+
+#[test]
+fn a_finished_worker_with_another_definition_runs() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    play.ends(&starts[0], Exit::Code(0));
+    let change = |config: &mut Config| {
+        let a = config.workers.get_mut("a").unwrap();
+        a.environment.insert("NEW".into(), "1".into());
+    };
+    assert_eq!(started(&play.reload(change)).len(), 1);
+}
+
+#[test]
+fn a_phase_file_without_a_plan_stops_nobody() {
+    let (mut play, _) = Play::running(rig([worker("a")]));
+    let done = play.tell(Event::PhaseFile(PhaseRef::Index(0)));
+    assert_eq!(signalled(&done), []);
+}
+
+#[test]
+fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
+    let plan = |ids: &[&str]| {
+        ids.iter()
+            .map(|id| phase(id, Condition::Operator))
+            .collect()
+    };
+    let mut config = rig([]);
+    config.plan.phases = plan(&["one", "two", "three"]);
+    let mut play = Play::begin(config);
+    play.command(Command::PhaseSet(PhaseRef::Index(3)));
+    play.reload(|config| config.plan.phases = plan(&["one"]));
+    play.reload(|config| config.plan.phases = plan(&["one", "two", "three"]));
+    assert_eq!(
+        play.rig.progress.in_words().unwrap(),
+        "complete, 3 of 3 phases"
+    );
+    play.next_daemon(Vec::new());
+    assert_eq!(
+        play.rig.progress.in_words().unwrap(),
+        "complete, 3 of 3 phases"
+    );
+    play.reload(|config| config.plan.phases = plan(&["one", "two", "three", "four"]));
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 4 of 4 (four)");
+}

@@ -1,0 +1,224 @@
+//! A daemon is killed, and the next one goes on as if it had not been.
+
+use super::*;
+
+fn one(change: impl FnOnce(&mut Worker)) -> Config {
+    let mut a = worker("a");
+    change(&mut a);
+    rig([a])
+}
+
+#[test]
+fn a_stop_that_was_begun_is_no_end_of_its_own() {
+    let (mut play, starts) = Play::running(one(|a| a.restart = Restart::OnFailure));
+    assert_eq!(signalled(&play.command(Command::Pause)).len(), 1);
+    play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
+    let done = play.command(Command::Resume(None));
+    assert_eq!(started(&done).len(), 1, "a pause keeps the work resumable");
+}
+
+#[test]
+fn a_stop_that_was_begun_is_finished() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.command(Command::Restart(vec!["a".parse().unwrap()]));
+    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    assert_eq!(signalled(&done), [(starts[0].clone(), Signal::TERM)]);
+    let done = play.ends(&starts[0], Exit::Signal(Signal::TERM));
+    assert_eq!(started(&done).len(), 1);
+    assert_eq!(play.rig.workers["a"].restarts.total, 0, "it did not fail");
+}
+
+#[test]
+fn a_failure_between_its_end_and_its_trees_end_is_counted() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0)]);
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    assert_eq!(play.rig.workers["a"].restarts.streak, 1);
+}
+
+#[test]
+fn a_failure_is_counted_once() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.ends(&starts[0], Exit::Code(1));
+    play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0)]);
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    assert_eq!(play.rig.workers["a"].restarts.streak, 1);
+}
+
+#[test]
+fn the_delay_before_a_restart_goes_on() {
+    let (mut play, starts) = Play::running(one(|a| a.backoff.first = Duration::from_secs(30)));
+    play.ends(&starts[0], Exit::Code(1));
+    play.pass(10_000);
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(started(&play.pass(19_999)), []);
+    assert_eq!(started(&play.pass(1)).len(), 1);
+}
+
+#[test]
+fn the_delay_after_a_verdict_goes_on() {
+    let (mut play, starts) = Play::running(one(|a| {
+        a.ready = Some(ready());
+        a.backoff.first = Duration::from_secs(30);
+    }));
+    assert_eq!(
+        signalled(&play.pass(10_000)),
+        [(starts[0].clone(), Signal::TERM)]
+    );
+    play.ends(&starts[0], Exit::Code(0));
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(play.state("a"), StateName::BackingOff);
+}
+
+#[test]
+fn a_verdict_counts_although_the_daemon_died_of_it() {
+    let (mut play, starts) = Play::running(one(|a| {
+        a.restart = Restart::OnFailure;
+        a.ready = Some(ready());
+    }));
+    play.pass(10_000);
+    play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
+    assert_eq!(
+        play.state("a"),
+        StateName::BackingOff,
+        "exit 0 after a verdict is no success"
+    );
+    assert_eq!(play.rig.workers["a"].restarts.streak, 1);
+}
+
+#[test]
+fn a_pause_is_no_way_round_the_delay() {
+    let (mut play, starts) = Play::running(one(|a| a.backoff.first = Duration::from_secs(30)));
+    play.ends(&starts[0], Exit::Code(1));
+    play.command(Command::Pause);
+    assert_eq!(started(&play.command(Command::Resume(None))), []);
+    assert_eq!(started(&play.pass(30_000)).len(), 1);
+}
+
+#[test]
+fn what_never_ran_is_neither_finished_nor_failed() {
+    let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
+    play.cut(Event::Surveyed(Ok(Vec::new())));
+    assert_eq!(started(&play.next_daemon(Vec::new())).len(), 1);
+    assert_eq!(play.rig.workers["a"].restarts.total, 0);
+}
+
+#[test]
+fn what_was_only_prepared_is_neither_finished_nor_failed() {
+    let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    let done = play.next_daemon(vec![found(&starts[0], host::Condition::NeverStarted)]);
+    assert_eq!(started(&done).len(), 1);
+    assert!(done.contains(&Effect::Conclude(starts[0].clone())));
+    assert_eq!(play.rig.workers["a"].restarts.total, 0);
+}
+
+#[test]
+fn what_finished_meanwhile_is_run_again_when_its_definition_changed() {
+    let (mut play, starts) = Play::running(one(|a| a.restart = Restart::OnFailure));
+    play.config = one(|a| {
+        a.restart = Restart::OnFailure;
+        a.environment.insert("VERSION".into(), "2".into());
+    });
+    let done = play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
+fn a_hold_stays_although_the_last_attempt_never_started() {
+    let mut play = Play::unasked(one(|a| a.budget.restarts = 0));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    play.says(HostEvent::StartFailed(
+        starts[0].clone(),
+        "no such program".into(),
+    ));
+    assert_eq!(play.state("a"), StateName::Held);
+    let done = play.next_daemon(vec![found(&starts[0], host::Condition::NeverStarted)]);
+    assert_eq!(started(&done), []);
+    assert_eq!(play.state("a"), StateName::Held);
+}
+
+#[test]
+fn a_finished_worker_stays_finished_although_something_of_it_lives() {
+    let (mut play, starts) = Play::running(one(|a| a.restart = Restart::Never));
+    play.ends(&starts[0], Exit::Code(0));
+    let done = play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 1)]);
+    assert_eq!(signalled(&done), [(starts[0].clone(), Signal::TERM)]);
+    play.says(HostEvent::Gone(starts[0].clone()));
+    let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(0), 0)));
+    assert!(done.contains(&Effect::Conclude(starts[0].clone())));
+    assert_eq!(play.state("a"), StateName::Stopped);
+}
+
+#[test]
+fn an_end_that_nobody_recorded_is_not_taken_for_one_of_this_boot() {
+    // A power cut took the record of the attempt; its directory is there.
+    let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
+    let of = AttemptRef {
+        worker: "a".parse().unwrap(),
+        attempt: "20261121T004319Z-7f3a9c01".parse().unwrap(),
+    };
+    let lost = ended(&of, Exit::Lost("the machine went down".into()), 0);
+    assert_eq!(started(&play.reboot(vec![lost])).len(), 1);
+}
+
+#[test]
+fn an_attempt_is_concluded_once_its_end_is_recorded() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.refuses = true;
+    let done = play.ends(&starts[0], Exit::Code(42));
+    let concluded = Effect::Conclude(starts[0].clone());
+    assert!(
+        !done.contains(&concluded),
+        "its exit record is all there is"
+    );
+    play.refuses = false;
+    assert!(play.pass(5_000).contains(&concluded));
+}
+
+fn two_phases(restart: Restart) -> Config {
+    let mut config = one(|a| a.restart = restart);
+    config.plan.phases = vec![
+        phase("one", Condition::Operator),
+        phase("two", Condition::Operator),
+    ];
+    config
+}
+
+#[test]
+fn what_finished_in_one_phase_runs_in_the_next_although_the_daemon_died_in_between() {
+    let (mut play, starts) = Play::running(two_phases(Restart::Never));
+    play.ends(&starts[0], Exit::Code(0));
+    play.cut(Event::Command(RequestId(1), Command::PhaseDone));
+    assert_eq!(started(&play.next_daemon(Vec::new())).len(), 1);
+}
+
+#[test]
+fn what_ends_while_the_phase_changes_runs_in_the_next() {
+    let (mut play, starts) = Play::running(two_phases(Restart::OnFailure));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    play.command(Command::PhaseDone);
+    let done = play.says(HostEvent::Gone(starts[0].clone()));
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
+fn what_finished_stays_so_in_its_phase() {
+    let (mut play, starts) = Play::running(two_phases(Restart::OnFailure));
+    play.ends(&starts[0], Exit::Code(0));
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(play.state("a"), StateName::Stopped);
+}
+
+#[test]
+fn a_hold_stays_although_the_host_cannot_say_what_became_of_the_last_attempt() {
+    let (mut play, starts) = Play::running(one(|a| a.budget.restarts = 0));
+    play.ends(&starts[0], Exit::Code(1));
+    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    play.next_daemon(vec![no_answer]);
+    assert_eq!(play.state("a"), StateName::Held);
+    let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(1), 0)));
+    assert_eq!(started(&done), []);
+    assert_eq!(play.state("a"), StateName::Held);
+}

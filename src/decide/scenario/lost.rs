@@ -1,0 +1,128 @@
+//! News that never came, and a host that does not answer.
+
+use super::*;
+
+fn unknown(of: &AttemptRef) -> Event {
+    Event::Found(found(of, host::Condition::Unknown("no answer".into())))
+}
+
+#[test]
+fn an_end_that_nobody_told_is_noticed() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    assert!(
+        play.pass(60_000)
+            .contains(&Effect::Inquire(starts[0].clone()))
+    );
+    play.tell(Event::Found(ended(&starts[0], Exit::Code(1), 0)));
+    assert_eq!(play.state("a"), StateName::BackingOff);
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_asked_until_it_does() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.says(HostEvent::Gone(starts[0].clone()));
+    let done = play.tell(unknown(&starts[0]));
+    assert_eq!(signalled(&done), []);
+    assert_eq!(play.state("a"), StateName::Lost);
+    assert!(
+        play.pass(10_000)
+            .contains(&Effect::Inquire(starts[0].clone()))
+    );
+    play.tell(Event::Found(ended(&starts[0], Exit::Code(1), 0)));
+    assert_eq!(play.state("a"), StateName::BackingOff);
+}
+
+#[test]
+fn what_was_ready_is_ready_when_its_host_answers_again() {
+    let mut a = worker("a");
+    a.ready = Some(ready());
+    let (mut play, starts) = Play::running(rig([a]));
+    play.pass(0);
+    play.tell(Event::Wake);
+    play.tell(Event::Probed(starts[0].clone(), Ok(())));
+    assert_eq!(play.state("a"), StateName::Running);
+    play.tell(unknown(&starts[0]));
+    let done = play.tell(Event::Found(play.alive(&starts[0])));
+    assert_eq!(play.state("a"), StateName::Running);
+    assert!(
+        !done
+            .iter()
+            .any(|effect| matches!(effect, Effect::Adopt(..))),
+        "it is watched already"
+    );
+}
+
+#[test]
+fn what_was_not_ready_still_has_to_become_so() {
+    let mut a = worker("a");
+    a.ready = Some(ready());
+    let (mut play, starts) = Play::running(rig([a]));
+    play.tell(unknown(&starts[0]));
+    play.tell(Event::Found(play.alive(&starts[0])));
+    assert_eq!(play.state("a"), StateName::Starting);
+    assert_eq!(
+        signalled(&play.pass(10_000)),
+        [(starts[0].clone(), Signal::TERM)]
+    );
+}
+
+#[test]
+fn a_move_that_another_one_replaced_is_never_recorded() {
+    let mut config = rig([]);
+    config.plan.phases = ["one", "two", "three"]
+        .map(|id| phase(id, Condition::Operator))
+        .into();
+    let mut play = Play::begin(config);
+    play.refuses = true;
+    play.tell(Event::PhaseFile(PhaseRef::Index(1)));
+    play.command(Command::PhaseSet(PhaseRef::Index(2)));
+    // The operator's move is refused and given up; the edit of the file must not come true alone.
+    play.pass(5_000);
+    play.refuses = false;
+    play.pass(60_000);
+    let shown = play.rig.progress.in_words();
+    play.next_daemon(Vec::new());
+    assert_eq!(play.rig.progress.in_words(), shown);
+}
+
+#[test]
+fn who_says_goodbye_has_left_nothing_untold() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    play.refuses = true;
+    play.tell(Event::Leave(Leave::StopWorkers));
+    // There is room again, and the time to ask the store once more has not come.
+    play.refuses = false;
+    let done = play.ends(&starts[0], Exit::Code(0));
+    assert!(done.contains(&Effect::Exit));
+    let done = play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
+    assert_eq!(
+        started(&done).len(),
+        1,
+        "it was interrupted, and is not finished"
+    );
+}
+
+#[test]
+fn an_end_of_an_earlier_boot_does_not_count_however_late_it_is_known() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    assert_eq!(started(&play.reboot(vec![no_answer])), []);
+    let lost = ended(&starts[0], Exit::Lost("the machine went down".into()), 0);
+    assert_eq!(started(&play.tell(Event::Found(lost))).len(), 1);
+}
+
+#[test]
+fn a_stop_that_was_begun_is_known_however_late_the_host_answers() {
+    let mut careful = worker("a");
+    careful.restart = Restart::OnFailure;
+    let (mut play, starts) = Play::running(rig([careful]));
+    play.command(Command::Restart(vec!["a".parse().unwrap()]));
+    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    play.next_daemon(vec![no_answer]);
+    let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(0), 0)));
+    assert_eq!(started(&done).len(), 1);
+}

@@ -1,0 +1,330 @@
+//! Stories of whole rigs, told event by event, over the real store.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the effects it is about"
+)]
+
+mod commands;
+mod deadlines;
+mod kills;
+mod lost;
+mod strays;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::{Command, Effect, Event, Leave, Machine, PhaseRef, RequestId, Rig};
+use crate::{
+    config::{
+        self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
+        Ready, Restart, Stop, Worker,
+    },
+    host::{self, AttemptRef, Found, HostEvent},
+    model::{BootId, Exit, Identity, Kind, LauncherKind, Mono, Now, Signal, StateName},
+    store::Store,
+};
+
+/// A rig at play: time passes when it is told to, and only records are answered by themselves.
+pub(super) struct Play {
+    dir: TempDir,
+    pub(super) config: Config,
+    store: Option<Store>,
+    pub(super) rig: Rig,
+    boot: BootId,
+    t: u64,
+    requests: u64,
+    /// The disk is full.
+    pub(super) refuses: bool,
+}
+
+impl Play {
+    /// A first daemon on an empty host.
+    pub(super) fn begin(config: Config) -> Self {
+        let mut play = Self::unasked(config);
+        play.tell(Event::Surveyed(Ok(Vec::new())));
+        play
+    }
+
+    /// The same, and the attempts it starts run.
+    pub(super) fn running(config: Config) -> (Self, Vec<AttemptRef>) {
+        let mut play = Self::unasked(config);
+        let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+        for of in &starts {
+            play.runs(of);
+        }
+        (play, starts)
+    }
+
+    /// A first daemon whose host has not answered yet.
+    pub(super) fn unasked(config: Config) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let boot = boot('a');
+        let (store, rig, effects) = open(&dir, &config, &boot, now(0));
+        let mut play = Self {
+            dir,
+            config,
+            store: Some(store),
+            rig,
+            boot,
+            t: 0,
+            requests: 0,
+            refuses: false,
+        };
+        play.perform(effects);
+        play
+    }
+
+    /// The daemon is killed and the next one starts, which is told what its host has.
+    pub(super) fn next_daemon(&mut self, found: Vec<Found>) -> Vec<Effect> {
+        let mut done = self.unasked_daemon();
+        done.extend(self.tell(Event::Surveyed(Ok(found))));
+        done
+    }
+
+    /// The daemon is killed and the next one starts, whose host has not answered yet.
+    pub(super) fn unasked_daemon(&mut self) -> Vec<Effect> {
+        self.store = None;
+        let now = now(self.t);
+        let (store, rig, effects) = open(&self.dir, &self.config, &self.boot, now);
+        (self.store, self.rig) = (Some(store), rig);
+        self.perform(effects)
+    }
+
+    /// The machine goes down and comes up.
+    pub(super) fn reboot(&mut self, found: Vec<Found>) -> Vec<Effect> {
+        self.boot = boot('b');
+        self.next_daemon(found)
+    }
+
+    /// One event, and all that follows from what it records.
+    pub(super) fn tell(&mut self, event: Event) -> Vec<Effect> {
+        let effects = self.rig.handle(now(self.t), event);
+        self.perform(effects)
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut done = Vec::new();
+        for effect in effects {
+            let record = self.record(&effect);
+            done.push(effect);
+            if let Some(result) = record {
+                let effects = self.rig.handle(now(self.t), Event::Recorded(result));
+                done.extend(self.perform(effects));
+            }
+        }
+        done
+    }
+
+    fn record(&mut self, effect: &Effect) -> Option<Result<(), String>> {
+        let Effect::Record(facts) = effect else {
+            return None;
+        };
+        if self.refuses {
+            return Some(Err("no space left on device".into()));
+        }
+        let store = self.store.as_mut().unwrap();
+        Some(store.record(facts).map_err(|error| error.to_string()))
+    }
+
+    /// The daemon is killed in this turn: what it records in it is recorded, and nothing else is done.
+    pub(super) fn cut(&mut self, event: Event) {
+        for effect in self.rig.handle(now(self.t), event) {
+            self.record(&effect);
+        }
+    }
+
+    /// Time passes; the rig is woken whenever it wants to be.
+    pub(super) fn pass(&mut self, millis: u64) -> Vec<Effect> {
+        let until = self.t + millis;
+        let mut done = Vec::new();
+        while let Some(Mono(at)) = self.rig.next_deadline().filter(|at| at.0 <= until) {
+            assert!(at > self.t || millis == 0, "woken again and again at {at}");
+            self.t = at;
+            done.extend(self.tell(Event::Wake));
+        }
+        self.t = until;
+        done
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> Vec<Effect> {
+        self.requests += 1;
+        self.tell(Event::Command(RequestId(self.requests), command))
+    }
+
+    /// Another configuration is loaded.
+    pub(super) fn reload(&mut self, change: impl FnOnce(&mut Config)) -> Vec<Effect> {
+        change(&mut self.config);
+        self.command(Command::Reload(Box::new(self.config.clone())))
+    }
+
+    pub(super) fn says(&mut self, event: HostEvent) -> Vec<Effect> {
+        self.tell(Event::Host(event))
+    }
+
+    /// The host says that this attempt runs.
+    pub(super) fn runs(&mut self, of: &AttemptRef) -> Vec<Effect> {
+        let identity = self.identity();
+        self.says(HostEvent::Started(of.clone(), identity))
+    }
+
+    /// The host says that this attempt ended, and that nothing of it is left.
+    pub(super) fn ends(&mut self, of: &AttemptRef, exit: Exit) -> Vec<Effect> {
+        let mut done = self.says(HostEvent::Ended(of.clone(), exit));
+        done.extend(self.says(HostEvent::Gone(of.clone())));
+        done
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            boot: self.boot.clone(),
+            pid: 4711,
+            started: 1,
+        }
+    }
+
+    pub(super) fn alive(&self, of: &AttemptRef) -> Found {
+        found(of, host::Condition::Alive(self.identity()))
+    }
+
+    pub(super) fn state(&self, name: &str) -> StateName {
+        self.rig.workers[name].life.state()
+    }
+}
+
+fn open(dir: &TempDir, config: &Config, boot: &BootId, now: Now) -> (Store, Rig, Vec<Effect>) {
+    let ids: Vec<_> = config.plan.phases.iter().map(|p| p.id.clone()).collect();
+    let opened = Store::open(dir.path(), &ids).unwrap();
+    let machine = Machine {
+        boot: boot.clone(),
+        booted: Timestamp::UNIX_EPOCH,
+    };
+    let (rig, effects) = Rig::new(config.clone(), opened.restored, machine, now, now.mono.0);
+    (opened.store, rig, effects)
+}
+
+fn now(t: u64) -> Now {
+    let wall = 1_795_000_000_000 + i64::try_from(t).unwrap();
+    Now {
+        mono: Mono(t),
+        wall: Timestamp::from_millisecond(wall).unwrap(),
+    }
+}
+
+fn boot(digit: char) -> BootId {
+    digit.to_string().repeat(32).parse().unwrap()
+}
+
+pub(super) fn found(of: &AttemptRef, is: host::Condition) -> Found {
+    Found {
+        attempt: of.clone(),
+        is,
+    }
+}
+
+pub(super) fn ended(of: &AttemptRef, exit: Exit, survivors: usize) -> Found {
+    found(of, host::Condition::Ended { exit, survivors })
+}
+
+/// The attempts that are started.
+pub(super) fn started(effects: &[Effect]) -> Vec<AttemptRef> {
+    let of = |effect: &Effect| match effect {
+        Effect::Start { attempt, .. } => Some(attempt.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(of).collect()
+}
+
+/// The attempts that are signalled, and how.
+pub(super) fn signalled(effects: &[Effect]) -> Vec<(AttemptRef, Signal)> {
+    let of = |effect: &Effect| match effect {
+        Effect::Signal(attempt, signal) => Some((attempt.clone(), *signal)),
+        _ => None,
+    };
+    effects.iter().filter_map(of).collect()
+}
+
+/// A rig of these workers, without a plan.
+pub(super) fn rig<const N: usize>(workers: [Worker; N]) -> Config {
+    let workers = workers.map(|worker| (worker.name.clone(), worker));
+    Config {
+        rig: "play".into(),
+        notify: None,
+        plan: Plan::default(),
+        workers: BTreeMap::from(workers),
+    }
+}
+
+/// A phase of that id.
+pub(super) fn phase(id: &str, until: Condition) -> Phase {
+    Phase {
+        id: id.parse().unwrap(),
+        brief: None,
+        until,
+    }
+}
+
+pub(super) fn until_file() -> Condition {
+    Condition::File {
+        path: "/done".into(),
+        line: None,
+    }
+}
+
+/// A worker that is always restarted, after one second.
+pub(super) fn worker(name: &str) -> Worker {
+    Worker {
+        name: name.parse().unwrap(),
+        kind: Kind::Loop,
+        program: Program::Command(config::Command {
+            program: "/bin/true".into(),
+            arguments: Vec::new(),
+        }),
+        workdir: "/".into(),
+        worktree: None,
+        environment: BTreeMap::new(),
+        launcher: LauncherKind::Process,
+        requires: Vec::new(),
+        restart: Restart::Always,
+        backoff: Backoff {
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(60),
+            jitter: 0,
+            healthy: Duration::from_secs(60),
+        },
+        budget: Budget {
+            restarts: 3,
+            window: Duration::from_secs(600),
+        },
+        ready: None,
+        alive: None,
+        stop: Stop {
+            signal: Signal::TERM,
+            grace: Duration::from_secs(10),
+        },
+        phases: None,
+        on_phase: OnPhase::Restart,
+        keep_output: 1 << 20,
+        keep_attempts: 5,
+    }
+}
+
+/// Looks every second, and has to succeed within ten.
+pub(super) fn ready() -> Ready {
+    Ready {
+        probe: Probe::Tcp("127.0.0.1:1".into()),
+        every: Duration::from_secs(1),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+/// Looks every five seconds; the second bad look counts.
+pub(super) fn alive() -> Alive {
+    Alive {
+        probe: Probe::Tcp("127.0.0.1:1".into()),
+        every: Duration::from_secs(5),
+        failures: 2,
+    }
+}

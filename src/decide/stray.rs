@@ -1,0 +1,170 @@
+//! Attempts that live and should not: a second one of a worker, one of a worker that nobody declares
+//! any more, what is left of one whose end is recorded.
+//!
+//! Promise: while a stray lives, or the host cannot say whether it does, nothing of its worker and
+//! nothing with a worktree is started. It is ended as any other attempt, and its end is recorded.
+
+use super::{
+    Effect, Fact, Level, RestoredWorker, Rig, Stopping,
+    worker::{ASK_AGAIN, Attempt, KILL_AGAIN, Life},
+};
+use crate::{
+    config::Stop,
+    host::{AttemptRef, Condition, Found},
+    model::{Exit, Identity, Mono, Now, Signal, WorkerName},
+};
+
+/// How a tree is stopped whose own rules are not known any more.
+const UNDECLARED: Stop = Stop {
+    signal: Signal::TERM,
+    grace: std::time::Duration::from_secs(30),
+};
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Stray {
+    /// The host has said that it lives, and it was asked to end.
+    lives: bool,
+    /// When it is killed, or the host is asked again.
+    pub(super) next: Mono,
+    stop: Stop,
+    /// Its end is recorded already; only leftovers live.
+    recorded: bool,
+    /// What is known of it, should it be taken over.
+    attempt: Attempt,
+}
+
+impl Rig {
+    /// Deals with an attempt that does not count for its worker.
+    pub(super) fn set_aside(&mut self, now: Now, one: Found, known: &mut RestoredWorker) {
+        let Found { attempt: of, is } = one;
+        let recorded = known
+            .record_of(&of)
+            .is_some_and(|last| last.ended.is_some());
+        let lives = match is {
+            Condition::Ended { survivors: 0, exit } if !recorded => {
+                return self.close(now, &of, exit, true, known);
+            }
+            Condition::NeverStarted if !recorded => {
+                let exit = Exit::Lost("never started".into());
+                return self.close(now, &of, exit, false, known);
+            }
+            Condition::Ended { survivors: 0, .. } | Condition::NeverStarted => {
+                return self.out.push(Effect::Conclude(of));
+            }
+            Condition::Alive(_) | Condition::Ended { .. } => true,
+            Condition::Unknown(_) => false,
+        };
+        let worker = self.workers.get(&of.worker);
+        let stray = Stray {
+            lives: false,
+            next: now.mono + ASK_AGAIN,
+            stop: worker.map_or(UNDECLARED, |worker| worker.rules.stop),
+            recorded,
+            attempt: self.attempt_of(&of, known),
+        };
+        self.strays.insert(of.clone(), stray);
+        if lives {
+            self.stray_lives(now, &of);
+        }
+    }
+
+    /// One of this worker that lives, or may.
+    pub(super) fn stray_of(&self, worker: &WorkerName) -> Option<&AttemptRef> {
+        self.strays.keys().find(|of| of.worker == *worker)
+    }
+
+    /// The host was asked about a stray and answers.
+    pub(super) fn stray_found(&mut self, now: Now, found: Found) {
+        let of = found.attempt;
+        let exit = match found.is {
+            Condition::Alive(identity) => return self.stray_seen(now, &of, identity),
+            Condition::Ended { survivors: 1.., .. } => return self.stray_lives(now, &of),
+            Condition::Unknown(_) => return,
+            Condition::Ended { exit, .. } => exit,
+            Condition::NeverStarted => Exit::Lost("never started".into()),
+        };
+        let Some(stray) = self.strays.remove(&of) else {
+            return;
+        };
+        if stray.recorded {
+            return self.out.push(Effect::Conclude(of));
+        }
+        let why = self.why_stray(&of).to_owned();
+        self.tell(
+            now,
+            "worker-ended",
+            Level::Info,
+            Some(&of),
+            format!("{why}: {exit}"),
+        );
+        self.ledger.add(Fact::Ended {
+            attempt: of,
+            at: now.wall,
+            exit,
+            stopped: stray.attempt.stopping.map(|stopping| stopping.why),
+        });
+    }
+
+    /// A stray that was not known to live turns out to do so.
+    fn stray_seen(&mut self, now: Now, of: &AttemptRef, identity: Identity) {
+        let Some(stray) = self.strays.get(of) else {
+            return;
+        };
+        let untouched = !stray.lives;
+        let life = self.workers.get(&of.worker).map(|worker| &worker.life);
+        match life {
+            // It is all that is known to live of its worker.
+            Some(life) if untouched && life.attempt().is_none() => {
+                let attempt = stray.attempt.clone();
+                self.strays.remove(of);
+                self.take_over(now, attempt, identity, None);
+            }
+            // The attempt that was chosen before it may turn out to be dead.
+            Some(Life::Lost { .. }) if untouched => {}
+            _ => self.stray_lives(now, of),
+        }
+    }
+
+    /// It is asked to end, once.
+    fn stray_lives(&mut self, now: Now, of: &AttemptRef) {
+        let why = self.why_stray(of);
+        let Some(stray) = self.strays.get_mut(of).filter(|stray| !stray.lives) else {
+            return;
+        };
+        stray.lives = true;
+        stray.next = now.mono + stray.stop.grace;
+        let stopping = Stopping {
+            why: why.to_owned(),
+            failed: false,
+        };
+        stray.attempt.stopping = Some(stopping.clone());
+        self.ledger.add(Fact::Stopping {
+            attempt: of.clone(),
+            stopping,
+        });
+        self.out.push(Effect::Signal(of.clone(), stray.stop.signal));
+        let text = format!("{}: {why}; it is being ended", of.worker);
+        self.tell(now, "worker-stray", Level::Error, Some(of), text);
+    }
+
+    fn why_stray(&self, of: &AttemptRef) -> &'static str {
+        if self.workers.contains_key(&of.worker) {
+            "an attempt that is not the present one still lived"
+        } else {
+            "an attempt of a worker that is no longer declared"
+        }
+    }
+
+    pub(super) fn expire_strays(&mut self, now: Now) {
+        for (of, stray) in self.strays.iter_mut().filter(|(_, s)| now.mono >= s.next) {
+            if stray.lives {
+                stray.next = now.mono + KILL_AGAIN;
+                self.out.push(Effect::Signal(of.clone(), Signal::KILL));
+            } else {
+                stray.next = now.mono + ASK_AGAIN;
+            }
+            self.out.push(Effect::Inquire(of.clone()));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The end: faults are over and time has passed, so what should run runs, what should not does not,
+//! and nothing else happens.
+
+use std::collections::BTreeSet;
+
+use loopkeeper::{
+    config::{Condition, Restart},
+    model::WorkerName,
+};
+
+use crate::{
+    body::Body,
+    check::{Checked, Why, ensure},
+    told::{Place, Told},
+    world::World,
+};
+
+/// How long the world is calm before the rig is judged: longer than the longest look that was lost
+/// on the way, ms.
+pub(crate) const CALM: u64 = 22 * 60_000;
+/// How long nothing must have happened by then, ms.
+const QUIET: u64 = 3 * 60_000;
+
+impl World {
+    pub(crate) fn check_end(&mut self) -> Checked {
+        let Some(daemon) = &self.daemon else {
+            ensure!(false, "world", "there is no daemon at the end");
+            return Ok(());
+        };
+        let told = &daemon.told;
+        let still = self.t - self.busy;
+        ensure!(
+            still >= QUIET,
+            "quiet",
+            "the rig was busy {still} ms before the end"
+        );
+        ensure!(told.surveyed, "quiet", "the host was never asked");
+        let view = daemon.rig.view(self.view_now(), |_, _| None);
+        ensure!(
+            view.degraded.is_empty(),
+            "quiet",
+            "still degraded: {:?}",
+            view.degraded
+        );
+        for body in self.bodies.iter().filter(|body| body.lives()) {
+            let declared = told.config.workers.contains_key(&body.of.worker);
+            ensure!(
+                declared,
+                "should-not-run",
+                "{:?} lives and is not declared",
+                body.of
+            );
+        }
+        let running: BTreeSet<_> = self
+            .bodies
+            .iter()
+            .filter(|body| body.runs())
+            .map(|body| &body.of.worker)
+            .collect();
+        for (name, rules) in &told.config.workers {
+            let lives: Vec<_> = self
+                .bodies
+                .iter()
+                .filter(|b| b.lives() && b.of.worker == *name)
+                .collect();
+            ensure!(
+                lives.len() <= 1,
+                "one-life",
+                "{name} lives {} times",
+                lives.len()
+            );
+            match (told.unwanted(name), lives.first()) {
+                (Some(why), Some(body)) => {
+                    ensure!(
+                        false,
+                        "should-not-run",
+                        "{:?} lives although it is {why}",
+                        body.of
+                    );
+                }
+                (Some(_), None) => {}
+                (None, Some(body)) => self.right_one(told, body)?,
+                (None, None) => {
+                    let missing = rules
+                        .requires
+                        .iter()
+                        .any(|needed| !running.contains(needed));
+                    ensure!(
+                        missing || self.is_held(name) || self.is_finished(told, name),
+                        "should-run",
+                        "{name} does not run, and nothing says why not; its row: {:?}; last: {:?}",
+                        view.workers.iter().find(|row| row.name == name),
+                        self.last_ended(name)
+                    );
+                }
+            }
+        }
+        if let (Place::Phase(index, id), false) = (&told.at, told.paused) {
+            let until = &told.config.plan.phases[*index].until;
+            ensure!(
+                *until == Condition::Operator || !self.over.contains(id),
+                "plan-goes-on",
+                "phase {id} is over and the plan stands still"
+            );
+        }
+        self.counted_at_the_end(told.config.workers.len(), running.len());
+        Ok(())
+    }
+
+    fn counted_at_the_end(&mut self, declared: usize, running: usize) {
+        let count = |n: usize| u64::try_from(n).unwrap();
+        self.coverage.add("workers at the end", count(declared));
+        self.coverage
+            .add("workers that run at the end", count(running));
+    }
+
+    fn right_one(&self, told: &Told, body: &Body) -> Checked {
+        let rules = &told.config.workers[&body.of.worker];
+        let guessed = body.double || body.guessed;
+        ensure!(
+            guessed || body.worker.definition() == rules.definition(),
+            "should-not-run",
+            "{:?} runs from a definition that is no longer the one declared",
+            body.of
+        );
+        let told_id = body.told.as_ref().map(|told| &told.id);
+        ensure!(
+            guessed || !told.told_another_phase(rules, told_id),
+            "should-not-run",
+            "{:?} was told phase {told_id:?}, and the plan is at {:?}",
+            body.of,
+            told.at
+        );
+        Ok(())
+    }
+
+    fn is_held(&self, name: &WorkerName) -> bool {
+        let known = self.store.now.plain().workers.get(name);
+        known.is_some_and(|known| known.held.is_some())
+    }
+
+    /// The attempt of a worker that ended last. Where the disk refused to take some of them, no daemon
+    /// can tell in which order they were: then it may have been any of them.
+    fn last_ended(&self, name: &WorkerName) -> Vec<&Body> {
+        let ended = |body: &&Body| {
+            let stray = self.checks.condemned.get(&body.of) == Some(&Why::Double);
+            body.of.worker == *name && body.ended.is_some() && body.boot == self.boot && !stray
+        };
+        let mut ended: Vec<_> = self.bodies.iter().filter(ended).collect();
+        ended.sort_by_key(|body| body.ended);
+        if !ended.iter().any(|body| body.guessed || body.double) {
+            ended.drain(..ended.len().saturating_sub(1));
+        }
+        ended
+    }
+
+    /// It ended by itself, its policy is content with that, and nobody has asked for more since.
+    fn is_finished(&self, told: &Told, name: &WorkerName) -> bool {
+        self.last_ended(name)
+            .iter()
+            .any(|last| self.has_finished(told, name, last))
+    }
+
+    fn has_finished(&self, told: &Told, name: &WorkerName, last: &Body) -> bool {
+        let rules = &told.config.workers[name];
+        let content = match (rules.restart, &last.record) {
+            (Restart::Never, Some(_)) => true,
+            (Restart::OnFailure, Some(exit)) => exit.is_success(),
+            (Restart::Always, _) | (_, None) => false,
+        };
+        // Of an attempt whose start could not be recorded, what was guessed instead.
+        let guess = self
+            .store
+            .now
+            .attempts
+            .get(&last.of)
+            .filter(|_| last.guessed || last.double);
+        let told_id = match guess {
+            Some(guess) => guess.phase.as_ref(),
+            None => last.told.as_ref().map(|told| &told.id),
+        };
+        let definition = guess.map_or(last.worker.definition(), |guess| guess.definition);
+        let same_phase = match &told.at {
+            Place::Phase(_, id) => told_id == Some(id),
+            Place::Complete => told_id.is_none(),
+            Place::NoPlan | Place::Astray => true,
+        };
+        content
+            && same_phase
+            && (!last.was_interrupted() || self.checks.unknown_stops.contains(&last.of))
+            && last.boot == self.boot
+            && definition == rules.definition()
+            && told
+                .asked
+                .get(name)
+                .is_none_or(|asked| Some(*asked) <= last.ended)
+    }
+}

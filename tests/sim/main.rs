@@ -1,0 +1,114 @@
+//! The rig in a simulated world, thousands of times.
+//!
+//! A world is made from a seed: a random configuration, a host, a disk, clocks, an operator, and
+//! faults at every joint. After every event the invariants of the design are checked (`check`,
+//! `budget`); when the faults are over, the rig must come to rest in the state that an independent
+//! reading of its configuration calls for (`end`).
+//!
+//! `SIM_SEED=N cargo test --release --test sim -- replay --nocapture` shows one world; `SIM_SEEDS`,
+//! `SIM_FIRST` and `SIM_FAILURES` say how many are run, from which on, and until how many failed.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, their worlds included")]
+
+mod body;
+mod budget;
+mod chaos;
+mod check;
+mod configs;
+mod coverage;
+mod end;
+mod host;
+mod seeds;
+mod store;
+mod told;
+mod trace;
+mod world;
+
+use trace::Trace;
+
+/// Worlds in one run; a build without optimisation is given fewer.
+const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
+
+/// Faults that every large run must have met, so that no check passes for want of one.
+const FAULTS: &[&str] = &[
+    "answers of the host delayed",
+    "answers: unknown",
+    "attempts that could not be started",
+    "batches lost by power cuts",
+    "clock jumps",
+    "configuration edited while no daemon runs",
+    "daemon killed between two effects",
+    "disk refuses writes",
+    "edits of phase-idx",
+    "events doubled",
+    "events doubled, very late",
+    "host does not answer",
+    "leftovers that stay",
+    "looks that failed",
+    "lost: Ended",
+    "lost: Gone",
+    "lost: PhaseChecked",
+    "lost: Probed",
+    "lost: Started",
+    "reboots, clean",
+    "reboots, unclean",
+];
+
+fn from_environment(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text:?} is not a number")),
+    )
+}
+
+#[test]
+fn every_world_keeps_the_invariants() {
+    let count = from_environment("SIM_SEEDS").unwrap_or(SEEDS);
+    let first = from_environment("SIM_FIRST").unwrap_or(0);
+    let wanted = from_environment("SIM_FAILURES").unwrap_or(1);
+    let report = seeds::run_many(first, count, usize::try_from(wanted).unwrap());
+    let hours = report.simulated / 3_600_000;
+    println!(
+        "{} worlds, {hours} simulated hours in {:.1} s: {:.0} seeds/s\n{}",
+        report.seeds,
+        report.seconds,
+        report.seeds as f64 / report.seconds,
+        report.coverage
+    );
+    for fault in FAULTS {
+        assert!(
+            report.coverage.of(fault) > 0 || count < SEEDS,
+            "no world met: {fault}"
+        );
+    }
+    for failure in &report.failures {
+        println!("{failure}");
+    }
+    let Some(failure) = report.failures.first() else {
+        return;
+    };
+    let (world, _) = seeds::run(failure.seed, Trace::on(false));
+    panic!("{}\n{failure}", world.trace.text());
+}
+
+#[test]
+fn replay() {
+    let Some(seed) = from_environment("SIM_SEED") else {
+        return;
+    };
+    let (world, done) = seeds::run(seed, Trace::on(true));
+    println!("{}", world.trace.text());
+    if let Err(failure) = done {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    for seed in 0..50 {
+        let once = seeds::run(seed, Trace::on(false)).0.trace.fingerprint();
+        let again = seeds::run(seed, Trace::on(false)).0.trace.fingerprint();
+        assert_eq!(once, again, "seed {seed}");
+    }
+}

@@ -1,0 +1,112 @@
+//! Many worlds, and one of them again.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use crate::{check::Violation, coverage::Coverage, end::CALM, trace::Trace, world::World};
+
+/// A world in which something that must hold did not.
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) at: u64,
+    pub(crate) violation: Violation,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { check, message } = &self.violation;
+        writeln!(
+            f,
+            "seed {}, at {} ms: {check}: {message}",
+            self.seed, self.at
+        )?;
+        write!(
+            f,
+            "again: SIM_SEED={} cargo test --release --test sim -- replay --nocapture",
+            self.seed
+        )
+    }
+}
+
+/// One world from its beginning to its end.
+pub(crate) fn run(seed: u64, trace: Trace) -> (World, Result<(), Failure>) {
+    let mut world = World::new(seed, trace);
+    let done = live(&mut world);
+    let at = world.t;
+    let done = done.map_err(|violation| Failure {
+        seed,
+        at,
+        violation,
+    });
+    (world, done)
+}
+
+fn live(world: &mut World) -> Result<(), Violation> {
+    let chaos = world.rng.u64(60_000..900_000);
+    world.run_until(chaos)?;
+    world.calm()?;
+    if world.rng.bool() {
+        let phases = world.config.plan.phases.clone();
+        world.over.extend(phases.into_iter().map(|phase| phase.id));
+    }
+    world.run_until(world.t + CALM)?;
+    world.check_end()
+}
+
+/// What became of many worlds.
+pub(crate) struct Report {
+    pub(crate) seeds: u64,
+    pub(crate) seconds: f64,
+    /// Simulated, ms.
+    pub(crate) simulated: u64,
+    pub(crate) coverage: Coverage,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Runs the seeds from `first` on, on all cores.
+pub(crate) fn run_many(first: u64, count: u64, failures_wanted: usize) -> Report {
+    let next = AtomicU64::new(first);
+    let simulated = AtomicU64::new(0);
+    let all = Mutex::new((Coverage::default(), Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut coverage = Coverage::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count {
+                        break;
+                    }
+                    let (world, done) = run(seed, Trace::off());
+                    coverage.merge(&world.coverage);
+                    simulated.fetch_add(world.t, Ordering::Relaxed);
+                    if let Err(failure) = done {
+                        let mut all = all.lock().unwrap();
+                        all.1.push(failure);
+                        if all.1.len() >= failures_wanted {
+                            next.store(first + count, Ordering::Relaxed);
+                        }
+                    }
+                }
+                all.lock().unwrap().0.merge(&coverage);
+            });
+        }
+    });
+    let (coverage, mut failures) = all.into_inner().unwrap();
+    failures.sort_by_key(|failure| failure.seed);
+    Report {
+        seeds: count,
+        seconds: began.elapsed().as_secs_f64(),
+        simulated: simulated.into_inner(),
+        coverage,
+        failures,
+    }
+}

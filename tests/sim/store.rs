@@ -1,0 +1,234 @@
+//! A model of the store: facts in, [`Restored`] out.
+//!
+//! A batch is applied as a whole or not at all. What was recorded survives the death of the daemon.
+//! A power cut may take the last batches, but none that is older than a batch with a fact of the
+//! durable kind (up to [`Fact::Operator`]), for that one was synced with everything before it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use loopkeeper::{
+    decide::{Boot, Fact, KnownAttempt, Restored, RestoredWorker},
+    host::AttemptRef,
+    model::{BootId, Exit, WorkerName},
+};
+
+/// Batches older than this were written back by the kernel, power cut or not.
+const WRITTEN_BACK: u64 = 30_000;
+
+/// What is kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Content {
+    /// Boots in the order in which they were recorded.
+    pub(crate) boots: Vec<Boot>,
+    /// The way back to the rig; workers without their attempts.
+    restored: Restored,
+    goodbye: Option<(BootId, Timestamp)>,
+    /// Every attempt that was decided, and its end.
+    pub(crate) attempts: BTreeMap<AttemptRef, KnownAttempt>,
+    last: BTreeMap<WorkerName, AttemptRef>,
+}
+
+/// The store.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) now: Content,
+    synced: Content,
+    unsynced: Vec<(u64, Vec<Fact>)>,
+    /// The disk takes nothing.
+    pub(crate) refuses: bool,
+}
+
+impl Store {
+    /// Records a batch, or nothing of it.
+    pub(crate) fn record(&mut self, t: u64, facts: &[Fact]) -> Result<(), String> {
+        if self.refuses {
+            return Err("no space left on device".into());
+        }
+        self.now.apply(facts);
+        self.unsynced.push((t, facts.to_vec()));
+        if facts.iter().any(survives_power_cut) {
+            self.sync();
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) {
+        for (_, facts) in self.unsynced.drain(..) {
+            self.synced.apply(&facts);
+        }
+    }
+
+    /// The machine lost power: of what is not synced, only the first batches are kept. Gives how
+    /// many were lost.
+    pub(crate) fn power_cut(&mut self, t: u64, rng: &mut fastrand::Rng) -> usize {
+        let old = self
+            .unsynced
+            .iter()
+            .filter(|(at, _)| at + WRITTEN_BACK < t)
+            .count();
+        let kept = rng.usize(old..=self.unsynced.len());
+        let lost = self.unsynced.len() - kept;
+        self.unsynced.truncate(kept);
+        self.sync();
+        if lost > 0 {
+            self.now = self.synced.clone();
+        }
+        lost
+    }
+
+    /// What a daemon that starts now is given.
+    pub(crate) fn restored(&self) -> Restored {
+        self.now.restored()
+    }
+}
+
+impl Content {
+    /// The resume point and the operator's words, without the attempts.
+    pub(crate) fn plain(&self) -> &Restored {
+        &self.restored
+    }
+
+    /// Has the last boot's daemon said goodbye?
+    pub(crate) fn goodbye(&self) -> Option<Timestamp> {
+        let (boot, at) = self.goodbye.as_ref()?;
+        let last = self.boots.last()?;
+        (last.boot == *boot).then_some(*at)
+    }
+
+    /// Somebody edited `phase-idx` while no daemon ran; the store reads it when it opens.
+    pub(crate) fn set_resume_point(&mut self, point: loopkeeper::decide::ResumePoint) {
+        self.restored.resume_point = Some(point);
+    }
+
+    fn restored(&self) -> Restored {
+        let mut restored = self.restored.clone();
+        restored.boot = self.boots.last().cloned();
+        restored.reboots = u64::try_from(self.boots.len().saturating_sub(1)).unwrap();
+        restored.goodbye = self.goodbye();
+        for (name, of) in &self.last {
+            let worker = restored.workers.entry(name.clone()).or_default();
+            worker.last = self.attempts.get(of).cloned();
+        }
+        for (of, known) in &self.attempts {
+            if known.ended.is_none() && self.last.get(&of.worker) != Some(of) {
+                let worker = restored.workers.entry(of.worker.clone()).or_default();
+                worker.open.insert(of.attempt.clone(), known.clone());
+            }
+        }
+        restored
+    }
+
+    /// The attempt of a worker that was decided last.
+    pub(crate) fn last(&self, worker: &WorkerName) -> Option<&AttemptRef> {
+        self.last.get(worker)
+    }
+
+    fn worker(&mut self, name: &WorkerName) -> &mut RestoredWorker {
+        self.restored.workers.entry(name.clone()).or_default()
+    }
+
+    fn apply(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            self.apply_one(fact);
+        }
+    }
+
+    fn apply_one(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Boot(boot) => {
+                if self.boots.iter().all(|known| known.boot != boot.boot) {
+                    self.boots.push(boot.clone());
+                }
+            }
+            Fact::Hello { at, .. } => {
+                self.goodbye = None;
+                self.restored.last_alive = Some(*at);
+            }
+            Fact::Goodbye { boot, at } => {
+                self.goodbye = Some((boot.clone(), *at));
+                self.restored.last_alive = Some(*at);
+            }
+            Fact::Phase(point) => self.restored.resume_point = Some(point.clone()),
+            Fact::Paused(reason) => self.restored.paused = reason.clone(),
+            Fact::Operator { worker, run } => self.worker(worker).stopped = !run,
+            Fact::Held { worker, reason } => self.worker(worker).held = reason.clone(),
+            Fact::Restarts { worker, restarts } => {
+                self.worker(worker).restarts = restarts.clone();
+            }
+            Fact::Decided {
+                attempt,
+                at,
+                boot,
+                phase,
+                definition,
+            } => {
+                let record = KnownAttempt {
+                    attempt: attempt.clone(),
+                    at: *at,
+                    boot: boot.clone(),
+                    phase: phase.clone(),
+                    definition: *definition,
+                    identity: self
+                        .attempts
+                        .get(attempt)
+                        .and_then(|known| known.identity.clone()),
+                    ended: None,
+                };
+                self.attempts.insert(attempt.clone(), record);
+                self.last.insert(attempt.worker.clone(), attempt.clone());
+            }
+            Fact::Started { attempt, identity } => {
+                if let Some(record) = self.attempts.get_mut(attempt) {
+                    record.identity = Some(identity.clone());
+                }
+            }
+            Fact::Stopping { attempt, stopping } => {
+                let known = self.attempts.get(attempt);
+                if known.is_none_or(|known| known.ended.is_none()) {
+                    let stops = &mut self.worker(&attempt.worker).stops;
+                    stops.insert(attempt.attempt.clone(), stopping.clone());
+                }
+            }
+            Fact::Ended {
+                attempt,
+                exit,
+                stopped,
+                ..
+            } => self.ended(attempt, exit, stopped),
+            Fact::Alive { at } => self.restored.last_alive = Some(*at),
+            Fact::Notice(_) => {}
+        }
+    }
+
+    fn ended(&mut self, attempt: &AttemptRef, exit: &Exit, stopped: &Option<String>) {
+        if let Some(record) = self.attempts.get_mut(attempt) {
+            if record.ended.is_some() {
+                return;
+            }
+            record.ended = Some((exit.clone(), stopped.clone()));
+        }
+        let worker = self.worker(&attempt.worker);
+        worker.stops.remove(&attempt.attempt);
+        worker.last_exit = Some(exit.clone());
+    }
+}
+
+fn survives_power_cut(fact: &Fact) -> bool {
+    match fact {
+        Fact::Boot(_)
+        | Fact::Hello { .. }
+        | Fact::Goodbye { .. }
+        | Fact::Phase(_)
+        | Fact::Paused(_)
+        | Fact::Operator { .. } => true,
+        Fact::Held { .. }
+        | Fact::Restarts { .. }
+        | Fact::Decided { .. }
+        | Fact::Started { .. }
+        | Fact::Stopping { .. }
+        | Fact::Ended { .. }
+        | Fact::Alive { .. }
+        | Fact::Notice(_) => false,
+    }
+}

@@ -1,0 +1,465 @@
+//! The world around one rig: clocks, a host, a disk, a daemon that is killed, a machine that reboots.
+//!
+//! # Promise
+//!
+//! Everything follows from the seed. Time passes only from one thing to the next. The daemon is told
+//! what a real one would be told: in the order in which it performs effects, a record is answered
+//! before anything else is heard, and everything else comes late, doubled, in another order or not
+//! at all.
+//!
+//! # How
+//!
+//! [`World::step`] takes the next thing of the queue, or wakes the rig at its deadline. What the rig
+//! asks for is performed by `host`; what happens to it by itself comes from `chaos`; each turn goes
+//! through [`Checks`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use loopkeeper::{
+    config::Config,
+    decide::{Effect, Event, Machine, Rig},
+    host::AttemptRef,
+    model::{BootId, Mono, Now, PhaseId, WorkerName},
+};
+
+use crate::{
+    body::Body,
+    chaos::Nature,
+    check::{Checked, Checks, ensure},
+    configs,
+    coverage::Coverage,
+    host::Act,
+    store::Store,
+    told::Told,
+    trace::Trace,
+};
+
+/// CLOCK_MONOTONIC when the first daemon of a boot may start, ms.
+const KERNEL: u64 = 3_000;
+
+/// Something that will happen.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// The daemon of that number is told.
+    Tell(u64, Event),
+    /// Something happens to the body of that index.
+    Body(usize, Act),
+    /// A daemon starts.
+    DaemonUp,
+    /// Something happens by chance.
+    Chance,
+    /// The disk takes writes again.
+    DiskHeals,
+    /// A daemon that was asked to leave has had its time.
+    Impatience(u64),
+}
+
+/// The daemon's process.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) number: u64,
+    pub(crate) rig: Rig,
+    pub(crate) told: Told,
+    follow: VecDeque<Event>,
+    /// Wake-ups for this deadline come at this time.
+    wake: Option<(Mono, u64)>,
+}
+
+/// How the world goes on when the daemon has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Restart,
+    Reboot,
+}
+
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) nature: Nature,
+    /// Real time, ms.
+    pub(crate) t: u64,
+    /// When the present boot began.
+    booted: u64,
+    /// What the wall clock is wrong by, ms.
+    pub(crate) skew: i64,
+    queue: BTreeMap<(u64, u64), Item>,
+    sequence: u64,
+    machine: Machine,
+    pub(crate) boot: usize,
+    pub(crate) store: Store,
+    pub(crate) bodies: Vec<Body>,
+    pub(crate) index: BTreeMap<AttemptRef, usize>,
+    /// The configuration file.
+    pub(crate) config: Config,
+    pub(crate) daemon: Option<Daemon>,
+    daemons: u64,
+    /// The daemon dies when so many more effects were performed.
+    pub(crate) dies_in: Option<u32>,
+    pub(crate) after: After,
+    /// Until then the host does not know.
+    pub(crate) silent_until: u64,
+    /// Phases whose end has come.
+    pub(crate) over: BTreeSet<PhaseId>,
+    pub(crate) requests: u64,
+    /// What was told lately, for late doubles.
+    pub(crate) lately: VecDeque<Event>,
+    pub(crate) pid: i32,
+    pub(crate) checks: Checks,
+    pub(crate) coverage: Coverage,
+    pub(crate) trace: Trace,
+    /// When the rig last did something that is not a sign of life or a look.
+    pub(crate) busy: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, trace: Trace) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let nature = Nature::random(&mut rng);
+        let config = configs::random(&mut rng);
+        let mut world = Self {
+            machine: Machine {
+                boot: boot_id(&mut rng),
+                booted: Timestamp::UNIX_EPOCH,
+            },
+            rng,
+            nature,
+            t: 0,
+            booted: 0,
+            skew: 0,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            boot: 0,
+            store: Store::default(),
+            bodies: Vec::new(),
+            index: BTreeMap::new(),
+            config,
+            daemon: None,
+            daemons: 0,
+            dies_in: None,
+            after: After::Restart,
+            silent_until: 0,
+            over: BTreeSet::new(),
+            requests: 0,
+            lately: VecDeque::new(),
+            pid: 100,
+            checks: Checks::default(),
+            coverage: Coverage::default(),
+            trace,
+            busy: 0,
+        };
+        world.machine.booted = world.wall();
+        world.coverage.count("boots");
+        world.later(0, Item::DaemonUp);
+        world.later(0, Item::Chance);
+        world
+    }
+
+    pub(crate) fn wall(&self) -> Timestamp {
+        const START: i64 = 1_795_000_000_000;
+        let millis = START + i64::try_from(self.t).unwrap() + self.skew;
+        Timestamp::from_millisecond(millis.max(0)).unwrap()
+    }
+
+    pub(crate) fn mono(&self) -> Mono {
+        Mono(self.t - self.booted + KERNEL)
+    }
+
+    pub(crate) fn view_now(&self) -> Now {
+        self.now()
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            mono: self.mono(),
+            wall: self.wall(),
+        }
+    }
+
+    pub(crate) fn boot_id(&self) -> &BootId {
+        &self.machine.boot
+    }
+
+    pub(crate) fn later(&mut self, delay: u64, item: Item) {
+        self.sequence += 1;
+        self.queue.insert((self.t + delay, self.sequence), item);
+    }
+
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        let (t, daemon) = (self.t, self.daemons);
+        self.trace.line(|| format!("{t:>9} d{daemon} {}", line()));
+    }
+
+    /// The next thing happens.
+    pub(crate) fn step(&mut self) -> Checked {
+        let item_at = self
+            .queue
+            .first_key_value()
+            .map_or(u64::MAX, |((t, _), _)| *t);
+        let wake_at = self
+            .daemon
+            .as_ref()
+            .and_then(|d| d.wake)
+            .map_or(u64::MAX, |(_, t)| t);
+        if wake_at < item_at {
+            self.t = wake_at;
+            self.checks.woken(self.t)?;
+            return self.tell(Event::Wake);
+        }
+        let Some(((t, _), item)) = self.queue.pop_first() else {
+            return Ok(());
+        };
+        // What was due while the machine was down happens now.
+        self.t = self.t.max(t);
+        match item {
+            Item::Tell(number, event) => {
+                if self
+                    .daemon
+                    .as_ref()
+                    .is_some_and(|daemon| daemon.number == number)
+                {
+                    return self.tell(event);
+                }
+                Ok(())
+            }
+            Item::Body(index, act) => {
+                self.act(index, act);
+                Ok(())
+            }
+            Item::DaemonUp => self.daemon_up(),
+            Item::Chance => self.chance(),
+            Item::DiskHeals => {
+                self.store.refuses = false;
+                self.note(|| "disk takes writes again".into());
+                Ok(())
+            }
+            Item::Impatience(number) => {
+                if self
+                    .daemon
+                    .as_ref()
+                    .is_some_and(|daemon| daemon.number == number)
+                {
+                    self.coverage
+                        .count("daemon killed because it did not leave");
+                    self.kill_daemon();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn daemon_up(&mut self) -> Checked {
+        if self.daemon.is_some() {
+            return Ok(());
+        }
+        self.while_down();
+        self.daemons += 1;
+        let restored = self.store.restored();
+        let is_new_boot = restored
+            .boot
+            .as_ref()
+            .is_none_or(|last| last.boot != self.machine.boot);
+        let told = Told::new(self.config.clone(), &self.store.now, is_new_boot);
+        self.note(|| format!("DAEMON starts; restored {restored:?}"));
+        self.coverage.count("daemons started");
+        self.checks.begin_daemon();
+        let declared = |name: &WorkerName| self.config.workers.contains_key(name);
+        self.checks.failures.doubt_others(declared);
+        let (rig, effects) = Rig::new(
+            self.config.clone(),
+            restored,
+            self.machine.clone(),
+            self.now(),
+            self.rng.u64(..),
+        );
+        self.daemon = Some(Daemon {
+            number: self.daemons,
+            rig,
+            told,
+            follow: VecDeque::new(),
+            wake: None,
+        });
+        self.turned(&Event::Wake, effects)?;
+        self.follow()
+    }
+
+    /// The daemon hears of something and does all that follows from it at once.
+    pub(crate) fn tell(&mut self, event: Event) -> Checked {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.follow.push_back(event);
+        }
+        self.follow()
+    }
+
+    fn follow(&mut self) -> Checked {
+        let now = self.now();
+        while let Some(daemon) = &mut self.daemon {
+            let Some(event) = daemon.follow.pop_front() else {
+                break;
+            };
+            let effects = daemon.rig.handle(now, event.clone());
+            self.coverage.count("turns");
+            self.note(|| format!("  event {event:?}"));
+            self.turned(&event, effects)?;
+        }
+        let Some(daemon) = &mut self.daemon else {
+            return Ok(());
+        };
+        let deadline = daemon.rig.next_deadline();
+        self.checks.deadline(now.mono, deadline)?;
+        if daemon.wake.map(|(at, _)| at) != deadline {
+            let late = self.nature.lateness(&mut self.rng);
+            daemon.wake = deadline.map(|at| (at, at.0 - KERNEL + self.booted + late));
+        }
+        Ok(())
+    }
+
+    /// One turn of the rig is over: its effects are checked and performed.
+    fn turned(&mut self, event: &Event, effects: Vec<Effect>) -> Checked {
+        let Some(daemon) = &mut self.daemon else {
+            return Ok(());
+        };
+        let alive: Vec<_> = match event {
+            Event::Command(..) => self
+                .bodies
+                .iter()
+                .filter(|body| body.lives())
+                .map(|body| body.of.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        daemon
+            .told
+            .turn(self.t, event, &effects, &self.store.now, &alive);
+        self.checks
+            .turn(self.t, event, &effects, &daemon.told, &self.bodies)?;
+        if effects.iter().any(|effect| !is_quiet(effect)) {
+            self.busy = self.t;
+        }
+        for effect in effects {
+            if let Some(left) = &mut self.dies_in {
+                if *left == 0 {
+                    self.coverage.count("daemon killed between two effects");
+                    self.kill_daemon();
+                    return Ok(());
+                }
+                *left -= 1;
+            }
+            self.note(|| format!("    {effect:?}"));
+            self.perform(effect)?;
+        }
+        Ok(())
+    }
+
+    /// What comes back before anything else is heard.
+    pub(crate) fn follow_first(&mut self, event: Event) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.follow.push_front(event);
+        }
+    }
+
+    pub(crate) fn follow_last(&mut self, event: Event) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.follow.push_back(event);
+        }
+    }
+
+    pub(crate) fn kill_daemon(&mut self) {
+        if self.daemon.is_none() {
+            return;
+        }
+        self.note(|| "DAEMON is killed".into());
+        self.coverage.count("daemon kills");
+        self.daemon_is_gone();
+    }
+
+    /// Dead or left; a start that is under way comes to something or to nothing.
+    pub(crate) fn daemon_is_gone(&mut self) {
+        self.daemon = None;
+        self.dies_in = None;
+        self.checks.daemon_died();
+        self.lately.clear();
+        self.orphan_bodies();
+        let down = self.nature.downtime(&mut self.rng);
+        self.later(down, Item::DaemonUp);
+    }
+
+    /// The machine goes down and comes up again.
+    pub(crate) fn reboot(&mut self, power_cut: bool) {
+        if self.daemon.take().is_some() {
+            self.dies_in = None;
+            self.checks.daemon_died();
+        }
+        self.note(|| format!("MACHINE goes down; power cut: {power_cut}"));
+        self.bodies_of_this_boot_die();
+        if power_cut {
+            let lost = self.store.power_cut(self.t, &mut self.rng);
+            self.coverage
+                .add("batches lost by power cuts", u64::try_from(lost).unwrap());
+            self.coverage.count("reboots, unclean");
+        } else {
+            self.coverage.count("reboots, clean");
+        }
+        self.lately.clear();
+        self.checks.begin_boot();
+        // What was on its way to a daemon or a process of the old boot never arrives.
+        self.queue
+            .retain(|_, item| matches!(item, Item::Chance | Item::DiskHeals));
+        let down = self.nature.downtime(&mut self.rng);
+        self.t += down;
+        self.booted = self.t;
+        self.boot += 1;
+        self.coverage.count("boots");
+        self.machine = Machine {
+            boot: boot_id(&mut self.rng),
+            booted: self.wall(),
+        };
+        self.after = After::Restart;
+        let up = self.rng.u64(100..5_000);
+        self.later(up, Item::DaemonUp);
+    }
+
+    /// Runs until the time has come.
+    pub(crate) fn run_until(&mut self, t: u64) -> Checked {
+        while self.t < t {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing happens by chance any more: the world is healthy and stays so.
+    pub(crate) fn calm(&mut self) -> Checked {
+        self.note(|| "CALM".into());
+        self.nature = Nature::calm();
+        self.queue
+            .retain(|_, item| !matches!(item, Item::Chance | Item::DiskHeals));
+        self.dies_in = None;
+        self.store.refuses = false;
+        self.silent_until = 0;
+        self.bodies_recover();
+        ensure!(
+            self.daemon.is_some()
+                || self
+                    .queue
+                    .values()
+                    .any(|item| matches!(item, Item::DaemonUp)),
+            "world",
+            "nobody starts the daemon"
+        );
+        Ok(())
+    }
+}
+
+/// A sign of life or a look: what a rig does that has nothing to do.
+fn is_quiet(effect: &Effect) -> bool {
+    use loopkeeper::decide::Fact;
+    match effect {
+        Effect::Record(facts) => facts.iter().all(|fact| matches!(fact, Fact::Alive { .. })),
+        Effect::Probe(..) | Effect::CheckPhase(..) | Effect::Inquire(_) => true,
+        _ => false,
+    }
+}
+
+fn boot_id(rng: &mut Rng) -> BootId {
+    format!("{:032x}", rng.u128(..)).parse().unwrap()
+}
