@@ -16,7 +16,10 @@ use loopkeeper::{
     store::{Store, phase_file},
 };
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 use tempfile::TempDir;
@@ -57,7 +60,16 @@ impl Machine {
     /// Cuts the power of a copy of it, and looks at the state directory after the next boot.
     fn after_power_cut(&self, look: impl FnOnce(&Path)) {
         let cut = self.temp.path().join("cut");
-        fs::copy(&self.disk, &cut).unwrap();
+        // The kernel may be writing: a copy is of one moment when a second one is the same.
+        let mut disk = fs::read(&self.disk).unwrap();
+        loop {
+            let again = fs::read(&self.disk).unwrap();
+            if again == disk {
+                break;
+            }
+            disk = again;
+        }
+        fs::write(&cut, disk).unwrap();
         let mounted = Mount::new(&["-o", "loop"], &cut, &self.temp.path().join("after"));
         look(&mounted.0.join("state"));
     }
@@ -166,6 +178,9 @@ fn what_was_acknowledged_is_there_after_a_power_cut_in_the_middle_of_anything() 
             }
         }
         kill(pid, Signal::SIGSTOP).unwrap();
+        // What it asked of the kernel before is done when it has stopped.
+        let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
         machine.after_power_cut(|dir| {
             let bytes = fs::read(dir.join("phase-idx")).unwrap();
             let in_file = phase_file::parse(&bytes, &plan).unwrap().index;
