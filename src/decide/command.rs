@@ -177,6 +177,8 @@ impl Rig {
 
     fn send_up(&mut self, now: Now, name: &WorkerName, again: bool) -> Goal {
         let mut not = None;
+        // Before the host has answered nobody knows whether there is a present one.
+        let unclear = self.remembered.is_some() || self.stray_of(name).is_some();
         if let Some(worker) = self.workers.get_mut(name) {
             if !worker.run {
                 worker.run = true;
@@ -189,9 +191,7 @@ impl Rig {
             if again || matches!(worker.life, Life::Stopping { .. }) {
                 not.clone_from(&present);
             }
-            // Before the host has answered nobody knows whether there is a present one.
-            let may_live = present.is_some() || self.remembered.is_some();
-            if again && may_live {
+            if again && (present.is_some() || unclear) {
                 worker.asked = Asked::Restart;
             } else if worker.asked == Asked::Nothing && (not.is_some() || present.is_none()) {
                 worker.asked = Asked::Start;

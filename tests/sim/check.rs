@@ -272,8 +272,12 @@ impl Checks {
                                 || body.ordered >= open.asked
                                 || !body.concluded)
                     });
+                    // It had ended unheard when it was asked for, and that is what is answered.
+                    let finished = answer.as_ref().is_ok_and(|text| {
+                        text.lines().any(|line| line == format!("{name} finished"))
+                    });
                     ensure!(
-                        ran,
+                        ran || finished,
                         "true-answers",
                         "{name} was reported as started and was not"
                     );
@@ -430,7 +434,8 @@ impl Checks {
             if forgiven {
                 self.failures.doubt(&body.of.worker);
             }
-            let sure = sure && !forgiven;
+            // What waits for a full disk was counted by the rules of then.
+            let sure = sure && !forgiven && !self.owes;
             // As long as the rig may have believed it to live.
             let lived = t - body.began.unwrap_or(t);
             let maybe_healthy = lived >= millis(rules.backoff.healthy);
@@ -746,7 +751,8 @@ impl Checks {
             return Some(Why::Verdict(verdict));
         }
         let lives = |other: &&Body| other.of.worker == of.worker && other.lives();
-        (world.iter().filter(lives).count() > 1).then_some(Why::Double)
+        let doubled = world.iter().filter(lives).count() > 1 || told.doubled.contains(&of.worker);
+        doubled.then_some(Why::Double)
     }
 
     /// An attempt is about to become history.

@@ -4,16 +4,20 @@
 //! delivered, from what lies in the store and from the configuration; of the rig's effects only
 //! the answer to a reload is read, for whether it was accepted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use loopkeeper::{
     config::{Config, OnPhase, Plan, Resume, Worker},
-    decide::{Command, Effect, Event, Leave, PhaseRef, ResumePoint},
+    decide::{Command, Effect, Event, Leave, PhaseRef, ResumePoint, SetBy},
     host::{AttemptRef, Condition, HostEvent},
     model::{Kind, PhaseId, WorkerName},
 };
 
-use crate::store::Content;
+use crate::{check::doubled, store::Content};
 
 /// A look that has not come back for so long counts as a bad one, ms.
 const SILENCE: u64 = 60_000;
@@ -97,6 +101,8 @@ pub(crate) struct Told {
     pub(crate) graces: BTreeMap<WorkerName, Duration>,
     /// The host has said what lives.
     pub(crate) surveyed: bool,
+    /// Workers of which it said that more than one attempt lives.
+    pub(crate) doubled: BTreeSet<WorkerName>,
 }
 
 impl Told {
@@ -128,6 +134,7 @@ impl Told {
             heard: BTreeMap::new(),
             asked: BTreeMap::new(),
             surveyed: false,
+            doubled: BTreeSet::new(),
             graces: BTreeMap::new(),
         };
         told.settle_point();
@@ -153,7 +160,12 @@ impl Told {
     ) {
         match event {
             Event::Surveyed(Ok(found)) => {
+                if !self.surveyed {
+                    // What was asked for before is done now, whatever ended before.
+                    self.asked.values_mut().for_each(|asked| *asked = t);
+                }
                 self.surveyed = true;
+                self.doubled = doubled(found).into_iter().collect();
                 for one in found {
                     self.found(t, &one.attempt, &one.is);
                 }
@@ -244,7 +256,14 @@ impl Told {
 
     /// From now on the point is this one, whatever becomes of the plan before it is recorded.
     fn settle_point(&mut self) {
-        if let (Place::Phase(index, id), Some(point)) = (&self.at, &mut self.point) {
+        if let Place::Phase(index, id) = &self.at {
+            let point = self.point.get_or_insert_with(|| ResumePoint {
+                index: 0,
+                id: None,
+                count: self.config.plan.phases.len(),
+                at: Timestamp::UNIX_EPOCH,
+                by: SetBy::Plan,
+            });
             (point.index, point.id) = (*index, Some(id.clone()));
         }
     }

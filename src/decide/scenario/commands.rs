@@ -188,3 +188,34 @@ fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
     play.reload(|config| config.plan.phases = plan(&["one", "two", "three", "four"]));
     assert_eq!(play.rig.progress.in_words().unwrap(), "phase 4 of 4 (four)");
 }
+
+#[test]
+fn a_restart_is_not_done_by_an_attempt_that_was_there_before() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let second = AttemptRef {
+        attempt: "20200101T000000Z-00000001".parse().unwrap(),
+        ..starts[0].clone()
+    };
+    play.next_daemon(vec![
+        found(&second, host::Condition::Unknown("no answer".into())),
+        ended(&starts[0], Exit::Code(1), 0),
+    ]);
+    assert!(answers(&play.command(Command::Restart(a()))).is_empty());
+    let done = play.tell(Event::Found(play.alive(&second)));
+    assert_eq!(signalled(&done), [(second, Signal::TERM)]);
+    assert!(answers(&done).is_empty());
+}
+
+#[test]
+fn a_stop_is_not_done_while_an_older_attempt_may_live() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let older = AttemptRef {
+        attempt: "20200101T000000Z-00000001".parse().unwrap(),
+        ..starts[0].clone()
+    };
+    let unknown = found(&older, host::Condition::Unknown("no answer".into()));
+    play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0), unknown]);
+    assert!(answers(&play.command(Command::Stop(a()))).is_empty());
+    let done = play.tell(Event::Found(ended(&older, Exit::Code(0), 0)));
+    assert_eq!(answers(&done), [true]);
+}
