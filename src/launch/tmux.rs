@@ -174,11 +174,12 @@ pub(super) async fn launch(
         Ok(outcome) if outcome.exit == Exit::Code(0) => {
             wait_for_start(directory, &arrival, &outcome.output).await
         }
-        Ok(outcome) => Err(format!(
-            "tmux: {}: {}",
-            outcome.exit,
-            String::from_utf8_lossy(&outcome.errors).trim()
-        )),
+        // The server ends with its only pane, maybe before tmux has done all it was asked: then the
+        // pane knows why.
+        Ok(outcome) => Err(directory.start_failed().unwrap_or_else(|| {
+            let said = String::from_utf8_lossy(&outcome.errors);
+            format!("tmux: {}: {}", outcome.exit, said.trim())
+        })),
         Err(error) => Err(error),
     };
     match started {

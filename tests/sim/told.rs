@@ -257,7 +257,7 @@ impl Told {
     /// From now on the point is this one, whatever becomes of the plan before it is recorded.
     fn settle_point(&mut self) {
         if let Place::Phase(index, id) = &self.at {
-            let point = self.point.get_or_insert_with(|| ResumePoint {
+            let point = self.point.get_or_insert(ResumePoint {
                 index: 0,
                 id: None,
                 count: self.config.plan.phases.len(),
