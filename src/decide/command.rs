@@ -520,6 +520,14 @@ impl Rig {
                 let over = worker.life.attempt().is_none() && self.stray_of(name).is_none();
                 (over && self.remembered.is_none()).then(|| Ok(format!("{name} stopped")))
             }
+            To::Run { .. } if !worker.declared => Some(Err(failed(
+                &format!("worker {name} was removed from the configuration meanwhile"),
+                None,
+            ))),
+            To::Run { .. } if !worker.run => Some(Err(failed(
+                &format!("worker {name} was stopped meanwhile"),
+                None,
+            ))),
             To::Run { not } => match &worker.life {
                 Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
                     Some(Ok(format!("{name} running")))

@@ -31,6 +31,8 @@ struct Failure {
     not_before: u64,
     /// One more than the budget, by every reading.
     exhausted: bool,
+    /// The operator has asked for that which forgives it.
+    asked: bool,
     /// The operator forgave it. It is kept because a disk that was full may yet get to record it.
     forgiven: bool,
 }
@@ -85,6 +87,7 @@ impl Failures {
             weighs: !maybe_healthy,
             not_before: t + shortest(&worker.backoff, streak),
             exhausted: !maybe_healthy && weighing + 1 > allowed,
+            asked: false,
             forgiven: false,
         });
     }
@@ -133,10 +136,22 @@ impl Failures {
         counted + 1 > usize::try_from(worker.budget.restarts).unwrap()
     }
 
-    /// The operator forgave what was.
-    pub(crate) fn forgive(&mut self, name: &WorkerName) {
+    /// The operator asks for another attempt of what does not run: what was is forgiven, once that
+    /// is recorded.
+    pub(crate) fn will_be_forgiven(&mut self, name: &WorkerName) {
         let known = self.0.get_mut(name).into_iter().flatten();
-        known.for_each(Failure::forgive);
+        known.for_each(|known| known.asked = true);
+    }
+
+    pub(crate) fn forgiveness_is_recorded(&mut self, name: &WorkerName) {
+        let known = self.0.get_mut(name).into_iter().flatten();
+        known.filter(|known| known.asked).for_each(Failure::forgive);
+    }
+
+    /// The daemon died before it was recorded.
+    pub(crate) fn forget_forgiveness(&mut self) {
+        let known = self.0.values_mut().flatten();
+        known.for_each(|known| known.asked = false);
     }
 
     /// What is held against workers that are removed is forgiven.

@@ -83,6 +83,8 @@ pub(crate) struct Checks {
     raced: BTreeSet<AttemptRef>,
     /// Stopped while the disk refused, so that the next daemon cannot know.
     pub(crate) unknown_stops: BTreeSet<AttemptRef>,
+    /// What the present daemon said of attempts, whether a disk took it or not.
+    decided: BTreeMap<AttemptRef, (Option<PhaseId>, u64)>,
     /// Attempts whose stop is justified, by what.
     pub(crate) condemned: BTreeMap<AttemptRef, Why>,
     open: BTreeMap<RequestId, Open>,
@@ -100,6 +102,8 @@ impl Checks {
     /// A new daemon begins.
     pub(crate) fn begin_daemon(&mut self) {
         self.open.clear();
+        self.failures.forget_forgiveness();
+        self.decided.clear();
         self.granted.clear();
         self.over.clear();
         self.owes = false;
@@ -196,9 +200,9 @@ impl Checks {
                     let lives = world
                         .iter()
                         .any(|b| b.of.worker == *name && (b.lives() || !b.concluded));
-                    match lives {
-                        true => self.failures.doubt(name),
-                        false => self.failures.forgive(name),
+                    self.failures.doubt(name);
+                    if !lives {
+                        self.failures.will_be_forgiven(name);
                     }
                 }
             }
@@ -348,8 +352,15 @@ impl Checks {
         let mut decided = BTreeMap::new();
         for fact in facts {
             match fact {
-                Fact::Decided { attempt, .. } => {
+                Fact::Decided {
+                    attempt,
+                    phase,
+                    definition,
+                    ..
+                } => {
                     decided.insert(&attempt.worker, attempt);
+                    let known = (phase.clone(), *definition);
+                    self.decided.insert(attempt.clone(), known);
                 }
                 Fact::Stopping { attempt, stopping } => {
                     let body = world.iter().find(|body| body.of == *attempt);
@@ -409,6 +420,17 @@ impl Checks {
             }
         }
         Ok(())
+    }
+
+    /// A batch was recorded.
+    pub(crate) fn recorded(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            if let Fact::Restarts { worker, restarts } = fact
+                && restarts.window.is_empty()
+            {
+                self.failures.forgiveness_is_recorded(worker);
+            }
+        }
     }
 
     fn condemn(&mut self, of: &AttemptRef, why: Option<Why>) {
@@ -589,7 +611,7 @@ impl Checks {
             let up = told
                 .heard
                 .iter()
-                .any(|(of, heard)| of.worker == *needed && heard.up && !heard.ended);
+                .any(|(of, heard)| of.worker == *needed && heard.up && heard.ended.is_none());
             ensure!(
                 up,
                 "requires",
@@ -730,16 +752,10 @@ impl Checks {
             return Some(Why::Wanted(why));
         }
         if let Some(now) = told.config.workers.get(&of.worker) {
-            let known = content.attempts.get(of).map(|known| known.definition);
-            let guessed = known.filter(|_| body.guessed || body.double);
-            if now.definition() != guessed.unwrap_or(body.worker.definition()) {
+            let (phase, definition) = self.believed(body, content);
+            if now.definition() != definition {
                 return Some(Why::Definition);
             }
-            let guess = content.attempts.get(of).filter(|_| guessed.is_some());
-            let phase = match guess {
-                Some(guess) => guess.phase.as_ref(),
-                None => body.told.as_ref().map(|told| &told.id),
-            };
             if told.told_another_phase(now, phase) {
                 return Some(Why::Phase);
             }
@@ -751,8 +767,25 @@ impl Checks {
             return Some(Why::Verdict(verdict));
         }
         let lives = |other: &&Body| other.of.worker == of.worker && other.lives();
-        let doubled = world.iter().filter(lives).count() > 1 || told.doubled.contains(&of.worker);
+        let doubled = world.iter().filter(lives).count() > 1 || told.another_lives(of);
         doubled.then_some(Why::Double)
+    }
+
+    /// The phase and the definition of an attempt. Of one whose start no disk took, a later daemon
+    /// can only guess them, and abides by its guess.
+    fn believed<'a>(&'a self, body: &'a Body, content: &'a Content) -> (Option<&'a PhaseId>, u64) {
+        let recorded = content.attempts.get(&body.of);
+        let guessed = body.guessed || body.double || recorded.is_none();
+        let said = self.decided.get(&body.of).filter(|_| guessed);
+        let guess = recorded.filter(|_| guessed);
+        match (said, guess) {
+            (Some((phase, definition)), _) => (phase.as_ref(), *definition),
+            (None, Some(guess)) => (guess.phase.as_ref(), guess.definition),
+            (None, None) => (
+                body.told.as_ref().map(|told| &told.id),
+                body.worker.definition(),
+            ),
+        }
     }
 
     /// An attempt is about to become history.

@@ -182,8 +182,8 @@ impl World {
         let definition = guess.map_or(last.worker.definition(), |guess| guess.definition);
         let same_phase = match &told.at {
             Place::Phase(_, id) => told_id == Some(id),
-            Place::Complete => told_id.is_none(),
-            Place::NoPlan | Place::Astray => true,
+            // What outlived the plan is not told that it is complete.
+            Place::Complete | Place::NoPlan | Place::Astray => true,
         };
         content
             && same_phase
@@ -193,6 +193,6 @@ impl World {
             && told
                 .asked
                 .get(name)
-                .is_none_or(|asked| Some(*asked) <= last.ended)
+                .is_none_or(|asked| Some(*asked) <= told.ended(&last.of).or(last.ended))
     }
 }

@@ -45,6 +45,9 @@ impl World {
                 } else {
                     "records refused"
                 });
+                if result.is_ok() {
+                    self.checks.recorded(&facts);
+                }
                 self.checks.owes = result.is_err();
                 self.follow_first(Event::Recorded(result));
             }

@@ -4,10 +4,7 @@
 //! delivered, from what lies in the store and from the configuration; of the rig's effects only
 //! the answer to a reload is read, for whether it was accepted.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use loopkeeper::{
@@ -17,7 +14,7 @@ use loopkeeper::{
     model::{Kind, PhaseId, WorkerName},
 };
 
-use crate::{check::doubled, store::Content};
+use crate::store::Content;
 
 /// A look that has not come back for so long counts as a bad one, ms.
 const SILENCE: u64 = 60_000;
@@ -75,8 +72,8 @@ pub(crate) struct Heard {
     pub(crate) bad: u32,
     /// When a look was asked for that has not come back.
     pub(crate) asked: Option<u64>,
-    /// The host said that its own process ended.
-    pub(crate) ended: bool,
+    /// When the host said that its own process ended.
+    pub(crate) ended: Option<u64>,
     /// The operator wants another one in its place.
     pub(crate) restart: bool,
 }
@@ -101,8 +98,6 @@ pub(crate) struct Told {
     pub(crate) graces: BTreeMap<WorkerName, Duration>,
     /// The host has said what lives.
     pub(crate) surveyed: bool,
-    /// Workers of which it said that more than one attempt lives.
-    pub(crate) doubled: BTreeSet<WorkerName>,
 }
 
 impl Told {
@@ -134,7 +129,6 @@ impl Told {
             heard: BTreeMap::new(),
             asked: BTreeMap::new(),
             surveyed: false,
-            doubled: BTreeSet::new(),
             graces: BTreeMap::new(),
         };
         told.settle_point();
@@ -143,6 +137,19 @@ impl Told {
 
     pub(crate) fn heard(&mut self, of: &AttemptRef) -> &mut Heard {
         self.heard.entry(of.clone()).or_default()
+    }
+
+    /// Was another attempt of the same worker said to live, and not to have ended?
+    pub(crate) fn another_lives(&self, of: &AttemptRef) -> bool {
+        self.heard.iter().any(|(other, heard)| {
+            let lives = heard.started.is_some() && heard.ended.is_none();
+            other.worker == of.worker && other != of && lives
+        })
+    }
+
+    /// When it was heard that this attempt had ended.
+    pub(crate) fn ended(&self, of: &AttemptRef) -> Option<u64> {
+        self.heard.get(of)?.ended
     }
 
     pub(crate) fn is_stopped(&self, name: &WorkerName) -> bool {
@@ -165,7 +172,6 @@ impl Told {
                     self.asked.values_mut().for_each(|asked| *asked = t);
                 }
                 self.surveyed = true;
-                self.doubled = doubled(found).into_iter().collect();
                 for one in found {
                     self.found(t, &one.attempt, &one.is);
                 }
@@ -176,7 +182,7 @@ impl Told {
                 self.heard(of).started.get_or_insert(t);
             }
             Event::Host(HostEvent::Ended(of, _) | HostEvent::StartFailed(of, _)) => {
-                self.heard(of).ended = true;
+                self.heard(of).ended.get_or_insert(t);
             }
             Event::Probed(of, result) => {
                 // A second answer to the same question says nothing, nor does one that comes when
@@ -235,7 +241,9 @@ impl Told {
             Condition::Alive(_) => {
                 self.heard(of).started.get_or_insert(t);
             }
-            Condition::Ended { .. } => self.heard(of).ended = true,
+            Condition::Ended { .. } => {
+                self.heard(of).ended.get_or_insert(t);
+            }
             Condition::NeverStarted | Condition::Unknown(_) => {}
         }
     }
