@@ -13,6 +13,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::{
@@ -29,11 +30,18 @@ use crate::{
     decide::access::Access,
     model::{LauncherKind, WorkerName},
     paths::Paths,
+    store::Store,
     systemd::BOOTED,
 };
 
 /// For a proxy to greet.
 const GREETING: Duration = Duration::from_secs(3);
+
+/// Descriptors that the daemon keeps for each worker, as counted in /proc/PID/fd: one for a process,
+/// two for a session.
+const FILES_OF_A_WORKER: u64 = 2;
+/// For the daemon itself, its clients, and what is open for a moment.
+const FILES_OF_THE_DAEMON: u64 = 320;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,6 +86,12 @@ pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
     findings.push(systemd(Path::new(BOOTED)));
     findings.push(journald(Path::new("/run/systemd/journal/socket")));
     findings.push(clock(SystemTime::now()));
+    let may_open = most_open_files(Store::holder(&paths.state));
+    findings.extend(
+        may_open
+            .zip(config.as_ref())
+            .map(|(most, config)| open_files(most, config.workers.len())),
+    );
     findings.extend(config.as_ref().and_then(|config| proxy(config, runs)));
     if json {
         context.screen.json(&findings)?;
@@ -292,6 +306,32 @@ fn clock(now: SystemTime) -> Finding {
     }
 }
 
+/// What the daemon may have open, or would if we started it (proc_pid_limits(5)).
+fn most_open_files(daemon: Option<i32>) -> Option<u64> {
+    let Some(pid) = daemon else {
+        return Some(getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX));
+    };
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    let hard = line.split_whitespace().nth(1)?;
+    Some(hard.parse().unwrap_or(u64::MAX))
+}
+
+/// With too few it goes on, and looks after its workers more slowly.
+fn open_files(most: u64, workers: usize) -> Finding {
+    let needed = FILES_OF_THE_DAEMON + FILES_OF_A_WORKER * workers as u64;
+    if most >= needed {
+        let found = format!("{most} may be open at once, {needed} are needed at most");
+        Finding::new("open files", Is::Ok, found)
+    } else {
+        let found = format!("{most} may be open at once, {workers} workers need up to {needed}");
+        Finding::new("open files", Is::Warn, found)
+            .hint("raise the hard limit where the daemon is started: LimitNOFILE= or ulimit -Hn")
+    }
+}
+
 /// The builtin one and tailscale's; of a proxy that is a command, nobody knows where it listens.
 fn proxy(config: &Config, daemon_runs: bool) -> Option<Finding> {
     let listen = match &config.workers.get(WorkerName::PROXY)?.program {
@@ -338,4 +378,24 @@ fn greet(address: SocketAddr) -> io::Result<bool> {
     let mut answer = [0; 2];
     stream.read_exact(&mut answer)?;
     Ok(answer[0] == 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_many_workers_need_more_than_is_warned_of() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(most_open_files(Some(own)), most_open_files(None));
+        assert_eq!(most_open_files(Some(i32::MAX)), None);
+        assert_eq!(open_files(1024, 352).is, Is::Ok);
+        let low = open_files(1024, 353);
+        assert_eq!(low.is, Is::Warn);
+        assert!(
+            low.found.contains("353 workers need up to 1026"),
+            "{}",
+            low.found
+        );
+    }
 }

@@ -5,13 +5,14 @@
 //! short channel; when it is full, clients are not read.
 
 use std::{
+    fs::File,
     io,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::inotify::WatchFlags;
@@ -42,6 +43,10 @@ pub const MOST_CLIENTS: usize = 128;
 pub const MOST_READERS: usize = 64;
 /// Calls that wait for the daemon's loop.
 const CALLS: usize = 16;
+/// Descriptors kept for clients.
+const SPARE: usize = 8;
+/// That clients cannot be let in is told this often.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// After a failed accept (out of descriptors), so that it is not tried hot.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A socket that is gone and cannot be made, or a directory that cannot be watched, is looked at again
@@ -107,6 +112,7 @@ impl Server {
             clients: clients.clone(),
             inside: Arc::default(),
             place: Arc::clone(&place),
+            spare: Arc::default(),
         };
         clients.spawn(door.accept(listener));
         Ok(Self {
@@ -151,6 +157,38 @@ struct Door {
     clients: TaskTracker,
     inside: Arc<Inside>,
     place: Arc<Mutex<Option<Place>>>,
+    spare: Arc<Spare>,
+}
+
+/// Descriptors that are kept for clients, so that the operator gets in when nothing else can be
+/// opened. The last one is for telling a client that there are none left.
+#[derive(Debug, Default)]
+struct Spare(Mutex<Vec<File>>);
+
+impl Spare {
+    fn held(&self) -> MutexGuard<'_, Vec<File>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refill(&self) {
+        let mut held = self.held();
+        while held.len() < SPARE
+            && let Ok(file) = File::open("/dev/null")
+        {
+            held.push(file);
+        }
+    }
+
+    /// Makes room for one client.
+    fn give_up_one(&self) -> bool {
+        self.held().pop().is_some()
+    }
+
+    /// There is one for the next client, after this one.
+    fn is_left(&self) -> bool {
+        self.refill();
+        !self.held().is_empty()
+    }
 }
 
 /// Clients that are connected.
@@ -195,8 +233,10 @@ impl Drop for Seat {
 
 impl Door {
     async fn accept(self, mut listener: UnixListener) {
+        self.spare.refill();
         let mut watch = self.watch();
         let mut refused = None;
+        let mut warned = None;
         loop {
             let accepted = tokio::select! {
                 () = self.closing.cancelled() => return,
@@ -222,10 +262,25 @@ impl Door {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream),
+                Ok((stream, _)) if self.spare.is_left() => self.admit(stream),
+                Ok((stream, _)) => {
+                    let refusal = Refusal::new(
+                        RefusalKind::Failed,
+                        "daemon has no open file left for another client",
+                    )
+                    .hint("end some clients, or raise LimitNOFILE= (systemd.exec(5))");
+                    turn_away(&stream, refusal);
+                    drop(stream);
+                    self.spare.refill();
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "control socket cannot accept a client");
-                    sleep(PAUSE).await;
+                    if warned.is_none_or(|at: Instant| at.elapsed() > WARN_EVERY) {
+                        warned = Some(Instant::now());
+                        tracing::warn!("control socket cannot accept a client: {error}");
+                    }
+                    if !self.spare.give_up_one() {
+                        sleep(PAUSE).await;
+                    }
                 }
             }
         }
@@ -307,9 +362,11 @@ impl Door {
             self.calls.clone(),
             self.closing.clone(),
         );
+        let spare = Arc::clone(&self.spare);
         self.clients.spawn(async move {
             serve.await;
             drop(seat);
+            spare.refill();
         });
     }
 }

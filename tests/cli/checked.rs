@@ -129,7 +129,15 @@ fn a_rig_in_good_health() {
         answer.ok(Reply::Status(Box::new(status())))
     });
     let found = findings(&rig.home, 0);
-    for check in ["configuration", "state", "daemon", "tmux", "clock", "proxy"] {
+    for check in [
+        "configuration",
+        "state",
+        "daemon",
+        "tmux",
+        "clock",
+        "open files",
+        "proxy",
+    ] {
         assert_eq!(found(check).0, "ok", "{check}: {}", found(check).1);
     }
     assert!(

@@ -1,6 +1,12 @@
 //! Faults that a rig must stand: hostile workers, hostile clients, a machine that refuses.
 
-use std::{io::Write as _, os::unix::net::UnixStream, process::Command};
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+    process::Command,
+};
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::rig::Rig;
 
@@ -174,9 +180,9 @@ fn a_control_socket_that_is_removed_comes_back() {
     let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
     let pid = rig.pid("well");
     let socket = rig.path("run/control.sock");
-    for (n, whole_directory) in [false, true, false].into_iter().enumerate() {
+    for whole_directory in [false, true, false] {
         let removed = match whole_directory {
-            true => std::fs::rename(rig.path("run"), rig.path(&format!("away{n}"))),
+            true => std::fs::remove_dir_all(rig.path("run")),
             false => std::fs::remove_file(&socket),
         };
         // With the socket there again before the directory was empty, the daemon was the quicker one.
@@ -197,5 +203,65 @@ fn a_control_socket_that_is_removed_comes_back() {
         arguments.extend(verb);
         let why = rig.refused(1, &arguments);
         assert!(why.contains("daemon runs (pid "), "{verb:?}: {why}");
+    }
+}
+
+#[test]
+fn the_operator_gets_in_when_the_daemon_can_open_nothing_more() {
+    let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    let pid = rig.daemon.as_ref().unwrap().pid();
+    let open =
+        |number: &u64| std::path::Path::new(&format!("/proc/{pid}/fd/{number}")).is_symlink();
+    let full = (0..).find(|number| !open(number));
+    let full = Limited::to(pid, full);
+
+    let greeting = || {
+        let client = UnixStream::connect(rig.path("run/control.sock")).unwrap();
+        client.set_read_timeout(Some(crate::rig::PATIENCE)).unwrap();
+        let mut line = String::new();
+        BufReader::new(&client).read_line(&mut line).unwrap();
+        (client, line)
+    };
+    let mut inside = Vec::new();
+    let refusal = loop {
+        let (client, line) = greeting();
+        if line.contains("error") {
+            break line;
+        }
+        inside.push(client);
+        assert!(inside.len() < 100, "the limit is none");
+    };
+    assert!(refusal.contains("no open file left"), "{refusal}");
+    assert!(inside.len() >= 7, "{}", inside.len());
+    assert!(rig.refused(1, &["status"]).contains("LimitNOFILE"));
+    inside.pop();
+    rig.eventually("one place is free again", |rig| {
+        rig.ctl(&["status"]).status.success().then_some(())
+    });
+    let log = rig.log();
+    let told = log.matches("cannot accept a client: ").count();
+    assert!(told == 1 && log.contains("os error 24"), "{log}");
+    drop(full);
+}
+
+/// A limit on open files that is lifted again, for without descriptors no worker can be stopped.
+struct Limited(Option<Pid>, Rlimit);
+
+impl Limited {
+    fn to(pid: u32, most: Option<u64>) -> Self {
+        let process = Pid::from_raw(i32::try_from(pid).unwrap());
+        let limit = Rlimit {
+            current: most,
+            // It inherited ours.
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        Self(process, prlimit(process, Resource::Nofile, limit).unwrap())
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        let lifted = prlimit(self.0, Resource::Nofile, self.1);
+        assert!(lifted.is_ok() || std::thread::panicking());
     }
 }
