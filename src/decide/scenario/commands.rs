@@ -55,9 +55,17 @@ fn a_start_does_not_weaken_a_restart() {
 fn who_waits_for_a_worker_that_is_stopped_instead_is_refused() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     play.command(Command::Restart(a()));
-    play.command(Command::Stop(a()));
+    assert_eq!(answers(&play.command(Command::Stop(a()))), [false]);
     let done = play.ends(&starts[0], Exit::Code(0));
-    assert_eq!(answers(&done), [false, true]);
+    assert_eq!(answers(&done), [true]);
+}
+
+#[test]
+fn who_waits_for_a_worker_that_is_removed_instead_is_refused() {
+    let (mut play, _) = Play::running(rig([worker("a"), worker("b")]));
+    play.command(Command::Restart(a()));
+    let without = Command::Reload(Box::new(rig([worker("b")])));
+    assert_eq!(answers(&play.command(without)), [true, false]);
 }
 
 #[test]
