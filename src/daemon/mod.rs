@@ -45,7 +45,7 @@ use crate::{
         server::{Answer, Call, Server},
     },
     decide::{Event, Leave, RequestId, Rig},
-    host::{HostEvent, Local, boot},
+    host::{Local, News, boot},
     model::{Mono, Now},
     paths::Paths,
     store::Store,
@@ -63,7 +63,7 @@ const STOP_TIME: Duration = Duration::from_secs(90);
 /// What came in.
 enum Input {
     Event(Event),
-    Host(HostEvent),
+    Host(News),
     Call(Call),
     Reload,
     /// `phase-idx` may have another content; settled, when nobody is in the midst of writing it.
@@ -139,7 +139,7 @@ impl Signals {
 struct Sources {
     server: Server,
     signals: Signals,
-    host: mpsc::UnboundedReceiver<HostEvent>,
+    host: mpsc::UnboundedReceiver<News>,
     results: mpsc::UnboundedReceiver<Event>,
     later: mpsc::UnboundedReceiver<Input>,
     phase_file: mpsc::UnboundedReceiver<files::Changed>,
@@ -150,7 +150,7 @@ impl Daemon {
     async fn run(mut self, mut sources: Sources) {
         while !self.leave {
             let input = tokio::select! {
-                Some(event) = sources.host.recv() => Input::Host(event),
+                Some(news) = sources.host.recv() => Input::Host(news),
                 Some(event) = sources.results.recv() => Input::Event(event),
                 Some(changed) = sources.phase_file.recv() => match changed {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
@@ -176,8 +176,8 @@ impl Daemon {
                 }
                 self.turn(event).await;
             }
-            Input::Host(HostEvent::Problem(text)) => self.trouble(text),
-            Input::Host(event) => self.turn(Event::Host(event)).await,
+            Input::Host(News::Event(event)) => self.turn(Event::Host(event)).await,
+            Input::Host(News::Problem(text)) => self.trouble(text),
             Input::Call(call) => self.call(call).await,
             Input::Reload => self.reload_by_signal().await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,

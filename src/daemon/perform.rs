@@ -8,8 +8,8 @@ use crate::{
     config::{Condition, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
-    host::{self, AttemptRef, Found},
     launch::directory::Directory,
+    model::{self, AttemptRef, Found},
     store::Problem,
 };
 
@@ -88,11 +88,11 @@ impl Daemon {
                 .find(|found| found.attempt == attempt)
                 .unwrap_or(Found {
                     attempt,
-                    is: host::Condition::NeverStarted,
+                    is: model::Condition::NeverStarted,
                 }),
             Err(error) => Found {
                 attempt,
-                is: host::Condition::Unknown(in_one_line(&error)),
+                is: model::Condition::Unknown(in_one_line(&error)),
             },
         }
     }
@@ -109,7 +109,7 @@ impl Daemon {
         });
     }
 
-    fn check_phase(&self, id: crate::model::PhaseId, condition: Condition) {
+    fn check_phase(&self, id: model::PhaseId, condition: Condition) {
         let results = self.results.clone();
         let runner = self.host.runner();
         let directory = self

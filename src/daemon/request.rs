@@ -12,9 +12,8 @@ use crate::{
         server::{Answer, Call},
     },
     decide::{Command, Event, Level, PhaseRef},
-    host::AttemptRef,
     launch::tmux,
-    model::{AttemptId, PhaseId, WorkerName},
+    model::{AttemptId, AttemptRef, PhaseId, WorkerName},
     store::phase_file,
 };
 

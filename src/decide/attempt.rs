@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     config::{self, Probe},
-    host::{AttemptRef, Condition, Found, HostEvent},
-    model::{Exit, Identity, Mono, Now, Signal, WorkerName},
+    model::{
+        AttemptRef, Condition, Exit, Found, HostEvent, Identity, Mono, Now, Signal, WorkerName,
+    },
 };
 
 /// Who stopped an attempt that nobody ever saw run: it did not end by itself.
@@ -109,8 +110,6 @@ impl Rig {
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
             HostEvent::Ended(of, exit) => self.ended(now, &of, exit),
             HostEvent::Gone(of) => self.gone(now, &of),
-            // No attempt's matter: the daemon shows it in `status`.
-            HostEvent::Problem(_) => {}
         }
     }
 

@@ -16,8 +16,7 @@ use super::{
 };
 use crate::{
     config::{Config, Resume},
-    host::{AttemptRef, Condition, Found},
-    model::{Exit, Now, WorkerName},
+    model::{AttemptRef, Condition, Exit, Found, Now, WorkerName},
 };
 
 impl Rig {

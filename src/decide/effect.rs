@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use super::{Fact, Notice, RequestId};
 use crate::{
     config::{Condition, Probe, Worker},
-    host::AttemptRef,
-    model::{Identity, PhaseId, Signal},
+    model::{AttemptRef, Identity, PhaseId, Signal},
 };
 
 /// Something to be done, in the order given. All facts of a turn come before what rests on them.

@@ -3,8 +3,7 @@
 use super::Notice;
 use crate::{
     config::Config,
-    host::{AttemptRef, Found, HostEvent},
-    model::{PhaseId, WorkerName},
+    model::{AttemptRef, Found, HostEvent, PhaseId, WorkerName},
 };
 
 /// Something that happened. Events may come late, twice or in another order than they happened;

@@ -7,10 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    host::AttemptRef,
-    model::{AttemptId, BootId, Exit, Identity, Mono, PhaseId, WorkerName},
-};
+use crate::model::{AttemptId, AttemptRef, BootId, Exit, Identity, Mono, PhaseId, WorkerName};
 
 /// Something to be recorded. A slice of them is recorded in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

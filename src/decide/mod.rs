@@ -58,8 +58,7 @@ pub use view::{PhaseRow, Row, View};
 
 use crate::{
     config::Config,
-    host::AttemptRef,
-    model::{BootId, Mono, Now, WorkerName},
+    model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
 use command::Waiter;
 use ledger::Ledger;

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     config::OnPhase,
-    host::AttemptRef,
-    model::{AttemptId, Exit, Kind, Now, WorkerName},
+    model::{AttemptId, AttemptRef, Exit, Kind, Now, WorkerName},
 };
 
 impl Rig {

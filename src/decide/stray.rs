@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     config::Stop,
-    host::{AttemptRef, Condition, Found},
-    model::{Exit, Identity, Mono, Now, Signal, WorkerName},
+    model::{AttemptRef, Condition, Exit, Found, Identity, Mono, Now, Signal, WorkerName},
 };
 
 /// How a tree is stopped whose own rules are not known any more.

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use super::{Restarts, Stopping};
 use crate::{
     config,
-    host::AttemptRef,
-    model::{Exit, Identity, Mono, Now, PhaseId, StateName, WorkerName},
+    model::{AttemptRef, Exit, Identity, Mono, Now, PhaseId, StateName, WorkerName},
 };
 
 /// How long a host may take to say that an attempt runs before it is asked again.

@@ -192,7 +192,7 @@ impl Stage {
 }
 
 fn exit(state: &Path, worker: &WorkerName, attempt: crate::model::AttemptId) -> Option<Exit> {
-    let of = crate::host::AttemptRef {
+    let of = crate::model::AttemptRef {
         worker: worker.clone(),
         attempt,
     };

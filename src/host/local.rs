@@ -11,13 +11,13 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    AttemptRef, Found, HostError, HostEvent, boot, census::CensusTaker, command::Runner,
-    descriptors, inotify::Inotify, reaper::Reaper, survey,
+    HostError, News, boot, census::CensusTaker, command::Runner, descriptors, inotify::Inotify,
+    reaper::Reaper, survey,
 };
 use crate::{
     config,
     launch::{House, attempt, context::Context, directory, environment::Inherited, tree::Looker},
-    model::{Identity, Signal},
+    model::{AttemptRef, Found, Identity, Signal},
 };
 
 /// How long news of growing output may be held back, so that a flood is many bytes and few events.
@@ -53,7 +53,7 @@ impl Local {
     /// When the kernel refuses what is needed, or a directory cannot be made.
     pub fn open(
         mut settings: Settings,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<HostEvent>), HostError> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<News>), HostError> {
         for directory in [&settings.state, &settings.runtime] {
             fs::create_dir_all(directory).map_err(|error| HostError::file(directory, error))?;
         }
@@ -64,7 +64,7 @@ impl Local {
         let reaper = Reaper::start()?;
         let census = CensusTaker::start();
         let open_files = descriptors::raise_limit();
-        let (events, news) = mpsc::unbounded_channel();
+        let (tell, news) = mpsc::unbounded_channel();
         let context = Context {
             settings,
             boot: boot::boot_id()?,
@@ -78,7 +78,7 @@ impl Local {
             arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,
             appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,
             open_files,
-            events,
+            news: tell,
         };
         let local = Self {
             context: Arc::new(context),

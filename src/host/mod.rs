@@ -4,7 +4,8 @@
 //! lives is learned from the machine (processes, sessions, cgroups); files in an attempt's
 //! directory only say how to recognise it and how it ended.
 //!
-//! How: [`HostEvent`]s come out of one channel; the daemon turns them into events of the core.
+//! How: [`News`] comes out of one channel; the daemon makes events of the core of what it says of
+//! attempts, and shows its problems in `status`.
 
 pub mod boot;
 pub(crate) mod census;
@@ -23,7 +24,7 @@ use std::{
 
 pub use local::{Local, Settings};
 
-use crate::model::{AttemptId, Exit, Identity, WorkerName};
+use crate::model::HostEvent;
 
 /// A host could not be used, or not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -70,53 +71,11 @@ impl HostError {
     }
 }
 
-/// An attempt, by worker and id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AttemptRef {
-    /// Whose.
-    pub worker: WorkerName,
-    /// Which.
-    pub attempt: AttemptId,
-}
-
-/// What a host tells of an attempt, unasked.
+/// What comes from a host, unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostEvent {
-    /// The worker's own process runs.
-    Started(AttemptRef, Identity),
-    /// It could not be started; nothing of it lives. The text is for the operator.
-    StartFailed(AttemptRef, String),
-    /// The worker's own process ended, and its exit record is written.
-    Ended(AttemptRef, Exit),
-    /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
-    Gone(AttemptRef),
+pub enum News {
+    /// Of an attempt.
+    Event(HostEvent),
     /// Something went wrong that ends no attempt, such as a full disk; for the operator.
     Problem(String),
-}
-
-/// What a host answers of one attempt when the daemon starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Which.
-    pub attempt: AttemptRef,
-    /// In what condition.
-    pub is: Condition,
-}
-
-/// The condition in which an attempt was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// The worker's own process lives.
-    Alive(Identity),
-    /// It ended. Something of its tree may be left: `survivors` processes.
-    Ended {
-        /// How, from its exit record; [`Exit::Lost`] when nobody saw it.
-        exit: Exit,
-        /// Processes of its tree that still live.
-        survivors: usize,
-    },
-    /// Its directory was made and nothing was ever started in it.
-    NeverStarted,
-    /// The host did not answer; the text says why. Not a death.
-    Unknown(String),
 }

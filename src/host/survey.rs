@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::inotify::WatchFlags;
 
-use super::{AttemptRef, Condition, Found, HostError, census::Census, process::Process};
+use super::{HostError, census::Census, process::Process};
 use crate::{
     launch::{
         self,
@@ -23,7 +23,7 @@ use crate::{
         process::output_is_held,
         tree::{Part, Tree},
     },
-    model::{Exit, LauncherKind},
+    model::{AttemptRef, Condition, Exit, Found, LauncherKind},
 };
 
 /// How long a start that was under way when the last daemon died is given to become visible.

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::{Program, Worker},
-    host::{AttemptRef, HostEvent, process::Process, reaper::Child},
-    model::{Exit, Identity, LauncherKind, Signal},
+    host::{process::Process, reaper::Child},
+    model::{AttemptRef, Exit, HostEvent, Identity, LauncherKind, Signal},
 };
 
 /// Before something that failed for lack of resources is tried again.

@@ -17,7 +17,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{host::AttemptRef, model::WorkerName, systemd};
+use crate::{
+    model::{AttemptRef, WorkerName},
+    systemd,
+};
 
 const SLICE: &str = "loopkeeper.slice";
 /// What systemd is given to notice that a scope is empty.

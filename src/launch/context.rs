@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    host::{AttemptRef, HostEvent, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
-    model::{BootId, Signal},
+    host::{News, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
+    model::{AttemptRef, BootId, HostEvent, Signal},
 };
 
 /// What every attempt of this host needs.
@@ -25,7 +25,7 @@ pub(crate) struct Context {
     /// News of growing outputs, now and then.
     pub(crate) appends: Inotify,
     pub(crate) open_files: Option<(u64, u64)>,
-    pub(crate) events: mpsc::UnboundedSender<HostEvent>,
+    pub(crate) news: mpsc::UnboundedSender<News>,
 }
 
 impl Context {
@@ -34,12 +34,16 @@ impl Context {
     }
 
     pub(super) fn tell(&self, event: HostEvent) {
-        // The daemon that does not listen any more is ending.
-        drop(self.events.send(event));
+        self.send(News::Event(event));
     }
 
     pub(crate) fn problem(&self, text: String) {
-        self.tell(HostEvent::Problem(text));
+        self.send(News::Problem(text));
+    }
+
+    fn send(&self, news: News) {
+        // The daemon that does not listen any more is ending.
+        drop(self.news.send(news));
     }
 
     pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {

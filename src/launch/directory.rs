@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     config::Builtin,
-    host::{AttemptRef, process::Process},
-    model::{AttemptId, Exit, Identity, LauncherKind, WorkerName},
+    host::process::Process,
+    model::{AttemptId, AttemptRef, Exit, Identity, LauncherKind, WorkerName},
 };
 
 const ATTEMPTS: &str = "attempts";

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    host::{AttemptRef, HostError, boot, process::Process},
+    host::{HostError, boot, process::Process},
+    model::AttemptRef,
     sys,
 };
 

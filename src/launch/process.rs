@@ -25,7 +25,8 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::{Program, Worker},
-    host::{AttemptRef, Settings},
+    host::Settings,
+    model::AttemptRef,
     proxy::tailscale::tailscaled,
     sys,
 };

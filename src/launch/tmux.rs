@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    host::{AttemptRef, HostError, command::Request, process::Process},
-    model::{Exit, Signal, WorkerName},
+    host::{HostError, command::Request, process::Process},
+    model::{AttemptRef, Exit, Signal, WorkerName},
 };
 
 /// What unix(7) leaves for a path, without the final zero.

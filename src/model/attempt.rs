@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::WorkerName;
+
 /// One life of the machine: the kernel's random boot_id (random(4), `/proc/sys/kernel/random/boot_id`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -123,6 +125,15 @@ impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// An attempt, by worker and id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttemptRef {
+    /// Whose.
+    pub worker: WorkerName,
+    /// Which.
+    pub attempt: AttemptId,
 }
 
 /// Which process an attempt is. A pid alone is not enough: it is recycled, so it counts only

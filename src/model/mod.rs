@@ -1,4 +1,5 @@
-//! The words that every other module speaks: names, boots, attempts, exits, states, moments.
+//! The words that every other module speaks: names, boots, attempts and what hosts say of them, exits,
+//! states, moments.
 //!
 //! Promise: a value of a type in here is valid. Names were checked when they were made, an exit is
 //! a code, a signal or an admitted loss, a state carries what belongs to it. Nothing here reads a
@@ -8,12 +9,14 @@ mod attempt;
 mod exit;
 mod moment;
 mod name;
+mod report;
 mod signal;
 mod state;
 
-pub use attempt::{AttemptId, BootId, Identity};
+pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::Exit;
 pub use moment::{Mono, Now};
 pub use name::{NameError, PhaseId, WorkerName};
+pub use report::{Condition, Found, HostEvent};
 pub use signal::Signal;
 pub use state::{Kind, LauncherKind, StateName, Verdict, VerdictIs};

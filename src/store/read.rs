@@ -9,8 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{StoreError, database::database_error, phase_file, resume::Kept, write::Goodbye};
 use crate::{
     decide::{Boot, KnownAttempt, Level, Notice, Restored, RestoredWorker, Stopping},
-    host::AttemptRef,
-    model::{AttemptId, BootId, Exit, Identity, PhaseId, WorkerName},
+    model::{AttemptId, AttemptRef, BootId, Exit, Identity, PhaseId, WorkerName},
 };
 
 /// The reading half of the store. Lists are in the order in which things happened.

@@ -4,9 +4,9 @@ use std::{fs, process::Command};
 
 use loopkeeper::{
     decide::{Boot, Fact, Level, Notice, Reboot, ResumePoint, SetBy},
-    host::{AttemptRef, boot, process::Process},
+    host::{boot, process::Process},
     launch::directory::{Directory, Start},
-    model::{BootId, PhaseId},
+    model::{AttemptRef, BootId, PhaseId},
     store::Store,
 };
 use predicates::str::contains;

@@ -9,8 +9,8 @@ use std::{
 
 use loopkeeper::{
     control::protocol::{Refusal, RefusalKind, Reply, Request, WhereView},
-    host::AttemptRef,
     launch::directory::Directory,
+    model::AttemptRef,
 };
 use predicates::str::contains;
 

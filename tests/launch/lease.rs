@@ -4,9 +4,8 @@ use std::fs;
 
 use loopkeeper::{
     config::Worker,
-    host::Condition,
     launch::House,
-    model::{Exit, LauncherKind, Signal},
+    model::{Condition, Exit, LauncherKind, Signal},
 };
 
 use crate::{

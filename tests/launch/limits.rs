@@ -7,9 +7,8 @@ use std::{
 };
 
 use loopkeeper::{
-    host::Condition,
     launch::House,
-    model::{Exit, LauncherKind, Signal},
+    model::{Condition, Exit, LauncherKind, Signal},
 };
 use nix::mount::{MsFlags, mount};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -50,14 +49,14 @@ fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
                 soft.current = soft.maximum;
                 setrlimit(Resource::Nofile, soft).unwrap();
                 match event {
-                    loopkeeper::host::HostEvent::StartFailed(_, why) => {
+                    loopkeeper::model::HostEvent::StartFailed(_, why) => {
                         assert!(why.contains("Too many open files"), "{why}");
                         failed += 1;
                         let marked =
                             crate::alone::marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str());
                         assert_eq!(marked, Vec::<i32>::new());
                     }
-                    loopkeeper::host::HostEvent::Started(..) => {
+                    loopkeeper::model::HostEvent::Started(..) => {
                         world.local.signal(&attempt, Signal::KILL);
                         world.gone_after_end(&attempt).await;
                     }
@@ -211,7 +210,7 @@ fn a_full_disk_fails_a_start_and_spares_what_runs() {
             // Its exit cannot be recorded; it is told all the same, with the problem.
             world.local.signal(&attempt, Signal::TERM);
             match world.event(&attempt).await {
-                loopkeeper::host::HostEvent::Ended(_, exit) => assert_eq!(exit, Exit::Code(3)),
+                loopkeeper::model::HostEvent::Ended(_, exit) => assert_eq!(exit, Exit::Code(3)),
                 other => panic!("{other:?}"),
             }
             world.gone(&attempt).await;

@@ -4,8 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use loopkeeper::{
     config::{Program, Tailscale},
-    host::HostEvent,
-    model::{Exit, LauncherKind, Signal},
+    model::{Exit, HostEvent, LauncherKind, Signal},
 };
 
 use crate::alone::alone;

@@ -3,9 +3,8 @@
 use std::fs;
 
 use loopkeeper::{
-    host::{AttemptRef, Condition},
     launch::directory::{Directory, attempts},
-    model::{Exit, LauncherKind, Signal},
+    model::{AttemptRef, Condition, Exit, LauncherKind, Signal},
 };
 
 use crate::{

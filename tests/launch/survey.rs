@@ -3,9 +3,8 @@
 use std::fs;
 
 use loopkeeper::{
-    host::Condition,
     launch::directory::{Start, attempts},
-    model::{Exit, LauncherKind},
+    model::{Condition, Exit, LauncherKind},
 };
 
 use crate::alone::alone;

@@ -3,9 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use loopkeeper::{
-    host::AttemptRef,
     launch::{output::plain, tmux},
-    model::{Exit, LauncherKind, Signal},
+    model::{AttemptRef, Exit, LauncherKind, Signal},
 };
 
 use crate::{

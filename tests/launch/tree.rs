@@ -3,9 +3,8 @@
 use std::{fs, path::Path};
 
 use loopkeeper::{
-    host::AttemptRef,
     launch::House,
-    model::{Exit, LauncherKind, Signal},
+    model::{AttemptRef, Exit, LauncherKind, Signal},
 };
 
 use crate::{

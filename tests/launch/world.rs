@@ -12,9 +12,11 @@ use std::{
 use jiff::Timestamp;
 use loopkeeper::{
     config::{self, Backoff, Budget, OnPhase, Program, Restart, Stop, Worker},
-    host::{AttemptRef, Condition, HostEvent, Local, Settings},
+    host::{Local, News, Settings},
     launch::{House, directory::Directory, output::Tail},
-    model::{AttemptId, Exit, Identity, Kind, LauncherKind, Signal},
+    model::{
+        AttemptId, AttemptRef, Condition, Exit, HostEvent, Identity, Kind, LauncherKind, Signal,
+    },
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -32,8 +34,9 @@ pub(crate) enum Place {
 pub(crate) struct World {
     place: Place,
     pub(crate) local: Local,
-    news: UnboundedReceiver<HostEvent>,
+    news: UnboundedReceiver<News>,
     heard: VecDeque<HostEvent>,
+    troubles: Vec<String>,
     count: u32,
 }
 
@@ -63,6 +66,7 @@ impl World {
             local,
             news,
             heard: VecDeque::new(),
+            troubles: Vec::new(),
             count: 0,
         }
     }
@@ -159,28 +163,34 @@ impl World {
         (attempt, identity)
     }
 
-    async fn next(&mut self) -> HostEvent {
-        let event = tokio::time::timeout(SOON, self.news.recv()).await;
-        event
-            .expect("the host is silent")
-            .expect("the host is gone")
+    /// Waits for the host's next word.
+    async fn listen(&mut self) {
+        let news = tokio::time::timeout(SOON, self.news.recv()).await;
+        self.hear(news.expect("the host is silent").expect("the host is gone"));
+    }
+
+    /// What the host has said up to now.
+    fn catch_up(&mut self) {
+        while let Ok(news) = self.news.try_recv() {
+            self.hear(news);
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Event(event) => self.heard.push_back(event),
+            News::Problem(text) => self.troubles.push(text),
+        }
     }
 
     /// The first event about this attempt, heard or to come.
     pub(crate) async fn event(&mut self, attempt: &AttemptRef) -> HostEvent {
-        if let Some(at) = self
-            .heard
-            .iter()
-            .position(|event| of(event) == Some(attempt))
-        {
-            return self.heard.remove(at).unwrap();
-        }
         loop {
-            let event = self.next().await;
-            if of(&event) == Some(attempt) {
-                return event;
+            let at = self.heard.iter().position(|event| of(event) == attempt);
+            if let Some(at) = at {
+                return self.heard.remove(at).unwrap();
             }
-            self.heard.push_back(event);
+            self.listen().await;
         }
     }
 
@@ -223,36 +233,26 @@ impl World {
 
     /// What the host has said about this attempt up to now, and nobody asked for.
     pub(crate) fn said(&mut self, attempt: &AttemptRef) -> Vec<HostEvent> {
-        while let Ok(event) = self.news.try_recv() {
-            self.heard.push_back(event);
-        }
-        let about = self.heard.iter().filter(|event| of(event) == Some(attempt));
+        self.catch_up();
+        let about = self.heard.iter().filter(|event| of(event) == attempt);
         about.cloned().collect()
     }
 
     /// Waits for a problem whose text has `part`.
     pub(crate) async fn problem(&mut self, part: &str) -> String {
         loop {
-            let heard = self.heard.iter().find_map(|event| match event {
-                HostEvent::Problem(text) if text.contains(part) => Some(text.clone()),
-                _ => None,
-            });
-            if let Some(text) = heard {
-                return text;
+            if let Some(text) = self.troubles.iter().find(|text| text.contains(part)) {
+                return text.clone();
             }
-            let event = self.next().await;
-            self.heard.push_back(event);
+            self.listen().await;
         }
     }
 
     /// How many problems with `part` were told up to now.
     pub(crate) fn problems(&mut self, part: &str) -> usize {
-        while let Ok(event) = self.news.try_recv() {
-            self.heard.push_back(event);
-        }
-        let told =
-            |event: &&HostEvent| matches!(event, HostEvent::Problem(text) if text.contains(part));
-        self.heard.iter().filter(told).count()
+        self.catch_up();
+        let told = self.troubles.iter().filter(|text| text.contains(part));
+        told.count()
     }
 
     /// Surveys, and wants exactly one attempt to be found.
@@ -308,13 +308,12 @@ pub(crate) async fn open_gate(directory: &Path) {
     opened.unwrap().write_all(b"go\n").unwrap();
 }
 
-fn of(event: &HostEvent) -> Option<&AttemptRef> {
+fn of(event: &HostEvent) -> &AttemptRef {
     match event {
         HostEvent::Started(of, _)
         | HostEvent::StartFailed(of, _)
         | HostEvent::Ended(of, _)
-        | HostEvent::Gone(of) => Some(of),
-        HostEvent::Problem(_) => None,
+        | HostEvent::Gone(of) => of,
     }
 }
 

@@ -6,8 +6,7 @@ use fastrand::Rng;
 use loopkeeper::{
     config::{Stop, Worker},
     decide::Told,
-    host::AttemptRef,
-    model::{Exit, Identity, Signal},
+    model::{AttemptRef, Exit, Identity, Signal},
 };
 
 /// How a tree behaves; drawn when it is started.

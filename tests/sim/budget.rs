@@ -8,8 +8,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use loopkeeper::{
     config::{Backoff, Worker},
-    host::AttemptRef,
-    model::WorkerName,
+    model::{AttemptRef, WorkerName},
 };
 
 use crate::told::millis;

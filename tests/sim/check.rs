@@ -7,8 +7,7 @@ use loopkeeper::{
     decide::{
         Answer, Command, Effect, Event, Fact, RequestId, ResumePoint, SetBy, Told as ToldPhase,
     },
-    host::{AttemptRef, Condition},
-    model::{Exit, LauncherKind, Mono, PhaseId, Signal, WorkerName},
+    model::{AttemptRef, Condition, Exit, LauncherKind, Mono, PhaseId, Signal, WorkerName},
 };
 
 use crate::{
@@ -839,7 +838,7 @@ impl Checks {
 }
 
 /// Names of workers that a list of findings has more than once alive.
-pub(crate) fn doubled(found: &[loopkeeper::host::Found]) -> Vec<WorkerName> {
+pub(crate) fn doubled(found: &[loopkeeper::model::Found]) -> Vec<WorkerName> {
     let mut seen = BTreeMap::<&WorkerName, u32>::new();
     for one in found {
         if matches!(

@@ -5,8 +5,7 @@
 
 use loopkeeper::{
     decide::{Effect, Event},
-    host::{AttemptRef, Condition, Found, HostEvent},
-    model::{AttemptId, Exit, Identity, Signal},
+    model::{AttemptId, AttemptRef, Condition, Exit, Found, HostEvent, Identity, Signal},
 };
 
 use crate::{

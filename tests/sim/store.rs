@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use loopkeeper::{
     decide::{Boot, Fact, KnownAttempt, Restored, RestoredWorker},
-    host::AttemptRef,
-    model::{BootId, Exit, WorkerName},
+    model::{AttemptRef, BootId, Exit, WorkerName},
 };
 
 /// Batches older than this were written back by the kernel, power cut or not.

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 use loopkeeper::{
     config::{Config, OnPhase, Plan, Resume, Worker},
     decide::{Command, Effect, Event, Leave, PhaseRef, ResumePoint, SetBy},
-    host::{AttemptRef, Condition, HostEvent},
-    model::{Kind, PhaseId, WorkerName},
+    model::{AttemptRef, Condition, HostEvent, Kind, PhaseId, WorkerName},
 };
 
 use crate::store::Content;

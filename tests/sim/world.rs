@@ -20,8 +20,7 @@ use jiff::Timestamp;
 use loopkeeper::{
     config::Config,
     decide::{Effect, Event, Machine, Rig},
-    host::AttemptRef,
-    model::{BootId, Mono, Now, PhaseId, WorkerName},
+    model::{AttemptRef, BootId, Mono, Now, PhaseId, WorkerName},
 };
 
 use crate::{

@@ -8,8 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use loopkeeper::{
     decide::{Boot, Fact, Level, Notice, Reboot, ResumePoint, SetBy},
-    host::AttemptRef,
-    model::{AttemptId, BootId, PhaseId, WorkerName},
+    model::{AttemptId, AttemptRef, BootId, PhaseId, WorkerName},
     store::{Opened, Store},
 };
 use tempfile::TempDir;

@@ -8,12 +8,11 @@ use std::{
 use super::{Arguments, Printer, Style, lines::Lines, unreadable};
 use crate::{
     cli::failure::{Exit, Failure},
-    host::AttemptRef,
     launch::{
         directory::{Directory, attempts},
         output::Tail,
     },
-    model::{AttemptId, WorkerName},
+    model::{AttemptId, AttemptRef, WorkerName},
 };
 
 /// A worker whose output is shown.

@@ -31,9 +31,8 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Request, StatusView, WhereView},
     },
-    host::AttemptRef,
     launch::directory::workers,
-    model::{AttemptId, Kind, WorkerName},
+    model::{AttemptId, AttemptRef, Kind, WorkerName},
 };
 
 /// Milliseconds. Looked at again after this time even if nothing was told: not every file system tells.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn a() -> Vec<crate::model::WorkerName> {
+fn a() -> Vec<model::WorkerName> {
     vec!["a".parse().unwrap()]
 }
 
@@ -205,7 +205,7 @@ fn a_restart_is_not_done_by_an_attempt_that_was_there_before() {
         ..starts[0].clone()
     };
     play.next_daemon(vec![
-        found(&second, host::Condition::Unknown("no answer".into())),
+        found(&second, model::Condition::Unknown("no answer".into())),
         ended(&starts[0], Exit::Code(1), 0),
     ]);
     assert!(answers(&play.command(Command::Restart(a()))).is_empty());
@@ -221,7 +221,7 @@ fn a_stop_is_not_done_while_an_older_attempt_may_live() {
         attempt: "20200101T000000Z-00000001".parse().unwrap(),
         ..starts[0].clone()
     };
-    let unknown = found(&older, host::Condition::Unknown("no answer".into()));
+    let unknown = found(&older, model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0), unknown]);
     assert!(answers(&play.command(Command::Stop(a()))).is_empty());
     let done = play.tell(Event::Found(ended(&older, Exit::Code(0), 0)));

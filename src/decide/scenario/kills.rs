@@ -108,7 +108,7 @@ fn what_never_ran_is_neither_finished_nor_failed() {
 fn what_was_only_prepared_is_neither_finished_nor_failed() {
     let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
     let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
-    let done = play.next_daemon(vec![found(&starts[0], host::Condition::NeverStarted)]);
+    let done = play.next_daemon(vec![found(&starts[0], model::Condition::NeverStarted)]);
     assert_eq!(started(&done).len(), 1);
     assert!(done.contains(&Effect::Conclude(starts[0].clone())));
     assert_eq!(play.rig.workers["a"].restarts.total, 0);
@@ -134,7 +134,7 @@ fn a_hold_stays_although_the_last_attempt_never_started() {
         "no such program".into(),
     ));
     assert_eq!(play.state("a"), StateName::Held);
-    let done = play.next_daemon(vec![found(&starts[0], host::Condition::NeverStarted)]);
+    let done = play.next_daemon(vec![found(&starts[0], model::Condition::NeverStarted)]);
     assert_eq!(started(&done), []);
     assert_eq!(play.state("a"), StateName::Held);
 }
@@ -215,7 +215,7 @@ fn what_finished_stays_so_in_its_phase() {
 fn a_hold_stays_although_the_host_cannot_say_what_became_of_the_last_attempt() {
     let (mut play, starts) = Play::running(one(|a| a.budget.restarts = 0));
     play.ends(&starts[0], Exit::Code(1));
-    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    let no_answer = found(&starts[0], model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![no_answer]);
     assert_eq!(play.state("a"), StateName::Held);
     let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(1), 0)));

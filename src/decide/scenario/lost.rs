@@ -3,7 +3,7 @@
 use super::*;
 
 fn unknown(of: &AttemptRef) -> Event {
-    Event::Found(found(of, host::Condition::Unknown("no answer".into())))
+    Event::Found(found(of, model::Condition::Unknown("no answer".into())))
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn an_end_of_an_earlier_boot_does_not_count_however_late_it_is_known() {
     let mut once = worker("a");
     once.restart = Restart::Never;
     let (mut play, starts) = Play::running(rig([once]));
-    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    let no_answer = found(&starts[0], model::Condition::Unknown("no answer".into()));
     assert_eq!(started(&play.reboot(vec![no_answer])), []);
     let lost = ended(&starts[0], Exit::Lost("the machine went down".into()), 0);
     assert_eq!(started(&play.tell(Event::Found(lost))).len(), 1);
@@ -121,7 +121,7 @@ fn a_stop_that_was_begun_is_known_however_late_the_host_answers() {
     careful.restart = Restart::OnFailure;
     let (mut play, starts) = Play::running(rig([careful]));
     play.command(Command::Restart(vec!["a".parse().unwrap()]));
-    let no_answer = found(&starts[0], host::Condition::Unknown("no answer".into()));
+    let no_answer = found(&starts[0], model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![no_answer]);
     let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(0), 0)));
     assert_eq!(started(&done).len(), 1);

@@ -22,8 +22,10 @@ use crate::{
         self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
         Ready, Restart, Stop, Worker,
     },
-    host::{self, AttemptRef, Found, HostEvent},
-    model::{BootId, Exit, Identity, Kind, LauncherKind, Mono, Now, Signal, StateName},
+    model::{
+        self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
+        Signal, StateName,
+    },
     store::Store,
 };
 
@@ -186,7 +188,7 @@ impl Play {
     }
 
     pub(super) fn alive(&self, of: &AttemptRef) -> Found {
-        found(of, host::Condition::Alive(self.identity()))
+        found(of, model::Condition::Alive(self.identity()))
     }
 
     pub(super) fn state(&self, name: &str) -> StateName {
@@ -217,7 +219,7 @@ fn boot(digit: char) -> BootId {
     digit.to_string().repeat(32).parse().unwrap()
 }
 
-pub(super) fn found(of: &AttemptRef, is: host::Condition) -> Found {
+pub(super) fn found(of: &AttemptRef, is: model::Condition) -> Found {
     Found {
         attempt: of.clone(),
         is,
@@ -225,7 +227,7 @@ pub(super) fn found(of: &AttemptRef, is: host::Condition) -> Found {
 }
 
 pub(super) fn ended(of: &AttemptRef, exit: Exit, survivors: usize) -> Found {
-    found(of, host::Condition::Ended { exit, survivors })
+    found(of, model::Condition::Ended { exit, survivors })
 }
 
 /// The attempts that are started.

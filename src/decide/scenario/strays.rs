@@ -13,7 +13,7 @@ fn other(of: &AttemptRef) -> AttemptRef {
 fn a_double_that_cannot_be_seen_is_asked_for_until_it_is_gone() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let double = other(&starts[0]);
-    let unknown = found(&double, host::Condition::Unknown("no answer".into()));
+    let unknown = found(&double, model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![play.alive(&starts[0]), unknown]);
     let asked = Effect::Inquire(double.clone());
     assert!(play.pass(10_000).contains(&asked));
@@ -28,7 +28,7 @@ fn a_double_that_cannot_be_seen_is_asked_for_until_it_is_gone() {
 fn a_double_that_turns_out_to_be_all_that_lives_is_taken_over() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let double = other(&starts[0]);
-    let unknown = found(&double, host::Condition::Unknown("no answer".into()));
+    let unknown = found(&double, model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![play.alive(&starts[0]), unknown]);
     play.ends(&starts[0], Exit::Code(1));
     let done = play.tell(Event::Found(play.alive(&double)));
@@ -107,7 +107,7 @@ fn who_takes_the_workers_along_waits_for_strays_and_for_the_host() {
 fn what_lives_is_kept_although_the_recorded_one_could_not_be_seen() {
     // The disk was full when the second one was started, so only the first one is recorded.
     let (mut play, starts) = Play::running(rig([worker("a")]));
-    let unknown = |of: &AttemptRef| found(of, host::Condition::Unknown("no answer".into()));
+    let unknown = |of: &AttemptRef| found(of, model::Condition::Unknown("no answer".into()));
     let second = other(&starts[0]);
     let done = play.next_daemon(vec![unknown(&starts[0]), play.alive(&second)]);
     assert_eq!(signalled(&done), [], "it is all that is known to live");
@@ -129,7 +129,7 @@ fn what_lives_is_kept_although_the_recorded_one_could_not_be_seen() {
 fn a_failure_counts_although_an_older_attempt_cannot_be_seen() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let older = other(&starts[0]);
-    let unknown = found(&older, host::Condition::Unknown("no answer".into()));
+    let unknown = found(&older, model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0), unknown]);
     assert_eq!(play.rig.workers["a"].restarts.streak, 1);
     assert_eq!(started(&play.pass(5_000)), [], "the older one may live");

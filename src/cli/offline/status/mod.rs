@@ -14,9 +14,12 @@ use crate::{
         },
     },
     decide::{Machine, Restored, RestoredWorker},
-    host::{AttemptRef, Condition, Found, boot, process::Process},
+    host::{boot, process::Process},
     launch::directory::Directory,
-    model::{BootId, Exit as Ended, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{
+        AttemptRef, BootId, Condition, Exit as Ended, Found, Now, StateName, Verdict, VerdictIs,
+        WorkerName,
+    },
     paths::Paths,
     store::Problem,
 };

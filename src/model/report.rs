@@ -1,0 +1,43 @@
+//! What a host says of attempts: unasked, and when it is asked.
+
+use super::{AttemptRef, Exit, Identity};
+
+/// What a host tells of an attempt, unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostEvent {
+    /// The worker's own process runs.
+    Started(AttemptRef, Identity),
+    /// It could not be started; nothing of it lives. The text is for the operator.
+    StartFailed(AttemptRef, String),
+    /// The worker's own process ended, and its exit record is written.
+    Ended(AttemptRef, Exit),
+    /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
+    Gone(AttemptRef),
+}
+
+/// What a host answers of one attempt when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which.
+    pub attempt: AttemptRef,
+    /// In what condition.
+    pub is: Condition,
+}
+
+/// The condition in which an attempt was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// The worker's own process lives.
+    Alive(Identity),
+    /// It ended. Something of its tree may be left: `survivors` processes.
+    Ended {
+        /// How, from its exit record; [`Exit::Lost`] when nobody saw it.
+        exit: Exit,
+        /// Processes of its tree that still live.
+        survivors: usize,
+    },
+    /// Its directory was made and nothing was ever started in it.
+    NeverStarted,
+    /// The host did not answer; the text says why. Not a death.
+    Unknown(String),
+}
