@@ -177,7 +177,8 @@ impl Daemon {
                 self.turn(event).await;
             }
             Input::Host(News::Event(event)) => self.turn(Event::Host(event)).await,
-            Input::Host(News::Problem(text)) => self.trouble(text),
+            Input::Host(News::Problem { about, text }) => self.trouble(about, text),
+            Input::Host(News::Well(about)) => self.troubles.over(&about),
             Input::Call(call) => self.call(call).await,
             Input::Reload => self.reload_by_signal().await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
@@ -221,8 +222,8 @@ impl Daemon {
     }
 
     /// Something the host could not do.
-    fn trouble(&mut self, text: String) {
-        if self.troubles.add(now(), (None, text.clone()), text.clone()) {
+    fn trouble(&mut self, about: String, text: String) {
+        if self.troubles.add(now(), about, text.clone()) {
             tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
         }
     }

@@ -39,7 +39,7 @@ impl Daemon {
                     self.report(&problem);
                 }
                 if result.is_ok() {
-                    self.troubles.over(&(None, DEGRADED.to_owned()));
+                    self.troubles.over(DEGRADED);
                 }
                 // First in the queue: what waits for the record comes before anything else.
                 self.follow.push_front(Event::Recorded(result));
@@ -182,9 +182,9 @@ impl Daemon {
         let text = in_one_line(problem);
         let level = problem.level();
         let now = super::now();
-        let thing = (None, problem.kind().to_owned());
+        let about = problem.kind().to_owned();
         let lasting = matches!(event, "store-damaged" | DEGRADED);
-        if lasting && !self.troubles.add(now, thing, text.clone()) {
+        if lasting && !self.troubles.add(now, about, text.clone()) {
             return;
         }
         self.announce(event, level, text);

@@ -5,16 +5,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::model::{Mono, Now, WorkerName};
+use crate::model::{Mono, Now};
 
 /// How long one is shown after it last happened.
 const SHOWS: Duration = Duration::from_secs(600);
 
-/// Of whom, and what does not work.
-type Thing = (Option<WorkerName>, String);
-
+/// By what does not work.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(BTreeMap<Thing, Trouble>);
+pub(super) struct Troubles(BTreeMap<String, Trouble>);
 
 #[derive(Debug)]
 struct Trouble {
@@ -26,22 +24,22 @@ struct Trouble {
 
 impl Troubles {
     /// It happened, once more perhaps; says whether that is news.
-    pub(super) fn add(&mut self, now: Now, thing: Thing, text: String) -> bool {
+    pub(super) fn add(&mut self, now: Now, about: String, text: String) -> bool {
         self.0.retain(|_, trouble| trouble.shows(now.mono));
-        let known = self.0.get(&thing);
+        let known = self.0.get(&about);
         let times = known.map_or(0, |trouble| trouble.times) + 1;
         let trouble = Trouble {
             text,
             times,
             last: now,
         };
-        self.0.insert(thing, trouble);
+        self.0.insert(about, trouble);
         times == 1
     }
 
     /// It works.
-    pub(super) fn over(&mut self, thing: &Thing) {
-        self.0.remove(thing);
+    pub(super) fn over(&mut self, about: &str) {
+        self.0.remove(about);
     }
 
     /// One line for each.
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_trouble_is_one_line_until_it_is_over_or_old() {
-        let thing = |worker: &str| (Some(worker.parse().unwrap()), "exit record".to_owned());
+        let thing = |worker: &str| format!("exit record of {worker}");
         let mut troubles = Troubles::default();
         assert!(troubles.add(at(1), thing("a"), "a: x: full".into()));
         for n in 2..1000 {

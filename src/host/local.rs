@@ -157,11 +157,11 @@ impl Local {
         let done = directory
             .conclude()
             .and_then(|()| directory::prune(&self.context.settings.state, &attempt.worker, keep));
-        if let Err(error) = done {
-            let path = directory.path().display();
-            self.context
-                .problem(format!("{path}: cannot be concluded: {error}"));
-        }
+        let path = directory.path().display();
+        self.context.outcome(
+            format!("conclusion of {}", attempt.worker),
+            done.map_err(|error| format!("{path}: cannot be concluded: {error}")),
+        );
     }
 
     /// When an attempt last wrote something, and how many bytes it has written since it began.

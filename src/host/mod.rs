@@ -77,5 +77,12 @@ pub enum News {
     /// Of an attempt.
     Event(HostEvent),
     /// Something went wrong that ends no attempt, such as a full disk; for the operator.
-    Problem(String),
+    Problem {
+        /// What does not work: the same words for the same thing, however it shows.
+        about: String,
+        /// How it shows.
+        text: String,
+    },
+    /// What an earlier problem was about works.
+    Well(String),
 }

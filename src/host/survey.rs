@@ -107,9 +107,10 @@ fn unlisted_condition(context: &Context, attempt: &AttemptRef, census: &Census) 
         |error| format!("; it cannot be made again: {error}"),
         |()| String::new(),
     );
-    context.problem(format!(
-        "{path}: was removed while its worker runs, and what that wrote is lost{besides}"
-    ));
+    context.problem(
+        format!("directory of {}", directory.worker()),
+        format!("{path}: was removed while its worker runs, and what that wrote is lost{besides}"),
+    );
     Condition::Alive(start.identity)
 }
 
@@ -224,12 +225,7 @@ fn leader(members: &[Process]) -> Option<Process> {
 }
 
 fn found_unrecorded(context: &Context, directory: &Directory, start: &Start) -> Condition {
-    if let Err(error) = directory.record_start(start) {
-        context.problem(format!(
-            "{}: start.json: {error}",
-            directory.path().display()
-        ));
-    }
+    context.record_start(directory, start);
     Condition::Alive(start.identity.clone())
 }
 
@@ -271,11 +267,6 @@ fn settle(context: &Context, directory: &Directory, exit: Exit) -> Exit {
     if let Some(ended) = directory.ended() {
         return ended.exit;
     }
-    if let Err(error) = directory.record_exit(&exit) {
-        context.problem(format!(
-            "{}: exit.json: {error}",
-            directory.path().display()
-        ));
-    }
+    context.record_exit(directory, &exit);
     exit
 }

@@ -141,10 +141,10 @@ pub(crate) async fn adopt(
     if let Some(pane) = &pane
         && let Err(error) = tmux::restore_socket(&context.settings.runtime, &attempt.worker, pane)
     {
-        context.problem(format!(
-            "{}: its tmux socket is lost: {error}",
-            attempt.worker
-        ));
+        context.problem(
+            format!("tmux socket of {}", attempt.worker),
+            format!("{}: its tmux socket is lost: {error}", attempt.worker),
+        );
     }
     let tree = Tree {
         root: Some(worker),
@@ -168,10 +168,13 @@ pub(crate) async fn adopt(
         .and_then(|worktree| Lease::take_if_free(worktree).ok())
         .flatten();
     if spec.is_none() {
-        context.problem(format!(
-            "{}: spec.json cannot be read; the output of this attempt is not bounded",
-            directory.path().display()
-        ));
+        context.problem(
+            format!("spec of {}", attempt.worker),
+            format!(
+                "{}: spec.json cannot be read; the output of this attempt is not bounded",
+                directory.path().display()
+            ),
+        );
     }
     let keep = spec.map(|spec| spec.keep_output);
     see_through(context, &attempt, &directory, keep, tree, end, orders).await;
@@ -233,10 +236,11 @@ async fn see_through(
     end: End,
     mut orders: Orders,
 ) {
+    let output = || format!("output of {}", attempt.worker);
     let mut bound = keep_output.and_then(|keep| {
         let opened = Bound::open(&context.appends, &directory.output(), keep);
         opened
-            .map_err(|error| context.problem(in_one_line(&error)))
+            .map_err(|error| context.problem(output(), in_one_line(&error)))
             .ok()
     });
     let life = async {
@@ -259,7 +263,7 @@ async fn see_through(
         match &mut bound {
             Some(bound) => loop {
                 let error = bound.hold().await;
-                context.problem(in_one_line(&error));
+                context.problem(output(), in_one_line(&error));
             },
             None => std::future::pending().await,
         }
@@ -270,19 +274,12 @@ async fn see_through(
     }
     // What it wrote last may have been much, and nobody was told of it yet.
     if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
-        context.problem(in_one_line(&error));
+        context.problem(output(), in_one_line(&error));
     }
 }
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
-    if directory.ended().is_none()
-        && let Err(error) = directory.record_exit(&exit)
-    {
-        context.problem(format!(
-            "{}: exit.json: {error}",
-            directory.path().display()
-        ));
-    }
+    context.record_exit(directory, &exit);
     context.tell(HostEvent::Ended(attempt.clone(), exit));
 }
 
@@ -298,10 +295,10 @@ async fn aftermath(
         let left = match context.looker.members(tree, Part::All).await {
             Ok(left) => left,
             Err(error) => {
-                context.problem(format!(
-                    "{}: processes cannot be listed: {error}",
-                    attempt.worker
-                ));
+                context.problem(
+                    format!("processes of {}", attempt.worker),
+                    format!("{}: processes cannot be listed: {error}", attempt.worker),
+                );
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
@@ -314,7 +311,10 @@ async fn aftermath(
         }
         tokio::select! {
             result = all_ended(&left) => if let Err(error) = result {
-                context.problem(format!("{}: processes cannot be watched: {error}", attempt.worker));
+                context.problem(
+                    format!("processes of {}", attempt.worker),
+                    format!("{}: processes cannot be watched: {error}", attempt.worker),
+                );
                 tokio::time::sleep(AGAIN).await;
             },
             Some(signal) = orders.recv() => {
@@ -338,10 +338,9 @@ async fn all_ended(processes: &[Process]) -> io::Result<()> {
 
 async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
     if let Err(error) = context.looker.signal(tree, part, signal).await {
-        context.problem(format!(
-            "{}: {signal}: {}",
-            attempt.worker,
-            in_one_line(&error)
-        ));
+        context.problem(
+            format!("signals to {}", attempt.worker),
+            format!("{}: {signal}: {}", attempt.worker, in_one_line(&error)),
+        );
     }
 }

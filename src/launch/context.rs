@@ -4,13 +4,13 @@ use tokio::sync::mpsc;
 
 use super::{
     cgroup::Cgroup,
-    directory::Directory,
+    directory::{Directory, Start},
     tree::{Looker, Part, Tree},
 };
 use crate::{
     causes::in_one_line,
     host::{News, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
-    model::{AttemptRef, BootId, HostEvent, Signal},
+    model::{AttemptRef, BootId, Exit, HostEvent, Signal},
 };
 
 /// What every attempt of this host needs.
@@ -37,13 +37,45 @@ impl Context {
         self.send(News::Event(event));
     }
 
-    pub(crate) fn problem(&self, text: String) {
-        self.send(News::Problem(text));
-    }
-
     fn send(&self, news: News) {
         // The daemon that does not listen any more is ending.
         drop(self.news.send(news));
+    }
+
+    /// `about` is the same for the same thing, whatever the text says.
+    pub(crate) fn problem(&self, about: String, text: String) {
+        self.send(News::Problem { about, text });
+    }
+
+    /// Tells that it worked, or else the problem.
+    pub(crate) fn outcome(&self, about: String, done: Result<(), String>) {
+        match done {
+            Ok(()) => self.send(News::Well(about)),
+            Err(text) => self.problem(about, text),
+        }
+    }
+
+    /// Records the end of an attempt, unless that is done.
+    pub(crate) fn record_exit(&self, directory: &Directory, exit: &Exit) {
+        let path = directory.path().display();
+        let done = match directory.ended() {
+            Some(_) => Ok(()),
+            None => directory.record_exit(exit),
+        };
+        self.outcome(
+            format!("exit record of {}", directory.worker()),
+            done.map_err(|error| format!("{path}: exit.json: {error}")),
+        );
+    }
+
+    /// Records that an attempt runs.
+    pub(crate) fn record_start(&self, directory: &Directory, start: &Start) {
+        let path = directory.path().display();
+        let done = directory.record_start(start);
+        self.outcome(
+            format!("start record of {}", directory.worker()),
+            done.map_err(|error| format!("{path}: start.json: {error}")),
+        );
     }
 
     pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
@@ -92,7 +124,10 @@ impl Context {
         }
         let house = &self.settings.house;
         if let Err(error) = house.vacated(&attempt.worker).await {
-            self.problem(format!("{}: its scope: {error}", attempt.worker));
+            self.problem(
+                format!("scope of {}", attempt.worker),
+                format!("{}: its scope: {error}", attempt.worker),
+            );
         }
     }
 }

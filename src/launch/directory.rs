@@ -15,6 +15,7 @@
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
 
 use std::{
+    borrow::Cow,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -110,6 +111,12 @@ impl Directory {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whose attempt it is, as its place says.
+    pub(crate) fn worker(&self) -> Cow<'_, str> {
+        let name = self.path.parent().and_then(Path::file_name);
+        name.unwrap_or_default().to_string_lossy()
     }
 
     /// Its output: bytes as the worker wrote them, or as its terminal was sent them.

@@ -30,10 +30,10 @@ impl End {
             match worker.watch() {
                 Ok(watched) => break watched,
                 Err(error) => {
-                    context.problem(format!(
-                        "process {}: cannot be watched: {error}",
-                        worker.pid
-                    ));
+                    context.problem(
+                        format!("process of {}", directory.worker()),
+                        format!("process {}: cannot be watched: {error}", worker.pid),
+                    );
                     tokio::time::sleep(AGAIN).await;
                 }
             }
@@ -43,7 +43,7 @@ impl End {
         };
         if let Some(why) = watched.shortage() {
             // The same for each attempt, so that the operator is told of it once.
-            context.problem(format!(
+            context.problem("descriptors".into(), format!(
                 "too few descriptors: {why}; some attempts are looked at every second instead of \
                  being watched, and how they end may be lost; raise LimitNOFILE= (ulimit -n)"
             ));

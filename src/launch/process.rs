@@ -151,12 +151,7 @@ pub(super) async fn launch(
             cgroup,
             pane: None,
         };
-        if let Err(error) = directory.record_start(&start) {
-            context.problem(format!(
-                "{}: start.json: {error}",
-                directory.path().display()
-            ));
-        }
+        context.record_start(directory, &start);
         return Ok(Launched::Child {
             start,
             child,

@@ -89,3 +89,32 @@ fn a_database_that_is_deleted_under_the_daemon_is_told_and_nothing_that_counts_i
     assert_eq!(rig.status()["degraded"], serde_json::json!([]));
     assert_ne!(loop_, 0);
 }
+
+#[test]
+fn what_a_full_disk_refuses_again_and_again_is_one_line_until_it_is_done() {
+    if !can_mount("a full disk") {
+        return;
+    }
+    let rig = Rig::up_on_a_small_disk(RIG);
+    let lines = |rig: &Rig| -> Vec<String> {
+        let status = rig.status();
+        let lines = status["degraded"].as_array().unwrap().iter();
+        lines
+            .map(|line| line.as_str().unwrap().to_owned())
+            .filter(|line| line.contains("exit.json"))
+            .collect()
+    };
+    for _ in 0..3 {
+        let filler = rig.disk.as_ref().unwrap().fill(0);
+        rig.refused(1, &["stop", "keeper"]);
+        fs::remove_file(filler).unwrap();
+        rig.done(&["start", "keeper"]);
+    }
+    let told = lines(&rig);
+    let [line] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(line.contains("(3 times, last at 2"), "{line}");
+    rig.done(&["stop", "keeper"]);
+    assert_eq!(lines(&rig), Vec::<String>::new());
+}

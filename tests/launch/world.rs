@@ -179,7 +179,8 @@ impl World {
     fn hear(&mut self, news: News) {
         match news {
             News::Event(event) => self.heard.push_back(event),
-            News::Problem(text) => self.troubles.push(text),
+            News::Problem { text, .. } => self.troubles.push(text),
+            News::Well(_) => {}
         }
     }
 
