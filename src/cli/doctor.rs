@@ -22,12 +22,13 @@ use super::{
     words::printable,
 };
 use crate::{
+    causes::in_one_line,
     config::{self, Config, Program},
     control::{
         client::ClientError,
         protocol::{Request, StatusView},
     },
-    decide::access::Access,
+    decide::{Level, access::Access},
     model::{LauncherKind, WorkerName},
     paths::Paths,
     store::Store,
@@ -82,6 +83,7 @@ pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
     let (configuration, config) = configuration(paths)?;
     let (daemon, runs) = daemon(context)?;
     let mut findings = vec![configuration, state(&paths.state, runs), daemon];
+    findings.extend(database(&paths.state, config.as_ref()));
     findings.push(tmux(config.as_ref()));
     findings.push(systemd(Path::new(BOOTED)));
     findings.push(journald(Path::new("/run/systemd/journal/socket")));
@@ -182,6 +184,46 @@ fn state(directory: &Path, daemon_runs: bool) -> Finding {
         Err(error) => finding(Is::Fail, format!("{name} cannot be looked at: {error}"))
             .hint("give the daemon's --state-dir"),
     }
+}
+
+/// What a daemon that starts now would make of what is recorded there.
+fn database(state: &Path, config: Option<&Config>) -> Option<Finding> {
+    if !state.is_dir() {
+        return None;
+    }
+    let phases = config.into_iter().flat_map(|config| &config.plan.phases);
+    let plan: Vec<_> = phases.map(|phase| phase.id.clone()).collect();
+    let finding = |is, found| Finding::new("database", is, found);
+    let looked = match Store::read_only(state, &plan) {
+        Ok(looked) => looked,
+        Err(error) => {
+            let denied = fs::read_dir(state).is_err();
+            let found = finding(
+                if denied { Is::Warn } else { Is::Fail },
+                in_one_line(&error),
+            );
+            return Some(match error.hint() {
+                Some(hint) => found.hint(hint),
+                None => found,
+            });
+        }
+    };
+    let worst = looked.problems.iter().max_by_key(|problem| problem.level());
+    Some(
+        match worst.filter(|problem| problem.level() != Level::Info) {
+            None => finding(Is::Ok, "what is recorded can be read".to_owned()),
+            Some(problem) => {
+                let is = match problem.level() {
+                    Level::Error => Is::Fail,
+                    Level::Warning | Level::Info => Is::Warn,
+                };
+                finding(is, problem.to_string()).hint(
+                "a daemon that starts goes on from what is left of it, and sets damage aside; to \
+                 put a copy back, end the daemon first",
+            )
+            }
+        },
+    )
 }
 
 /// Also whether it runs.

@@ -42,7 +42,13 @@ impl Daemon {
             Request::Reboots {} => return self.reboots(answer),
             Request::History { last, worker } => {
                 return match self.store.history().notices(last, worker.as_ref()) {
-                    Ok(notices) => answer.ok(Reply::History(notices)),
+                    // Of a worker that is not declared any more there may be a history.
+                    Ok(notices) => {
+                        match worker.filter(|name| notices.is_empty() && !self.has(name)) {
+                            Some(unknown) => answer.error(no_worker(&unknown)),
+                            None => answer.ok(Reply::History(notices)),
+                        }
+                    }
                     Err(error) => answer.error(failed(in_one_line(&error))),
                 };
             }
@@ -112,11 +118,14 @@ impl Daemon {
         }
     }
 
+    /// It is a row of the status.
+    fn has(&self, worker: &WorkerName) -> bool {
+        self.config.workers.contains_key(worker) || *worker == WorkerName::watchdog()
+    }
+
     fn place(&self, answer: Answer, worker: WorkerName) {
         let Some(declared) = self.config.workers.get(&worker) else {
-            let message = format!("worker {worker} does not exist");
-            let unknown = Refusal::new(RefusalKind::UnknownName, message);
-            return answer.error(unknown.hint("`supervisorctl status` lists the workers"));
+            return answer.error(no_worker(&worker));
         };
         let socket = tmux::socket(&self.paths.runtime, &worker);
         answer.ok(Reply::Where(WhereView {
@@ -264,6 +273,11 @@ fn diff_view(diff: Diff) -> DiffView {
         applied: false,
         diff,
     }
+}
+
+fn no_worker(name: &WorkerName) -> Refusal {
+    let message = format!("worker {name} does not exist");
+    Refusal::new(RefusalKind::UnknownName, message).hint("`supervisorctl status` lists the workers")
 }
 
 fn failed(message: String) -> Refusal {

@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
 };
 
-use loopkeeper::control::protocol::Reply;
+use loopkeeper::{control::protocol::Reply, store::Store};
 use predicates::str::contains;
 use serde_json::Value;
 
@@ -135,6 +135,7 @@ fn a_rig_in_good_health() {
         "daemon",
         "tmux",
         "clock",
+        "database",
         "open files",
         "proxy",
     ] {
@@ -220,4 +221,37 @@ fn what_the_daemon_makes_is_missed_only_while_it_runs() {
     assert_eq!(found("proxy").0, "fail");
     // That it has not been made yet is no excuse any more.
     assert_eq!(found("state").0, "fail");
+}
+
+#[test]
+fn a_database_that_a_daemon_could_not_use_is_found() {
+    let home = Home::new();
+    home.declare(&rig(greeter(&[5, 0])));
+    drop(Store::open(&home.state(), &[]).unwrap());
+    assert_eq!(findings(&home, 1)("database").0, "ok");
+
+    let database = home.state().join("loopkeeper.db");
+    let whole = std::fs::read(&database).unwrap();
+    let mut newer = whole.clone();
+    newer[60..64].copy_from_slice(&[0, 0, 0, 99]);
+    std::fs::write(&database, newer).unwrap();
+    let found = findings(&home, 1)("database");
+    assert_eq!(found.0, "fail");
+    assert!(
+        found.1.contains("was written by a newer loopkeeper"),
+        "{}",
+        found.1
+    );
+    let shown = home.supervisorctl().arg("doctor").assert().code(1);
+    shown.stdout(contains("hint: upgrade loopkeeper"));
+
+    std::fs::write(&database, &whole[..whole.len() / 2]).unwrap();
+    let found = findings(&home, 1)("database");
+    assert_eq!(found.0, "fail");
+    assert!(found.1.contains("is damaged"), "{}", found.1);
+    assert_eq!(
+        std::fs::read(&database).unwrap().len(),
+        whole.len() / 2,
+        "it was touched"
+    );
 }

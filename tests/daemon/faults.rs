@@ -265,3 +265,15 @@ impl Drop for Limited {
         assert!(lifted.is_ok() || std::thread::panicking());
     }
 }
+
+#[test]
+fn a_history_is_had_of_workers_that_exist_or_existed() {
+    let rig = Rig::up("[workers.old]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    rig.configure("[workers.new]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    rig.done(&["reload"]);
+    rig.until_state("new", "running");
+    assert!(rig.done(&["history", "old"]).contains("old running"));
+    rig.done(&["history", "watchdog"]);
+    let why = rig.refused(4, &["history", "nosuch"]);
+    assert!(why.contains("worker nosuch does not exist"), "{why}");
+}
