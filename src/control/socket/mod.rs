@@ -6,6 +6,10 @@
 //! then renamed into its place; rename(2) is told not to replace anything. One that somebody removes
 //! is made once more.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io,
@@ -22,81 +26,13 @@ use nix::{
 };
 use rustix::fs::{CWD, RenameFlags};
 
+pub use error::BindError;
+use error::LONGEST_PATH;
+
 use crate::decide::access::Policy;
 
 /// The group whose members may steer.
 pub(super) const GROUP: &str = "loopkeeper";
-
-/// `sun_path` without its end mark, unix(7).
-const LONGEST_PATH: usize = 107;
-
-/// Why there is no control socket.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another daemon answers there.
-    #[error("control socket {path} belongs to a running daemon{}", .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
-    InUse {
-        /// The socket.
-        path: PathBuf,
-        /// The other daemon, where it is known.
-        pid: Option<i32>,
-    },
-    /// Something that is not a socket is there.
-    #[error("control socket {path} cannot be made: a {what} is in its place")]
-    NotASocket {
-        /// The place.
-        path: PathBuf,
-        /// What is there.
-        what: &'static str,
-    },
-    /// A socket of another user is there.
-    #[error("control socket {path} cannot be made: a socket of user {owner} is in its place")]
-    Foreign {
-        /// The place.
-        path: PathBuf,
-        /// The user's id.
-        owner: u32,
-    },
-    /// A socket's path has at most 107 bytes.
-    #[error("control socket {path} cannot be made: its path has more than {LONGEST_PATH} bytes")]
-    TooLong {
-        /// The place.
-        path: PathBuf,
-    },
-    /// Something was refused by the system.
-    #[error("control socket {path} cannot be made: {what}")]
-    Io {
-        /// The place.
-        path: PathBuf,
-        /// What was tried.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl BindError {
-    /// What helps.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::InUse { path, .. } => {
-                format!(
-                    "see it with: supervisorctl --socket {} status",
-                    path.display()
-                )
-            }
-            Self::NotASocket { path, .. } | Self::Foreign { path, .. } => format!(
-                "look at it with: ls -ld {}; move it away or give another --socket",
-                path.display()
-            ),
-            Self::TooLong { .. } => "give a shorter --socket".to_owned(),
-            Self::Io { path, .. } => format!(
-                "look at the directory with: ls -ld {}",
-                path.parent().unwrap_or(path).display()
-            ),
-        }
-    }
-}
 
 /// A socket in its place, for as long as this lives.
 #[derive(Debug)]
@@ -328,190 +264,4 @@ fn bind_inside(
     fs::set_permissions(inside, Permissions::from_mode(mode))?;
     let made = fs::symlink_metadata(inside)?;
     Ok((listener, (made.dev(), made.ino())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy() -> Policy {
-        Policy {
-            owner: nix::unistd::geteuid().as_raw(),
-            group: None,
-            everyone_reads: false,
-        }
-    }
-
-    fn refusal(path: &Path) -> String {
-        bind(path, &policy())
-            .unwrap_err()
-            .to_string()
-            .replace(path.to_str().unwrap(), "SOCKET")
-    }
-
-    fn mode(path: &Path) -> u32 {
-        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    #[test]
-    fn the_socket_is_ours_alone_and_goes_with_us() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run/control.sock");
-        let bound = bind(&path, &policy()).unwrap();
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(mode(path.parent().unwrap()), 0o700);
-        UnixStream::connect(&path).unwrap();
-        let left: Vec<_> = fs::read_dir(path.parent().unwrap())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        assert_eq!(left.len(), 2, "{left:?}: the socket and its lock");
-        drop(bound);
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn a_group_or_everyone_can_be_let_in() {
-        let dir = tempfile::tempdir().unwrap();
-        let group = nix::unistd::getegid().as_raw();
-        for (everyone_reads, socket, parent) in [(false, 0o660, 0o750), (true, 0o666, 0o755)] {
-            let path = dir.path().join(format!("{everyone_reads}/c"));
-            let policy = Policy {
-                group: Some(group),
-                everyone_reads,
-                ..policy()
-            };
-            let _bound = bind(&path, &policy).unwrap();
-            assert_eq!(
-                (mode(&path), mode(path.parent().unwrap())),
-                (socket, parent)
-            );
-        }
-    }
-
-    #[test]
-    fn the_socket_of_a_dead_daemon_is_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c");
-        drop(UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-        let _bound = bind(&path, &policy()).unwrap();
-        UnixStream::connect(&path).unwrap();
-    }
-
-    #[test]
-    fn a_living_daemon_is_named_and_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c");
-        let bound = bind(&path, &policy()).unwrap();
-        let pid = std::process::id();
-        assert_eq!(
-            refusal(&path),
-            format!("control socket SOCKET belongs to a running daemon (pid {pid})")
-        );
-        UnixStream::connect(&path).unwrap();
-        drop(bound);
-
-        let _without_our_lock = UnixListener::bind(&path).unwrap();
-        assert_eq!(
-            refusal(&path),
-            format!("control socket SOCKET belongs to a running daemon (pid {pid})")
-        );
-    }
-
-    #[test]
-    fn nothing_that_is_not_a_socket_is_touched() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c");
-        fs::write(&path, "precious").unwrap();
-        assert_eq!(
-            refusal(&path),
-            "control socket SOCKET cannot be made: a regular file is in its place"
-        );
-        assert_eq!(fs::read(&path).unwrap(), b"precious");
-        let link = dir.path().join("l");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert_eq!(
-            refusal(&link),
-            "control socket SOCKET cannot be made: a symbolic link is in its place"
-        );
-        let directory = dir.path().join("d");
-        fs::create_dir(&directory).unwrap();
-        assert_eq!(
-            refusal(&directory),
-            "control socket SOCKET cannot be made: a directory is in its place"
-        );
-    }
-
-    #[test]
-    fn the_socket_of_somebody_else_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c");
-        drop(UnixListener::bind(&path).unwrap());
-        let owner = policy().owner;
-        let stranger = Policy {
-            owner: owner + 1,
-            ..policy()
-        };
-        let error = bind(&path, &stranger).unwrap_err();
-        assert!(
-            matches!(error, BindError::Foreign { owner: found, .. } if found == owner),
-            "{error}"
-        );
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn a_path_that_is_too_long_is_refused_before_anything_is_made() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x".repeat(120));
-        assert_eq!(
-            refusal(&path),
-            "control socket SOCKET cannot be made: its path has more than 107 bytes"
-        );
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_written_is_named() {
-        let path = Path::new("/proc/loopkeeper/c");
-        assert_eq!(
-            refusal(path),
-            "control socket SOCKET cannot be made: make directory /proc/loopkeeper"
-        );
-    }
-
-    #[test]
-    fn what_took_our_place_is_not_removed_at_the_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("c");
-        let bound = bind(&path, &policy()).unwrap();
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "somebody else's").unwrap();
-        drop(bound);
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn a_socket_that_was_removed_can_be_made_once_more() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run/c");
-        let (_listener, mut place) = bind(&path, &policy()).unwrap();
-        let removals: [fn(&Path); 3] = [
-            |path| fs::remove_file(path).unwrap(),
-            |path| fs::remove_dir_all(path.parent().unwrap()).unwrap(),
-            |path| fs::rename(path, path.with_extension("away")).unwrap(),
-        ];
-        for remove in removals {
-            assert!(place.is_ours());
-            remove(&path);
-            assert!(!place.is_ours());
-            let _listener = place.bind_again(&policy()).unwrap();
-            UnixStream::connect(&path).unwrap();
-            assert!(refusal(&path).contains("belongs to a running daemon"));
-        }
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "somebody else's").unwrap();
-        let error = place.bind_again(&policy()).unwrap_err();
-        assert!(matches!(error, BindError::NotASocket { .. }), "{error}");
-    }
 }

@@ -1,0 +1,200 @@
+//! The words on the control socket. Additions are allowed, changes are not: a client ignores what
+//! it does not know, a server refuses it, for a request must not be obeyed by half.
+
+mod frame;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use frame::{Ask, Said, parse};
+pub use view::{
+    DiffView, LastReboot, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, StatusView,
+    WhereView, WorkerView,
+};
+
+use crate::{
+    decide::{Notice, access::Access},
+    model::{PhaseId, WorkerName},
+};
+
+/// Raised when an old client could misunderstand a new server, or the other way round.
+pub const PROTOCOL: u32 = 1;
+
+/// The server's first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The daemon's version.
+    pub loopkeeper: String,
+    /// Its [`PROTOCOL`].
+    pub protocol: u32,
+    /// What this client may do.
+    pub access: Access,
+}
+
+/// What can be asked. Requests for which [`Request::needed`] is [`Access::Steer`] change something.
+///
+/// Every variant has braces, also the empty ones: only then does serde look for fields that do not
+/// belong there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// [`StatusView`].
+    Status {},
+    /// Start workers that are stopped or held. [`Done`].
+    Start {
+        /// At least one.
+        workers: Vec<WorkerName>,
+    },
+    /// Stop workers until they are started again. [`Done`].
+    Stop {
+        /// At least one.
+        workers: Vec<WorkerName>,
+    },
+    /// Stop, if running, and start. [`Done`].
+    Restart {
+        /// At least one.
+        workers: Vec<WorkerName>,
+    },
+    /// Stop the loops and keep the resume point. [`Done`].
+    Pause {},
+    /// End the pause, at the resume point or at this phase. [`Done`].
+    Resume {
+        /// The phase to go on at.
+        #[serde(default)]
+        phase: Option<PhaseId>,
+    },
+    /// The plan and where it is. [`PlanView`].
+    PhaseShow {},
+    /// Move the resume point. [`Done`].
+    PhaseSet {
+        /// To here.
+        phase: PhaseId,
+    },
+    /// Say that the current phase is over. [`Done`].
+    PhaseDone {},
+    /// Boots seen, oldest first. Vec of [`RebootView`].
+    Reboots {},
+    /// What happened, oldest first. Vec of [`Notice`].
+    History {
+        /// At most so many, the latest ones.
+        last: usize,
+        /// Only of this worker.
+        #[serde(default)]
+        worker: Option<WorkerName>,
+    },
+    /// [`Notice`]s as a stream: the latest, and then, if followed, each as it happens.
+    ///
+    /// Once it follows, the connection is for the stream alone: whatever the client sends, or the
+    /// end of its side, ends it.
+    Events {
+        /// At most so many of those that already happened.
+        last: usize,
+        /// Goes on until the client hangs up.
+        follow: bool,
+    },
+    /// Read the configuration again. [`DiffView`].
+    Reload {
+        /// Only say what would change.
+        dry_run: bool,
+    },
+    /// Where a worker's files and session are. [`WhereView`].
+    Where {
+        /// Whose.
+        worker: WorkerName,
+    },
+}
+
+impl Request {
+    /// What a client must be allowed for this.
+    pub fn needed(&self) -> Access {
+        match self {
+            Self::Status {}
+            | Self::PhaseShow {}
+            | Self::Reboots {}
+            | Self::History { .. }
+            | Self::Events { .. }
+            | Self::Where { .. }
+            | Self::Reload { dry_run: true } => Access::Read,
+            Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Pause {}
+            | Self::Resume { .. }
+            | Self::PhaseSet { .. }
+            | Self::PhaseDone {}
+            | Self::Reload { dry_run: false } => Access::Steer,
+        }
+    }
+}
+
+/// What can be answered: the `ok` of a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To [`Request::Status`].
+    Status(Box<StatusView>),
+    /// To everything that changes something.
+    Done(Done),
+    /// To [`Request::PhaseShow`].
+    Plan(PlanView),
+    /// To [`Request::Reboots`].
+    Reboots(Vec<RebootView>),
+    /// To [`Request::History`].
+    History(Vec<Notice>),
+    /// To [`Request::Reload`].
+    Diff(DiffView),
+    /// To [`Request::Where`].
+    Where(WhereView),
+    /// The end of a stream that was not followed.
+    End {},
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs.
+    pub kind: RefusalKind,
+    /// For people, with its cause chain.
+    pub message: String,
+    /// The command that helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The sorts of [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// It was tried and did not work.
+    Failed,
+    /// The request, or the configuration it is about, is wrong.
+    Usage,
+    /// The named thing does not exist.
+    UnknownName,
+    /// The client may not.
+    NotAllowed,
+}
+
+impl Refusal {
+    /// Without a hint.
+    pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// With the command that helps.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// What was done, one sentence for each thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// For people.
+    pub done: Vec<String>,
+}

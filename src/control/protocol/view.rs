@@ -1,0 +1,214 @@
+//! What is shown of a rig: the answers to what changes nothing.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Diff,
+    decide::{Boot, ResumePoint},
+    model::{AttemptId, BootId, Exit, Kind, LauncherKind, PhaseId, StateName, Verdict, WorkerName},
+};
+
+/// The whole rig at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The daemon's version; when it is down, that of `supervisorctl`.
+    pub version: String,
+    /// This life of the machine.
+    pub boot_id: BootId,
+    /// When the daemon started; null when it is down.
+    pub started_at: Option<Timestamp>,
+    /// The rig's name.
+    #[serde(default)]
+    pub rig: String,
+    /// False when this was put together without the daemon, from the store and the hosts.
+    #[serde(default = "yes")]
+    pub daemon: bool,
+    /// Where the plan is; null without a plan.
+    pub phase: Option<PhaseView>,
+    /// Whether the loops are stopped and the plan stands still.
+    pub paused: bool,
+    /// Why, if so.
+    #[serde(default)]
+    pub paused_because: Option<String>,
+    /// What the daemon cannot do at the moment, such as writing its state; empty is well.
+    #[serde(default)]
+    pub degraded: Vec<String>,
+    /// Of the machine.
+    pub reboots: RebootsView,
+    /// Rows, in the order of the configuration.
+    pub workers: Vec<WorkerView>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The resume point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseView {
+    /// From 0; `count` when the plan is complete; null when the stored point fits no phase.
+    pub index: Option<usize>,
+    /// The phase's id, or the stored point that fits none; null when the plan is complete.
+    pub id: Option<String>,
+    /// Phases in the plan.
+    pub count: usize,
+}
+
+impl PhaseView {
+    /// Nobody knows where the plan stands, and the operator has to say it.
+    pub fn is_astray(&self) -> bool {
+        self.index.is_none()
+    }
+}
+
+/// The plan for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The resume point; null without a plan.
+    pub current: Option<PhaseView>,
+    /// In order.
+    pub phases: Vec<PhaseRow>,
+}
+
+/// One phase of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseRow {
+    /// Its id.
+    pub id: PhaseId,
+    /// The file the loops are pointed to.
+    pub brief: Option<PathBuf>,
+    /// When it is over, in words.
+    pub until: String,
+}
+
+/// How often the machine booted under our eyes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebootsView {
+    /// Reboots recorded.
+    pub count: u64,
+    /// The latest.
+    pub last: Option<LastReboot>,
+}
+
+/// The latest reboot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReboot {
+    /// The life that began with it.
+    pub boot_id: BootId,
+    /// When the machine booted.
+    pub at: Timestamp,
+    /// Whether the life before ended with the daemon's goodbye.
+    pub clean: bool,
+}
+
+/// One reboot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebootView {
+    /// The life that began with it.
+    pub boot_id: BootId,
+    /// When the machine booted.
+    pub at: Timestamp,
+    /// Whether the life before ended with the daemon's goodbye.
+    pub clean: bool,
+    /// From the last sign of life before to the boot, in seconds, where known.
+    #[serde(default)]
+    pub down_seconds: Option<u64>,
+    /// Workers that were running when it went down.
+    #[serde(default)]
+    pub running: Vec<WorkerName>,
+    /// Where the plan stood, in words.
+    #[serde(default)]
+    pub resume_point: Option<String>,
+}
+
+impl RebootView {
+    /// The reboot that led to this boot; the first boot that was ever seen came by none.
+    pub fn of(boot: &Boot) -> Option<Self> {
+        let reboot = boot.reboot.as_ref()?;
+        let down = reboot
+            .last_alive
+            .map(|last| boot.booted.duration_since(last));
+        Some(Self {
+            boot_id: boot.boot.clone(),
+            at: boot.booted,
+            clean: reboot.clean,
+            down_seconds: down.and_then(|down| u64::try_from(down.as_secs()).ok()),
+            running: reboot.running.clone(),
+            resume_point: reboot.resume_point.clone(),
+        })
+    }
+}
+
+impl From<&ResumePoint> for PhaseView {
+    fn from(point: &ResumePoint) -> Self {
+        Self {
+            index: Some(point.index),
+            id: point.id.as_ref().map(ToString::to_string),
+            count: point.count,
+        }
+    }
+}
+
+/// One row of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its name.
+    pub name: WorkerName,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it runs.
+    pub host: String,
+    /// How; null for the watchdog, which is part of the daemon.
+    pub launcher: Option<LauncherKind>,
+    /// What it does.
+    pub state: StateName,
+    /// What the watchdog holds of it; null unless it runs.
+    pub verdict: Option<Verdict>,
+    /// Its own process; null unless one lives.
+    pub pid: Option<i32>,
+    /// The latest attempt; null before the first.
+    pub attempt: Option<AttemptId>,
+    /// When it came into its state; null if that is not known.
+    pub since: Option<Timestamp>,
+    /// Restarts in this boot.
+    pub restarts: u64,
+    /// How the last ended attempt ended.
+    pub last_exit: Option<Exit>,
+    /// Why it is in its state, where that needs a word.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// When it is started again.
+    #[serde(default)]
+    pub next_start: Option<Timestamp>,
+    /// When it last wrote something.
+    #[serde(default)]
+    pub output_at: Option<Timestamp>,
+}
+
+/// What a reload changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffView {
+    /// Whether it was done.
+    pub applied: bool,
+    /// From the rig that runs to the one that is declared.
+    pub diff: Diff,
+}
+
+/// Where a worker's files and session are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhereView {
+    /// Whose.
+    pub worker: WorkerName,
+    /// The daemon's state directory, absolute; the attempts are in it.
+    pub state: PathBuf,
+    /// How it is started; null from daemons that do not say.
+    #[serde(default)]
+    pub launcher: Option<LauncherKind>,
+    /// The socket of its tmux server, if it has one that lives.
+    pub tmux: Option<PathBuf>,
+}
