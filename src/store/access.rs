@@ -13,7 +13,7 @@ use super::{
     Problem, ReadOnly, Store, StoreError,
     atomic_file::{exists, file_error, set_aside, with_suffix},
     database::{self, Trouble, database_error},
-    open,
+    load,
 };
 
 /// How the database can be used.
@@ -174,7 +174,7 @@ impl Store {
     /// Makes the database from what is in memory.
     pub(super) fn begin_anew(&mut self) -> Result<(), StoreError> {
         database::create(&self.database, |conn| self.twin.fill(conn))?;
-        let loaded = open::load_new(&self.database)?;
+        let loaded = load::new_at(&self.database)?;
         self.access = Access::Writable(Live::new(loaded.conn, &self.database)?);
         Ok(())
     }

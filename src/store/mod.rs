@@ -43,6 +43,7 @@ mod access;
 mod atomic_file;
 mod database;
 mod error;
+mod load;
 mod lock;
 mod open;
 pub mod phase_file;

@@ -1,7 +1,7 @@
 //! The state directory, opened: what can be kept is kept, what is damaged is set aside.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -14,11 +14,10 @@ use super::{
     access::{Access, Live},
     atomic_file::{self, file_error},
     database::{self, Trouble, database_error},
+    load::{self, Loaded},
     lock::Lock,
-    phase_file::{self, ReadError},
-    read::{self, RecordedBoot},
-    reboots_file,
-    resume::{self, File, Kept, Record, Stale, Standing},
+    phase_file, read, reboots_file,
+    resume::{self, File, Record, Stale, Standing},
     write,
 };
 use crate::{
@@ -37,39 +36,6 @@ pub struct Opened {
     pub problems: Vec<Problem>,
 }
 
-/// A database that was read.
-pub(super) struct Loaded {
-    pub(super) conn: Connection,
-    pub(super) restored: Restored,
-    pub(super) kept: Option<Kept>,
-    /// Why there is no resume point although the plan was begun.
-    lost: Option<String>,
-}
-
-impl Loaded {
-    /// Reads a connection. An error may be damage: see [`database::trouble`].
-    pub(super) fn from(conn: Connection) -> rusqlite::Result<Self> {
-        Ok(Self {
-            restored: read::restored(&conn)?,
-            kept: read::kept(&conn)?,
-            lost: read::meta_text(&conn, POINT_LOST)?,
-            conn,
-        })
-    }
-
-    /// What it says of the resume point.
-    pub(super) fn record(&self) -> Record {
-        match (&self.kept, &self.lost) {
-            (Some(kept), _) => Record::Kept(kept.clone()),
-            (None, Some(why)) => Record::Lost(why.clone()),
-            (None, None) => Record::Fresh,
-        }
-    }
-}
-
-/// The row that stays until a resume point is recorded.
-pub(super) const POINT_LOST: &str = "point_lost";
-
 pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
     DirBuilder::new()
         .recursive(true)
@@ -79,7 +45,7 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
     let lock = Lock::take(dir)?;
     let path = database::path(dir);
     let mut problems = Vec::new();
-    match begin(dir, &path, traces(dir), &mut problems) {
+    match begin(dir, &path, load::traces(dir), &mut problems) {
         Ok(loaded) => {
             let record = loaded.record();
             let twin = twin_of(&loaded.conn, &path)?;
@@ -145,26 +111,6 @@ fn degraded(
     })
 }
 
-/// What a database left behind that is not there any more; `None` where there never was one.
-pub(super) fn traces(dir: &Path) -> Option<String> {
-    let attempts = dir.join("attempts");
-    let listed = reboots_file::listed(&reboots_file::read(dir).unwrap_or_default());
-    let traces = [
-        (phase_file::NAME, phase_file::is_in_our_form(dir)),
-        (
-            reboots_file::NAME,
-            listed.iter().any(|boot| boot.record.is_some()),
-        ),
-        (
-            "attempts",
-            fs::read_dir(attempts).is_ok_and(|mut all| all.next().is_some()),
-        ),
-    ];
-    let found = traces.iter().filter(|(_, is_there)| *is_there);
-    let names: Vec<_> = found.map(|(name, _)| *name).collect();
-    (!names.is_empty()).then(|| names.join(", "))
-}
-
 /// Opens the database, or begins one with what the other files still tell; `traces` of one that
 /// should be there make its absence a problem.
 fn begin(
@@ -176,7 +122,7 @@ fn begin(
     // What cannot be read cannot help; `list_boots` reports it.
     let listed = reboots_file::listed(&reboots_file::read(dir).unwrap_or_default());
     let unusable = |error| database_error(path, "opened", error);
-    let lost = match load(path) {
+    let lost = match load::at(path) {
         Ok(Some(mut loaded)) => {
             database::use_log(&loaded.conn).map_err(unusable)?;
             note_program(&loaded.conn);
@@ -192,7 +138,7 @@ fn begin(
             return Ok(loaded);
         }
         Ok(None) => traces.map(|traces| {
-            let why = missing_but(&traces);
+            let why = load::missing_but(&traces);
             problems.push(Problem::DatabaseMissing {
                 path: path.to_owned(),
                 traces,
@@ -202,32 +148,14 @@ fn begin(
         Err(Trouble::Refused(error)) => return Err(error),
         Err(Trouble::Damaged(why)) => {
             set_database_aside(path, why, problems)?;
-            Some(UNREADABLE.to_owned())
+            Some(load::UNREADABLE.to_owned())
         }
     };
     database::create(path, |conn| {
-        seed(conn, &listed, lost.as_deref())?;
+        load::seed(conn, &listed, lost.as_deref())?;
         write::set_meta(conn, "written_by", Some(env!("CARGO_PKG_VERSION")))
     })?;
-    load_new(path)
-}
-
-/// Opens a database that was just made.
-pub(super) fn load_new(path: &Path) -> Result<Loaded, StoreError> {
-    match load(path) {
-        Ok(Some(loaded)) => {
-            database::use_log(&loaded.conn)
-                .map_err(|error| database_error(path, "opened", error))?;
-            Ok(loaded)
-        }
-        Ok(None) => Err(file_error(
-            "read",
-            path,
-            std::io::ErrorKind::NotFound.into(),
-        )),
-        Err(Trouble::Refused(error)) => Err(error),
-        Err(Trouble::Damaged(why)) => Err(file_error("read", path, std::io::Error::other(why))),
-    }
+    load::new_at(path)
 }
 
 fn twin_of(conn: &Connection, path: &Path) -> Result<Twin, StoreError> {
@@ -252,39 +180,6 @@ fn set_database_aside(
     moved
 }
 
-/// Opens a database that is there and reads all of it that is restored.
-pub(super) fn load(path: &Path) -> Result<Option<Loaded>, Trouble> {
-    let Some(conn) = database::open(path)? else {
-        return Ok(None);
-    };
-    Loaded::from(conn)
-        .map(Some)
-        .map_err(|error| database::trouble(path, "read", error))
-}
-
-/// Why nothing was read, where there was a database that could not be.
-pub(super) const UNREADABLE: &str = "the database could not be read";
-
-/// Why nothing was read, where these traces are left of a database.
-pub(super) fn missing_but(traces: &str) -> String {
-    format!("there was no database although there is {traces}")
-}
-
-/// Fills a new database with what REBOOTS.md tells. If there was a database before (`lost` says what
-/// became of it), or there are boots, the plan may have been begun: then a resume point is missing,
-/// not merely absent.
-fn seed(conn: &Connection, listed: &[RecordedBoot], lost: Option<&str>) -> rusqlite::Result<()> {
-    for boot in listed {
-        write::add_listed_boot(conn, boot)?;
-    }
-    let lost = match (lost, listed.is_empty()) {
-        (Some(why), _) => why,
-        (None, false) => "there was no database although REBOOTS.md lists boots",
-        (None, true) => return Ok(()),
-    };
-    write::set_meta(conn, POINT_LOST, Some(lost))
-}
-
 /// For the message of an older program. If it cannot be written now, the next start tries again.
 fn note_program(conn: &Connection) {
     let ours = env!("CARGO_PKG_VERSION");
@@ -296,22 +191,6 @@ fn note_program(conn: &Connection) {
     {
         drop(write::set_meta(conn, "written_by", Some(ours)));
     }
-}
-
-/// What `phase-idx` says.
-pub(super) fn phase_file_of(dir: &Path) -> File {
-    match phase_file::read(dir) {
-        Ok(None) => File::Missing,
-        Ok(Some(bytes)) => File::Bytes(bytes),
-        Err(ReadError::Unusable(why)) => File::Damaged(why),
-        Err(ReadError::Store(error)) => File::Unreadable(error),
-    }
-}
-
-/// The reason for which the rig is paused when the resume point is lost. It stays true when there is
-/// a point again and the pause goes on.
-pub(super) fn paused_for(why: &str) -> String {
-    format!("the resume point was lost: {why}")
 }
 
 impl Store {
@@ -334,7 +213,7 @@ impl Store {
     /// Brings database and `phase-idx` together. What cannot be written is reported; what is
     /// restored is right all the same.
     fn settle(&mut self, record: Record, plan: &[PhaseId], restored: &mut Restored) {
-        let standing = resume::judge(record, phase_file_of(&self.dir), plan, Timestamp::now());
+        let standing = resume::judge(record, File::of(&self.dir), plan, Timestamp::now());
         let path = phase_file::path(&self.dir);
         let written = match standing {
             Standing::Fresh => Ok(()),
@@ -361,7 +240,7 @@ impl Store {
                 }
             }
             Standing::Lost { why, file_damaged } => {
-                let paused = paused_for(&why);
+                let paused = resume::paused_for(&why);
                 restored.paused = Some(paused.clone());
                 self.problems.push(Problem::ResumePointLost(why));
                 let moved = match file_damaged {
@@ -396,18 +275,4 @@ impl Store {
         moved?;
         self.write_phase_file()
     }
-}
-
-/// A database in memory, for where there is none that can be read.
-pub(super) fn in_memory(
-    path: &Path,
-    listed: &[RecordedBoot],
-    lost: Option<&str>,
-) -> Result<Loaded, StoreError> {
-    database::in_memory()
-        .and_then(|conn| {
-            seed(&conn, listed, lost)?;
-            Loaded::from(conn)
-        })
-        .map_err(|error| database_error(path, "read", error))
 }

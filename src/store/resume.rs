@@ -9,11 +9,13 @@
 //! file was put there by a person, and the file is right if it can be understood. (The texts carry
 //! the time they were written, so going back by hand does not look like a crash.)
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::{
     StoreError,
-    phase_file::{self, Point, in_words},
+    phase_file::{self, Point, ReadError, in_words},
 };
 use crate::{
     causes::in_one_line,
@@ -65,6 +67,18 @@ pub(super) enum File {
     Damaged(String),
     /// The kernel does not let us read it.
     Unreadable(StoreError),
+}
+
+impl File {
+    /// The one in this state directory.
+    pub(super) fn of(dir: &Path) -> Self {
+        match phase_file::read(dir) {
+            Ok(None) => Self::Missing,
+            Ok(Some(bytes)) => Self::Bytes(bytes),
+            Err(ReadError::Unusable(why)) => Self::Damaged(why),
+            Err(ReadError::Store(error)) => Self::Unreadable(error),
+        }
+    }
 }
 
 /// Where the plan stands, and what has to be done about it.
@@ -183,4 +197,10 @@ fn adopt(point: Point, plan: &[PhaseId], now: Timestamp) -> Standing {
         words.push_str(&format!(" ({note})"));
     }
     Standing::Adopt(edited, words)
+}
+
+/// The reason for which the rig is paused when the resume point is lost. It stays true when there is
+/// a point again and the pause goes on.
+pub(super) fn paused_for(why: &str) -> String {
+    format!("the resume point was lost: {why}")
 }

@@ -19,7 +19,7 @@ use super::{
     History, Problem, StoreError,
     atomic_file::{exists, file_error, with_suffix},
     database::{self, Trouble},
-    open::{self, Loaded},
+    load::{self, Loaded},
     phase_file, reboots_file,
     resume::{self, Kept, Stale, Standing},
 };
@@ -48,8 +48,8 @@ impl ReadOnly {
         match load_copy(&path) {
             Ok(Some((loaded, copy))) => Ok(Self::judge(dir, loaded, Some(copy), plan, Vec::new())),
             Ok(None) => {
-                let traces = open::traces(dir);
-                let lost = traces.as_deref().map(open::missing_but);
+                let traces = load::traces(dir);
+                let lost = traces.as_deref().map(load::missing_but);
                 let loaded = Self::from_reboots(dir, &path, lost.as_deref())?;
                 let missing = traces.map(|traces| Problem::DatabaseMissing { path, traces });
                 Ok(Self::judge(
@@ -61,7 +61,7 @@ impl ReadOnly {
                 ))
             }
             Err(Trouble::Damaged(why)) => {
-                let loaded = Self::from_reboots(dir, &path, Some(open::UNREADABLE))?;
+                let loaded = Self::from_reboots(dir, &path, Some(load::UNREADABLE))?;
                 let problem = Problem::DatabaseDamaged {
                     path,
                     why,
@@ -79,7 +79,7 @@ impl ReadOnly {
         plan: &[PhaseId],
         why: StoreError,
     ) -> Result<Self, StoreError> {
-        let loaded = Self::from_reboots(dir, &database::path(dir), Some(open::UNREADABLE))?;
+        let loaded = Self::from_reboots(dir, &database::path(dir), Some(load::UNREADABLE))?;
         Ok(Self::judge(
             dir,
             loaded,
@@ -91,7 +91,7 @@ impl ReadOnly {
 
     fn from_reboots(dir: &Path, path: &Path, lost: Option<&str>) -> Result<Loaded, StoreError> {
         let bytes = reboots_file::read(dir).unwrap_or_default();
-        open::in_memory(path, &reboots_file::listed(&bytes), lost)
+        load::in_memory(path, &reboots_file::listed(&bytes), lost)
     }
 
     fn judge(
@@ -104,7 +104,7 @@ impl ReadOnly {
         let record = loaded.record();
         let mut restored = loaded.restored;
         let path = phase_file::path(dir);
-        match resume::judge(record, open::phase_file_of(dir), plan, Timestamp::now()) {
+        match resume::judge(record, resume::File::of(dir), plan, Timestamp::now()) {
             Standing::Fresh => {}
             Standing::Agreed(point) => restored.resume_point = Some(point),
             Standing::Adopt(point, text) => {
@@ -129,7 +129,7 @@ impl ReadOnly {
                 }
             }
             Standing::Lost { why, .. } => {
-                restored.paused = Some(open::paused_for(&why));
+                restored.paused = Some(resume::paused_for(&why));
                 problems.push(Problem::ResumePointLost(why));
             }
         }
@@ -157,7 +157,7 @@ fn load_copy(path: &Path) -> Result<Option<(Loaded, TempDir)>, Trouble> {
     let Some(copy) = copy(path)? else {
         return Ok(None);
     };
-    match open::load(&copy.path().join(database::NAME)) {
+    match load::at(&copy.path().join(database::NAME)) {
         Ok(loaded) => Ok(loaded.map(|loaded| (loaded, copy))),
         Err(Trouble::Refused(error)) => Err(Trouble::Refused(match error {
             StoreError::Newer {

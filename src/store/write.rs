@@ -3,11 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 use serde::Serialize;
 
-use super::{open::POINT_LOST, read::RecordedBoot, resume::Kept};
+use super::{read::RecordedBoot, resume::Kept};
 use crate::{
     decide::{Boot, Fact, Level, Notice},
     model::{BootId, WorkerName},
 };
+
+/// The row that stays until a resume point is recorded.
+pub(super) const POINT_LOST: &str = "point_lost";
 
 /// Notices that are kept; up to [`PRUNE_EVERY`] more may be there.
 const NOTICES: i64 = 100_000;
