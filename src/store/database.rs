@@ -283,7 +283,7 @@ fn verify(conn: &mut Connection, version: u32) -> Result<(), Wrong> {
         let sql = format!("PRAGMA {check}");
         let found: String = conn.query_row(&sql, [], |row| row.get(0))?;
         if found != "ok" {
-            return Err(Wrong::Content(found));
+            return Err(Wrong::Content(first_of(&found)));
         }
     }
     if version < VERSION {
@@ -292,6 +292,16 @@ fn verify(conn: &mut Connection, version: u32) -> Result<(), Wrong> {
         conn.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))?;
     }
     Ok(())
+}
+
+/// The first of what SQLite lists as wrong; its headings only name the schema.
+fn first_of(found: &str) -> String {
+    let mut lines = found.lines().filter(|line| !line.starts_with("***"));
+    let first = lines.next().unwrap_or("it does not say what is wrong");
+    match lines.count() {
+        0 => first.to_owned(),
+        more => format!("{first}; and {more} more"),
+    }
 }
 
 /// The database's path in a state directory.

@@ -93,6 +93,9 @@ fn try_with(from: &Path, case: &str, damage: impl FnOnce(&Path)) -> (TempDir, Op
             );
         }
     }
+    for text in told(&opened) {
+        assert!(!text.contains("***") && !text.contains('\n'), "{text}");
+    }
     the_essential_is_there(&mut opened, case);
     (temp, opened)
 }
