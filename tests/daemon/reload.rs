@@ -1,5 +1,10 @@
 //! A reload touches what changed and nothing else.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+};
+
 use crate::rig::Rig;
 
 const RIG: &str = r#"
@@ -106,4 +111,28 @@ fn a_file_may_be_named_from_where_the_person_stands() {
     rig.done(&["check", "./loopkeeper.toml"]);
     let why = rig.refused(2, &["check", "missing.toml"]);
     assert!(why.contains("missing.toml"), "{why}");
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_shown_with_its_lines_and_the_caret() {
+    let rig = Rig::up(RIG);
+    rig.configure("[workers.same]\ncommnad = \"exec sleep 1000\"\n");
+    let socket = UnixStream::connect(rig.path("run/control.sock")).unwrap();
+    (&socket)
+        .write_all(b"{\"id\":1,\"do\":\"reload\",\"dry_run\":false}\n")
+        .unwrap();
+    let mut lines = BufReader::new(&socket).lines().map(Result::unwrap);
+    lines.next();
+    let refusal: serde_json::Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
+    let shown = rig.refused(2, &["reload"]);
+    for text in [refusal["error"]["message"].as_str().unwrap(), &shown] {
+        let line = text.lines().position(|line| line.contains("commnad = "));
+        let caret = text.lines().nth(line.unwrap() + 1).unwrap();
+        assert!(
+            caret
+                .trim_start_matches(['|', '│', '·', ' '])
+                .starts_with(['^', '─', '┬']),
+            "{text}"
+        );
+    }
 }
