@@ -43,7 +43,8 @@ impl Files {
     pub(super) fn watch(state: &Path, plan: &Plan) -> (Self, mpsc::UnboundedReceiver<Changed>) {
         let (sender, changes) = mpsc::unbounded_channel();
         let conditions = Arc::new(Mutex::new(BTreeSet::new()));
-        let phase_file = phase_file::path(state);
+        let phase_file = [phase_file::path(state), phase_file::place(state)];
+        let led_to = phase_file[1].parent().map(Path::to_owned);
         let of_plan = Arc::clone(&conditions);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
@@ -63,7 +64,7 @@ impl Files {
             let of_plan = of_plan.lock().unwrap_or_else(PoisonError::into_inner);
             for path in &event.paths {
                 let changed = match () {
-                    () if *path == phase_file => Changed::PhaseFile,
+                    () if phase_file.contains(path) => Changed::PhaseFile,
                     () if of_plan.contains(path) => Changed::Condition,
                     () => continue,
                 };
@@ -84,6 +85,9 @@ impl Files {
             watched: BTreeSet::new(),
         };
         files.watch_directory(state);
+        if let Some(directory) = led_to {
+            files.watch_directory(&directory);
+        }
         files.follow(plan);
         (files, changes)
     }

@@ -204,18 +204,31 @@ impl Daemon {
                 }
                 Err(error) => in_one_line(&error),
             },
-            Ok(None) => "it is gone".to_owned(),
+            Ok(None) => String::new(),
             Err(error) => in_one_line(&error),
         };
         if !settled {
             return self.look_at_phase_file_again();
         }
-        let restored = match self.store.restore_phase_file() {
-            Ok(Some(aside)) => format!("it is set aside as {} and written anew", aside.display()),
-            Ok(None) => "it is written anew".to_owned(),
-            Err(error) => format!("it could not be written anew: {}", in_one_line(&error)),
+        let happened = match damage.as_str() {
+            "" => "phase-idx was deleted".to_owned(),
+            damage => format!("what phase-idx says cannot be used ({damage})"),
         };
-        let text = format!("phase-idx was refused: {damage}; {restored}; the resume point stands");
+        let (restored, kept) = match self.store.restore_phase_file() {
+            Ok(aside) => ("it was written anew".to_owned(), aside),
+            Err(error) => (
+                format!("it cannot be written anew: {}", in_one_line(&error)),
+                None,
+            ),
+        };
+        let kept = kept.map_or(String::new(), |aside| {
+            format!("; what it said is kept in {}", aside.display())
+        });
+        let view = self.rig.view(super::now(), |_, _| None);
+        let words = view
+            .phase
+            .map_or(String::new(), |phase| format!(" at {}", phase.words));
+        let text = format!("{happened}: the plan stays{words}, and {restored}{kept}");
         self.announce("phase-file-damaged", Level::Error, text);
         self.turn(Event::Wake).await;
     }

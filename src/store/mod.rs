@@ -120,7 +120,7 @@ impl Store {
             _ => None,
         });
         let kept = point.map(|point| self.next_kept(point));
-        let path = phase_file::path(&self.dir);
+        let path = phase_file::place(&self.dir);
         let file = kept
             .as_ref()
             .map(|kept| atomic_file::prepare(&path, kept.text.as_bytes(), 0o644))
@@ -159,7 +159,7 @@ impl Store {
     /// # Errors
     /// When a file cannot be moved or written.
     pub fn restore_phase_file(&mut self) -> Result<Option<PathBuf>, StoreError> {
-        let path = phase_file::path(&self.dir);
+        let path = phase_file::place(&self.dir);
         let aside = match atomic_file::exists(&path) {
             true => Some(atomic_file::set_aside(&path, &[])?),
             false => None,
@@ -210,7 +210,7 @@ impl Store {
 
     fn write_phase_file(&mut self) -> Result<(), StoreError> {
         if let Some(kept) = &self.kept {
-            let path = phase_file::path(&self.dir);
+            let path = phase_file::place(&self.dir);
             atomic_file::prepare(&path, kept.text.as_bytes(), 0o644)?.publish()?;
             self.confirm_phase_file();
         }

@@ -261,7 +261,7 @@ impl Store {
         why: String,
         used: Option<crate::decide::ResumePoint>,
     ) -> Result<(), StoreError> {
-        let aside = atomic_file::set_aside(&path, &[]);
+        let aside = atomic_file::set_aside(&phase_file::place(&self.dir), &[]);
         let (aside, moved) = match aside {
             Ok(aside) => (Some(aside), Ok(())),
             Err(error) => (None, Err(error)),

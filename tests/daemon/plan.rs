@@ -155,3 +155,45 @@ fn a_plan_without_the_resume_point_is_astray_until_the_operator_says_where_to_go
     until_phase(&rig, r#"1 "other" of 3"#);
     rig.until_state("loop", "running");
 }
+
+#[test]
+fn what_becomes_of_a_phase_idx_that_cannot_be_used_is_said_in_full() {
+    let rig = Rig::up(RIG);
+    rig.done(&["phase", "set", "1e"]);
+    let told = |part: &str| {
+        rig.eventually(part, |rig| {
+            let history = rig.done(&["history"]);
+            let line = history.lines().find(|line| line.contains(part));
+            line.map(str::to_owned)
+        })
+    };
+    std::fs::remove_file(rig.path("state/phase-idx")).unwrap();
+    let line = told("phase-idx was deleted");
+    assert!(
+        line.ends_with(
+            "error: phase-idx was deleted: the plan stays at phase 2 of 3 (1e), and it was written anew"
+        ),
+        "{line}"
+    );
+    rig.write("state/phase-idx", "nowhere");
+    let line = told("cannot be used");
+    let wanted = "error: what phase-idx says cannot be used (\"nowhere\" is no phase of the plan): \
+                  the plan stays at phase 2 of 3 (1e), and it was written anew; what it said is kept in ";
+    assert!(
+        line.contains(wanted) && line.contains("/phase-idx.damaged-"),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_edit_of_what_phase_idx_leads_to_moves_the_resume_point() {
+    let mut rig = Rig::up(RIG);
+    rig.end_daemon("TERM");
+    std::fs::create_dir(rig.path("plans")).unwrap();
+    std::fs::rename(rig.path("state/phase-idx"), rig.path("plans/here")).unwrap();
+    std::os::unix::fs::symlink(rig.path("plans/here"), rig.path("state/phase-idx")).unwrap();
+    rig.start();
+    rig.write("plans/here", "2\n");
+    until_phase(&rig, r#"2 "2" of 3"#);
+    assert!(rig.path("state/phase-idx").is_symlink());
+}

@@ -307,3 +307,48 @@ fn an_edit_is_told_from_our_own_writing_and_can_be_refused() {
     assert_eq!(store.restore_phase_file().unwrap(), None);
     assert_eq!(fs::read(&path).unwrap(), ours);
 }
+
+#[test]
+fn a_byte_order_mark_does_not_count() {
+    let (_temp, dir) = state_dir();
+    at_phase(&dir, 2);
+    fs::write(dir.join("phase-idx"), "\u{feff}2b\r\n").unwrap();
+    assert_eq!(index(&Store::open(&dir, &plan()).unwrap()), 3);
+}
+
+#[test]
+fn a_symbolic_link_is_written_through_and_stays() {
+    let (temp, dir) = state_dir();
+    at_phase(&dir, 2);
+    let link = dir.join("phase-idx");
+    let target = temp.path().join("plans/here");
+    fs::create_dir(temp.path().join("plans")).unwrap();
+    fs::rename(&link, &target).unwrap();
+    std::os::unix::fs::symlink("../plans/here", &link).unwrap();
+
+    let mut store = open(&dir).store;
+    store.record(&[Fact::Phase(point(3))]).unwrap();
+    assert!(fs::read_to_string(&target).unwrap().starts_with("3 2b\n"));
+    drop(store);
+
+    // What it leads to is missing, then damaged.
+    fs::remove_file(&target).unwrap();
+    assert_eq!(index(&Store::open(&dir, &plan()).unwrap()), 3);
+    assert!(fs::read_to_string(&target).unwrap().starts_with("3 2b\n"));
+    fs::write(&target, "garbage").unwrap();
+    let opened = Store::open(&dir, &plan()).unwrap();
+    assert_eq!(index(&opened), 3);
+    let aside = only(&temp.path().join("plans"), "here.damaged-");
+    assert_eq!(fs::read(&aside).unwrap(), b"garbage");
+    assert!(told(&opened)[0].contains(aside.file_name().unwrap().to_str().unwrap()));
+    assert!(fs::read_to_string(&target).unwrap().starts_with("3 2b\n"));
+    drop(opened);
+    assert!(link.is_symlink());
+
+    // What is no file is not replaced: the link gives way.
+    fs::remove_file(&target).unwrap();
+    fs::create_dir(&target).unwrap();
+    drop(Store::open(&dir, &plan()).unwrap());
+    assert!(target.is_dir() && !link.is_symlink());
+    assert!(fs::read_to_string(&link).unwrap().starts_with("3 2b\n"));
+}

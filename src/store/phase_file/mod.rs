@@ -17,11 +17,18 @@
 //!   (with the plan `1d 1e 2 2b 3 4`, `3` is the index of `2b`), **the earlier of the two phases is
 //!   meant**: to work on a phase again is cheap, since its end condition may already hold, and to
 //!   skip one is not. [`Point::note`] says so. A phase that has the id `done` goes before the word.
+//!
+//! A byte order mark, as some editors put one, does not count. A symbolic link is written through:
+//! it stays, and what it leads to is replaced whole, and set aside beside its place when it is
+//! damaged.
 
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     StoreError,
@@ -82,6 +89,7 @@ pub enum PhaseFileError {
 /// What is wrong with them; whatever the bytes are, nothing else happens.
 pub fn parse(bytes: &[u8], plan: &[PhaseId]) -> Result<Point, PhaseFileError> {
     let text = std::str::from_utf8(bytes).map_err(|_| PhaseFileError::NotText)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text
         .chars()
         .any(|c| c.is_control() && !c.is_ascii_whitespace())
@@ -200,6 +208,25 @@ pub fn read(dir: &Path) -> Result<Option<Vec<u8>>, ReadError> {
         Found::Bytes(bytes) => Ok(Some(bytes)),
         Found::Unusable(why) => Err(ReadError::Unusable(why)),
     }
+}
+
+/// Where the file of that state directory really is, and is written: what a symbolic link leads to,
+/// if that is a file or can become one.
+pub fn place(dir: &Path) -> PathBuf {
+    let path = path(dir);
+    let leads_to = fs::read_link(&path).map(|to| dir.join(to));
+    let resolved = leads_to.and_then(|to| match fs::canonicalize(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (above, name) = (to.parent(), to.file_name());
+            let above = fs::canonicalize(above.unwrap_or(Path::new("/")))?;
+            Ok(above.join(name.unwrap_or_default()))
+        }
+        found => found.and_then(|to| match fs::metadata(&to)?.is_file() {
+            true => Ok(to),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }),
+    });
+    resolved.unwrap_or(path)
 }
 
 /// Was the file in that state directory written by a daemon?
