@@ -24,6 +24,7 @@ mod answer;
 pub mod client;
 mod connection;
 pub mod protocol;
+mod seat;
 pub mod server;
 mod shown;
 mod socket;

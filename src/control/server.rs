@@ -3,15 +3,15 @@
 //! The daemon's loop takes one [`Call`] at a time out of [`Server::next`] and answers it through
 //! its [`Answer`]; neither ever waits for a client. Calls of all clients queue up fairly in one
 //! short channel; when it is full, clients are not read.
+//!
+//! One task lets clients in. Beside those who ask it watches the place of the socket: one that
+//! somebody removes is made once more, at once where the directory can be watched, else when it is
+//! next looked at. `seat` says how many get in, `connection` is one of them.
 
 use std::{
-    fs::File,
     io,
     path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -23,28 +23,26 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use super::answer::{Answer, Gone};
 use super::{
     answer::error_line,
     connection,
     protocol::{Refusal, RefusalKind, Request},
+    seat::{Inside, Seat, Spare},
     socket::{self, BindError, GROUP, Place},
+};
+pub use super::{
+    answer::{Answer, Gone},
+    seat::{MOST_CLIENTS, MOST_READERS},
 };
 use crate::{
     causes::in_one_line,
-    decide::access::{Access, Peer, Policy},
+    decide::access::{Peer, Policy},
     host::inotify::{Inotify, Watch},
     sys,
 };
 
-/// Clients at one time.
-pub const MOST_CLIENTS: usize = 128;
-/// Of these, clients that may only read, so that the operator always gets in.
-pub const MOST_READERS: usize = 64;
 /// Calls that wait for the daemon's loop.
 const CALLS: usize = 16;
-/// Descriptors kept for clients.
-const SPARE: usize = 8;
 /// That clients cannot be let in is told this often.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 /// After a failed accept (out of descriptors), so that it is not tried hot.
@@ -158,77 +156,6 @@ struct Door {
     inside: Arc<Inside>,
     place: Arc<Mutex<Option<Place>>>,
     spare: Arc<Spare>,
-}
-
-/// Descriptors that are kept for clients, so that the operator gets in when nothing else can be
-/// opened. The last one is for telling a client that there are none left.
-#[derive(Debug, Default)]
-struct Spare(Mutex<Vec<File>>);
-
-impl Spare {
-    fn held(&self) -> MutexGuard<'_, Vec<File>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn refill(&self) {
-        let mut held = self.held();
-        while held.len() < SPARE
-            && let Ok(file) = File::open("/dev/null")
-        {
-            held.push(file);
-        }
-    }
-
-    /// Makes room for one client.
-    fn give_up_one(&self) -> bool {
-        self.held().pop().is_some()
-    }
-
-    /// There is one for the next client, after this one.
-    fn is_left(&self) -> bool {
-        self.refill();
-        !self.held().is_empty()
-    }
-}
-
-/// Clients that are connected.
-#[derive(Debug, Default)]
-struct Inside {
-    all: AtomicUsize,
-    readers: AtomicUsize,
-}
-
-/// One client's place among them.
-struct Seat {
-    inside: Arc<Inside>,
-    access: Access,
-}
-
-impl Seat {
-    fn take(inside: &Arc<Inside>, access: Access) -> Option<Self> {
-        let full = inside.all.load(Ordering::Relaxed) >= MOST_CLIENTS
-            || access == Access::Read && inside.readers.load(Ordering::Relaxed) >= MOST_READERS;
-        if full {
-            return None;
-        }
-        inside.all.fetch_add(1, Ordering::Relaxed);
-        if access == Access::Read {
-            inside.readers.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(Self {
-            inside: Arc::clone(inside),
-            access,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.inside.all.fetch_sub(1, Ordering::Relaxed);
-        if self.access == Access::Read {
-            self.inside.readers.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Door {
@@ -397,28 +324,4 @@ fn peer(stream: &UnixStream) -> io::Result<Peer> {
         uid: credentials.uid(),
         groups,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readers_cannot_keep_the_operator_out() {
-        let inside = Arc::new(Inside::default());
-        let mut seats: Vec<_> = (0..MOST_READERS)
-            .map(|_| Seat::take(&inside, Access::Read).unwrap())
-            .collect();
-        assert!(Seat::take(&inside, Access::Read).is_none());
-        let mut operators = Vec::new();
-        while let Some(seat) = Seat::take(&inside, Access::Steer) {
-            operators.push(seat);
-        }
-        assert_eq!(operators.len(), MOST_CLIENTS - MOST_READERS);
-        seats.pop();
-        assert!(
-            Seat::take(&inside, Access::Read).is_some(),
-            "a seat that was left stays taken"
-        );
-    }
 }

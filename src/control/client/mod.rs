@@ -1,4 +1,8 @@
 //! The other side of the control socket: blocking, with a time limit on everything, no runtime.
+//!
+//! Promise: a daemon that is gone, stuck, older, newer or no daemon at all is told apart, each with
+//! what helps. A connection that breaks before the greeting is tried again, for a daemon that is
+//! just ending may still take one.
 
 mod error;
 

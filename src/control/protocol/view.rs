@@ -14,7 +14,7 @@ use crate::{
 /// The whole rig at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
-    /// [`PROTOCOL`].
+    /// [`PROTOCOL`](super::PROTOCOL).
     pub protocol: u32,
     /// The daemon's version; when it is down, that of `supervisorctl`.
     pub version: String,
