@@ -12,7 +12,7 @@
 //!
 //! | folder | what is in it |
 //! |---|---|
-//! | [`model`] | the words: names, boots, attempts, exits, signals, states |
+//! | [`model`] | the words: names, boots, attempts, what hosts say of them, exits, signals, states |
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
 //! | [`host`] | this machine: its boots and processes, and what it answers of attempts |
@@ -27,8 +27,9 @@
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
 //!
-//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`decide`] uses only [`config`]'s
-//! data and [`model`], [`model`] uses nothing.
+//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
+//! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
+//! tests, also the real [`store`]), [`model`] uses nothing. [`host`] and [`launch`] are of one floor.
 //!
 //! # Who tells the truth
 //!

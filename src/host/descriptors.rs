@@ -3,6 +3,11 @@
 //! Promise: what is kept open for each attempt never takes the last ones, so that with any number of
 //! attempts files can be read, commands run and clients answered. Whoever gets none for keeps does
 //! its work without, more slowly.
+//!
+//! How: our own soft limit is lifted to the hard one, and children get back the one we came with. The
+//! kernel gives out the lowest number that is free, so a descriptor's number says how many are in
+//! use: one near the limit is closed instead of kept. Who is refused asks the machine now and then
+//! instead of being told (`process`), or opens the file anew each time (`launch::output`).
 
 use std::{io, os::fd::AsRawFd};
 

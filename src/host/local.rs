@@ -1,4 +1,5 @@
-//! The machine we are on.
+//! The machine we are on: starts, adopts and signals attempts, a task for each, and passes on what
+//! they say.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,11 @@
-//! What a daemon that has just started finds: who lives, who ended, and how.
+//! What is found of attempts when the machine is asked: who lives, who ended, and how.
+//!
+//! Promise: every attempt with a directory that is not concluded is answered of, and so is each that
+//! lives although its directory is gone. What cannot be known is said to be unknown.
+//!
+//! How: one census of the machine's processes, held against each attempt's records. While the
+//! worker's own process lives, so does the attempt, whatever else is recorded; after that the exit
+//! record says how it ended, and one that nobody wrote is written here.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},

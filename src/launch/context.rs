@@ -1,4 +1,4 @@
-//! What every attempt of a host needs.
+//! What every attempt of a host needs: its settings, its eyes, and the way to tell what happens.
 
 use tokio::sync::mpsc;
 

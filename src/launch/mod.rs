@@ -8,8 +8,9 @@
 //! recognise it. `attempt` is one attempt's life from start to the last process of its `tree`,
 //! whatever launched it; `process` and `tmux` differ only in how it comes to be and in who writes
 //! the exit record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
-//! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`] and [`exec`] are what runs beside a worker: small roles of
-//! `loopkeeperd`, of which only the first lives as long as the worker does.
+//! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`] and
+//! [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only the first
+//! lives as long as the worker does.
 
 pub(crate) mod attempt;
 pub(crate) mod cgroup;

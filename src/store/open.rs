@@ -1,4 +1,8 @@
 //! The state directory, opened: what can be kept is kept, what is damaged is set aside.
+//!
+//! How: the database is loaded, or begun anew with what its companions still tell (`load`); then it
+//! and `phase-idx` are brought together by the rule of `resume`. Where nothing can be written,
+//! what can be read is restored all the same, and opening is tried again at the next record.
 
 use std::{
     fs::DirBuilder,
