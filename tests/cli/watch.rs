@@ -68,6 +68,7 @@ fn a_pipe_gets_a_block_for_each_change() {
     let mut child = Command::new(cargo_bin("supervisorctl"))
         .env_clear()
         .env("LOOPKEEPER_SOCKET", rig.home.socket())
+        .env("STATE_DIRECTORY", rig.home.state())
         .args(["status", "--watch", "--json"])
         .stdout(File::create(&into).unwrap())
         .stderr(Stdio::inherit())
