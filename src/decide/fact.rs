@@ -105,6 +105,28 @@ pub enum Fact {
     Notice(Notice),
 }
 
+impl Fact {
+    /// Whether it has to survive a power cut, not only a crash of the daemon.
+    pub fn survives_power_cut(&self) -> bool {
+        match self {
+            Self::Boot(_)
+            | Self::Hello { .. }
+            | Self::Goodbye { .. }
+            | Self::Phase(_)
+            | Self::Paused(_)
+            | Self::Operator { .. } => true,
+            Self::Held { .. }
+            | Self::Restarts { .. }
+            | Self::Decided { .. }
+            | Self::Started { .. }
+            | Self::Stopping { .. }
+            | Self::Ended { .. }
+            | Self::Alive { .. }
+            | Self::Notice(_) => false,
+        }
+    }
+}
+
 /// The budget of one worker, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Restarts {

@@ -125,7 +125,7 @@ impl Store {
             .as_ref()
             .map(|kept| atomic_file::prepare(&path, kept.text.as_bytes(), 0o644))
             .transpose()?;
-        let survives = match facts.iter().any(write::survives_power_cut) {
+        let survives = match facts.iter().any(Fact::survives_power_cut) {
             true => Survives::PowerCut,
             false => Survives::Crash,
         };

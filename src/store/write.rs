@@ -20,26 +20,6 @@ const ATTEMPTS: i64 = 1_000;
 /// Boots that are kept.
 const BOOTS: i64 = 10_000;
 
-/// Does the fact have to survive a power cut, not only a crash of the daemon?
-pub(super) fn survives_power_cut(fact: &Fact) -> bool {
-    match fact {
-        Fact::Boot(_)
-        | Fact::Hello { .. }
-        | Fact::Goodbye { .. }
-        | Fact::Phase(_)
-        | Fact::Paused(_)
-        | Fact::Operator { .. } => true,
-        Fact::Held { .. }
-        | Fact::Restarts { .. }
-        | Fact::Decided { .. }
-        | Fact::Started { .. }
-        | Fact::Stopping { .. }
-        | Fact::Ended { .. }
-        | Fact::Alive { .. }
-        | Fact::Notice(_) => false,
-    }
-}
-
 /// Everything but the resume point, which needs its file: [`set_resume_point`].
 pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
     match fact {

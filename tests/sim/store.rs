@@ -46,7 +46,7 @@ impl Store {
         }
         self.now.apply(facts);
         self.unsynced.push((t, facts.to_vec()));
-        if facts.iter().any(survives_power_cut) {
+        if facts.iter().any(Fact::survives_power_cut) {
             self.sync();
         }
         Ok(())
@@ -210,24 +210,5 @@ impl Content {
         let worker = self.worker(&attempt.worker);
         worker.stops.remove(&attempt.attempt);
         worker.last_exit = Some(exit.clone());
-    }
-}
-
-fn survives_power_cut(fact: &Fact) -> bool {
-    match fact {
-        Fact::Boot(_)
-        | Fact::Hello { .. }
-        | Fact::Goodbye { .. }
-        | Fact::Phase(_)
-        | Fact::Paused(_)
-        | Fact::Operator { .. } => true,
-        Fact::Held { .. }
-        | Fact::Restarts { .. }
-        | Fact::Decided { .. }
-        | Fact::Started { .. }
-        | Fact::Stopping { .. }
-        | Fact::Ended { .. }
-        | Fact::Alive { .. }
-        | Fact::Notice(_) => false,
     }
 }
