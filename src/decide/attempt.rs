@@ -108,6 +108,7 @@ impl Rig {
         match event {
             HostEvent::Started(of, identity) => self.started(now, &of, identity),
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
+            HostEvent::Shortage(of, why) => self.short(now, &of, why),
             HostEvent::Ended(of, exit) => self.ended(now, &of, exit),
             HostEvent::Gone(of) => self.gone(now, &of),
         }
@@ -297,6 +298,7 @@ impl Rig {
         }
         match cause {
             Cause::Stop(_) | Cause::Restart(_) => {}
+            Cause::Shortage(why) => self.put_off(now, &of.worker, why),
             Cause::OwnEnd => self.own_end(now, &attempt, &end.exit, healthy),
             Cause::Failed(why) => self.failed(now, &of.worker, &why, healthy),
         }
@@ -369,6 +371,39 @@ impl Rig {
                 self.tell_of(now, "worker-held", Level::Error, name, text);
             }
         }
+    }
+
+    /// There was not enough of something to start an attempt.
+    fn short(&mut self, now: Now, of: &AttemptRef, why: String) {
+        let Some(worker) = self.worker_of(of) else {
+            return;
+        };
+        let (Life::Starting { attempt, .. } | Life::Lost { attempt, .. }) = &worker.life else {
+            return self.start_failed(now, of, &why);
+        };
+        let attempt = attempt.clone();
+        let text = format!("{} cannot be started now: {why}", of.worker);
+        self.set_never_ran(now, attempt, Exit::not_started(&why), Cause::Shortage(why));
+        self.tell(now, "worker-put-off", Level::Warning, Some(of), text);
+        self.gone(now, of);
+    }
+
+    /// Tries again after a while, without weighing it against the budget.
+    fn put_off(&mut self, now: Now, name: &WorkerName, why: String) {
+        let Some(worker) = self.workers.get_mut(name) else {
+            return;
+        };
+        let boot = &self.machine.boot;
+        let backoff = worker.rules.backoff;
+        let until = worker
+            .restarts
+            .put_off(boot, now.mono, &backoff, &mut self.rng);
+        let restarts = worker.restarts.clone();
+        worker.becomes(Life::BackingOff { until, why }, now);
+        self.ledger.add(Fact::Restarts {
+            worker: name.clone(),
+            restarts,
+        });
     }
 
     /// Begins to stop what lives.
@@ -523,15 +558,20 @@ impl Rig {
 
     /// An earlier daemon died before it started this one: that is no failure, and no end.
     fn never_started(&mut self, now: Now, attempt: Attempt) {
+        let exit = Exit::Lost("never started".into());
+        self.set_never_ran(now, attempt, exit, Cause::Restart(NEVER_RAN.into()));
+    }
+
+    fn set_never_ran(&mut self, now: Now, attempt: Attempt, exit: Exit, cause: Cause) {
         let name = attempt.of.worker.clone();
         let life = Life::Stopping {
             attempt,
             end: Some(End {
-                exit: Exit::Lost("never started".into()),
+                exit,
                 at: now.wall,
                 stopped: Some(NEVER_RAN.into()),
             }),
-            cause: Cause::Restart(NEVER_RAN.into()),
+            cause,
             healthy: false,
             step: Step::Left,
             next: now.mono + LEFTOVERS,

@@ -56,6 +56,22 @@ impl Restarts {
         Next::After(delay)
     }
 
+    /// Puts the next start off, longer each time in a row, and counts no restart. Gives the moment
+    /// before which it does not come.
+    pub(super) fn put_off(
+        &mut self,
+        boot: &BootId,
+        now: Mono,
+        backoff: &Backoff,
+        rng: &mut fastrand::Rng,
+    ) -> Mono {
+        self.belong_to(boot);
+        self.streak = self.streak.saturating_add(1);
+        let until = now + delay(backoff, self.streak, rng);
+        self.until = Some(until);
+        until
+    }
+
     /// A new boot begins with an empty budget.
     pub(super) fn belong_to(&mut self, boot: &BootId) {
         if self.boot.as_ref() != Some(boot) {

@@ -172,6 +172,8 @@ pub(super) enum Cause {
     OwnEnd,
     /// It was not ready in time, or no longer well: counts as a failure.
     Failed(String),
+    /// There was not enough of something to start it: tried again later, and not held against it.
+    Shortage(String),
     /// A new attempt follows at once.
     Restart(String),
     Stop(Stopped),
@@ -234,7 +236,7 @@ impl Cause {
     pub(super) fn stopped_by(&self) -> Option<String> {
         match self {
             Self::OwnEnd => None,
-            Self::Failed(why) | Self::Restart(why) => Some(why.clone()),
+            Self::Failed(why) | Self::Shortage(why) | Self::Restart(why) => Some(why.clone()),
             Self::Stop(why) => Some(why.as_str().to_owned()),
         }
     }

@@ -1,6 +1,6 @@
 //! One attempt's life, from its start, or from the moment it was found, to its last process.
 //!
-//! Promise: `Started` or `StartFailed`; after `Started` comes `Ended`, with the exit record written
+//! Promise: `Started`, `StartFailed` or `Shortage`; after `Started` comes `Ended`, with the exit record written
 //! before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this order.
 //! Nothing is looked at unless something has ended or was asked for.
 //!
@@ -16,6 +16,7 @@ use super::{
     directory::{Directory, Pane, Spec, Start},
     end::End,
     lease::Lease,
+    not_started::NotStarted,
     output::Bound,
     process, tmux,
     tree::{Part, Tree},
@@ -77,13 +78,14 @@ pub(crate) async fn start(
     let directory = context.directory(&attempt);
     let spec = process::spec(worker, &context.settings, &directory);
     let environment = environment(&attempt, &directory, worker, handed);
-    let prepared = check(&spec).and_then(|()| {
+    let prepared = check(&spec).map_err(NotStarted::from).and_then(|()| {
         let settings = match &worker.program {
             Program::BuiltinProxy(settings) => Some(settings),
             Program::Command(_) | Program::Tailscale(_) => None,
         };
         let created = directory.create(&spec, settings);
-        created.map_err(|error| format!("{}: {error}", directory.path().display()))
+        created
+            .map_err(|error| NotStarted::because(&directory.path().display().to_string(), &error))
     });
     let launched = match (prepared, spec.launcher) {
         (Err(why), _) => Err(why),
@@ -104,10 +106,12 @@ pub(crate) async fn start(
             let worker = process_of(&start.identity);
             (start, End::Pane { worker, pane }, None)
         }
-        Err(why) => {
-            // For those who look later; the daemon hears it now.
-            drop(directory.record_start_failed(&why));
-            context.tell(HostEvent::StartFailed(attempt, why));
+        Err(not_started) => {
+            if !not_started.shortage {
+                // For those who look later; the daemon hears it now.
+                drop(directory.record_start_failed(&not_started.why));
+            }
+            context.tell(not_started.event(attempt));
             return;
         }
     };

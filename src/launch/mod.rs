@@ -20,6 +20,7 @@ pub(crate) mod end;
 pub(crate) mod environment;
 pub mod exec;
 mod lease;
+mod not_started;
 pub mod output;
 pub mod pane;
 pub(crate) mod process;

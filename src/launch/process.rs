@@ -20,10 +20,10 @@ use super::{
     context::Context,
     directory::{Directory, Spec, Start},
     lease::Lease,
+    not_started::NotStarted,
     tree::tag,
 };
 use crate::{
-    causes::in_one_line,
     config::{Program, Worker},
     host::Settings,
     model::AttemptRef,
@@ -75,29 +75,30 @@ pub(super) async fn launch(
     spec: &Spec,
     environment: Vec<(OsString, OsString)>,
     output: File,
-) -> Result<Launched, String> {
-    let unusable = |error: &io::Error| format!("{}: {error}", directory.path().display());
+) -> Result<Launched, NotStarted> {
+    let unusable =
+        |error: io::Error| NotStarted::because(&directory.path().display().to_string(), &error);
     flock(&output, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|error| unusable(&error.into()))?;
-    let also_errors = output.try_clone().map_err(|error| unusable(&error))?;
+        .map_err(|error| unusable(error.into()))?;
+    let also_errors = output.try_clone().map_err(unusable)?;
     let prefix = context.settings.house.prefix(&attempt.worker);
     // In a scope, `exec` takes it.
     let worktree = spec.worktree.as_deref().filter(|_| prefix.is_empty());
     let lease = worktree.map(Lease::take).transpose();
-    let lease = lease.map_err(|error| in_one_line(&error))?;
+    let lease = lease.map_err(|error| NotStarted::from_error(&error))?;
     let arrival = if prefix.is_empty() {
         None
     } else {
         let watch = context
             .arrivals
             .watch(directory.path(), WatchFlags::MOVED_TO);
-        Some(watch.map_err(|error| unusable(&error))?)
+        Some(watch.map_err(unusable)?)
     };
     let house = context
         .settings
         .house
         .make(attempt)
-        .map_err(|error| format!("cgroup: {error}"))?;
+        .map_err(|error| NotStarted::because("cgroup", &error))?;
     let (cgroup, procs) = house.unzip();
 
     let mut command = match prefix.split_first() {
@@ -138,10 +139,8 @@ pub(super) async fn launch(
             if let Some(cgroup) = cgroup {
                 cgroup.remove();
             }
-            return Err(format!(
-                "{}: cannot be started: {error}",
-                spec.program.display()
-            ));
+            let what = format!("{}: cannot be started", spec.program.display());
+            return Err(NotStarted::because(&what, &error));
         }
     };
     let Some(arrival) = arrival else {
@@ -169,10 +168,11 @@ pub(super) async fn launch(
         tokio::select! {
             () = arrival.changed() => {}
             exit = child.exit() => {
-                return Err(directory.start_failed().unwrap_or_else(|| {
+                let why = directory.start_failed().unwrap_or_else(|| {
                     let said = std::fs::read(directory.output()).unwrap_or_default();
                     format!("systemd-run: {exit}: {}", String::from_utf8_lossy(&said).trim())
-                }));
+                });
+                return Err(why.into());
             }
         }
     }

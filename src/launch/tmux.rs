@@ -23,10 +23,10 @@ use super::{
     attempt::Launched,
     context::Context,
     directory::{Directory, Pane, Start},
+    not_started::NotStarted,
     pane,
 };
 use crate::{
-    causes::in_one_line,
     host::{HostError, command::Request, process::Process},
     model::{AttemptRef, Exit, Signal, WorkerName},
 };
@@ -126,24 +126,28 @@ pub(super) async fn launch(
     attempt: &AttemptRef,
     directory: &Directory,
     mut environment: Vec<(OsString, OsString)>,
-) -> Result<Launched, String> {
+) -> Result<Launched, NotStarted> {
     let declared = environment.iter().rfind(|(name, _)| name == "SHELL");
     let shell = declared.map(|(_, shell)| shell.clone());
     let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
     environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
     let worker = &attempt.worker;
     let tmux = super::find("tmux")
-        .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")?;
-    prepare(&context.settings.runtime, worker).map_err(|error| in_one_line(&error))?;
+        .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")
+        .map_err(|why| NotStarted::from(why.to_owned()))?;
+    prepare(&context.settings.runtime, worker).map_err(|error| NotStarted::from_error(&error))?;
     let arrival = context
         .arrivals
         .watch(directory.path(), WatchFlags::MOVED_TO)
-        .map_err(|error| format!("{}: cannot be watched: {error}", directory.path().display()))?;
+        .map_err(|error| {
+            let what = format!("{}: cannot be watched", directory.path().display());
+            NotStarted::because(&what, &error)
+        })?;
     let house = context
         .settings
         .house
         .make(attempt)
-        .map_err(|error| format!("cgroup: {error}"))?;
+        .map_err(|error| NotStarted::because("cgroup", &error))?;
     let (cgroup, procs) = house.unzip();
 
     let mut argv: Vec<OsString> = context
@@ -169,25 +173,33 @@ pub(super) async fn launch(
         .runner
         .run(request)
         .await
-        .map_err(|error| in_one_line(&error));
+        .map_err(|error| NotStarted::from_error(&error));
     let started = match outcome {
         Ok(outcome) if outcome.exit == Exit::Code(0) => {
-            wait_for_start(directory, &arrival, &outcome.output).await
+            let start = wait_for_start(directory, &arrival, &outcome.output).await;
+            start.map_err(NotStarted::from)
         }
         // The server ends with its only pane, maybe before tmux has done all it was asked: then the
         // pane knows why.
-        Ok(outcome) => Err(directory.start_failed().unwrap_or_else(|| {
-            let said = String::from_utf8_lossy(&outcome.errors);
-            format!("tmux: {}: {}", outcome.exit, said.trim())
-        })),
+        Ok(outcome) => {
+            let why = directory.start_failed().unwrap_or_else(|| {
+                let said = String::from_utf8_lossy(&outcome.errors);
+                format!("tmux: {}: {}", outcome.exit, said.trim())
+            });
+            Err(why.into())
+        }
         Err(error) => Err(error),
     };
     match started {
         Ok(start) => {
-            let pane = start.pane.ok_or("start.json: names no pane")?;
+            let nameless = || NotStarted::from("start.json: names no pane".to_owned());
+            let pane = start.pane.ok_or_else(nameless)?;
             Ok(Launched::Pane { start, pane })
         }
-        Err(why) => Err(context.clean_up(attempt, cgroup, why).await),
+        Err(NotStarted { why, shortage }) => {
+            let why = context.clean_up(attempt, cgroup, why).await;
+            Err(NotStarted { why, shortage })
+        }
     }
 }
 

@@ -9,6 +9,9 @@ pub enum HostEvent {
     Started(AttemptRef, Identity),
     /// It could not be started; nothing of it lives. The text is for the operator.
     StartFailed(AttemptRef, String),
+    /// It could not be started because the machine, or the daemon, is out of something: room on a
+    /// disk, open files, processes, memory. No fault of the worker's; nothing of it lives.
+    Shortage(AttemptRef, String),
     /// The worker's own process ended, and its exit record is written.
     Ended(AttemptRef, Exit),
     /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.

@@ -118,3 +118,31 @@ fn what_a_full_disk_refuses_again_and_again_is_one_line_until_it_is_done() {
     rig.done(&["stop", "keeper"]);
     assert_eq!(lines(&rig), Vec::<String>::new());
 }
+
+#[test]
+fn a_worker_is_not_held_because_the_disk_was_full() {
+    if !can_mount("a full disk") {
+        return;
+    }
+    let rig = Rig::up_on_a_small_disk(
+        r#"
+[workers.well]
+command = "exec sleep 1000"
+launcher = "process"
+backoff = { first = "1ms", most = "4ms" }
+budget = { restarts = 1, window = "1h" }
+"#,
+    );
+    let filler = rig.disk.as_ref().unwrap().fill(0);
+    let why = rig.refused(1, &["restart", "well"]);
+    assert!(why.contains("No space left on device"), "{why}");
+    rig.eventually("it is tried again and again", |rig| {
+        let tries = rig
+            .read("daemon.log")
+            .matches("cannot be started now")
+            .count();
+        (tries > 10).then_some(())
+    });
+    fs::remove_file(filler).unwrap();
+    assert_eq!(rig.until_state("well", "running")["restarts"], 0);
+}

@@ -49,7 +49,7 @@ fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
                 soft.current = soft.maximum;
                 setrlimit(Resource::Nofile, soft).unwrap();
                 match event {
-                    loopkeeper::model::HostEvent::StartFailed(_, why) => {
+                    loopkeeper::model::HostEvent::Shortage(_, why) => {
                         assert!(why.contains("Too many open files"), "{why}");
                         failed += 1;
                         let marked =
@@ -170,7 +170,7 @@ fn when_no_process_can_be_made_a_start_fails_and_says_so() {
             limit(Resource::Nproc, 0);
             let worker = world.script(PROCESS, "true");
             let attempt = world.start(&worker);
-            let why = world.start_failed(&attempt).await;
+            let why = world.shortage(&attempt).await;
             assert!(why.contains("Resource temporarily unavailable"), "{why}");
         },
     );
@@ -204,7 +204,7 @@ fn a_full_disk_fails_a_start_and_spares_what_runs() {
                 "the disk is not full"
             );
             let second = world.start(&worker);
-            let why = world.start_failed(&second).await;
+            let why = world.shortage(&second).await;
             assert!(why.contains("No space left on device"), "{why}");
             assert!(lives(identity.pid));
             // Its exit cannot be recorded; it is told all the same, with the problem.

@@ -209,6 +209,14 @@ impl World {
         }
     }
 
+    /// Why it could not be started, when that is for want of something.
+    pub(crate) async fn shortage(&mut self, attempt: &AttemptRef) -> String {
+        match self.event(attempt).await {
+            HostEvent::Shortage(_, why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// The exit, which must have been recorded before.
     pub(crate) async fn ended(&mut self, attempt: &AttemptRef) -> Exit {
         match self.event(attempt).await {
@@ -313,6 +321,7 @@ fn of(event: &HostEvent) -> &AttemptRef {
     match event {
         HostEvent::Started(of, _)
         | HostEvent::StartFailed(of, _)
+        | HostEvent::Shortage(of, _)
         | HostEvent::Ended(of, _)
         | HostEvent::Gone(of) => of,
     }

@@ -367,6 +367,7 @@ impl World {
                 Event::Host(HostEvent::Ended(..)) => "lost: Ended",
                 Event::Host(HostEvent::Gone(..)) => "lost: Gone",
                 Event::Host(HostEvent::StartFailed(..)) => "lost: StartFailed",
+                Event::Host(HostEvent::Shortage(..)) => "lost: Shortage",
                 Event::Probed(..) => "lost: Probed",
                 _ => "lost: PhaseChecked",
             });

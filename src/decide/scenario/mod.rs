@@ -9,6 +9,7 @@ mod commands;
 mod deadlines;
 mod kills;
 mod lost;
+mod shortage;
 mod strays;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,0 +1,79 @@
+//! A start for which there was not enough of something is tried again, and not held against a worker.
+
+use super::*;
+
+const FULL: &str = "no space left on device";
+
+fn one(change: impl FnOnce(&mut Worker)) -> Config {
+    let mut a = worker("a");
+    change(&mut a);
+    rig([a])
+}
+
+fn short(play: &mut Play, of: &AttemptRef) -> Vec<Effect> {
+    play.says(HostEvent::Shortage(of.clone(), FULL.into()))
+}
+
+/// Has every start fail for so long; the last attempt, and how many there were.
+fn fails_for(play: &mut Play, mut of: AttemptRef, millis: u64) -> (AttemptRef, usize) {
+    let (until, mut tries) = (play.t + millis, 1);
+    loop {
+        let done = short(play, &of);
+        assert!(done.contains(&Effect::Conclude(of.clone())));
+        assert_eq!(play.state("a"), StateName::BackingOff);
+        while play.state("a") == StateName::BackingOff {
+            let next = started(&play.pass(1_000));
+            of = next.first().cloned().unwrap_or(of);
+        }
+        tries += 1;
+        if play.t >= until {
+            return (of, tries);
+        }
+    }
+}
+
+fn first(play: &mut Play) -> AttemptRef {
+    started(&play.tell(Event::Surveyed(Ok(Vec::new()))))[0].clone()
+}
+
+#[test]
+fn a_shortage_costs_no_budget_and_is_waited_out_with_longer_and_longer_delays() {
+    for restart in [Restart::Always, Restart::OnFailure, Restart::Never] {
+        let mut play = Play::unasked(one(|a| {
+            a.restart = restart;
+            a.budget.restarts = 0;
+        }));
+        let of = first(&mut play);
+        let day = 24 * 3600 * 1000;
+        let (of, tries) = fails_for(&mut play, of, day);
+        let most = day / u64::try_from(play.config.workers["a"].backoff.most.as_millis()).unwrap();
+        let most = usize::try_from(most).unwrap();
+        assert!((most / 2..most * 2).contains(&tries), "{tries} in a day");
+        assert_eq!(play.rig.workers["a"].restarts.total, 0);
+        assert_eq!(play.rig.workers["a"].restarts.window, []);
+        play.runs(&of);
+        assert_eq!(play.state("a"), StateName::Running);
+    }
+}
+
+#[test]
+fn the_next_daemon_counts_no_shortage_and_keeps_the_delay() {
+    let mut play = Play::unasked(one(|a| a.budget.restarts = 0));
+    let of = first(&mut play);
+    short(&mut play, &of);
+    let until = play.rig.workers["a"].restarts.until;
+    let done = play.next_daemon(vec![found(&of, model::Condition::NeverStarted)]);
+    assert_eq!(started(&done), []);
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    assert_eq!(play.rig.workers["a"].restarts.until, until);
+}
+
+#[test]
+fn a_worker_that_is_stopped_while_it_cannot_start_is_stopped() {
+    let mut play = Play::unasked(one(|_| {}));
+    let of = first(&mut play);
+    play.command(Command::Stop(vec!["a".parse().unwrap()]));
+    short(&mut play, &of);
+    assert_eq!(play.state("a"), StateName::Stopped);
+    assert_eq!(started(&play.pass(3_600_000)), []);
+}

@@ -1,0 +1,78 @@
+//! Why an attempt could not be started, and whether that is any fault of its worker's.
+
+use std::{error::Error, io, iter};
+
+use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC};
+
+use crate::{
+    causes::in_one_line,
+    model::{AttemptRef, HostEvent},
+};
+
+/// What the kernel says when the machine, or this process, is out of something: room on a disk, open
+/// files, processes, memory (errno(3)).
+const SHORTAGES: [i32; 6] = [ENOSPC, EDQUOT, EMFILE, ENFILE, EAGAIN, ENOMEM];
+
+#[derive(Debug)]
+pub(super) struct NotStarted {
+    pub(super) why: String,
+    /// It may start as it is once there is enough of what was short.
+    pub(super) shortage: bool,
+}
+
+impl NotStarted {
+    /// `what` failed with this error, which the text ends with.
+    pub(super) fn because(what: &str, error: &(dyn Error + 'static)) -> Self {
+        Self {
+            why: format!("{what}: {}", in_one_line(error)),
+            ..Self::from_error(error)
+        }
+    }
+
+    /// An error that says itself what failed.
+    pub(super) fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let chain = iter::successors(Some(error), |&error| error.source());
+        let errno = |error: &io::Error| error.raw_os_error();
+        Self {
+            why: in_one_line(error),
+            shortage: chain
+                .filter_map(|error| error.downcast_ref().and_then(errno))
+                .any(|errno| SHORTAGES.contains(&errno)),
+        }
+    }
+
+    pub(super) fn event(self, attempt: AttemptRef) -> HostEvent {
+        match self.shortage {
+            true => HostEvent::Shortage(attempt, self.why),
+            false => HostEvent::StartFailed(attempt, self.why),
+        }
+    }
+}
+
+impl From<String> for NotStarted {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            shortage: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostError;
+
+    #[test]
+    fn a_shortage_is_found_behind_what_it_led_to() {
+        for (errno, shortage) in [(ENOSPC, true), (EMFILE, true), (nix::libc::ENOENT, false)] {
+            let error = HostError::file("/x".as_ref(), io::Error::from_raw_os_error(errno));
+            assert_eq!(NotStarted::from_error(&error).shortage, shortage, "{errno}");
+        }
+        let full = io::Error::from_raw_os_error(ENOSPC);
+        assert_eq!(
+            NotStarted::because("/x", &full).why,
+            "/x: No space left on device (os error 28)"
+        );
+    }
+}
