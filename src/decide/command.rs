@@ -325,14 +325,17 @@ impl Rig {
                 self.move_to(now, index, SetBy::Operator, Some(id));
                 Ok(None)
             }
-            None if was.is_none() => Ok(Some("the rig was not paused".into())),
             None => {
                 let at = self
                     .progress
                     .in_words()
                     .map_or(String::new(), |words| format!(" at {words}"));
-                let said = Some(format!("resumed{at}"));
-                self.wait_for(now, id, Vec::new(), said, vec![Decision::pause(None)]);
+                let said = match was {
+                    Some(_) => format!("resumed{at}"),
+                    None => "the rig was not paused".into(),
+                };
+                // Also of an earlier end of the pause, should that not be recorded yet.
+                self.wait_for(now, id, Vec::new(), Some(said), vec![Decision::pause(None)]);
                 Ok(None)
             }
         }

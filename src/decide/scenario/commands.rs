@@ -227,3 +227,14 @@ fn a_stop_is_not_done_while_an_older_attempt_may_live() {
     let done = play.tell(Event::Found(ended(&older, Exit::Code(0), 0)));
     assert_eq!(answers(&done), [true]);
 }
+
+#[test]
+fn the_end_of_a_pause_that_is_not_recorded_is_not_done_by_asking_for_it_again() {
+    let mut play = Play::begin(rig([worker("a")]));
+    play.command(Command::Pause);
+    play.refuses = true;
+    assert_eq!(answers(&play.command(Command::Resume(None))), [false]);
+    assert_eq!(answers(&play.command(Command::Resume(None))), [false]);
+    play.refuses = false;
+    assert_eq!(answers(&play.command(Command::Resume(None))), [true]);
+}
