@@ -9,6 +9,7 @@ mod commands;
 mod deadlines;
 mod kills;
 mod lost;
+mod policy;
 mod shortage;
 mod strays;
 
