@@ -177,6 +177,14 @@ impl Body {
         matches!(self.stage, Stage::Alive(_))
     }
 
+    /// As which process it runs.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        match &self.stage {
+            Stage::Alive(identity) => Some(identity),
+            Stage::Ordered | Stage::Ended { .. } | Stage::NeverStarted => None,
+        }
+    }
+
     pub(crate) fn worktree(&self) -> Option<&PathBuf> {
         self.worker.worktree.as_ref()
     }

@@ -24,6 +24,8 @@ struct Failure {
     sure: bool,
     /// It may have been ready for the healthy time.
     maybe_healthy: bool,
+    /// It was, beyond doubt.
+    healthy: bool,
     /// It was within the window whenever one was counted since.
     weighs: bool,
     /// By the backoff of then, the next start comes no earlier than this.
@@ -56,7 +58,7 @@ impl Failures {
         of: &AttemptRef,
         worker: &Worker,
         sure: bool,
-        maybe_healthy: bool,
+        [healthy, maybe_healthy]: [bool; 2],
     ) {
         let failures = self.0.entry(of.worker.clone()).or_default();
         let t = *when.start();
@@ -83,6 +85,7 @@ impl Failures {
             last: *when.end(),
             sure,
             maybe_healthy,
+            healthy,
             weighs: !maybe_healthy,
             not_before: t + shortest(&worker.backoff, streak),
             exhausted: !maybe_healthy && weighing + 1 > allowed,
@@ -96,11 +99,12 @@ impl Failures {
         known.filter(|known| known.of == *of).count() > 0
     }
 
-    /// The same end is recorded once more.
-    pub(crate) fn again(&mut self, t: u64, of: &AttemptRef) {
+    /// The same end is recorded once more. A daemon that did not see its life takes it for short.
+    pub(crate) fn again(&mut self, t: u64, of: &AttemptRef, healthy: bool) {
         let known = self.0.get_mut(&of.worker).into_iter().flatten();
         for known in known.filter(|known| known.of == *of) {
             known.last = t;
+            known.healthy &= healthy;
         }
     }
 
@@ -126,13 +130,13 @@ impl Failures {
     /// Could the budget be used up, by the most generous reading?
     pub(crate) fn may_be_exhausted(&self, t: u64, worker: &Worker) -> bool {
         let window = millis(worker.budget.window);
-        let within = |known: &&Failure| !known.forgiven && known.last + window > t;
+        let within =
+            |known: &&Failure| !known.forgiven && !known.healthy && known.last + window > t;
         let counted = self
             .0
             .get(&worker.name)
             .map_or(0, |all| all.iter().filter(within).count());
-        // The one that is being dealt with may not have been recorded yet.
-        counted + 1 > usize::try_from(worker.budget.restarts).unwrap()
+        counted > usize::try_from(worker.budget.restarts).unwrap()
     }
 
     /// The operator asks for another attempt of what does not run: what was is forgiven, once that

@@ -7,12 +7,13 @@ use loopkeeper::{
     decide::{
         Answer, Command, Effect, Event, Fact, RequestId, ResumePoint, SetBy, Told as ToldPhase,
     },
-    model::{AttemptRef, Condition, Exit, LauncherKind, Mono, PhaseId, Signal, WorkerName},
+    model::{AttemptRef, BootId, Condition, Exit, LauncherKind, Mono, PhaseId, Signal, WorkerName},
 };
 
 use crate::{
     body::{Body, Stage},
     budget::Failures,
+    overdue::Overdue,
     store::Content,
     told::{Place, Told, meant, millis},
 };
@@ -93,13 +94,21 @@ pub(crate) struct Checks {
     over: BTreeSet<PhaseId>,
     /// The store refused facts that the present daemon still owes.
     pub(crate) owes: bool,
-    ready: bool,
+    /// The last thing recorded was a goodbye.
+    pub(crate) goodbye: bool,
+    /// Workers of which a hold was recorded in this boot.
+    pub(crate) held: BTreeSet<WorkerName>,
+    /// When the resume point or the configuration last changed.
+    moved: u64,
+    pub(crate) overdue: Overdue,
+    pub(crate) ready: bool,
     wakes: (u64, u32),
 }
 
 impl Checks {
     /// A new daemon begins.
-    pub(crate) fn begin_daemon(&mut self) {
+    pub(crate) fn begin_daemon(&mut self, t: u64) {
+        self.overdue.begin_daemon(t);
         self.open.clear();
         self.failures.forget_forgiveness();
         self.decided.clear();
@@ -115,6 +124,7 @@ impl Checks {
         self.failures.new_boot();
         self.condemned.clear();
         self.unknown_stops.clear();
+        self.held.clear();
     }
 
     /// Before the effects of a turn are performed.
@@ -125,7 +135,9 @@ impl Checks {
         effects: &[Effect],
         told: &Told,
         world: &[Body],
+        content: &Content,
     ) -> Checked {
+        self.overdue.turn(t, event, effects, told, world)?;
         let last = effects.len().saturating_sub(1);
         for (at, effect) in effects.iter().enumerate() {
             let is_goodbye = matches!(effects.get(at + 1), Some(Effect::Exit)) && at + 1 == last;
@@ -152,10 +164,11 @@ impl Checks {
         if let Event::Command(_, Command::Reload(_)) = event {
             self.failures
                 .only(|name| told.config.workers.contains_key(name));
+            self.moved = t;
         }
         for effect in effects {
             if let Effect::Answer(id, answer) = effect {
-                self.answered(t, *id, answer, told, world)?;
+                self.answered(*id, answer, told, world, content)?;
             }
             if matches!(effect, Effect::Ready) {
                 ensure!(!self.ready, "ready-once", "the rig came up twice");
@@ -218,11 +231,11 @@ impl Checks {
 
     fn answered(
         &mut self,
-        _t: u64,
         id: RequestId,
         answer: &Answer,
         told: &Told,
         world: &[Body],
+        content: &Content,
     ) -> Checked {
         let open = self.open.remove(&id);
         let Some(open) = open else {
@@ -236,6 +249,7 @@ impl Checks {
         if answer.is_err() {
             return Ok(());
         }
+        Self::is_recorded(&open.command, told, content)?;
         match &open.command {
             Command::Stop(names) => {
                 let lives = world
@@ -295,6 +309,35 @@ impl Checks {
         Ok(())
     }
 
+    /// What a person decided and was told is done is known to the next daemon.
+    fn is_recorded(command: &Command, told: &Told, content: &Content) -> Checked {
+        let known = content.plain();
+        let recorded = match command {
+            Command::Start(names) | Command::Restart(names) | Command::Stop(names) => {
+                let stop = matches!(command, Command::Stop(_));
+                names.iter().all(|name| {
+                    let stopped = known.workers.get(name).is_some_and(|known| known.stopped);
+                    // The contrary may have been asked for meanwhile.
+                    let stands =
+                        told.config.workers.contains_key(name) && told.is_stopped(name) == stop;
+                    !stands || stopped == stop
+                })
+            }
+            Command::Pause | Command::Resume(None) => known.paused.is_some() == told.paused,
+            Command::PhaseSet(phase) | Command::Resume(Some(phase)) => {
+                let index = meant(&told.config.plan, phase);
+                known.resume_point.as_ref().map(|point| point.index) == index
+            }
+            Command::PhaseDone | Command::Reload(_) => true,
+        };
+        ensure!(
+            recorded,
+            "true-answers",
+            "{command:?} was reported as done and is not recorded"
+        );
+        Ok(())
+    }
+
     /// After a turn: the rig must not want to be woken in the past, or all the time.
     pub(crate) fn deadline(&mut self, now: Mono, deadline: Option<Mono>) -> Checked {
         ensure!(
@@ -351,6 +394,9 @@ impl Checks {
         let mut decided = BTreeMap::new();
         for fact in facts {
             match fact {
+                Fact::Phase(point) if before.plain().resume_point.as_ref() != Some(point) => {
+                    self.moved = t;
+                }
                 Fact::Decided {
                     attempt,
                     phase,
@@ -363,8 +409,14 @@ impl Checks {
                 }
                 Fact::Stopping { attempt, stopping } => {
                     let body = world.iter().find(|body| body.of == *attempt);
-                    let why =
-                        body.and_then(|body| self.justification(t, body, told, world, before));
+                    let why = body
+                        .and_then(|body| self.justification(t, body, told, world, before))
+                        .map(|why| match (why, told.verdict(t, attempt)) {
+                            (Why::Leftovers | Why::Continued | Why::Double, _) | (_, None) => why,
+                            // There may be two reasons in one turn; which one it was is recorded.
+                            (_, Some(verdict)) if stopping.failed => Why::Verdict(verdict),
+                            (_, Some(_)) => why,
+                        });
                     ensure!(
                         why.is_some(),
                         "justified-signal",
@@ -400,11 +452,15 @@ impl Checks {
                         }
                     }
                 }
-                // What waited for a full disk may have been released since.
                 Fact::Held {
                     worker,
                     reason: Some(reason),
-                } if !self.owes => {
+                } => {
+                    self.held.insert(worker.clone());
+                    // What waited for a full disk may have been released since.
+                    if self.owes {
+                        continue;
+                    }
                     let Some(rules) = told.config.workers.get(worker) else {
                         continue;
                     };
@@ -422,7 +478,14 @@ impl Checks {
     }
 
     /// A batch was recorded.
-    pub(crate) fn recorded(&mut self, facts: &[Fact]) {
+    pub(crate) fn recorded(&mut self, facts: &[Fact], after: &Content, boot: &BootId) -> Checked {
+        let last = after.boots.last().map(|last| &last.boot);
+        ensure!(
+            last == Some(boot),
+            "one-record-per-boot",
+            "something is recorded, and the boot {boot} is not"
+        );
+        self.goodbye = matches!(facts.last(), Some(Fact::Goodbye { .. }));
         for fact in facts {
             if let Fact::Restarts { worker, restarts } = fact
                 && restarts.window.is_empty()
@@ -430,6 +493,7 @@ impl Checks {
                 self.failures.forgiveness_is_recorded(worker);
             }
         }
+        Ok(())
     }
 
     fn condemn(&mut self, of: &AttemptRef, why: Option<Why>) {
@@ -443,8 +507,9 @@ impl Checks {
         let Some(rules) = told.config.workers.get(&body.of.worker) else {
             return;
         };
+        let healthy = self.overdue.was_healthy(&body.of);
         if self.failures.knows(&body.of) {
-            self.failures.again(t, &body.of);
+            self.failures.again(t, &body.of, healthy);
         } else if let Some(Surely(sure)) = self
             .is_failure(body, rules.restart)
             .filter(|_| body.boot == self.boot)
@@ -466,8 +531,13 @@ impl Checks {
             } else {
                 t
             };
-            self.failures
-                .count(earliest..=t, &body.of, rules, sure, maybe_healthy);
+            self.failures.count(
+                earliest..=t,
+                &body.of,
+                rules,
+                sure,
+                [healthy, maybe_healthy],
+            );
         }
     }
 
@@ -550,11 +620,11 @@ impl Checks {
                 );
                 if let Some(reboot) = &boot.reboot {
                     ensure!(
-                        reboot.clean == content.goodbye().is_some(),
+                        reboot.clean == self.goodbye,
                         "clean-flag",
-                        "{:?} is recorded; the goodbye was {:?}",
+                        "{:?} is recorded; its last daemon said goodbye: {}",
                         reboot,
-                        content.goodbye()
+                        self.goodbye
                     );
                 }
             }
@@ -576,6 +646,11 @@ impl Checks {
             told.surveyed,
             "asked-first",
             "{name} is started before the host has answered"
+        );
+        ensure!(
+            self.owes || content.attempts.contains_key(of),
+            "decided-first",
+            "{of:?} is started, and the store does not know of it"
         );
         let unwanted = told.unwanted(name);
         ensure!(
@@ -619,6 +694,12 @@ impl Checks {
         }
         self.told_phase(phase, told)?;
         self.after_failure(t, of, told, world)?;
+        let finished = self.has_finished(name, told, world, content);
+        ensure!(
+            finished.is_none(),
+            "finished",
+            "{name} is started again after {finished:?}"
+        );
         ensure!(
             worker.launcher == LauncherKind::Process,
             "wanted",
@@ -658,6 +739,40 @@ impl Checks {
             .get(&body.of.worker)
             .is_some_and(|asked| Some(*asked) >= ends);
         asked || told.heard.get(&body.of).is_some_and(|heard| heard.restart)
+    }
+
+    /// The last attempt of a worker, if it ended by itself, its policy is content with that, and
+    /// nothing has changed since, beyond doubt.
+    fn has_finished<'a>(
+        &self,
+        name: &WorkerName,
+        told: &Told,
+        world: &'a [Body],
+        content: &Content,
+    ) -> Option<&'a AttemptRef> {
+        let rules = &told.config.workers[name];
+        let ended = |body: &&Body| body.of.worker == *name && body.ended.is_some();
+        let last = world.iter().rev().find(ended)?;
+        let known = content.attempts.get(&last.of)?;
+        let is_last = content.last(name) == Some(&last.of);
+        let content_with = match (&known.ended, rules.restart) {
+            (Some((exit, None)), Restart::OnFailure) => exit.is_success(),
+            (Some((_, None)), Restart::Never) => true,
+            (Some((_, None)), Restart::Always) | (Some((_, Some(_))) | None, _) => false,
+        };
+        let same_phase = match &told.at {
+            Place::Phase(_, id) => known.phase.as_ref() == Some(id),
+            Place::Complete => known.phase.is_none(),
+            Place::NoPlan | Place::Astray => true,
+        };
+        let untouched = last.signals.is_empty() && !last.double && !last.guessed;
+        let same = last.boot == self.boot
+            && known.definition == rules.definition()
+            && last.worker.restart == rules.restart
+            && last.ended.is_some_and(|ended| ended > self.moved);
+        let asked = told.asked.contains_key(name) || Self::was_asked_for_since(last, told);
+        let finished = is_last && content_with && same_phase && untouched && same && !asked;
+        finished.then_some(&last.of)
     }
 
     /// A restart after a failure keeps to budget and backoff.

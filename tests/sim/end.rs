@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use loopkeeper::{
     config::{Condition, Restart},
+    decide::Leave,
     model::WorkerName,
 };
 
@@ -20,6 +22,8 @@ use crate::{
 pub(crate) const CALM: u64 = 22 * 60_000;
 /// How long nothing must have happened by then, ms.
 const QUIET: u64 = 3 * 60_000;
+/// A sign of life is recorded at least so often.
+const SIGN_OF_LIFE: SignedDuration = SignedDuration::from_secs(65);
 
 impl World {
     pub(crate) fn check_end(&mut self) -> Checked {
@@ -35,6 +39,8 @@ impl World {
             "the rig was busy {still} ms before the end"
         );
         ensure!(told.surveyed, "quiet", "the host was never asked");
+        ensure!(self.checks.ready, "up", "the rig never said that it is up");
+        self.is_remembered(told)?;
         let view = daemon.rig.view(self.view_now(), |_, _| None);
         ensure!(
             view.degraded.is_empty(),
@@ -131,12 +137,89 @@ impl World {
             body.of,
             told.at
         );
+        ensure!(
+            told.heard.get(&body.of).is_none_or(|heard| !heard.restart),
+            "should-not-run",
+            "{:?} goes on although the operator wanted another one",
+            body.of
+        );
+        let known = self.store.now.plain().workers.get(&body.of.worker);
+        ensure!(
+            known.is_none_or(|known| !known.stops.contains_key(&body.of.attempt)),
+            "should-not-run",
+            "{:?} goes on although its stop was begun",
+            body.of
+        );
+        let recorded = self.store.now.attempts.get(&body.of);
+        ensure!(
+            recorded.and_then(|known| known.identity.as_ref()) == body.identity(),
+            "remembered",
+            "{:?} runs as {:?}, recorded is {recorded:?}",
+            body.of,
+            body.identity()
+        );
+        Ok(())
+    }
+
+    /// The next daemon would be given what this one knows.
+    fn is_remembered(&self, told: &Told) -> Checked {
+        let known = self.store.now.plain();
+        ensure!(
+            known.paused.is_some() == told.paused,
+            "remembered",
+            "paused: {}, recorded: {:?}",
+            told.paused,
+            known.paused
+        );
+        for name in told.config.workers.keys() {
+            let stopped = known.workers.get(name).is_some_and(|known| known.stopped);
+            ensure!(
+                stopped == told.is_stopped(name),
+                "remembered",
+                "{name} is stopped: {}, recorded: {stopped}",
+                told.is_stopped(name)
+            );
+        }
+        for body in self.bodies.iter().filter(|body| !body.lives()) {
+            ensure!(
+                body.concluded,
+                "concluded-when-over",
+                "{:?} is over and was never concluded",
+                body.of
+            );
+        }
+        let now = self.wall();
+        let age = known.last_alive.map(|last| now.duration_since(last));
+        ensure!(
+            age.is_some_and(|age| age <= SIGN_OF_LIFE),
+            "remembered",
+            "the last sign of life is {age:?} old"
+        );
+        Ok(())
+    }
+
+    /// A daemon leaves: it has said goodbye, and has not left behind what it was to stop.
+    pub(crate) fn check_exit(&self) -> Checked {
+        ensure!(
+            self.checks.goodbye || self.checks.owes,
+            "clean-flag",
+            "the daemon leaves and no goodbye is recorded"
+        );
+        let leaving = self.daemon.as_ref().and_then(|d| d.told.leaving);
+        let left = self.bodies.iter().find(|body| body.lives());
+        ensure!(
+            leaving != Some(Leave::StopWorkers) || left.is_none(),
+            "left-nothing",
+            "the daemon was to stop its workers, and leaves while {:?} lives",
+            left.map(|body| (&body.of, &body.stage))
+        );
         Ok(())
     }
 
     fn is_held(&self, name: &WorkerName) -> bool {
         let known = self.store.now.plain().workers.get(name);
-        known.is_some_and(|known| known.held.is_some())
+        // A hold belongs to the boot in which the budget ran out.
+        self.checks.held.contains(name) && known.is_some_and(|known| known.held.is_some())
     }
 
     /// The attempt of a worker that ended last. Where the disk refused to take some of them, no daemon

@@ -45,7 +45,8 @@ impl World {
                     "records refused"
                 });
                 if result.is_ok() {
-                    self.checks.recorded(&facts);
+                    let (content, boot) = (&self.store.now, &self.machine.boot);
+                    self.checks.recorded(&facts, content, boot)?;
                 }
                 self.checks.owes = result.is_err();
                 self.follow_first(Event::Recorded(result));
@@ -149,6 +150,7 @@ impl World {
             },
             Effect::Notify(_) | Effect::Ready => {}
             Effect::Exit => {
+                self.check_exit()?;
                 self.coverage.count("daemon left");
                 match self.after {
                     After::Restart => self.daemon_is_gone(),
@@ -484,6 +486,23 @@ impl World {
                 .get_or_insert_with(|| Exit::Lost("the machine went down".into()));
             body.stage = Stage::Ended { left: 0 };
         }
+    }
+
+    /// A tree that is believed to be well ends, and the news of it is lost.
+    pub(crate) fn last_fault(&mut self) {
+        let alive: Vec<_> = (0..self.bodies.len())
+            .filter(|i| self.bodies[*i].runs())
+            .collect();
+        let Some(index) = self.rng.choice(alive).filter(|_| self.rng.bool()) else {
+            return;
+        };
+        let body = &mut self.bodies[index];
+        body.stage = Stage::Ended { left: 0 };
+        body.ended = Some(self.t);
+        body.record = Some(Exit::Code(1));
+        let of = body.of.clone();
+        self.note(|| format!("  {of:?} ends, and nobody hears of it"));
+        self.coverage.count("ends in calm that nobody heard of");
     }
 
     /// Whatever lives is healthy from now on.

@@ -18,6 +18,7 @@ mod configs;
 mod coverage;
 mod end;
 mod host;
+mod overdue;
 mod seeds;
 mod store;
 mod told;
@@ -40,6 +41,7 @@ const FAULTS: &[&str] = &[
     "daemon killed between two effects",
     "disk refuses writes",
     "edits of phase-idx",
+    "ends in calm that nobody heard of",
     "events doubled",
     "events doubled, very late",
     "host does not answer",

@@ -84,7 +84,7 @@ pub(crate) struct World {
     pub(crate) skew: i64,
     queue: BTreeMap<(u64, u64), Item>,
     sequence: u64,
-    machine: Machine,
+    pub(crate) machine: Machine,
     pub(crate) boot: usize,
     pub(crate) store: Store,
     pub(crate) bodies: Vec<Body>,
@@ -261,7 +261,7 @@ impl World {
         let told = Told::new(self.config.clone(), &self.store.now, is_new_boot);
         self.note(|| format!("DAEMON starts; restored {restored:?}"));
         self.coverage.count("daemons started");
-        self.checks.begin_daemon();
+        self.checks.begin_daemon(self.t);
         let declared = |name: &WorkerName| self.config.workers.contains_key(name);
         self.checks.failures.doubt_others(declared);
         let (rig, effects) = Rig::new(
@@ -330,8 +330,14 @@ impl World {
         daemon
             .told
             .turn(self.t, event, &effects, &self.store.now, &alive);
-        self.checks
-            .turn(self.t, event, &effects, &daemon.told, &self.bodies)?;
+        self.checks.turn(
+            self.t,
+            event,
+            &effects,
+            &daemon.told,
+            &self.bodies,
+            &self.store.now,
+        )?;
         if effects.iter().any(|effect| !is_quiet(effect)) {
             self.busy = self.t;
         }
@@ -436,6 +442,7 @@ impl World {
         self.store.refuses = false;
         self.silent_until = 0;
         self.bodies_recover();
+        self.last_fault();
         ensure!(
             self.daemon.is_some()
                 || self
