@@ -255,9 +255,10 @@ impl Head {
 
     fn take_rest(&mut self) {
         let mut buffer = [0; 4096];
-        // Somebody left behind may write for ever.
+        // Somebody left behind may write for ever. The kernel is asked, not tokio, which may not have
+        // heard yet that there is something.
         while self.head.len() < self.keep {
-            match self.pipe.try_read(&mut buffer) {
+            match rustix::io::read(&self.pipe, &mut buffer) {
                 Ok(count) if count > 0 => self.add(&buffer[..count]),
                 _ => return,
             }

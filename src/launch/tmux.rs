@@ -257,14 +257,15 @@ async fn wait_for_start(
     arrival: &crate::host::inotify::Watch,
     output: &[u8],
 ) -> Result<Start, String> {
-    let pid = std::str::from_utf8(output)
+    let pid: Option<i32> = std::str::from_utf8(output)
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    let wrapper = pid.and_then(|pid| Process::of(pid).ok());
     let ended = async {
-        match wrapper {
-            Some(wrapper) => wrapper.ended().await,
-            None => Ok(()),
+        match pid.map(Process::of) {
+            Some(Ok(wrapper)) => wrapper.ended().await,
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // Whether it lives cannot be told; what it records can.
+            Some(Err(_)) | None => std::future::pending().await,
         }
     };
     tokio::pin!(ended);

@@ -50,6 +50,28 @@ fn a_command_tells_its_exit_and_what_it_said() {
 }
 
 #[test]
+fn what_many_say_that_end_at_once_is_all_heard() {
+    alone(
+        "command::what_many_say_that_end_at_once_is_all_heard",
+        || async {
+            let world = World::new();
+            for _ in 0..20 {
+                let mut all = tokio::task::JoinSet::new();
+                for number in 0..100 {
+                    let runner = world.local.runner();
+                    let request = script(&world, &format!("sleep 0.0{number:02}; echo {number}"));
+                    all.spawn(async move { (number, runner.run(request).await.unwrap()) });
+                }
+                while let Some(done) = all.join_next().await {
+                    let (number, outcome) = done.unwrap();
+                    assert_eq!(outcome.output, format!("{number}\n").into_bytes());
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn only_the_head_of_what_it_says_is_kept() {
     alone("command::only_the_head_of_what_it_says_is_kept", || async {
         let world = World::new();
