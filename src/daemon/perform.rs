@@ -211,9 +211,9 @@ fn environment(worker: &Worker, phase: Option<&Told>) -> BTreeMap<String, String
         environment.insert("LOOPKEEPER_PHASE".into(), told.id.to_string());
         environment.insert("LOOPKEEPER_PHASE_INDEX".into(), told.index.to_string());
         environment.insert("RESUME_PHASE".into(), "1".into());
-        if let Some(brief) = &told.brief {
-            environment.insert("LOOPKEEPER_BRIEF".into(), brief.display().to_string());
-        }
+        // Empty where the phase has none: a script with `set -u` ends at a variable that is not there.
+        let brief = told.brief.as_ref().map(|brief| brief.display().to_string());
+        environment.insert("LOOPKEEPER_BRIEF".into(), brief.unwrap_or_default());
     }
     environment
 }

@@ -10,7 +10,7 @@ phases = [
   { id = "2" },
 ]
 [workers.loop]
-command = "echo phase=$LOOPKEEPER_PHASE index=$LOOPKEEPER_PHASE_INDEX brief=$LOOPKEEPER_BRIEF resume=$RESUME_PHASE; exec sleep 1000"
+command = "set -u; echo phase=$LOOPKEEPER_PHASE index=$LOOPKEEPER_PHASE_INDEX brief=$LOOPKEEPER_BRIEF resume=$RESUME_PHASE; exec sleep 1000"
 launcher = "process"
 [workers.keeper]
 command = "exec sleep 1000"
