@@ -54,12 +54,18 @@ machine_boot() {
 
 # Waits for the line that begins with this word and prints the rest of it.
 machine_line() {
-  local limit=$1 word=$2 line deadline=$((SECONDS + $1))
+  local limit=$1 word=$2 part line='' deadline=$((SECONDS + $1))
   while ((SECONDS < deadline)); do
     kill -0 "$machine_pid" 2>/dev/null || broken "line '$word'" "the machine ended before it"
-    if IFS= read -r -t 1 line <&6; then
+    # The time may be over in the midst of a line, of which a slow machine sends the rest later.
+    part=''
+    if IFS= read -r -t 1 part <&6; then
+      line+=$part
       line=${line%$'\r'}
       [[ $line != "$word "* ]] || { printf '%s\n' "${line#"$word "}"; return; }
+      line=''
+    else
+      line+=$part
     fi
   done
   broken "line '$word'" "not within $limit s"
