@@ -301,6 +301,7 @@ impl Rig {
         let stop = worker.rules.stop;
         worker.last_exit = Some(exit.clone());
         let text = format!("{} had ended meanwhile: {exit}", of.worker);
+        let stopped_by_machine = exit.stopped_by_machine();
         let life = Life::Stopping {
             end: Some(End {
                 exit,
@@ -308,7 +309,8 @@ impl Rig {
                 stopped: attempt
                     .stopping
                     .as_ref()
-                    .map(|stopping| stopping.why.clone()),
+                    .map(|stopping| stopping.why.clone())
+                    .or(stopped_by_machine),
             }),
             attempt,
             cause,
@@ -422,9 +424,10 @@ impl Rig {
 
     /// What can be said of the end of an attempt of which no trace is left.
     fn unseen(&self, last: &KnownAttempt) -> Exit {
-        Exit::Lost(if last.boot != self.machine.boot {
-            "the machine went down".into()
-        } else if last.identity.is_some() {
+        if last.boot != self.machine.boot {
+            return Exit::machine_went_down();
+        }
+        Exit::Lost(if last.identity.is_some() {
             "no trace of it is left".into()
         } else {
             "the supervisor died before it was started".into()
@@ -443,7 +446,8 @@ impl Rig {
         let stopped = match known.stop_of(of) {
             Some(stopping) => Some(stopping.why.clone()),
             // What never ran did not end by itself.
-            None => (!ran).then(|| NEVER_RAN.to_owned()),
+            None if !ran => Some(NEVER_RAN.to_owned()),
+            None => exit.stopped_by_machine(),
         };
         known.open.remove(&of.attempt);
         if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {

@@ -244,11 +244,11 @@ fn since_start(
     census: &Census,
 ) -> Condition {
     if start.identity.boot != context.boot {
-        let exit = Exit::Lost("the machine went down".into());
-        return Condition::Ended {
-            exit: settle(context, directory, exit),
-            survivors: 0,
+        let exit = match directory.ended() {
+            Some(ended) => ended.after_reboot(),
+            None => settle(context, directory, Exit::machine_went_down()),
         };
+        return Condition::Ended { exit, survivors: 0 };
     }
     let worker = process_of(&start.identity);
     // A wrapper that lives has yet to record how the worker ended.

@@ -4,7 +4,9 @@
 //! - run by systemd: each attempt in a transient scope of its own below `loopkeeper.slice`, so that
 //!   a restart of our own unit does not touch it. The scope's name is the worker's, so systemd
 //!   itself refuses a second one while anything of the first lives. The scope's cgroup is systemd's
-//!   alone: removed by anybody else, its end goes unnoticed there and the name is never free again;
+//!   alone: removed by anybody else, its end goes unnoticed there and the name is never free again.
+//!   It is ordered before our own unit, and units are stopped in the inverse order (systemd.unit(5)):
+//!   when the machine goes down, nobody of us is left to take that for the end of a worker;
 //! - in a cgroup that was delegated to us: a child cgroup for each attempt;
 //! - elsewhere: none, and an attempt's tree is found by session, descent and marker.
 
@@ -39,6 +41,8 @@ pub enum House {
         user: bool,
         /// The cgroup of the slice that the scopes are in.
         slice: PathBuf,
+        /// Our own unit, if we are in one.
+        unit: Option<String>,
     },
     /// Each in a child of this delegated cgroup.
     Delegated(PathBuf),
@@ -70,6 +74,13 @@ impl House {
         let own = path_of("self")?;
         let manager = format!("user@{uid}.service");
         let of_user = own.ancestors().find(|above| above.ends_with(&manager));
+        let inside = |above: &&Path| Some(*above) != of_user;
+        let mut names = own
+            .ancestors()
+            .take_while(inside)
+            .filter_map(|above| above.file_name()?.to_str());
+        let unit = names.find(|name| name.ends_with(".service"));
+        let unit = unit.map(str::to_owned);
         let root = match of_user {
             Some(of_user) => of_user.to_owned(),
             // The manager itself sits in `init.scope`, beside the slices.
@@ -80,6 +91,7 @@ impl House {
             systemd_run,
             user: of_user.is_some(),
             slice: root.join(SLICE),
+            unit,
         })
     }
 
@@ -96,7 +108,10 @@ impl House {
     /// The arguments that come before a program so that it runs in its scope, `systemd-run` first.
     pub(crate) fn prefix(&self, worker: &WorkerName) -> Vec<String> {
         let Self::Scope {
-            systemd_run, user, ..
+            systemd_run,
+            user,
+            unit,
+            ..
         } = self
         else {
             return Vec::new();
@@ -114,8 +129,11 @@ impl House {
             format!("--description=Loopkeeper worker {worker}"),
             // Applies when the machine goes down: by then nobody of us asks the worker to end.
             "--property=TimeoutStopSec=30s".to_owned(),
-            "--".to_owned(),
         ]);
+        if let Some(unit) = unit {
+            prefix.push(format!("--property=Before={unit}"));
+        }
+        prefix.push("--".to_owned());
         prefix
     }
 

@@ -89,6 +89,20 @@ pub struct Ended {
     pub exit: Exit,
     /// When it ended, or when that was found out.
     pub at: Timestamp,
+    /// The session around it was ending as well, as when the machine goes down.
+    #[serde(default)]
+    pub with_session: bool,
+}
+
+impl Ended {
+    /// How it ended, as it is told in a later boot of the machine.
+    pub fn after_reboot(self) -> Exit {
+        if self.with_session {
+            Exit::machine_went_down()
+        } else {
+            self.exit
+        }
+    }
 }
 
 /// One attempt's directory.
@@ -195,9 +209,15 @@ impl Directory {
     }
 
     pub(crate) fn record_exit(&self, exit: &Exit) -> io::Result<()> {
+        self.record_end(exit, false)
+    }
+
+    /// As [`Directory::record_exit`]; `with_session`: see [`Ended::with_session`].
+    pub(crate) fn record_end(&self, exit: &Exit, with_session: bool) -> io::Result<()> {
         let ended = Ended {
             exit: exit.clone(),
             at: Timestamp::now(),
+            with_session,
         };
         self.write(EXIT, &ended)
     }

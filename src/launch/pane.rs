@@ -58,13 +58,21 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             return Err(error);
         }
     };
+    // Who stops a scope as a whole, as systemd does when the machine goes down, takes its processes in
+    // the order in which they began: first tmux, whose end takes the terminal away, then us, then the
+    // worker. So when that has ended we have been told.
+    let mut with_session = false;
     loop {
         match signals.wait()? {
+            Signal::SIGTERM => with_session = true,
             // The terminal is gone; the kernel tells that only to us, who lead its session.
-            Signal::SIGHUP => drop(worker.signal(model::Signal::HUP)),
+            Signal::SIGHUP => {
+                with_session = true;
+                drop(worker.signal(model::Signal::HUP));
+            }
             Signal::SIGCHLD => {
                 if let Some(status) = collect(worker) {
-                    directory.record_exit(&exit_of_status(status))?;
+                    directory.record_end(&exit_of_status(status), with_session)?;
                     let_go_of_terminal(&signals)?;
                     return Ok(ExitCode::SUCCESS);
                 }

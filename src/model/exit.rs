@@ -20,6 +20,8 @@ pub enum Exit {
     Lost(String),
 }
 
+/// The text of a [`Exit::Lost`] that the machine is to blame for.
+const WENT_DOWN: &str = "the machine went down";
 /// How the text of a [`Exit::Lost`] begins that was no run at all.
 const NOT_STARTED: &str = "could not be started: ";
 
@@ -27,6 +29,19 @@ impl Exit {
     /// Of an attempt that could not be started at all.
     pub fn not_started(why: &str) -> Self {
         Self::Lost(format!("{NOT_STARTED}{why}"))
+    }
+
+    /// Of an attempt that the machine took along.
+    pub fn machine_went_down() -> Self {
+        Self::Lost(WENT_DOWN.to_owned())
+    }
+
+    /// Who stopped it, where that was the machine: then it did not end by itself.
+    pub fn stopped_by_machine(&self) -> Option<String> {
+        match self {
+            Self::Lost(why) if why == WENT_DOWN => Some(why.clone()),
+            Self::Code(_) | Self::Signal(_) | Self::Lost(_) => None,
+        }
     }
 
     /// Whether it is that of an attempt which could not be started.
@@ -60,7 +75,7 @@ mod tests {
         let exit = Exit::not_started("no such file");
         assert_eq!(exit.to_string(), "could not be started: no such file");
         assert!(exit.is_not_started());
-        let lost = Exit::Lost("the machine went down".into());
+        let lost = Exit::machine_went_down();
         assert_eq!(lost.to_string(), "exit lost: the machine went down");
         assert!(!lost.is_not_started());
     }

@@ -3,14 +3,25 @@
 use std::fs;
 
 use loopkeeper::{
-    launch::directory::{Start, attempts},
-    model::{Condition, Exit, LauncherKind},
+    host::process::Process,
+    launch::directory::{Directory, Pane, Start, attempts},
+    model::{Condition, Exit, LauncherKind, Signal},
 };
 
 use crate::alone::alone;
 use crate::world::World;
 
 const PROCESS: LauncherKind = LauncherKind::Process;
+
+/// Makes its start that of an earlier boot, with the pid and start time of somebody who lives.
+fn of_another_boot(directory: &Directory) {
+    let mut start: Start = directory.start().unwrap();
+    start.identity.boot = "00000000-0000-0000-0000-000000000000".parse().unwrap();
+    let own = Process::of(1).unwrap();
+    (start.identity.pid, start.identity.started) = (own.pid, own.started);
+    let text = serde_json::to_vec(&start).unwrap();
+    fs::write(directory.path().join("start.json"), text).unwrap();
+}
 
 #[test]
 fn an_attempt_of_another_boot_went_down_with_the_machine() {
@@ -22,16 +33,7 @@ fn an_attempt_of_another_boot_went_down_with_the_machine() {
             let (attempt, _) = world.run(&worker).await;
             world.gone_after_end(&attempt).await;
             let directory = world.directory(&attempt);
-            let mut start: Start = directory.start().unwrap();
-            start.identity.boot = "00000000-0000-0000-0000-000000000000".parse().unwrap();
-            // Pid and start time of a process that lives in this boot.
-            let own = loopkeeper::host::process::Process::of(1).unwrap();
-            (start.identity.pid, start.identity.started) = (own.pid, own.started);
-            fs::write(
-                directory.path().join("start.json"),
-                serde_json::to_vec(&start).unwrap(),
-            )
-            .unwrap();
+            of_another_boot(&directory);
 
             let recorded = Condition::Ended {
                 exit: Exit::Code(4),
@@ -43,12 +45,46 @@ fn an_attempt_of_another_boot_went_down_with_the_machine() {
                 "what was recorded before stands"
             );
             fs::remove_file(directory.path().join("exit.json")).unwrap();
-            let exit = Exit::Lost("the machine went down".into());
+            let exit = Exit::machine_went_down();
             assert_eq!(
                 world.found().await.1,
                 Condition::Ended { exit, survivors: 0 }
             );
         },
+    );
+}
+
+/// A worker whose processes get SIGTERM, in this order, and whose machine then boots again.
+async fn told_to_end(who: impl Fn(&Pane, i32) -> Vec<i32>, exit: Signal) {
+    let mut world = World::new();
+    let worker = world.script(LauncherKind::Tmux, "exec sleep 1000");
+    let (attempt, identity) = world.run(&worker).await;
+    let directory = world.directory(&attempt);
+    let pane = directory.start().unwrap().pane.unwrap();
+    for pid in who(&pane, identity.pid) {
+        let pid = nix::unistd::Pid::from_raw(pid);
+        nix::sys::signal::kill(pid, nix::sys::signal::SIGTERM).unwrap();
+    }
+    assert_eq!(world.gone_after_end(&attempt).await, Exit::Signal(exit));
+    of_another_boot(&directory);
+    let exit = Exit::machine_went_down();
+    let ended = Condition::Ended { exit, survivors: 0 };
+    assert_eq!(world.found().await.1, ended);
+}
+
+#[test]
+fn who_was_told_to_end_after_what_is_around_it_went_down_with_the_machine() {
+    alone(
+        "survey::who_was_told_to_end_after_what_is_around_it_went_down_with_the_machine",
+        || told_to_end(|pane, worker| vec![pane.wrapper.pid, worker], Signal::TERM),
+    );
+}
+
+#[test]
+fn who_lost_its_terminal_first_went_down_with_the_machine() {
+    alone(
+        "survey::who_lost_its_terminal_first_went_down_with_the_machine",
+        || told_to_end(|pane, _| vec![pane.server.pid], Signal::HUP),
     );
 }
 
@@ -90,9 +126,7 @@ fn damaged_records_are_no_death() {
             fs::write(path.join("spec.json"), damage).unwrap();
             assert_eq!(world.found().await.1, Condition::Alive(identity.clone()));
         }
-        world
-            .local
-            .signal(&attempt, loopkeeper::model::Signal::KILL);
+        world.local.signal(&attempt, Signal::KILL);
         world.gone_after_end(&attempt).await;
     });
 }

@@ -1,6 +1,6 @@
 //! A daemon is killed, and the next one goes on as if it had not been.
 
-use super::*;
+use super::{super::Fact, *};
 
 fn one(change: impl FnOnce(&mut Worker)) -> Config {
     let mut a = worker("a");
@@ -161,6 +161,28 @@ fn an_end_that_nobody_recorded_is_not_taken_for_one_of_this_boot() {
     };
     let lost = ended(&of, Exit::Lost("the machine went down".into()), 0);
     assert_eq!(started(&play.reboot(vec![lost])).len(), 1);
+}
+
+#[test]
+fn what_went_down_with_the_machine_did_not_end_by_itself() {
+    let by_the_machine = |done: &[Effect]| {
+        let facts = done.iter().filter_map(|effect| match effect {
+            Effect::Record(facts) => Some(facts),
+            _ => None,
+        });
+        facts.flatten().any(|fact| match fact {
+            Fact::Ended { stopped, .. } => stopped.as_deref() == Some("the machine went down"),
+            _ => false,
+        })
+    };
+    // Its directory is there, or a power cut took that.
+    for has_directory in [true, false] {
+        let (mut play, starts) = Play::running(one(|_| {}));
+        let lost = ended(&starts[0], Exit::machine_went_down(), 0);
+        let done = play.reboot(has_directory.then_some(lost).into_iter().collect());
+        assert!(by_the_machine(&done), "{done:?}");
+        assert_eq!(play.rig.workers["a"].restarts.total, 0);
+    }
 }
 
 #[test]

@@ -76,11 +76,15 @@ fn find(state: &std::path::Path, attempt: AttemptRef, then: &BootId, now: &BootI
     let directory = Directory::of(state, &attempt);
     let is = match (directory.ended(), directory.start()) {
         (Some(ended), _) => Condition::Ended {
-            exit: ended.exit,
+            exit: if then == now {
+                ended.exit
+            } else {
+                ended.after_reboot()
+            },
             survivors: 0,
         },
         (None, _) if then != now => Condition::Ended {
-            exit: Ended::Lost("the machine went down".to_owned()),
+            exit: Ended::machine_went_down(),
             survivors: 0,
         },
         (None, Some(start)) => {
