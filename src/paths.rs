@@ -64,7 +64,7 @@ impl Paths {
     ) -> Result<Self, NoHome> {
         let place = Place { environment, root };
         let config = match &given.config {
-            Some(path) => path.clone(),
+            Some(path) => absolute(path),
             None => place
                 .directory(
                     "configuration",
@@ -76,7 +76,7 @@ impl Paths {
                 .join("loopkeeper.toml"),
         };
         let state = match &given.state {
-            Some(path) => path.clone(),
+            Some(path) => absolute(path),
             None => place.directory(
                 "state",
                 "STATE_DIRECTORY",
@@ -94,8 +94,8 @@ impl Paths {
         };
         let socket = given
             .socket
-            .clone()
-            .unwrap_or_else(|| runtime.join("control.sock"));
+            .as_deref()
+            .map_or_else(|| runtime.join("control.sock"), absolute);
         Ok(Self {
             config,
             state,
@@ -103,6 +103,12 @@ impl Paths {
             socket,
         })
     }
+}
+
+/// What is given is meant from where one stands, and nobody else stands there.
+fn absolute(path: &Path) -> PathBuf {
+    // Fails for an empty one, which is told by who uses it.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 struct Place<'a> {
@@ -246,6 +252,20 @@ mod tests {
                 ["/g.toml", "/g", "/sr", "/g.sock"]
             );
         }
+    }
+
+    #[test]
+    fn what_is_given_begins_where_one_stands() {
+        let given = Given {
+            config: Some("c.toml".into()),
+            state: Some("./s".into()),
+            socket: Some("run/c.sock".into()),
+        };
+        let here = std::env::current_dir().unwrap();
+        let [config, state, _, socket] = places(&[], true, &given);
+        assert_eq!(Path::new(&config), here.join("c.toml"));
+        assert_eq!(Path::new(&state), here.join("s"));
+        assert_eq!(Path::new(&socket), here.join("run/c.sock"));
     }
 
     #[test]
