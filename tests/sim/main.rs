@@ -78,20 +78,19 @@ fn every_world_keeps_the_invariants() {
         report.seeds as f64 / report.seconds,
         report.coverage
     );
+    for failure in &report.failures {
+        println!("{failure}");
+    }
+    if let Some(failure) = report.failures.first() {
+        let (world, _) = seeds::run(failure.seed, Trace::on(false));
+        panic!("{}\n{failure}", world.trace.text());
+    }
     for fault in FAULTS {
         assert!(
             report.coverage.of(fault) > 0 || count < SEEDS,
             "no world met: {fault}"
         );
     }
-    for failure in &report.failures {
-        println!("{failure}");
-    }
-    let Some(failure) = report.failures.first() else {
-        return;
-    };
-    let (world, _) = seeds::run(failure.seed, Trace::on(false));
-    panic!("{}\n{failure}", world.trace.text());
 }
 
 #[test]
