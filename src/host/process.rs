@@ -83,7 +83,8 @@ impl Process {
         };
         match pidfd_open(pid, PidfdFlags::NONBLOCK) {
             Ok(held) => Ok(self.stat()?.map(|_| held)),
-            Err(rustix::io::Errno::SRCH) => Ok(None),
+            // Of one that is just being reaped, newer kernels say `ENOENT`.
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
