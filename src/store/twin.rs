@@ -4,21 +4,21 @@
 //! under a running daemon is written anew with everything that counts; only the history is lost.
 //!
 //! How: the same structure, in a SQLite database without a file; each commit is done to both. Triggers
-//! keep it small: no notices, and of attempts only the newest of each worker.
+//! keep it small: no notices, and of attempts only the last of each worker and those that are open.
 
 use rusqlite::{Connection, Transaction, params_from_iter, types::Value};
 
 use super::database;
 
-/// Bounds it. 16 attempts are more than what is restored of a worker can need.
+/// Bounds it. Of the attempts whose end is recorded, 16 are more than what is restored can need.
 const BOUNDS: &str = "
     CREATE TRIGGER no_notices AFTER INSERT ON notice BEGIN
         DELETE FROM notice;
     END;
     CREATE TRIGGER few_attempts AFTER INSERT ON attempt BEGIN
-        DELETE FROM attempt WHERE worker = NEW.worker AND attempt < (
-            SELECT attempt FROM attempt WHERE worker = NEW.worker
-            ORDER BY attempt DESC LIMIT 1 OFFSET 15);
+        DELETE FROM attempt WHERE worker = NEW.worker AND ended IS NOT NULL AND number < (
+            SELECT number FROM attempt WHERE worker = NEW.worker
+            ORDER BY number DESC LIMIT 1 OFFSET 15);
     END;";
 
 #[derive(Debug)]

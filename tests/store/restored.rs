@@ -366,3 +366,28 @@ fn the_first_end_of_an_attempt_stands() {
         Some((Exit::Code(1), Some("operator".to_owned())))
     );
 }
+
+#[test]
+fn a_database_made_anew_knows_the_last_attempts_whatever_the_clock_said() {
+    let (_temp, dir) = state_dir();
+    let as_read = |dir: &std::path::Path| Store::read_only(dir, &plan()).unwrap().restored;
+    let mut store = open(&dir).store;
+    // One that nobody saw ending, and then a clock that goes backwards.
+    let mut facts = vec![decided("builder", 4_000)];
+    for number in 1..=20 {
+        let then = 4_000 - 100 * number;
+        facts.push(decided("builder", then));
+        facts.push(ended("builder", then, Exit::Code(1), None));
+    }
+    store.record(&facts).unwrap();
+    let before = as_read(&dir);
+    let known = &before.workers[&worker("builder")];
+    assert_eq!(
+        known.last.as_ref().unwrap().attempt,
+        attempt("builder", 2_000)
+    );
+    assert_eq!(known.open.len(), 1);
+    std::fs::remove_file(dir.join("loopkeeper.db")).unwrap();
+    store.record(&[notice(1)]).unwrap();
+    assert_eq!(as_read(&dir), before);
+}
