@@ -130,7 +130,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         .filter(|other| **other < name && rng.u32(0..4) == 0)
         .cloned()
         .collect();
-    let tree = PathBuf::from(format!("/work/{}", rng.u32(0..6)));
+    let tree = PathBuf::from(format!("/srv/{}", rng.u32(0..6)));
     let taken = config
         .workers
         .values()
@@ -256,7 +256,7 @@ fn phase(rng: &mut Rng, id: &str) -> Phase {
     let until = match rng.u32(0..3) {
         0 => Condition::Operator,
         1 => Condition::File {
-            path: "/work/DONE".into(),
+            path: "/srv/DONE".into(),
             line: None,
         },
         _ => Condition::Command {
