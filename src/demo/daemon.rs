@@ -130,8 +130,11 @@ fn wait(mut child: Child, life: u32, to: Sender<Input>) -> Result<(), DemoError>
 fn listen(daemon: Process, socket: PathBuf, life: u32, to: Sender<Input>) -> Result<(), DemoError> {
     on_a_thread(move || {
         while daemon.lives() {
-            // It is not there yet, or it is no more, which the loop's condition tells.
-            if let Ok(client) = Client::connect(&socket, PATIENCE) {
+            // It is not there yet, or it is no more. Connecting is patient: by then it may be
+            // the next daemon that answers, which has a listener of its own.
+            if let Ok(client) = Client::connect(&socket, PATIENCE)
+                && daemon.lives()
+            {
                 drop(to.send(Input::Up { life }));
                 drop(hand_on(client, &to));
             }

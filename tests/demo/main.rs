@@ -11,7 +11,8 @@ use std::{
     io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     thread,
     time::{Duration, Instant},
 };
@@ -28,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// A demo that runs.
 struct Demo {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    /// What it says, line by line, up to the end of its output.
+    lines: Receiver<String>,
     said: String,
     temporary: TempDir,
 }
@@ -63,7 +65,18 @@ impl Demo {
             .stderr(Stdio::piped());
         change(&mut command);
         let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        // Whoever drops the receiver closes the pipe with the next line.
+        let (sender, lines): (SyncSender<String>, _) = mpsc::sync_channel(0);
+        thread::spawn(move || {
+            loop {
+                let mut line = String::new();
+                let read = output.read_line(&mut line).unwrap();
+                if read == 0 || sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
         Self {
             child,
             lines,
@@ -74,19 +87,32 @@ impl Demo {
 
     /// Reads on until a line has this in it, and returns the line.
     fn hear(&mut self, what: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
-                let mut complained = String::new();
-                let errors = self.child.stderr.as_mut().unwrap();
-                errors.read_to_string(&mut complained).unwrap();
-                panic!("ended before {what:?}: {}\n{complained}", self.said);
-            }
-            self.said.push_str(&line);
-            if line.contains(what) {
-                return line;
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => {
+                    self.said.push_str(&line);
+                    if line.contains(what) {
+                        return line;
+                    }
+                }
+                Err(why) => self.did_not_say(what, why),
             }
         }
+    }
+
+    fn did_not_say(&mut self, what: &str, why: RecvTimeoutError) -> ! {
+        if why == RecvTimeoutError::Timeout {
+            // It cleans up after itself.
+            self.signal(Signal::SIGTERM);
+        }
+        let mut complained = String::new();
+        let errors = self.child.stderr.as_mut().unwrap();
+        errors.read_to_string(&mut complained).unwrap();
+        panic!("{why} before {what:?}: {}\n{complained}", self.said);
     }
 
     fn signal(&self, signal: Signal) {
@@ -97,12 +123,8 @@ impl Demo {
     fn over(mut self) -> Over {
         let deadline = Instant::now() + PATIENCE;
         // What it says on must not fill the pipe.
-        let mut rest = self.lines;
-        let reader = thread::spawn(move || {
-            let mut text = String::new();
-            rest.read_to_string(&mut text).unwrap();
-            text
-        });
+        let rest = self.lines;
+        let reader = thread::spawn(move || rest.iter().collect::<String>());
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
