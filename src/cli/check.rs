@@ -14,9 +14,9 @@ use crate::config::{self, Complaints, Config, Credentials, Environment};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The file; by default the one the daemon would read.
+    /// The configuration; by default the one that the daemon would read.
     file: Option<PathBuf>,
-    /// As JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

@@ -21,12 +21,12 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct History {
-    /// Only of this worker.
+    /// Show only what happened to this worker.
     worker: Option<WorkerName>,
-    /// So many lines, the latest ones.
+    /// Show at most so many lines, the latest ones.
     #[arg(short = 'n', long = "lines", default_value_t = 100, value_name = "N")]
     lines: usize,
-    /// As JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -36,10 +36,10 @@ pub(super) struct Events {
     /// Go on as things happen, until Ctrl-C.
     #[arg(short, long)]
     follow: bool,
-    /// So many lines of what already happened.
+    /// Begin with so many lines of what already happened.
     #[arg(short = 'n', long = "lines", default_value_t = 10, value_name = "N")]
     lines: usize,
-    /// As JSON, one object on a line.
+    /// Print JSON, one object on each line.
     #[arg(long)]
     json: bool,
 }

@@ -24,7 +24,7 @@ mod words;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
     control::client::{Client, ClientError, PATIENCE},
@@ -48,17 +48,27 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "supervisorctl", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli<Part: Subcommand> {
-    /// The daemon's control socket.
-    #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
-    socket: Option<PathBuf>,
-    /// The daemon's state directory.
-    #[arg(long, global = true, value_name = "PATH")]
-    state_dir: Option<PathBuf>,
-    /// The rig's configuration.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    rig: Rig,
     #[command(subcommand)]
     part: Part,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which rig (by default root's own, or this user's)")]
+struct Rig {
+    /// Control socket of its daemon [default: control.sock in /run/loopkeeper or, for a user, in
+    /// $XDG_RUNTIME_DIR/loopkeeper].
+    #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
+    socket: Option<PathBuf>,
+    /// Its state directory [default: /var/lib/loopkeeper or, for a user,
+    /// ~/.local/state/loopkeeper].
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Its configuration [default: loopkeeper.toml in /etc/loopkeeper or, for a user, in
+    /// ~/.config/loopkeeper].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// What this process is to be.
@@ -83,15 +93,15 @@ fn typed() -> clap::Command {
 enum Verb {
     /// Show the rig: phase, reboots, and a row for each worker.
     Status(status::Arguments),
-    /// Start workers that are stopped; releases those that are held.
+    /// Start workers that are stopped, and release those that are held.
     Start(steer::Workers),
-    /// Stop workers until they are started again.
+    /// Stop workers until they are started again, also over reboots.
     Stop(steer::Workers),
-    /// Stop workers and start them again.
+    /// Stop workers and start them again, with the configuration the daemon has.
     Restart(steer::Workers),
-    /// Stop the loops; the resume point stays.
+    /// Stop all loops; the plan stands still, and its resume point is kept.
     Pause,
-    /// Let the loops go on.
+    /// Let the loops go on, after a pause or a reboot with resume = "manual".
     Resume {
         /// Go on at this phase: its id, or its place in the plan, from 0.
         #[arg(long, value_name = "ID")]
@@ -108,23 +118,23 @@ enum Verb {
     Phase(phase::Arguments),
     /// List the reboots of the machine.
     Reboots {
-        /// As JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// List what happened.
+    /// List what happened, from the records: with times, attempts and exits.
     History(journey::History),
-    /// Show what happens; with -f as it happens.
+    /// Show the daemon's latest notices; with -f also new ones, as they happen.
     Events(journey::Events),
-    /// Look whether everything is there that a rig needs.
+    /// Look for what is wrong on this machine: programs, permissions, files, limits.
     Doctor {
-        /// As JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Check a configuration without touching anything.
+    /// Say every mistake of a configuration, without touching anything.
     Check(check::Arguments),
-    /// Make the daemon read its configuration again.
+    /// Make the daemon read its configuration again; what did not change is not touched.
     Reload(steer::Reload),
     /// Watch a whole rig at work in a temporary directory, with a crash and a dead daemon.
     Demo(demo::Arguments),
@@ -178,9 +188,9 @@ impl Context {
 pub fn main() -> ExitCode {
     let cli = Cli::<Part>::parse();
     let given = Given {
-        config: cli.config,
-        state: cli.state_dir,
-        socket: cli.socket,
+        config: cli.rig.config,
+        state: cli.rig.state_dir,
+        socket: cli.rig.socket,
     };
     let verb = match cli.part {
         Part::Verb(verb) => verb,

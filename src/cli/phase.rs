@@ -12,25 +12,25 @@ use crate::{
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
-    /// As JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show the plan and where it is.
+    /// Show the plan and where it is; so does `phase` alone.
     Show {
-        /// As JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Move the resume point.
+    /// Move the resume point; the loops are restarted there.
     Set {
         /// To this phase: its id, or its place in the plan, from 0.
         phase: PhaseId,
     },
-    /// Say that the current phase is over.
+    /// Say that the current phase is over; the next one begins, or the plan is complete.
     Done,
 }
 

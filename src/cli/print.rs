@@ -17,9 +17,9 @@ use crate::systemd::unit::{Manager, Unit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Generate {
-    /// Print a loopkeeper.service for systemd.
+    /// Print a hardened loopkeeper.service for systemd.
     Unit {
-        /// For systemd --user.
+        /// Make it one for systemd --user, to be put into ~/.config/systemd/user.
         #[arg(long)]
         user: bool,
     },

@@ -8,10 +8,10 @@ use crate::control::protocol::{Request, StatusView};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// As JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
-    /// Again whenever something changes, until Ctrl-C.
+    /// Draw it again whenever something changes, until Ctrl-C.
     #[arg(long)]
     watch: bool,
 }

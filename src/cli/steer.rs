@@ -10,17 +10,17 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Workers {
-    /// Names as in `supervisorctl status`.
+    /// Workers, by their names in `supervisorctl status`.
     #[arg(required = true, value_name = "WORKER")]
     workers: Vec<WorkerName>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Reload {
-    /// Only say what would change.
+    /// Say what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// As JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

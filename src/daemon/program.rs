@@ -23,17 +23,17 @@ use crate::{
 /// SIGTERM ends the daemon and leaves the workers to the next one; SIGINT (Ctrl-C) stops them first;
 /// SIGHUP reads the configuration again.
 #[derive(Debug, Parser)]
-#[command(name = "loopkeeperd", version)]
+#[command(name = "loopkeeperd", version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     role: Option<Role>,
-    /// The rig's declaration
+    /// The rig's configuration [default: loopkeeper.toml in /etc/loopkeeper or, for a user, in ~/.config/loopkeeper]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the resume point, the history and the attempts are kept
+    /// Where the resume point, the history and the attempts are kept [default: /var/lib/loopkeeper or, for a user, ~/.local/state/loopkeeper]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The control socket
+    /// The control socket [default: control.sock in /run/loopkeeper or, for a user, in $XDG_RUNTIME_DIR/loopkeeper]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(super) fn status(view: &View<'_>, own: &OwnTurns, troubles: &[String], now: 
 /// The daemon's own row: its evidence is that its loop turns, this answer being one of the turns.
 fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
     let evidence = format!(
-        "{} turns of the loop, the longest took {} ms",
+        "its loop turns: {} so far, the longest took {} ms",
         own.turns, own.longest
     );
     WorkerView {

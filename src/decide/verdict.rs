@@ -27,29 +27,56 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
         Life::Lost { why, .. } => (VerdictIs::Unknown, why.clone()),
         Life::Running { health, .. } => match (&health.last, quiet) {
             (Some((at, Err(why))), _) => {
-                let ago = in_words(now.since(*at));
+                let ago = ago(now.since(*at));
                 (
                     VerdictIs::Unknown,
-                    format!("{} failed, {ago} ago: {why}", looks(health.failures)),
+                    format!("{} failed, {ago}: {why}", looks(health.failures)),
                 )
             }
             (Some((at, Ok(()))), _) => (
                 VerdictIs::Working,
-                format!("answered {} ago", in_words(now.since(*at))),
+                format!("answered {}", ago(now.since(*at))),
             ),
-            (None, Some(quiet)) => (
-                VerdictIs::Working,
-                format!("output {} ago", in_words(quiet)),
-            ),
+            (None, Some(quiet)) => (VerdictIs::Working, format!("output {}", ago(quiet))),
             (None, None) => (VerdictIs::Working, "its process lives".into()),
         },
     };
     Verdict { is, evidence }
 }
 
+/// To the second in the first minute, to the minute from then on.
+fn ago(duration: Duration) -> String {
+    let seconds = match duration.as_secs() {
+        0 => return "just now".into(),
+        seconds @ 1..60 => seconds,
+        seconds => seconds - seconds % 60,
+    };
+    format!("{} ago", in_words(Duration::from_secs(seconds)))
+}
+
 fn looks(failures: u32) -> String {
     match failures {
         1 => "one look".into(),
         n => format!("{n} looks in a row"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_ago_has_one_part_in_the_first_hour() {
+        for (milliseconds, words) in [
+            (0, "just now"),
+            (999, "just now"),
+            (1_999, "1 s ago"),
+            (59_999, "59 s ago"),
+            (119_999, "1 min ago"),
+            (3_599_999, "59 min ago"),
+            (7_500_000, "2 h 5 min ago"),
+        ] {
+            assert_eq!(ago(Duration::from_millis(milliseconds)), words);
+        }
     }
 }

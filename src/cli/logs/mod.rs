@@ -40,21 +40,21 @@ const LOOK: u16 = 2000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Of this worker only.
+    /// Show only what this worker wrote.
     worker: Option<WorkerName>,
     /// Go on with what is written, also by later attempts, until Ctrl-C.
     #[arg(short, long)]
     follow: bool,
-    /// So many lines, the latest ones, of each worker.
+    /// Begin with so many lines of each worker, the latest ones.
     #[arg(short = 'n', long = "lines", default_value_t = 100, value_name = "N")]
     lines: usize,
-    /// Of this attempt only.
+    /// Show only this attempt: an id, as `history` has it.
     #[arg(long, value_name = "ID", requires = "worker")]
     attempt: Option<AttemptId>,
-    /// The bytes as they are, with escape sequences and without names.
+    /// Print the bytes as they are, with escape sequences and without names.
     #[arg(long, requires = "worker", conflicts_with = "json")]
     raw: bool,
-    /// As JSON, one object for a line.
+    /// Print JSON, one object for each line.
     #[arg(long)]
     json: bool,
 }
