@@ -45,7 +45,7 @@ use crate::{
         server::{Answer, Call, Server},
     },
     decide::{Event, Leave, RequestId, Rig},
-    host::{Local, News, boot},
+    host::{Executable, Local, News, boot},
     model::{Mono, Now},
     paths::Paths,
     store::Store,
@@ -93,6 +93,9 @@ struct Daemon {
     /// Those who follow events.
     followers: Vec<Answer>,
     troubles: Troubles,
+    executable: Executable,
+    /// What was told of it last.
+    executable_lost: Option<String>,
     own: OwnTurns,
     leave: bool,
 }
@@ -226,6 +229,18 @@ impl Daemon {
         if self.troubles.add(now(), about, text.clone()) {
             tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
         }
+    }
+
+    /// Whether our executable is still in its place; that it is not is told once.
+    fn look_at_executable(&mut self) {
+        let lost = self.executable.lost();
+        if lost == self.executable_lost {
+            return;
+        }
+        if let Some(text) = &lost {
+            tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
+        }
+        self.executable_lost = lost;
     }
 }
 

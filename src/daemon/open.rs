@@ -15,7 +15,7 @@ use crate::{
         server::{self, Server},
     },
     decide::{Machine, Rig},
-    host::{HostError, Local, Settings, boot},
+    host::{Executable, HostError, Local, Settings, boot},
     launch::House,
     paths::Paths,
     store::{Opened, Store, StoreError},
@@ -103,11 +103,13 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         problems,
     } = Store::open(&paths.state, &plan)?;
     let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
+    let executable = Executable::of_this_process()
+        .map_err(|error| StartError::Process("its own executable", error))?;
     let settings = Settings {
         state: paths.state.clone(),
         runtime: paths.runtime.clone(),
         house: House::here(),
-        executable: environment.executable.clone(),
+        executable: executable.clone(),
     };
     let (host, host_events) = Local::open(settings)?;
     let machine = Machine {
@@ -137,6 +139,8 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         next_request: 0,
         followers: Vec::new(),
         troubles: Troubles::default(),
+        executable,
+        executable_lost: None,
         own: OwnTurns::default(),
         leave: false,
     };

@@ -61,6 +61,7 @@ impl Daemon {
                 worker,
                 phase,
             } => {
+                self.look_at_executable();
                 let environment = environment(&worker, phase.as_ref());
                 self.host.start(attempt, &worker, environment);
             }

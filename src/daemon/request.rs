@@ -34,7 +34,10 @@ impl Daemon {
             Request::PhaseSet { phase } => Command::PhaseSet(self.phase_ref(phase)),
             Request::PhaseDone {} => Command::PhaseDone,
             Request::Reload { dry_run } => return self.reload(answer, dry_run).await,
-            Request::Status {} => return answer.ok(Reply::Status(Box::new(self.status()))),
+            Request::Status {} => {
+                self.look_at_executable();
+                return answer.ok(Reply::Status(Box::new(self.status())));
+            }
             Request::PhaseShow {} => {
                 let view = self.rig.view(super::now(), |_, _| None);
                 return answer.ok(Reply::Plan(PlanView::from(&view)));
@@ -91,7 +94,8 @@ impl Daemon {
             let (written, _) = self.host.output(&of)?;
             written.elapsed().ok()
         };
-        let troubles = self.troubles.lines(now.mono);
+        let mut troubles = self.troubles.lines(now.mono);
+        troubles.extend(self.executable_lost.clone());
         status::status(&self.rig.view(now, quiet), &self.own, &troubles, now)
     }
 

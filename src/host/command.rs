@@ -17,7 +17,7 @@ use std::{
 use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::{io::AsyncReadExt, net::unix::pipe};
 
-use super::{census::CensusTaker, reaper::Reaper};
+use super::{Executable, census::CensusTaker, reaper::Reaper};
 use crate::{
     causes::in_one_line,
     launch::{
@@ -87,6 +87,7 @@ pub enum CommandError {
 /// Runs commands.
 #[derive(Debug, Clone)]
 pub struct Runner {
+    pub(super) executable: Executable,
     pub(super) reaper: Reaper,
     pub(super) census: CensusTaker,
     /// What children start from.
@@ -165,7 +166,7 @@ impl Runner {
     ) -> io::Result<(super::reaper::Child, pipe::Receiver, pipe::Receiver)> {
         let (output, its_output) = io::pipe()?;
         let (errors, its_errors) = io::pipe()?;
-        let mut command = Command::new(&request.program);
+        let mut command = Command::new(self.executable.instead_of(&request.program));
         command
             .args(&request.arguments)
             .current_dir(&request.workdir)

@@ -12,8 +12,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    HostError, News, boot, census::CensusTaker, command::Runner, descriptors, inotify::Inotify,
-    reaper::Reaper, survey,
+    Executable, HostError, News, boot, census::CensusTaker, command::Runner, descriptors,
+    inotify::Inotify, reaper::Reaper, survey,
 };
 use crate::{
     config,
@@ -33,8 +33,8 @@ pub struct Settings {
     pub runtime: PathBuf,
     /// How attempts are housed, [`House::here`] as a rule.
     pub house: House,
-    /// The daemon's own executable, absolute: it also runs beside workers.
-    pub executable: PathBuf,
+    /// The daemon's own, which also runs beside workers.
+    pub executable: Executable,
 }
 
 /// The machine we are on. See the documentation of [`crate::host`] for what it promises.
@@ -67,9 +67,9 @@ impl Local {
         let open_files = descriptors::raise_limit();
         let (tell, news) = mpsc::unbounded_channel();
         let context = Context {
-            settings,
             boot: boot::boot_id()?,
             runner: Runner {
+                executable: settings.executable.clone(),
                 reaper: reaper.clone(),
                 census: census.clone(),
                 inherited: Inherited::of_this_process(),
@@ -80,6 +80,7 @@ impl Local {
             appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,
             open_files,
             news: tell,
+            settings,
         };
         let local = Self {
             context: Arc::new(context),

@@ -11,6 +11,7 @@ pub mod boot;
 pub(crate) mod census;
 pub mod command;
 pub(crate) mod descriptors;
+mod executable;
 pub(crate) mod inotify;
 mod local;
 pub mod process;
@@ -22,6 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use executable::Executable;
 pub use local::{Local, Settings};
 
 use crate::model::HostEvent;

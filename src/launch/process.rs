@@ -38,7 +38,7 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
         Program::BuiltinProxy(_) => {
             let config = directory.proxy().to_string_lossy().into_owned();
             let arguments = vec!["proxy".to_owned(), "--settings".to_owned(), config];
-            (settings.executable.clone(), arguments)
+            (settings.executable.to_run(), arguments)
         }
         Program::Tailscale(settings) => {
             let command = tailscaled(settings, &settings.socket());
@@ -109,7 +109,9 @@ pub(super) async fn launch(
         }
         Some((program, arguments)) => {
             let mut command = Command::new(program);
-            command.args(arguments).arg(&context.settings.executable);
+            command
+                .args(arguments)
+                .arg(context.settings.executable.to_run());
             command
                 .args(["exec", "--attempt-dir"])
                 .arg(directory.path());

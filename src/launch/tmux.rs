@@ -232,7 +232,7 @@ fn invocation(
     argv.extend(make.map(OsString::from));
     argv.push(session.into());
     argv.push("--".into());
-    argv.push(argument(context.settings.executable.as_os_str()));
+    argv.push(argument(context.settings.executable.to_run().as_os_str()));
     argv.extend(["pane", "--attempt-dir"].map(OsString::from));
     argv.push(argument(directory.path().as_os_str()));
     argv.extend([";", "pipe-pane", "-t"].map(OsString::from));

@@ -4,7 +4,7 @@
 use std::{
     fs,
     os::unix::net::UnixDatagram,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -105,6 +105,12 @@ impl Rig {
         let mut command = self.loopkeeperd();
         change(&mut command);
         self.start_as(command);
+    }
+
+    /// Starts a daemon from another executable, and waits until it says that the rig is up.
+    pub(crate) fn start_from(&mut self, executable: &Path) {
+        self.start_as(self.command(executable.to_str().unwrap()));
+        self.daemon.as_mut().unwrap().wait_for("READY=1");
     }
 
     /// Starts a daemon with a limit as prlimit(1) has it, and waits until it says that the rig is up.

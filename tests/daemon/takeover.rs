@@ -146,6 +146,56 @@ fn what_the_operator_stopped_stays_stopped() {
 }
 
 #[test]
+fn an_upgrade_under_a_running_daemon_fails_no_start() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = free.local_addr().unwrap();
+    drop(free);
+    let mut rig = Rig::new(&format!(
+        "[proxy]\nkind = \"builtin\"\nlisten = \"{listen}\"\n{RIG}"
+    ));
+    let installed = rig.path("loopkeeperd");
+    let install = |from: &str| {
+        let new = installed.with_extension("new");
+        std::fs::copy(from, &new).unwrap();
+        std::fs::rename(&new, &installed).unwrap();
+    };
+    install(env!("CARGO_BIN_EXE_loopkeeperd"));
+    rig.start_from(&installed);
+    assert_eq!(rig.status()["degraded"], serde_json::json!([]));
+
+    let start_all_again = |rig: &Rig| {
+        for name in ["session", "child", "proxy"] {
+            let pid = rig.pid(name);
+            rig.done(&["restart", name]);
+            assert_ne!(rig.pid(name), pid);
+        }
+    };
+    std::fs::remove_file(&installed).unwrap();
+    start_all_again(&rig);
+    // Something that is no Loopkeeper at all.
+    install("/bin/false");
+    start_all_again(&rig);
+    for row in rig.status()["workers"].as_array().unwrap() {
+        assert_eq!(
+            (&row["state"], &row["restarts"]),
+            (&"running".into(), &0.into()),
+            "{row}"
+        );
+    }
+    let doctor = rig.ctl(&["doctor"]);
+    let shown = rig.done(&["status"]) + &crate::rig::text(&doctor.stdout);
+    let told = format!("{} was replaced; this daemon goes on", installed.display());
+    assert_eq!(shown.matches(&told).count(), 2, "{shown}");
+    for once in ["cannot be found", "was replaced"] {
+        assert_eq!(rig.log().matches(once).count(), 1, "{}", rig.log());
+    }
+    assert!(rig.log().contains("WARN"));
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(rig.status()["degraded"], serde_json::json!([]));
+}
+
+#[test]
 fn a_second_daemon_on_the_same_state_is_refused() {
     let rig = Rig::up(RIG);
     let before = identities(&rig);

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use loopkeeper::{
     config::{self, Backoff, Budget, OnPhase, Program, Restart, Stop, Worker},
-    host::{Local, News, Settings},
+    host::{Executable, Local, News, Settings},
     launch::{House, directory::Directory, output::Tail},
     model::{
         AttemptId, AttemptRef, Condition, Exit, HostEvent, Identity, Kind, LauncherKind, Signal,
@@ -58,7 +58,7 @@ impl World {
             state: directory.join("state"),
             runtime: directory.join("run"),
             house,
-            executable: env!("CARGO_BIN_EXE_loopkeeperd").into(),
+            executable: Executable::at(env!("CARGO_BIN_EXE_loopkeeperd").into()).unwrap(),
         };
         let (local, news) = Local::open(settings).unwrap();
         Self {

@@ -1,0 +1,127 @@
+//! Our own executable, which also runs beside workers, although its file may be replaced or removed
+//! while the daemon lives, as by an upgrade.
+//!
+//! Promise: what the daemon starts of itself is what it was started from itself, so that the two
+//! always understand each other, and an upgrade or a removal fails nobody's start.
+//!
+//! How: the file is held open. As long as it is found under its path it is run by that, which reads
+//! best in a list of processes; after that by the descriptor's name in `/proc` (proc_pid_fd(5)),
+//! which others than us can run as well, above all tmux and systemd-run.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The executable that a host runs beside its workers.
+#[derive(Debug, Clone)]
+pub struct Executable {
+    path: PathBuf,
+    held: Arc<File>,
+}
+
+impl Executable {
+    /// The one that this process was started from, wherever that file is now.
+    ///
+    /// # Errors
+    /// When it cannot be held.
+    pub fn of_this_process() -> io::Result<Self> {
+        Ok(Self {
+            path: std::env::current_exe()?,
+            held: hold(Path::new("/proc/self/exe"))?,
+        })
+    }
+
+    /// The one that has this absolute path now.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn at(path: PathBuf) -> io::Result<Self> {
+        let held = hold(&path)?;
+        Ok(Self { path, held })
+    }
+
+    /// What to run now.
+    pub(crate) fn to_run(&self) -> PathBuf {
+        match self.lost() {
+            None => self.path.clone(),
+            Some(_) => {
+                let (pid, number) = (std::process::id(), self.held.as_raw_fd());
+                format!("/proc/{pid}/fd/{number}").into()
+            }
+        }
+    }
+
+    /// What to run for a program that may be this one.
+    pub(super) fn instead_of(&self, program: &Path) -> PathBuf {
+        match program == self.path {
+            true => self.to_run(),
+            false => program.to_owned(),
+        }
+    }
+
+    /// What the operator should know when the file is not the one any more that we were started from.
+    pub(crate) fn lost(&self) -> Option<String> {
+        let path = self.path.display();
+        let held = self.held.metadata().ok()?;
+        match fs::metadata(&self.path) {
+            Ok(found) if file_id(&found) == file_id(&held) => None,
+            Ok(_) => Some(format!(
+                "{path} was replaced; this daemon goes on with what it was started from, and one \
+                 that is started now takes the new one"
+            )),
+            Err(error) => Some(format!(
+                "{path} cannot be found ({error}); this daemon goes on with what it was started \
+                 from, but no other can be started before it is installed again"
+            )),
+        }
+    }
+}
+
+/// Without reading it, so that it needs not be readable.
+fn hold(path: &Path) -> io::Result<Arc<File>> {
+    let mut open = OpenOptions::new();
+    open.read(true).custom_flags(nix::libc::O_PATH);
+    open.open(path).map(Arc::new)
+}
+
+/// Device and inode.
+fn file_id(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_held_is_run_whatever_became_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        fs::write(&path, "old").unwrap();
+        let executable = Executable::at(path.clone()).unwrap();
+        let runs = || fs::read_to_string(executable.instead_of(&path)).unwrap();
+        assert_eq!(
+            (executable.to_run(), executable.lost()),
+            (path.clone(), None)
+        );
+
+        fs::remove_file(&path).unwrap();
+        let lost = executable.lost().unwrap();
+        assert!(lost.contains("cannot be found (No such file"), "{lost}");
+        assert_eq!(runs(), "old");
+
+        fs::write(&path, "new").unwrap();
+        let lost = executable.lost().unwrap();
+        assert!(lost.contains("was replaced"), "{lost}");
+        assert_eq!(runs(), "old");
+        let other = Path::new("/bin/true");
+        assert_eq!(executable.instead_of(other), other);
+    }
+}
