@@ -25,7 +25,7 @@ pub struct Builtin {
     pub deny: Vec<Destination>,
     /// `host:port` of a SOCKS5 server through which everything goes.
     pub upstream: Option<String>,
-    /// Clients at one time; further ones wait to be accepted.
+    /// Connections at one time; a client that asks for one more is refused.
     pub max_connections: usize,
     /// A connection without a byte in either direction for so long is closed.
     pub idle: Duration,

@@ -99,7 +99,7 @@ pub(super) mod builtin {
         ALLOW: "allow", expects::DESTINATIONS, "[]", "If not empty, the only destinations that may be reached.";
         DENY: "deny", expects::DESTINATIONS, "[]", "Destinations that may not be reached; wins over allow.";
         UPSTREAM: "upstream", expects::HOST_PORT, "none", "A SOCKS5 server through which everything goes.";
-        MAX_CONNECTIONS: "max_connections", "a whole number from 1 to 1000000", "1024", "Clients at one time.";
+        MAX_CONNECTIONS: "max_connections", "a whole number from 1 to 1000000", "1024", "Connections at one time; a client that asks for one more is refused.";
         IDLE: "idle", expects::DURATION, "\"1h\"", "A connection without a byte for so long is closed.";
         HANDSHAKE: "handshake", expects::DURATION, "\"10s\"", "How long a client may take to say where it wants to go.";
         CONNECT: "connect", expects::DURATION, "\"30s\"", "How long a connection to a destination may take.";

@@ -6,15 +6,19 @@
 //! others out for longer than its limits say. It never logs a password, and destinations only at
 //! debug level.
 //!
-//! How: [`main`] is the process. `server` accepts, limits and drains; `session` is one client,
-//! with fast-socks5 for the protocol; `connect` applies the `rules`, resolves and connects, maybe
+//! How: [`main`] is the process. `server` lets clients in and drains, `admission` says how many there
+//! may be, `refusal` is what the log tells of the others; `session` is one client, with fast-socks5
+//! for the protocol; `connect` applies the `rules`, resolves and connects, maybe
 //! through an `upstream`; `relay` carries the bytes. [`handshake`] is how anybody finds out that a
 //! SOCKS5 server is up, [`tailscale`] is the proxy whose engine is tailscaled.
 
+mod accept;
+mod admission;
 mod connect;
 mod credentials;
 mod handshake;
 mod holder;
+mod refusal;
 mod relay;
 mod rules;
 mod server;

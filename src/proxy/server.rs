@@ -1,4 +1,4 @@
-//! The builtin proxy's listening socket and its clients: accept, limit, drain.
+//! The builtin proxy from its settings to its end: listen, let clients in, drain.
 
 use std::{
     cell::RefCell,
@@ -6,25 +6,25 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
-    time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    sys::resource::{Resource, getrlimit, setrlimit},
-};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket},
     signal::unix::{Signal, SignalKind, signal},
-    task::{JoinError, JoinSet, LocalSet},
+    task::{self, JoinError, JoinSet, LocalSet},
     time,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
+    accept::Acceptor,
+    admission::{Admission, HEARINGS},
     credentials::{Credentials, CredentialsError},
     holder::holder_of,
-    rules, session,
+    refusal::Refusals,
+    rules,
+    session::{self, House},
 };
 use crate::{causes::in_one_line, config::Builtin};
 
@@ -32,14 +32,12 @@ use crate::{causes::in_one_line, config::Builtin};
 /// as long as the resolver waits.
 pub(super) const RESOLVER_THREADS: usize = 64;
 
-/// After an accept that failed for want of something, such as descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Clients that the kernel keeps until they are accepted; one more waits for a second or longer.
+const BACKLOG: u32 = 1024;
 
-/// Between two lines in the log that say so.
-const COMPLAINTS_APART: Duration = Duration::from_secs(60);
-
-/// Descriptors beside those of clients: standard streams, runtime, resolver.
-const OTHER_DESCRIPTORS: u64 = 4 * RESOLVER_THREADS as u64;
+/// Descriptors beside those of connections: standard streams, runtime, resolver, and clients that
+/// are not connected yet.
+const OTHER_DESCRIPTORS: u64 = (4 * RESOLVER_THREADS + HEARINGS) as u64;
 
 /// Why the proxy does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -152,9 +150,9 @@ pub async fn serve(settings: Builtin) -> Result<(), ServeError> {
     }
     let credentials = read_credentials(&settings)?;
     let mut signals = Signals::new().map_err(ServeError::Runtime)?;
-    let listener = bind(settings.listen).await?;
+    let listener = bind(settings.listen)?;
     let address = listener.local_addr().map_err(ServeError::Runtime)?;
-    raise_descriptor_limit(settings.max_connections);
+    let connections = raise_descriptor_limit(settings.max_connections);
     if settings.upstream.is_some() {
         for rule in rules::denied_networks(&settings) {
             warn!("rule deny {rule} cannot see names, which the upstream proxy resolves");
@@ -162,7 +160,11 @@ pub async fn serve(settings: Builtin) -> Result<(), ServeError> {
     }
     info!("listening at {address}");
     let server = Server {
-        settings: Rc::new(settings),
+        house: Rc::new(House {
+            settings,
+            refusals: Refusals::default(),
+        }),
+        admission: Admission::new(connections),
         credentials: RefCell::new(credentials),
     };
     LocalSet::new()
@@ -203,7 +205,8 @@ impl Signals {
 }
 
 struct Server {
-    settings: Rc<Builtin>,
+    house: Rc<House>,
+    admission: Rc<Admission>,
     credentials: RefCell<Option<Rc<Credentials>>>,
 }
 
@@ -211,18 +214,17 @@ impl Server {
     async fn run(&self, listener: TcpListener, signals: &mut Signals) {
         let mut clients = JoinSet::new();
         let mut acceptor = Acceptor::new(listener);
-        let most = self.settings.max_connections;
-        let mut warned = false;
         loop {
-            if clients.len() >= most && !warned {
-                warned = true;
-                warn!("limit of {most} clients is reached, further ones wait; this is said once");
-            }
             tokio::select! {
-                (client, peer) = acceptor.next(), if clients.len() < most => {
+                (client, peer) = acceptor.next(&self.admission) => {
+                    let (hearing, evicted) = self.admission.hear();
                     let credentials = self.credentials.borrow().clone();
-                    let settings = Rc::clone(&self.settings);
-                    clients.spawn_local(session::serve(client, peer, settings, credentials));
+                    let house = Rc::clone(&self.house);
+                    clients.spawn_local(session::serve(client, peer, hearing, house, credentials));
+                    if evicted {
+                        // Its descriptor is closed before there are more.
+                        task::yield_now().await;
+                    }
                 }
                 Some(ended) = clients.join_next() => note(ended),
                 asked = signals.next() => match asked {
@@ -236,19 +238,17 @@ impl Server {
     }
 
     fn reload(&self) {
-        match read_credentials(&self.settings) {
+        match read_credentials(&self.house.settings) {
             Ok(credentials) => *self.credentials.borrow_mut() = credentials,
             Err(error) => error!("{}; those read before stay valid", in_one_line(&error)),
         }
     }
 
     async fn drain(&self, mut clients: JoinSet<()>, signals: &mut Signals) {
-        let limit = self.settings.drain;
+        let limit = self.house.settings.drain;
         if !clients.is_empty() {
-            info!(
-                "stopping, {} connections have up to {limit:?}",
-                clients.len()
-            );
+            let connections = self.admission.connections();
+            info!("stopping, {connections} connections have up to {limit:?}");
         }
         let all_ended = async {
             while let Some(ended) = clients.join_next().await {
@@ -260,7 +260,7 @@ impl Server {
             () = time::sleep(limit) => {}
             () = async { while signals.next().await != Asked::End {} } => {}
         }
-        match clients.len() {
+        match self.admission.connections() {
             0 => info!("stopped"),
             cut => info!("stopped, {cut} connections cut"),
         }
@@ -272,61 +272,6 @@ fn note(ended: Result<(), JoinError>) {
     if let Err(failure) = ended {
         error!("connection's task failed: {failure}");
     }
-}
-
-/// The next client, whatever happens to the ones before.
-struct Acceptor {
-    listener: TcpListener,
-    complained: Option<Instant>,
-}
-
-impl Acceptor {
-    const fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
-            complained: None,
-        }
-    }
-
-    /// Cancel safe: a client that was accepted is returned.
-    async fn next(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.listener.accept().await {
-                Ok(client) => return client,
-                Err(error) if is_the_clients(&error) => debug!("client lost: {error}"),
-                Err(error) => {
-                    if self
-                        .complained
-                        .is_none_or(|at| at.elapsed() > COMPLAINTS_APART)
-                    {
-                        self.complained = Some(Instant::now());
-                        error!("connections cannot be accepted at times, trying on: {error}");
-                    }
-                    time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-}
-
-/// Whether it concerns one connection that was about to be accepted (accept(2), "Error handling").
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(
-            Errno::ECONNABORTED
-                | Errno::ECONNRESET
-                | Errno::ENETDOWN
-                | Errno::EPROTO
-                | Errno::ENOPROTOOPT
-                | Errno::EHOSTDOWN
-                | Errno::ENONET
-                | Errno::EHOSTUNREACH
-                | Errno::EOPNOTSUPP
-                | Errno::ENETUNREACH
-                | Errno::EPERM
-        )
-    )
 }
 
 fn read_credentials(settings: &Builtin) -> Result<Option<Rc<Credentials>>, CredentialsError> {
@@ -342,21 +287,30 @@ fn read_credentials(settings: &Builtin) -> Result<Option<Rc<Credentials>>, Crede
     Ok(Some(Rc::new(credentials)))
 }
 
-async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(listen)
-        .await
-        .map_err(|source| ServeError::Bind {
-            listen,
-            holder: (source.kind() == io::ErrorKind::AddrInUse)
-                .then(|| holder_of(listen.port()))
-                .flatten(),
-            source,
-        })
+fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
+    listener(listen).map_err(|source| ServeError::Bind {
+        listen,
+        holder: (source.kind() == io::ErrorKind::AddrInUse)
+            .then(|| holder_of(listen.port()))
+            .flatten(),
+        source,
+    })
 }
 
-/// Two descriptors a client. Too few is not an error: accepting copes, and the operator is told.
-fn raise_descriptor_limit(clients: usize) {
-    let wanted = 2 * clients as u64 + OTHER_DESCRIPTORS;
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+/// Two descriptors a connection. Returns how many connections there can be, so that too few
+/// descriptors are never a reason to hear nobody; the operator is told.
+fn raise_descriptor_limit(connections: usize) -> usize {
+    let wanted = 2 * connections as u64 + OTHER_DESCRIPTORS;
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         if wanted > soft {
             setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard)?;
@@ -364,10 +318,21 @@ fn raise_descriptor_limit(clients: usize) {
         Ok(hard)
     });
     match raised {
-        Ok(hard) if wanted > hard => warn!(
-            "limit of {hard} open files is too low for {clients} clients, which may need {wanted}"
-        ),
-        Ok(_) => {}
-        Err(error) => warn!("limit of open files cannot be raised: {error}"),
+        Ok(hard) if wanted > hard => {
+            let room = (hard.saturating_sub(OTHER_DESCRIPTORS) / 2).max(hard / 4);
+            let room = usize::try_from(room)
+                .unwrap_or(connections)
+                .min(connections);
+            warn!(
+                "limit of {hard} open files is too low for {connections} clients, which may need \
+                 {wanted}: there will be {room} at most; raise LimitNOFILE= (systemd.exec(5))"
+            );
+            room
+        }
+        Ok(_) => connections,
+        Err(error) => {
+            warn!("limit of open files cannot be raised: {error}");
+            connections
+        }
     }
 }

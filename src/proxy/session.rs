@@ -15,79 +15,106 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    connect::{ConnectError, connect},
+    admission::{Hearing, Slot},
+    connect::connect,
     credentials::Credentials,
+    refusal::{Refusal, Refusals},
     relay::relay,
 };
-use crate::{causes::in_one_line, config::Builtin};
+use crate::config::Builtin;
 
 /// A client that was told no has so long to hear it before the connection is closed.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Why a client got no connection.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("no request within {0:?}")]
-    Silent(Duration),
-    #[error("no valid request")]
-    Negotiation(#[from] SocksServerError),
-    #[error("command {0:?} is not supported")]
-    Command(Socks5Command),
-    #[error("no connection to {target}")]
-    Connect {
-        target: TargetAddr,
-        source: ConnectError,
-    },
+/// What all clients have in common.
+pub(super) struct House {
+    pub(super) settings: Builtin,
+    pub(super) refusals: Refusals,
 }
+
+/// A request that was read; the reply to it is still to come.
+type Read<'c> = Socks5ServerProtocol<&'c mut TcpStream, CommandRead>;
 
 /// Serves one client; returns when nothing of it is left.
 pub(super) async fn serve(
     mut client: TcpStream,
     peer: SocketAddr,
-    settings: Rc<Builtin>,
+    hearing: Hearing,
+    house: Rc<House>,
     credentials: Option<Rc<Credentials>>,
 ) {
     // Boxed: what it takes to get connected is not kept for as long as the connection is.
-    let opened = Box::pin(open(&mut client, &settings, credentials)).await;
-    match opened {
-        Ok((mut destination, target)) => {
+    let heard = Box::pin(hear(&mut client, &hearing, &house.settings, credentials)).await;
+    let (protocol, target, _slot) = match heard {
+        Ok(heard) => heard,
+        Err(refusal) => {
+            house.refusals.note(peer, &refusal);
+            return tokio::select! {
+                () = hang_up(client) => {}
+                () = hearing.over() => {}
+            };
+        }
+    };
+    drop(hearing);
+    let reached = Box::pin(reach(protocol, &target, &house.settings)).await;
+    match reached {
+        Ok(mut destination) => {
             debug!(client = %peer, %target, "connected");
-            let (end, bytes) = relay(&mut client, &mut destination, settings.idle).await;
+            let (end, bytes) = relay(&mut client, &mut destination, house.settings.idle).await;
             debug!(client = %peer, %target, bytes, "ended: {end}");
         }
         Err(refusal) => {
-            debug!(client = %peer, "refused: {}", in_one_line(&refusal));
+            house.refusals.note(peer, &refusal);
             hang_up(client).await;
         }
     }
 }
 
-async fn open(
-    client: &mut TcpStream,
+/// What the client wants, and its slot.
+async fn hear<'c>(
+    client: &'c mut TcpStream,
+    hearing: &Hearing,
     settings: &Builtin,
     credentials: Option<Rc<Credentials>>,
-) -> Result<(TcpStream, TargetAddr), Refusal> {
+) -> Result<(Read<'c>, TargetAddr, Slot), Refusal> {
     // A failure here is one of the socket's, and shows with the first read or write.
     drop(client.set_nodelay(true));
     let negotiation = negotiate(client, credentials.as_deref());
-    let (protocol, command, target) = time::timeout(settings.handshake, negotiation)
-        .await
-        .map_err(|_| Refusal::Silent(settings.handshake))??;
+    let (protocol, command, target) = tokio::select! {
+        heard = time::timeout(settings.handshake, negotiation) => {
+            heard.map_err(|_| Refusal::Silent(settings.handshake))??
+        }
+        () = hearing.over() => return Err(Refusal::Evicted),
+    };
     if !matches!(command, Socks5Command::TCPConnect) {
         protocol
             .reply_error(&ReplyError::CommandNotSupported)
             .await?;
         return Err(Refusal::Command(command));
     }
+    let Some(slot) = hearing.slot() else {
+        protocol.reply_error(&ReplyError::GeneralFailure).await?;
+        return Err(Refusal::Full(hearing.slots()));
+    };
+    Ok((protocol, target, slot))
+}
+
+/// The connection to where the client wants to go, which it has been told of.
+async fn reach(
+    protocol: Read<'_>,
+    target: &TargetAddr,
+    settings: &Builtin,
+) -> Result<TcpStream, Refusal> {
     match connect(settings, target.clone()).await {
         Ok(destination) => {
             drop(destination.set_nodelay(true));
             let local = destination.local_addr().unwrap_or(([0; 4], 0).into());
             protocol.reply_success(local).await?;
-            Ok((destination, target))
+            Ok(destination)
         }
         Err(source) => {
             protocol.reply_error(&source.reply()).await?;
+            let target = target.clone();
             Err(Refusal::Connect { target, source })
         }
     }
@@ -97,14 +124,7 @@ async fn open(
 async fn negotiate<'c>(
     client: &'c mut TcpStream,
     credentials: Option<&Credentials>,
-) -> Result<
-    (
-        Socks5ServerProtocol<&'c mut TcpStream, CommandRead>,
-        Socks5Command,
-        TargetAddr,
-    ),
-    SocksServerError,
-> {
+) -> Result<(Read<'c>, Socks5Command, TargetAddr), SocksServerError> {
     let protocol = match credentials {
         None => Socks5ServerProtocol::accept_no_auth(client).await?,
         Some(known) => {

@@ -10,31 +10,71 @@ use std::{
 
 use loopkeeper::config::Builtin;
 
-use crate::fixture::{Client, DEADLINE, LOCALHOST, Proxy, echo, echoes, server, settings};
+use crate::fixture::{
+    Client, DEADLINE, LOCALHOST, Proxy, echo, echoes, eventually, server, settings,
+};
 
 #[test]
-fn clients_beyond_the_limit_wait_for_their_turn() {
+fn at_its_limit_it_refuses_a_connection_and_is_up() {
     let port = server(LOCALHOST, echo).port();
-    let proxy = Proxy::start(&Builtin {
+    let mut proxy = Proxy::start(&Builtin {
         max_connections: 2,
         ..settings()
     });
     let mut first = proxy.connect("127.0.0.1", port).unwrap();
     let mut second = proxy.connect("127.0.0.1", port).unwrap();
-    proxy.log.wait_for("limit of 2 clients is reached");
-    let mut third = proxy.client();
-    third.send(&[5, 1, 0]);
-    third
-        .0
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
-    assert!(third.0.read(&mut [0]).is_err(), "served beyond the limit");
+    for _ in 0..20 {
+        const GENERAL_FAILURE: u8 = 1;
+        assert_eq!(
+            proxy.connect("127.0.0.1", port).unwrap_err(),
+            GENERAL_FAILURE
+        );
+    }
+    answers_a_look(&proxy);
     assert!(echoes(&mut first) && echoes(&mut second));
     drop(first);
-    third.0.set_read_timeout(Some(DEADLINE)).unwrap();
-    assert_eq!(third.read(), [5, 0]);
-    assert_eq!(third.request(1, "127.0.0.1", port), 0);
-    assert!(echoes(&mut third.0) && echoes(&mut second));
+    let mut third = None;
+    eventually("the place that was left is free", || {
+        third = proxy.connect("127.0.0.1", port).ok();
+        third.is_some()
+    });
+    assert!(echoes(&mut third.unwrap()) && echoes(&mut second));
+    proxy.signal(nix::sys::signal::Signal::SIGKILL);
+    proxy.wait();
+    let said: Vec<_> = proxy.log.whole();
+    let said: Vec<_> = said.iter().filter(|line| line.contains("WARN")).collect();
+    assert!(
+        matches!(said[..], [one] if one.contains("client 127.0.0.1:")
+            && one.contains("is refused: all 2 connections are taken (`max_connections`")),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn silent_clients_keep_nobody_out() {
+    let port = server(LOCALHOST, echo).port();
+    let proxy = Proxy::start(&Builtin {
+        handshake: DEADLINE * 10,
+        ..settings()
+    });
+    let mut before = proxy.connect("127.0.0.1", port).unwrap();
+    let mut silent: Vec<Client> = (0..500).map(|_| proxy.client()).collect();
+    answers_a_look(&proxy);
+    let mut after = proxy.connect("127.0.0.1", port).unwrap();
+    assert!(echoes(&mut before) && echoes(&mut after));
+    silent[0].is_closed();
+    proxy.log.wait_for("is refused: no request yet");
+}
+
+/// To the daemon, which stops a proxy that does not.
+fn answers_a_look(proxy: &Proxy) {
+    let address = proxy.address.to_string();
+    let look = loopkeeper::proxy::handshake(&address, DEADLINE);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(look).unwrap();
 }
 
 #[test]
@@ -42,7 +82,6 @@ fn silent_and_slow_clients_are_closed_in_time() {
     let limit = Duration::from_millis(500);
     let proxy = Proxy::start(&Builtin {
         handshake: limit,
-        max_connections: 4,
         ..settings()
     });
     let started = Instant::now();
@@ -54,13 +93,11 @@ fn silent_and_slow_clients_are_closed_in_time() {
             client
         })
         .collect();
-    // They have all the places there are, so this one is served when they are gone.
-    proxy.client().greet();
-    assert!(started.elapsed() >= limit, "closed before their time");
     for client in &mut half_said {
         let mut left = Vec::new();
         drop(client.0.read_to_end(&mut left));
         assert!(left.len() <= 2, "{left:?}");
+        assert!(started.elapsed() >= limit, "closed before their time");
     }
     assert!(started.elapsed() < limit * 20, "{:?}", started.elapsed());
 

@@ -1,0 +1,141 @@
+//! Why a client got no connection, in the log without flooding it.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use fast_socks5::{Socks5Command, server::SocksServerError, util::target_addr::TargetAddr};
+use tracing::{debug, warn};
+
+use super::{admission::HEARINGS, connect::ConnectError};
+use crate::causes::in_one_line;
+
+/// Between two lines in the log about one kind of refusal.
+pub(super) const APART: Duration = Duration::from_secs(60);
+
+/// Why a client got no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("all {0} connections are taken (`max_connections` in [proxy])")]
+    Full(usize),
+    #[error("no request yet, and {HEARINGS} later clients had none either")]
+    Evicted,
+    #[error("no request within {0:?}")]
+    Silent(Duration),
+    #[error("no valid request")]
+    Negotiation(#[from] SocksServerError),
+    #[error("command {0:?} is not supported")]
+    Command(Socks5Command),
+    #[error("no connection to {target}")]
+    Connect {
+        target: TargetAddr,
+        source: ConnectError,
+    },
+}
+
+/// What the operator is told of at most once in [`APART`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Full,
+    Evicted,
+    Silent,
+    Login,
+    Protocol,
+    Rule,
+}
+
+impl Refusal {
+    /// `None` where it is the world's doing and not the proxy's: a client that left, as one does
+    /// that only asked whether the proxy is up, and a destination that is not there.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Full(_) => Some(Kind::Full),
+            Self::Evicted => Some(Kind::Evicted),
+            Self::Silent(_) => Some(Kind::Silent),
+            Self::Negotiation(SocksServerError::Io { .. } | SocksServerError::EOF) => None,
+            Self::Negotiation(
+                SocksServerError::AuthenticationRejected
+                | SocksServerError::AuthMethodUnacceptable(_)
+                | SocksServerError::EmptyUsername
+                | SocksServerError::EmptyPassword,
+            ) => Some(Kind::Login),
+            Self::Negotiation(_) | Self::Command(_) => Some(Kind::Protocol),
+            Self::Connect { source, .. } => {
+                matches!(source, ConnectError::Rule).then_some(Kind::Rule)
+            }
+        }
+    }
+
+    /// Without the destination, which is nobody's business but the client's.
+    fn in_public(&self) -> String {
+        match self {
+            Self::Connect { source, .. } => in_one_line(source),
+            other => in_one_line(other),
+        }
+    }
+}
+
+/// What was said of refusals already.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    said: RefCell<BTreeMap<Kind, (Instant, usize)>>,
+}
+
+impl Refusals {
+    /// In the log: each at debug level, and one of each kind in [`APART`] as a warning.
+    pub(super) fn note(&self, peer: SocketAddr, refusal: &Refusal) {
+        debug!(client = %peer, "refused: {}", in_one_line(refusal));
+        if let Some(kind) = refusal.kind()
+            && let Some(others) = self.turn(kind, Instant::now())
+        {
+            let why = refusal.in_public();
+            match others {
+                0 => warn!("client {peer} is refused: {why}"),
+                others => warn!("client {peer} is refused: {why}; so were {others} before it"),
+            }
+        }
+    }
+
+    /// How many of the kind went unsaid, when it is time to say something again.
+    fn turn(&self, kind: Kind, now: Instant) -> Option<usize> {
+        let mut said = self.said.borrow_mut();
+        match said.get_mut(&kind) {
+            Some((at, unsaid)) if now.duration_since(*at) < APART => {
+                *unsaid += 1;
+                None
+            }
+            before => {
+                let unsaid = before.map_or(0, |(_, unsaid)| *unsaid);
+                said.insert(kind, (now, 0));
+                Some(unsaid)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_turn_once_in_a_while() {
+        let refusals = Refusals::default();
+        let start = Instant::now();
+        assert_eq!(refusals.turn(Kind::Full, start), Some(0));
+        assert_eq!(refusals.turn(Kind::Full, start + APART / 2), None);
+        assert_eq!(refusals.turn(Kind::Rule, start + APART / 2), Some(0));
+        assert_eq!(refusals.turn(Kind::Full, start + APART), Some(1));
+    }
+
+    #[test]
+    fn a_destination_is_not_told_in_public() {
+        let refusal = Refusal::Connect {
+            target: TargetAddr::Domain("secret.example".into(), 1),
+            source: ConnectError::Rule,
+        };
+        assert_eq!(refusal.in_public(), "refused by rule");
+    }
+}
