@@ -1,8 +1,8 @@
 //! One client: reads its requests one after the other and writes what the daemon answers.
 //!
 //! Nothing in here grows with what the client sends: a line has a limit, one request is open at a
-//! time, and while it is open nothing more is read. A client that sends half a line, reads nothing
-//! of an answer, or sends nonsense again and again loses its connection.
+//! time, and while it is open nothing more is read. A client that asks nothing at all, sends half a
+//! line, reads nothing of an answer, or sends nonsense again and again loses its connection.
 
 use std::time::Duration;
 
@@ -17,16 +17,21 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answer::{Answer, Line, encode, error_line},
     protocol::{self, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
+    seat::Seat,
     server::Call,
 };
 use crate::decide::access::{Access, Peer};
 
 /// Bytes of a request with its line end.
 pub(super) const LONGEST_LINE: usize = 64 * 1024;
+/// From the greeting to the first byte of the first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(30);
 /// From the first byte of a line to its end.
 const HALF_LINE: Duration = Duration::from_secs(10);
 /// For a client to take one line of ours.
 const WRITE: Duration = Duration::from_secs(30);
+/// For a client that loses its place to be told.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Lines that were no request, before the connection is closed.
 const NONSENSE: usize = 16;
 
@@ -38,6 +43,7 @@ pub(super) async fn serve(
     stream: UnixStream,
     peer: Peer,
     access: Access,
+    seat: Seat,
     calls: mpsc::Sender<Call>,
     closing: CancellationToken,
 ) {
@@ -48,8 +54,16 @@ pub(super) async fn serve(
         peer,
         access,
         nonsense: 0,
+        half_written: false,
     };
-    let Over = client.run(&calls, &closing).await;
+    let lost = tokio::select! {
+        Over = client.run(&calls, &closing, || seat.asks()) => false,
+        () = seat.is_lost() => true,
+    };
+    if lost && !client.half_written {
+        let why = "its place was given to another client, for the daemon has as many as it takes";
+        drop(timeout(LAST_WORD, client.farewell(why.to_owned())).await);
+    }
 }
 
 struct Client<R, W> {
@@ -58,17 +72,25 @@ struct Client<R, W> {
     peer: Peer,
     access: Access,
     nonsense: usize,
+    /// A line of ours has begun and not ended.
+    half_written: bool,
 }
 
 enum Got {
     Line(Vec<u8>),
     TooLong,
     Half,
+    Nothing,
     End,
 }
 
 impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
-    async fn run(&mut self, calls: &mpsc::Sender<Call>, closing: &CancellationToken) -> Over {
+    async fn run(
+        &mut self,
+        calls: &mpsc::Sender<Call>,
+        closing: &CancellationToken,
+        asks: impl Fn(),
+    ) -> Over {
         let greeting = Greeting {
             loopkeeper: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: PROTOCOL,
@@ -80,19 +102,29 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         if let Err(over) = self.write(&greeting).await {
             return over;
         }
+        let mut patience = Some(FIRST_REQUEST);
         loop {
             let got = tokio::select! {
                 () = closing.cancelled() => return Over,
-                got = read_line(&mut self.reader) => got,
+                got = read_line(&mut self.reader, patience) => got,
             };
             let step = match got {
-                Got::Line(line) => self.line(&line, calls).await,
+                Got::Line(line) => {
+                    asks();
+                    patience = None;
+                    self.line(&line, calls).await
+                }
                 Got::TooLong => {
                     self.farewell(format!("line is longer than {LONGEST_LINE} bytes"))
                         .await
                 }
                 Got::Half => {
                     self.farewell(format!("line did not end within {} s", HALF_LINE.as_secs()))
+                        .await
+                }
+                Got::Nothing => {
+                    let limit = FIRST_REQUEST.as_secs();
+                    self.farewell(format!("there was no request within {limit} s"))
                         .await
                 }
                 Got::End => Err(Over),
@@ -182,16 +214,28 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
     }
 
     async fn write(&mut self, line: &[u8]) -> Result<(), Over> {
+        self.half_written = true;
         match timeout(WRITE, self.writer.write_all(line)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.half_written = false;
+                Ok(())
+            }
             Ok(Err(_)) | Err(_) => Err(Over),
         }
     }
 }
 
-/// Waits for a line as long as none has begun, and for its end only [`HALF_LINE`].
-async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R) -> Got {
-    match reader.fill_buf().await {
+/// Waits for a line for as long as `patience` says, `None` is for ever, and for the end of one that
+/// has begun [`HALF_LINE`].
+async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, patience: Option<Duration>) -> Got {
+    let begun = match patience {
+        Some(patience) => match timeout(patience, reader.fill_buf()).await {
+            Ok(begun) => begun,
+            Err(_) => return Got::Nothing,
+        },
+        None => reader.fill_buf().await,
+    };
+    match begun {
         Ok(bytes) if !bytes.is_empty() => {}
         Ok(_) | Err(_) => return Got::End,
     }
@@ -225,13 +269,15 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn half_a_line_has_a_time_limit_and_silence_has_none() {
+    async fn half_a_line_and_the_first_one_have_a_time_limit_and_silence_has_none() {
         let (mut client, server) = tokio::io::duplex(64);
         let mut reader = BufReader::new(server);
-        let wait = timeout(HALF_LINE * 1000, read_line(&mut reader)).await;
+        let first = read_line(&mut reader, Some(FIRST_REQUEST)).await;
+        assert!(matches!(first, Got::Nothing));
+        let wait = timeout(HALF_LINE * 1000, read_line(&mut reader, None)).await;
         assert!(wait.is_err(), "a silent client was cut off");
         client.write_all(b"{\"id\":").await.unwrap();
-        assert!(matches!(read_line(&mut reader).await, Got::Half));
+        assert!(matches!(read_line(&mut reader, None).await, Got::Half));
     }
 
     #[tokio::test]
@@ -248,6 +294,7 @@ mod tests {
             },
             access: Access::Read,
             nonsense: 0,
+            half_written: false,
         };
         let (calls, mut daemon) = mpsc::channel::<Call>(1);
         let closing = CancellationToken::new();
@@ -281,7 +328,7 @@ mod tests {
             );
             drop((heard, say));
         };
-        tokio::join!(client.run(&calls, &closing), talk);
+        tokio::join!(client.run(&calls, &closing, || ()), talk);
     }
 
     #[tokio::test]
@@ -289,9 +336,9 @@ mod tests {
         let mut longest = vec![b' '; LONGEST_LINE - 1];
         longest.push(b'\n');
         let mut reader = BufReader::with_capacity(7, longest.as_slice());
-        assert!(matches!(read_line(&mut reader).await, Got::Line(line) if line == longest));
+        assert!(matches!(read_line(&mut reader, None).await, Got::Line(line) if line == longest));
         longest.insert(0, b' ');
         let mut reader = BufReader::with_capacity(7, longest.as_slice());
-        assert!(matches!(read_line(&mut reader).await, Got::TooLong));
+        assert!(matches!(read_line(&mut reader, None).await, Got::TooLong));
     }
 }

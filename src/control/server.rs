@@ -274,25 +274,20 @@ impl Door {
             .hint(format!("become a member of the group {GROUP}"));
             return turn_away(&stream, refusal);
         };
-        let Some(seat) = Seat::take(&self.inside, access) else {
-            let refusal = Refusal::new(
-                RefusalKind::Failed,
-                "daemon has as many clients as it takes",
-            )
-            .hint("end some of them: supervisorctl events -f, status --watch");
-            return turn_away(&stream, refusal);
+        let first = self.policy.puts_first(&peer);
+        let seat = match Seat::take(&self.inside, peer.pid, access, first) {
+            Ok(seat) => seat,
+            Err(full) => {
+                let refusal = Refusal::new(RefusalKind::Failed, full.to_string())
+                    .hint("end some of them, or ask as root, who always gets in");
+                return turn_away(&stream, refusal);
+            }
         };
-        let serve = connection::serve(
-            stream,
-            peer,
-            access,
-            self.calls.clone(),
-            self.closing.clone(),
-        );
+        let calls = self.calls.clone();
+        let serve = connection::serve(stream, peer, access, seat, calls, self.closing.clone());
         let spare = Arc::clone(&self.spare);
         self.clients.spawn(async move {
             serve.await;
-            drop(seat);
             spare.refill();
         });
     }

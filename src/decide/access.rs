@@ -43,10 +43,15 @@ pub struct Policy {
 const ROOT: u32 = 0;
 
 impl Policy {
+    /// Whether it is root or the owner, who get in whoever else is there.
+    pub fn puts_first(&self, peer: &Peer) -> bool {
+        peer.uid == ROOT || peer.uid == self.owner
+    }
+
     /// What this peer may do; `None` is nothing.
     pub fn access(&self, peer: &Peer) -> Option<Access> {
         let in_group = self.group.is_some_and(|group| peer.groups.contains(&group));
-        if peer.uid == ROOT || peer.uid == self.owner || in_group {
+        if self.puts_first(peer) || in_group {
             Some(Access::Steer)
         } else if self.everyone_reads {
             Some(Access::Read)
