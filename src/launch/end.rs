@@ -1,6 +1,8 @@
 //! How the end of a worker's own process becomes known: as our child, by pidfd, or through the
 //! wrapper in its pane.
 
+use rustix::fs::inotify::WatchFlags;
+
 use super::{
     attempt::AGAIN,
     context::Context,
@@ -39,7 +41,9 @@ impl End {
             }
         };
         let Some(watched) = &mut watched else {
-            return recorded(directory, pane).await.unwrap_or_else(unseen);
+            return recorded(context, directory, pane)
+                .await
+                .unwrap_or_else(unseen);
         };
         if let Some(why) = watched.shortage() {
             // The same for each attempt, so that the operator is told of it once.
@@ -49,18 +53,33 @@ impl End {
             ));
         }
         watched.ended().await;
-        match recorded(directory, pane).await {
+        match recorded(context, directory, pane).await {
             Some(exit) => exit,
             None => watched.exit().await,
         }
     }
 }
 
-/// The exit that the pane's wrapper records, as the last thing it does.
-async fn recorded(directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
+/// The exit that the pane's wrapper records, at once or never.
+async fn recorded(context: &Context, directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
     if let Some(pane) = pane {
-        // When it cannot be watched, its record is there or it is not.
-        drop(pane.wrapper.ended().await);
+        let arrivals = &context.arrivals;
+        let arrival = arrivals.watch(directory.path(), WatchFlags::MOVED_TO).ok();
+        let wrapper_ended = pane.wrapper.ended();
+        tokio::pin!(wrapper_ended);
+        while directory.ended().is_none() {
+            let arrived = async {
+                match &arrival {
+                    Some(arrival) => arrival.changed().await,
+                    None => tokio::time::sleep(AGAIN).await,
+                }
+            };
+            tokio::select! {
+                () = arrived => {}
+                // When it cannot be watched, its record is there or it is not.
+                _ = &mut wrapper_ended => break,
+            }
+        }
     }
     directory.ended().map(|ended| ended.exit)
 }

@@ -11,6 +11,30 @@
 //! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`] and
 //! [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only the first
 //! lives as long as the worker does.
+//!
+//! # A stop
+//!
+//! [`decide`](crate::decide) says which signal is sent when; what it reaches is said here.
+//!
+//! 1. *The stop signal* (`stop.signal`) goes to everything that the worker has started and that
+//!    lives, not to the session around it in tmux: server, recorder and pane (`tree::Part::Work`).
+//!    Who is stopped (SIGSTOP) is let go on to take it.
+//! 2. *The worker's own process ends.* That is the end of the attempt: `exit.json` is written, by the
+//!    pane in tmux and by the daemon elsewhere, and the daemon is told (`Ended`).
+//! 3. *Who is left behind* has the rest of the grace (`stop.grace`, from the stop signal on). In tmux
+//!    the pane stays, and with it terminal and session: nobody gets SIGHUP, all that is written is
+//!    recorded, people can attach and look. The lease of the worktree and the cgroup stay as well.
+//! 4. *When the grace is over*, what still lives gets SIGKILL, again and again until nothing is left
+//!    that did not get it, however fast it forks.
+//! 5. *With the last of them* the pane ends, and with its only pane the tmux server. One that does
+//!    not do so by itself within two seconds of a SIGKILL gets it as well.
+//! 6. *Nothing of the attempt lives*: cgroup and lease are let go, the daemon is told (`Gone`), and
+//!    only then the worker's next attempt may begin.
+//!
+//! A worker that ends by itself enters this at 2: what it left behind is given a moment, then the
+//! stop signal, then the grace. A daemon that dies in the midst of it changes nothing until the next
+//! one goes on where it was; `Ended` is then read from `exit.json`. Only who ends the tmux server
+//! takes the terminal away from all: the kernel tells the pane, which tells the worker (SIGHUP).
 
 pub(crate) mod attempt;
 pub(crate) mod cgroup;

@@ -2,7 +2,12 @@
 //!
 //! Promise: the exit record is written, with the code or the signal, also when the tmux server is
 //! killed, and when no daemon is there. Ctrl-C and Ctrl-\ typed by somebody who attached reach the
-//! worker and not this process. What the worker wrote last is not lost: see `let_go_of_terminal`.
+//! worker and not this process. As long as anything lives that the worker started, so does the pane:
+//! nobody loses the terminal before its time (see [the story of a stop](super#a-stop)). What was
+//! written last is not lost: see `let_go_of_terminal`.
+//!
+//! How: it is the subreaper of all that the worker starts, so while anything of it lives it has a
+//! child.
 
 use std::{
     env,
@@ -62,17 +67,24 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     // the order in which they began: first tmux, whose end takes the terminal away, then us, then the
     // worker. So when that has ended we have been told.
     let mut with_session = false;
+    let mut recorded = false;
     loop {
         match signals.wait()? {
             Signal::SIGTERM => with_session = true,
-            // The terminal is gone; the kernel tells that only to us, who lead its session.
+            // The terminal is gone; the kernel tells that only to us, who lead its session. Whom the
+            // worker has left behind, it tells when we end.
+            Signal::SIGHUP if recorded => return Ok(ExitCode::SUCCESS),
             Signal::SIGHUP => {
                 with_session = true;
                 drop(worker.signal(model::Signal::HUP));
             }
             Signal::SIGCHLD => {
-                if let Some(status) = collect(worker) {
+                let Collected { of_worker, left } = collect(worker);
+                if let Some(status) = of_worker {
                     directory.record_end(&exit_of_status(status), with_session)?;
+                    recorded = true;
+                }
+                if recorded && !left {
                     let_go_of_terminal(&signals)?;
                     return Ok(ExitCode::SUCCESS);
                 }
@@ -93,23 +105,45 @@ pub(crate) fn wraps(process: Process, directory: &Directory) -> bool {
         .all(|wanted| arguments.next() == Some(wanted))
 }
 
-/// Takes what ended, and with it what the worker left behind; the worker's own wait status.
-fn collect(worker: Process) -> Option<i32> {
+/// What was found of those who ended.
+struct Collected {
+    /// The wait status of the worker, if it is among them.
+    of_worker: Option<i32>,
+    /// Whether something of it lives.
+    left: bool,
+}
+
+/// Takes all who ended: the worker, and what it left behind.
+fn collect(worker: Process) -> Collected {
     let mut of_worker = None;
-    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-        if pid.as_raw_nonzero().get() == worker.pid {
-            of_worker = Some(status.as_raw());
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == worker.pid => {
+                of_worker = Some(status.as_raw());
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return Collected {
+                    of_worker,
+                    left: true,
+                };
+            }
+            Err(_no_child) => {
+                return Collected {
+                    of_worker,
+                    left: false,
+                };
+            }
         }
     }
-    of_worker
 }
 
 /// Closes the terminal, and waits for tmux to do so on its side.
 ///
 /// When the process in a pane exits, tmux drops the terminal although the kernel may still hold what
 /// was written last. When instead the terminal is closed by everybody in the pane, it reads it to the
-/// end, and hangs up. Somebody else whom the worker left in the pane may keep it open; then the pane
-/// ends with this process.
+/// end, and hangs up. Somebody else who is not of the attempt may keep it open; then the pane ends
+/// with this process.
 fn let_go_of_terminal(signals: &SigSet) -> io::Result<()> {
     let nothing = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&nothing)?;

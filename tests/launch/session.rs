@@ -68,6 +68,32 @@ fn the_end_is_known_also_when_the_wrapper_is_killed() {
 }
 
 #[test]
+fn who_is_left_behind_has_the_session_until_its_own_end() {
+    alone(
+        "session::who_is_left_behind_has_the_session_until_its_own_end",
+        || async {
+            let mut world = World::new();
+            // It clears up for longer than tmux is given to close a terminal.
+            let worker = world.script(
+                TMUX,
+                "(trap '' TERM; trap 'echo hung up >>story; exit' HUP
+                  sleep 3 & wait; echo cleared up >>story; echo the last word) &
+                 trap 'exit 4' TERM; echo ready; while :; do sleep 0.1; done",
+            );
+            let (attempt, _) = world.run(&worker).await;
+            world.says(&attempt, "ready").await;
+            world.local.signal(&attempt, Signal::TERM);
+            assert_eq!(world.ended(&attempt).await, Exit::Code(4));
+            assert!(ask(&world, &attempt, &["list-sessions"]).0, "it is gone");
+            world.gone(&attempt).await;
+            let story = fs::read_to_string(world.path().join("story")).unwrap();
+            assert_eq!(story, "cleared up\n");
+            world.says(&attempt, "the last word").await;
+        },
+    );
+}
+
+#[test]
 fn a_session_outlives_the_daemon_and_the_next_one_takes_it_over() {
     after_death(
         "session::a_session_outlives_the_daemon_and_the_next_one_takes_it_over",
