@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::{
-        client::ClientError,
+        client::{ClientError, PATIENCE},
         protocol::{RebootView, Request},
     },
     decide::{Level, Notice},
@@ -135,10 +135,23 @@ pub(super) fn events(arguments: &Events, context: &Context) -> Result<(), Failur
     };
     let last = lines;
     client.follow(&Request::Events { last, follow })?;
-    while let Some(event) = client.next_event(None)? {
-        show(&event)?;
+    if follow {
+        while let Some(event) = client.next_event(None)? {
+            show(&event)?;
+        }
+        return Ok(());
     }
-    Ok(())
+    // A pager that is not scrolled must not keep the daemon waiting, which would hang up.
+    let mut events = Vec::new();
+    let ended = loop {
+        match client.next_event(Some(PATIENCE)) {
+            Ok(Some(event)) => events.push(event),
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    events.iter().try_for_each(show)?;
+    ended
 }
 
 fn notice_line(notice: &Notice, zone: &TimeZone) -> String {

@@ -6,12 +6,14 @@ use tokio::sync::mpsc;
 use super::protocol::{Refusal, RefusalKind, Reply, Said};
 use crate::decide::Notice;
 
-/// Events that may wait for a client that reads slowly.
+/// Events that may wait for a client that reads slowly, beside those that were before it asked.
 const QUEUE: usize = 256;
 
 /// One line for a client.
 #[derive(Debug)]
 pub(super) enum Line {
+    /// What was before it asked, written as fast as the client reads. More will come.
+    Backlog(Vec<Notice>),
     /// More will come.
     Event(Vec<u8>),
     /// The request is answered.
@@ -57,18 +59,19 @@ impl Answer {
         self.last(line);
     }
 
+    /// The beginning of a stream: rows that there are already, however many. A client takes them in
+    /// its own time, while what happens meanwhile waits in the queue.
+    pub fn backlog(&self, rows: Vec<Notice>) -> Result<(), Gone> {
+        self.lines.try_send(Line::Backlog(rows)).map_err(|_| Gone)
+    }
+
     /// One row of a stream. A client that has fallen behind by more than the queue holds is told
     /// that it missed events, and dropped.
     pub fn event(&self, row: &Notice) -> Result<(), Gone> {
         if self.lines.is_closed() {
             return Err(Gone);
         }
-        match encode(&Said {
-            id: Some(self.id),
-            ok: None,
-            event: Some(row),
-            error: None,
-        }) {
+        match event_line(self.id, row) {
             Ok(line) if self.lines.capacity() > 1 => {
                 self.lines.try_send(Line::Event(line)).map_err(|_| Gone)
             }
@@ -95,6 +98,16 @@ impl Answer {
     fn last(self, line: Vec<u8>) {
         drop(self.lines.try_send(Line::Last(line)));
     }
+}
+
+/// A line with one row of a stream.
+pub(super) fn event_line(id: u64, row: &Notice) -> Result<Vec<u8>, Refusal> {
+    encode(&Said {
+        id: Some(id),
+        ok: None,
+        event: Some(row),
+        error: None,
+    })
 }
 
 /// A line that says what went wrong.

@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{Answer, Line, encode, error_line},
+    answer::{Answer, Line, encode, error_line, event_line},
     protocol::{self, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
     seat::Seat,
     server::Call,
@@ -189,6 +189,17 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 _ = self.reader.fill_buf(), if follows => return Err(Over),
             };
             match line {
+                Some(Line::Backlog(rows)) => {
+                    for row in &rows {
+                        match event_line(id, row) {
+                            Ok(line) => self.write(&line).await?,
+                            Err(refusal) => {
+                                let line = error_line(Some(id), refusal);
+                                return self.write(&line).await.and(Err(Over));
+                            }
+                        }
+                    }
+                }
                 Some(Line::Event(line)) => self.write(&line).await?,
                 Some(Line::Last(line)) => {
                     self.write(&line).await?;

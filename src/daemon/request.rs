@@ -114,11 +114,10 @@ impl Daemon {
             Ok(notices) => notices,
             Err(error) => return answer.error(failed(in_one_line(&error))),
         };
-        let told = notices.iter().all(|notice| answer.event(notice).is_ok());
-        match (told, follow) {
-            (true, true) => self.followers.push(answer),
-            (true, false) => answer.ok(Reply::End {}),
-            (false, _) => {}
+        match (answer.backlog(notices), follow) {
+            (Ok(()), true) => self.followers.push(answer),
+            (Ok(()), false) => answer.ok(Reply::End {}),
+            (Err(_gone), _) => {}
         }
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod disk;
+mod events;
 mod faults;
 #[path = "../store/mount.rs"]
 mod mount;

@@ -156,11 +156,13 @@ impl Rig {
         daemon.child.wait().unwrap().code()
     }
 
-    pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
+    /// The command of `supervisorctl`, for tests that run it in their own way.
+    pub(crate) fn supervisorctl(&self) -> Command {
         self.command(env!("CARGO_BIN_EXE_supervisorctl"))
-            .args(arguments)
-            .output()
-            .unwrap()
+    }
+
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
+        self.supervisorctl().args(arguments).output().unwrap()
     }
 
     /// A verb that must succeed; its standard output.
