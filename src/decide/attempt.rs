@@ -319,6 +319,9 @@ impl Rig {
         } else if !still {
             // It was told the phase before, and has not worked on this one yet.
             worker.becomes(Life::Waiting("the phase changed".into()), now);
+        } else if exit.may_never_have_run() && attempt.identity.is_none() {
+            // Neither finished nor to be run a second time: a person has to say which.
+            self.hold(now, name, exit.to_string());
         } else {
             worker.becomes(Life::Stopped(Stopped::Finished), now);
             self.tell_of(
@@ -361,16 +364,20 @@ impl Rig {
                     allowed.restarts,
                     in_words(allowed.window)
                 );
-                worker.becomes(Life::Held(reason.clone()), now);
-                self.ledger.add(Fact::Held {
-                    worker: name.clone(),
-                    reason: Some(reason.clone()),
-                });
-                let text =
-                    format!("{name} is held: {reason}; `supervisorctl start {name}` tries again");
-                self.tell_of(now, "worker-held", Level::Error, name, text);
+                self.hold(now, name, reason);
             }
         }
+    }
+
+    /// It is not started again before a person says so.
+    fn hold(&mut self, now: Now, name: &WorkerName, reason: String) {
+        let text = format!("{name} is held: {reason}; `supervisorctl start {name}` tries again");
+        self.becomes(now, name, Life::Held(reason.clone()));
+        self.ledger.add(Fact::Held {
+            worker: name.clone(),
+            reason: Some(reason),
+        });
+        self.tell_of(now, "worker-held", Level::Error, name, text);
     }
 
     /// There was not enough of something to start an attempt.

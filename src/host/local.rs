@@ -100,7 +100,11 @@ impl Local {
     /// # Errors
     /// When the machine cannot be asked; then nothing is known.
     pub async fn survey(&mut self) -> Result<Vec<Found>, HostError> {
-        survey::survey(&self.context).await
+        let begins = |attempt: &AttemptRef| {
+            let orders = self.orders.get(attempt);
+            orders.is_some_and(|orders| !orders.is_closed())
+        };
+        survey::survey(&self.context, begins).await
     }
 
     /// Starts an attempt. Reports `Started` or `StartFailed`, later `Ended`, then `Gone`.

@@ -36,7 +36,11 @@ use crate::{
 /// How long a start that was under way when the last daemon died is given to become visible.
 const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
-pub(super) async fn survey(context: &Context) -> Result<Vec<Found>, HostError> {
+/// `begins`: whether this daemon is about to start an attempt, and has not said how that went.
+pub(super) async fn survey(
+    context: &Context,
+    begins: impl Fn(&AttemptRef) -> bool,
+) -> Result<Vec<Found>, HostError> {
     let state = &context.settings.state;
     let listed = |error| HostError::file(state, error);
     let mut found = BTreeMap::new();
@@ -49,6 +53,7 @@ pub(super) async fn survey(context: &Context) -> Result<Vec<Found>, HostError> {
             };
             if !context.directory(&attempt).is_concluded() {
                 let is = condition(context, &attempt, &census).await?;
+                let is = is.unwrap_or_else(|| without_start(context, &attempt, begins(&attempt)));
                 found.insert(attempt, is);
             }
         }
@@ -152,27 +157,23 @@ fn made_out(
     })
 }
 
+/// In what condition an attempt is; `None` when nothing of it lives and no start of it is recorded.
 async fn condition(
     context: &Context,
     attempt: &AttemptRef,
     census: &Arc<Census>,
-) -> Result<Condition, HostError> {
+) -> Result<Option<Condition>, HostError> {
     let directory = context.directory(attempt);
     let recorded = directory.recorded_start();
     if let Some(start) = recorded.map_err(|error| HostError::file(directory.path(), error))? {
-        return Ok(since_start(context, attempt, &directory, &start, census));
+        let condition = since_start(context, attempt, &directory, &start, census);
+        return Ok(Some(condition));
     }
     let tree = context.tree(attempt);
     let members = |census: &Census| tree.members(census, &context.looker.reaper, Part::All);
     let unclear = |census: &Census| !members(census).is_empty() || output_is_held(&directory);
     if !unclear(census) {
-        return Ok(match directory.ended() {
-            Some(ended) => Condition::Ended {
-                exit: ended.exit,
-                survivors: 0,
-            },
-            None => Condition::NeverStarted,
-        });
+        return Ok(None);
     }
     // The daemon died between the fork and the record, or could not write it.
     let is_process = directory
@@ -209,12 +210,25 @@ async fn condition(
         }
     });
     match settled.await {
-        Ok(Ok(Some(condition))) => Ok(condition),
-        Ok(Ok(None)) => Ok(Condition::NeverStarted),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Ok(Condition::Unknown(
+        Ok(settled) => settled,
+        Err(_) => Ok(Some(Condition::Unknown(
             "something of it lives, and it is not known what its own process is".into(),
-        )),
+        ))),
+    }
+}
+
+/// Nothing of it lives, and no start of it is recorded.
+fn without_start(context: &Context, attempt: &AttemptRef, begins: bool) -> Condition {
+    if begins {
+        return Condition::Unknown("it is being started".into());
+    }
+    let directory = context.directory(attempt);
+    match directory.end_without_start(&context.boot) {
+        Some(exit) => Condition::Ended {
+            exit: settle(context, &directory, exit),
+            survivors: 0,
+        },
+        None => Condition::NeverStarted,
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn start(
     orders: Orders,
 ) {
     let directory = context.directory(&attempt);
-    let spec = process::spec(worker, &context.settings, &directory);
+    let spec = process::spec(worker, context, &directory);
     let environment = environment(&attempt, &directory, worker, handed);
     let prepared = check(&spec).map_err(NotStarted::from).and_then(|()| {
         let settings = match &worker.program {
@@ -107,10 +107,8 @@ pub(crate) async fn start(
             (start, End::Pane { worker, pane }, None)
         }
         Err(not_started) => {
-            if !not_started.shortage {
-                // For those who look later; the daemon hears it now.
-                drop(directory.record_start_failed(&not_started.why));
-            }
+            // For those who look later; the daemon hears it now.
+            directory.nothing_was_started(&not_started.why);
             context.tell(not_started.event(attempt));
             return;
         }

@@ -11,6 +11,8 @@
 //! | `exit.json` | how it ended | when it ended |
 //! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
 //!
+//! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran.
+//!
 //! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
 
@@ -28,7 +30,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     config::Builtin,
     host::process::Process,
-    model::{AttemptId, AttemptRef, Exit, Identity, LauncherKind, WorkerName},
+    model::{AttemptId, AttemptRef, BootId, Exit, Identity, LauncherKind, WorkerName},
 };
 
 const ATTEMPTS: &str = "attempts";
@@ -58,6 +60,9 @@ pub struct Spec {
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
     pub keep_attempts: usize,
+    /// The boot in which it was to be run.
+    #[serde(default)]
+    pub boot: Option<BootId>,
 }
 
 /// How to recognise the attempt's processes.
@@ -203,6 +208,39 @@ impl Directory {
         self.place(START_FAILED, why.as_bytes())
     }
 
+    /// As [`Directory::record_start_failed`], also where nothing more can be written: a directory
+    /// without a spec is one in which nothing was started.
+    pub(crate) fn nothing_was_started(&self, why: &str) {
+        if self.record_start_failed(why).is_err() {
+            // Otherwise it is not known whether it ran, which is said then.
+            drop(fs::remove_file(self.path.join(SPEC)));
+        }
+    }
+
+    /// How it ended, where no start is recorded and nothing of it lives; `None` where it is certain
+    /// that nothing was started. `boot` is the present one.
+    pub fn end_without_start(&self, boot: &BootId) -> Option<Exit> {
+        if let Some(ended) = self.ended() {
+            return Some(ended.exit);
+        }
+        let prepared = match fs::read(self.path.join(SPEC)) {
+            Ok(text) => serde_json::from_slice::<Spec>(&text).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(_) => None,
+        };
+        if self.start_failed().is_some() {
+            return None;
+        }
+        let of_this_boot = prepared
+            .and_then(|spec| spec.boot)
+            .is_none_or(|then| then == *boot);
+        Some(if of_this_boot {
+            Exit::start_unseen()
+        } else {
+            Exit::machine_went_down()
+        })
+    }
+
     /// How it ended.
     pub fn ended(&self) -> Option<Ended> {
         self.read(EXIT)
@@ -342,6 +380,7 @@ mod tests {
             worktree: None,
             keep_output: 1,
             keep_attempts: 2,
+            boot: None,
         };
         for second in 0..6 {
             let directory = Directory::of(state.path(), &attempt(second));

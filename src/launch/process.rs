@@ -25,20 +25,19 @@ use super::{
 };
 use crate::{
     config::{Program, Worker},
-    host::Settings,
     model::AttemptRef,
     proxy::tailscale::tailscaled,
     sys,
 };
 
 /// What is run for a worker, as a plain command with all its arguments.
-pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) -> Spec {
+pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) -> Spec {
     let (program, arguments) = match &worker.program {
         Program::Command(command) => (command.program.clone(), command.arguments.clone()),
         Program::BuiltinProxy(_) => {
             let config = directory.proxy().to_string_lossy().into_owned();
             let arguments = vec!["proxy".to_owned(), "--settings".to_owned(), config];
-            (settings.executable.to_run(), arguments)
+            (context.settings.executable.to_run(), arguments)
         }
         Program::Tailscale(settings) => {
             let command = tailscaled(settings, &settings.socket());
@@ -53,6 +52,7 @@ pub(super) fn spec(worker: &Worker, settings: &Settings, directory: &Directory) 
         worktree: worker.worktree.clone(),
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
+        boot: Some(context.boot.clone()),
     }
 }
 

@@ -24,6 +24,9 @@ pub enum Exit {
 const WENT_DOWN: &str = "the machine went down";
 /// How the text of a [`Exit::Lost`] begins that was no run at all.
 const NOT_STARTED: &str = "could not be started: ";
+/// The text of a [`Exit::Lost`] of which it is not even known whether there was a run.
+const START_UNSEEN: &str =
+    "the supervisor died before it had recorded the start; whether it ran is not known";
 
 impl Exit {
     /// Of an attempt that could not be started at all.
@@ -34,6 +37,17 @@ impl Exit {
     /// Of an attempt that the machine took along.
     pub fn machine_went_down() -> Self {
         Self::Lost(WENT_DOWN.to_owned())
+    }
+
+    /// Of an attempt that was about to be started when the supervisor died, and of which nothing
+    /// lives.
+    pub fn start_unseen() -> Self {
+        Self::Lost(START_UNSEEN.to_owned())
+    }
+
+    /// Whether it may be that of an attempt which never ran, as well as of one that did.
+    pub fn may_never_have_run(&self) -> bool {
+        matches!(self, Self::Lost(why) if why == START_UNSEEN)
     }
 
     /// Who stopped it, where that was the machine: then it did not end by itself.
@@ -77,7 +91,8 @@ mod tests {
         assert!(exit.is_not_started());
         let lost = Exit::machine_went_down();
         assert_eq!(lost.to_string(), "exit lost: the machine went down");
-        assert!(!lost.is_not_started());
+        assert!(!lost.is_not_started() && !lost.may_never_have_run());
+        assert!(Exit::start_unseen().may_never_have_run());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum Condition {
         /// Processes of its tree that still live.
         survivors: usize,
     },
-    /// Its directory was made and nothing was ever started in it.
+    /// It is certain that nothing was ever started of it.
     NeverStarted,
     /// The host did not answer; the text says why. Not a death.
     Unknown(String),

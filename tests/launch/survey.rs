@@ -114,6 +114,46 @@ fn a_directory_in_which_nothing_ran_is_told_from_one_that_was_cut_short() {
 }
 
 #[test]
+fn whether_it_ran_is_admitted_not_to_be_known_where_its_start_was_not_recorded() {
+    alone(
+        "survey::whether_it_ran_is_admitted_not_to_be_known_where_its_start_was_not_recorded",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(PROCESS, "exit 4");
+            let (attempt, _) = world.run(&worker).await;
+            world.gone_after_end(&attempt).await;
+            let directory = world.directory(&attempt);
+            let path = directory.path().to_owned();
+            // As if the daemon had been killed, and the worker with it, before it wrote that.
+            let forget = |names: &[&str]| {
+                for name in names {
+                    fs::remove_file(path.join(name)).unwrap();
+                }
+            };
+            forget(&["start.json", "exit.json"]);
+            let lost = |exit| Condition::Ended { exit, survivors: 0 };
+            let condition = world.found().await.1;
+            assert_eq!(condition, lost(Exit::start_unseen()));
+            assert_eq!(directory.ended().unwrap().exit, Exit::start_unseen());
+            // Of an earlier boot the machine took it along, if it ran.
+            forget(&["exit.json"]);
+            let mut spec = directory.spec().unwrap();
+            spec.boot = Some("00000000-0000-0000-0000-000000000000".parse().unwrap());
+            let of_then = serde_json::to_vec(&spec).unwrap();
+            fs::write(path.join("spec.json"), of_then).unwrap();
+            let condition = world.found().await.1;
+            assert_eq!(condition, lost(Exit::machine_went_down()));
+            // A spec that is damaged was there, and one that is not was never followed.
+            forget(&["exit.json"]);
+            fs::write(path.join("spec.json"), "{").unwrap();
+            assert_eq!(world.found().await.1, lost(Exit::start_unseen()));
+            forget(&["exit.json", "spec.json"]);
+            assert_eq!(world.found().await.1, Condition::NeverStarted);
+        },
+    );
+}
+
+#[test]
 fn damaged_records_are_no_death() {
     alone("survey::damaged_records_are_no_death", || async {
         let mut world = World::new();

@@ -157,11 +157,12 @@ impl Failures {
         known.for_each(|known| known.asked = false);
     }
 
-    /// What is held against workers that are removed is forgiven.
-    pub(crate) fn only(&mut self, declared: impl Fn(&WorkerName) -> bool) {
+    /// What is held against workers that are removed is forgiven, once that is recorded.
+    pub(crate) fn will_forgive_others(&mut self, declared: impl Fn(&WorkerName) -> bool) {
         let removed = self.0.iter_mut().filter(|(name, _)| !declared(name));
-        let known = removed.flat_map(|(_, known)| known);
-        known.for_each(Failure::forgive);
+        for known in removed.flat_map(|(_, known)| known) {
+            (known.sure, known.asked) = (false, true);
+        }
     }
 
     /// Workers that were removed while no daemon ran.

@@ -163,7 +163,7 @@ impl Checks {
         }
         if let Event::Command(_, Command::Reload(_)) = event {
             self.failures
-                .only(|name| told.config.workers.contains_key(name));
+                .will_forgive_others(|name| told.config.workers.contains_key(name));
             self.moved = t;
         }
         for effect in effects {
@@ -465,7 +465,8 @@ impl Checks {
                         continue;
                     };
                     ensure!(
-                        self.failures.may_be_exhausted(t, rules),
+                        self.failures.may_be_exhausted(t, rules)
+                            || may_have_run(worker, rules.restart, facts),
                         "held-for-cause",
                         "{worker} is held within its budget {:?}: {reason}",
                         rules.budget
@@ -950,6 +951,15 @@ impl Checks {
         }
         self.open.clear();
     }
+}
+
+/// What is to be run once may have been, by an end that is recorded together with this.
+fn may_have_run(worker: &WorkerName, policy: Restart, facts: &[Fact]) -> bool {
+    let ended = facts.iter().any(|fact| match fact {
+        Fact::Ended { attempt, exit, .. } => attempt.worker == *worker && exit.may_never_have_run(),
+        _ => false,
+    });
+    policy == Restart::Never && ended
 }
 
 /// Names of workers that a list of findings has more than once alive.

@@ -247,7 +247,7 @@ impl World {
     fn has_finished(&self, told: &Told, name: &WorkerName, last: &Body) -> bool {
         let rules = &told.config.workers[name];
         let content = match (rules.restart, &last.record) {
-            (Restart::Never, Some(_)) => true,
+            (Restart::Never, Some(exit)) => !exit.may_never_have_run(),
             (Restart::OnFailure, Some(exit)) => exit.is_success(),
             (Restart::Always, _) | (_, None) => false,
         };

@@ -453,19 +453,31 @@ impl World {
         }
     }
 
-    /// The daemon that watched is gone. A start that was under way happens now or never.
+    /// The daemon that watched is gone. A start that was under way happens now or never, or what it
+    /// led to is over at once, and nobody can tell whether it led to anything.
     pub(crate) fn orphan_bodies(&mut self) {
         for index in 0..self.bodies.len() {
             let body = &mut self.bodies[index];
             body.watched = false;
             body.guessed |= !self.store.now.attempts.contains_key(&body.of);
             if self.bodies[index].stage == Stage::Ordered {
-                if self.rng.bool() {
-                    self.coverage.count("starts cut off, and it runs");
-                    self.act(index, Act::Begin);
-                } else {
-                    self.coverage.count("starts cut off, and it never ran");
-                    self.bodies[index].stage = Stage::NeverStarted;
+                match self.rng.u32(0..4) {
+                    0 | 1 => {
+                        self.coverage.count("starts cut off, and it runs");
+                        self.act(index, Act::Begin);
+                    }
+                    2 => {
+                        self.coverage.count("starts cut off, and it never ran");
+                        self.bodies[index].stage = Stage::NeverStarted;
+                    }
+                    _ => {
+                        self.coverage
+                            .count("starts cut off, and whether it ran is not known");
+                        let body = &mut self.bodies[index];
+                        body.stage = Stage::Ended { left: 0 };
+                        body.ended = Some(self.t);
+                        body.record = Some(Exit::start_unseen());
+                    }
                 }
             }
         }
@@ -477,13 +489,12 @@ impl World {
             if !body.lives() {
                 continue;
             }
-            if body.stage == Stage::Ordered {
+            if body.stage == Stage::Ordered && self.rng.bool() {
                 body.stage = Stage::NeverStarted;
                 continue;
             }
             body.ended.get_or_insert(self.t);
-            body.record
-                .get_or_insert_with(|| Exit::Lost("the machine went down".into()));
+            body.record.get_or_insert_with(Exit::machine_went_down);
             body.stage = Stage::Ended { left: 0 };
         }
     }

@@ -115,6 +115,40 @@ fn what_was_only_prepared_is_neither_finished_nor_failed() {
 }
 
 #[test]
+fn what_may_have_run_is_neither_finished_nor_run_a_second_time() {
+    let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    let done = play.next_daemon(vec![ended(&starts[0], Exit::start_unseen(), 0)]);
+    assert_eq!(started(&done), []);
+    assert_eq!(play.state("a"), StateName::Held);
+    let told = done.iter().any(|effect| match effect {
+        Effect::Notify(text) => text.contains("not known") && text.contains("start a"),
+        _ => false,
+    });
+    assert!(told, "{done:?}");
+    // Nor later, before somebody says so; the work of a boot that is over is taken up again.
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(play.state("a"), StateName::Held);
+    assert_eq!(started(&play.reboot(Vec::new())).len(), 1);
+    let (mut play, starts) = Play::running(one(|a| a.restart = Restart::Never));
+    play.next_daemon(vec![ended(&starts[0], Exit::start_unseen(), 0)]);
+    assert_eq!(play.state("a"), StateName::Stopped, "it was seen to run");
+}
+
+#[test]
+fn what_may_have_failed_counts_as_a_failure() {
+    for restart in [Restart::Always, Restart::OnFailure] {
+        let mut play = Play::unasked(one(|a| a.restart = restart));
+        let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+        let done = play.next_daemon(vec![ended(&starts[0], Exit::start_unseen(), 0)]);
+        assert_eq!(started(&done), []);
+        assert_eq!(play.state("a"), StateName::BackingOff);
+        assert_eq!(play.rig.workers["a"].restarts.streak, 1);
+        assert_eq!(started(&play.pass(1_000)).len(), 1);
+    }
+}
+
+#[test]
 fn what_finished_meanwhile_is_run_again_when_its_definition_changed() {
     let (mut play, starts) = Play::running(one(|a| a.restart = Restart::OnFailure));
     play.config = one(|a| {

@@ -99,7 +99,10 @@ fn find(state: &std::path::Path, attempt: AttemptRef, then: &BootId, now: &BootI
                 Condition::Ended { exit, survivors: 0 }
             }
         }
-        (None, None) => Condition::NeverStarted,
+        (None, None) => match directory.end_without_start(now) {
+            Some(exit) => Condition::Ended { exit, survivors: 0 },
+            None => Condition::NeverStarted,
+        },
     };
     Found { attempt, is }
 }
