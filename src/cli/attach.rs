@@ -15,6 +15,13 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
     let found: WhereView = context.connect()?.ask(&Request::Where {
         worker: worker.clone(),
     })?;
+    if let Some(why) = found.tmux_lost {
+        let lost = format!("worker {worker} runs, but nobody can attach to it: {why}");
+        return Err(Failure::say(Exit::Failed, lost).hint(format!(
+            "see what it writes with: supervisorctl logs -f {worker}; a restart gives it a session \
+             that can be attached to"
+        )));
+    }
     let Some(socket) = found.tmux else {
         let (what, logs) = match found.launcher {
             Some(LauncherKind::Process) => {

@@ -12,7 +12,6 @@ use crate::{
         server::{Answer, Call},
     },
     decide::{Command, Event, Level, PhaseRef},
-    launch::tmux,
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
     store::phase_file,
 };
@@ -130,13 +129,29 @@ impl Daemon {
         let Some(declared) = self.config.workers.get(&worker) else {
             return answer.error(no_worker(&worker));
         };
-        let socket = tmux::socket(&self.paths.runtime, &worker);
-        answer.ok(Reply::Where(WhereView {
-            tmux: socket.exists().then_some(socket),
+        let mut found = WhereView {
             state: self.paths.state.clone(),
             launcher: Some(declared.launcher),
+            tmux: None,
+            tmux_lost: None,
             worker,
-        }));
+        };
+        let view = self.rig.view(super::now(), |_, _| None);
+        let row = view.workers.iter().find(|row| *row.name == found.worker);
+        let Some(attempt) = row.and_then(|row| row.attempt) else {
+            return answer.ok(Reply::Where(found));
+        };
+        let way_in = self.host.way_in(AttemptRef {
+            worker: found.worker.clone(),
+            attempt: attempt.clone(),
+        });
+        tokio::task::spawn_local(async move {
+            match way_in.await {
+                Ok(tmux) => found.tmux = tmux,
+                Err(why) => found.tmux_lost = Some(why),
+            }
+            answer.ok(Reply::Where(found));
+        });
     }
 
     async fn reload(&mut self, answer: Answer, dry_run: bool) {

@@ -177,6 +177,19 @@ impl Local {
         Some((output.modified().ok()?, output.len()))
     }
 
+    /// The socket of the tmux server around an attempt that lives, with somebody who answers there;
+    /// `None` where its launcher is another.
+    ///
+    /// # Errors
+    /// Why nobody answers.
+    pub fn way_in(
+        &self,
+        attempt: AttemptRef,
+    ) -> impl Future<Output = Result<Option<PathBuf>, String>> + use<> {
+        let context = Arc::clone(&self.context);
+        async move { attempt::way_in(&context, &attempt).await }
+    }
+
     fn new_orders(&mut self, attempt: &AttemptRef) -> attempt::Orders {
         let (sender, orders) = mpsc::unbounded_channel();
         self.orders.insert(attempt.clone(), sender);

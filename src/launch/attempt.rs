@@ -7,7 +7,7 @@
 //! How: one task for each attempt. It waits for the [`End`] of the worker's own process, then for what
 //! that left behind.
 
-use std::{ffi::OsString, fs, io, time::Duration};
+use std::{ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -18,7 +18,7 @@ use super::{
     lease::Lease,
     not_started::NotStarted,
     output::Bound,
-    process, tmux,
+    process, socket, tmux,
     tree::{Part, Tree},
 };
 use crate::{
@@ -140,14 +140,6 @@ pub(crate) async fn adopt(
     let worker = process_of(&identity);
     let start = directory.start().filter(|start| start.identity == identity);
     let pane = start.as_ref().and_then(|start| start.pane);
-    if let Some(pane) = &pane
-        && let Err(error) = tmux::restore_socket(&context.settings.runtime, &attempt.worker, pane)
-    {
-        context.problem(
-            format!("tmux socket of {}", attempt.worker),
-            format!("{}: its tmux socket is lost: {error}", attempt.worker),
-        );
-    }
     let tree = Tree {
         root: Some(worker),
         // A session id is a pid: it is only taken for ours while its leader is there to be known.
@@ -179,9 +171,35 @@ pub(crate) async fn adopt(
         );
     }
     let keep = spec.map(|spec| spec.keep_output);
-    see_through(context, &attempt, &directory, keep, tree, end, orders).await;
+    tokio::join!(
+        see_through(context, &attempt, &directory, keep, tree, end, orders),
+        async {
+            if let Err(why) = way_in(context, &attempt).await {
+                let about = format!("tmux socket of {}", attempt.worker);
+                let text = format!("{}: nobody can attach to it: {why}", attempt.worker);
+                context.problem(about, text);
+            }
+        }
+    );
     drop(lease);
     context.tell(HostEvent::Gone(attempt));
+}
+
+/// The socket at which the tmux server of an attempt that lives answers; `None` where it has none.
+///
+/// # Errors
+/// Why it does not answer.
+pub(crate) async fn way_in(
+    context: &Context,
+    attempt: &AttemptRef,
+) -> Result<Option<PathBuf>, String> {
+    let start = context.directory(attempt).start();
+    let Some(pane) = start.and_then(|start| start.pane) else {
+        return Ok(None);
+    };
+    let runtime = &context.settings.runtime;
+    let socket = socket::of_living(runtime, &attempt.worker, pane.server).await?;
+    Ok(Some(socket))
 }
 
 /// Signals what is left of an attempt that ended before it was found, until nothing is.

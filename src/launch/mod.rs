@@ -48,7 +48,8 @@ mod not_started;
 pub mod output;
 pub mod pane;
 pub(crate) mod process;
-pub mod tmux;
+mod socket;
+mod tmux;
 pub(crate) mod tree;
 
 use std::{
@@ -58,6 +59,7 @@ use std::{
 };
 
 pub use cgroup::House;
+pub use socket::socket;
 
 /// The worker's name, in every process of it.
 pub const WORKER: &str = "LOOPKEEPER_WORKER";

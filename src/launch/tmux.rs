@@ -9,30 +9,23 @@
 //! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 
-use std::{
-    ffi::OsString,
-    fs, io,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
     attempt::Launched,
     context::Context,
-    directory::{Directory, Pane, Start},
+    directory::{Directory, Start},
     not_started::NotStarted,
     pane,
+    socket::{prepare, socket},
 };
 use crate::{
-    host::{HostError, command::Request, process::Process},
-    model::{AttemptRef, Exit, Signal, WorkerName},
+    host::{command::Request, process::Process},
+    model::{AttemptRef, Exit, WorkerName},
 };
 
-/// What unix(7) leaves for a path, without the final zero.
-const SOCKET_LONGEST: usize = 107;
 /// How long tmux may take to start a server, and then the pane to start the worker.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -64,35 +57,6 @@ const OPTIONS: &[&[&str]] = &[
     &["bind-key", "-T", "prefix", "C-b", "send-prefix"],
 ];
 
-fn sockets(runtime: &Path) -> PathBuf {
-    runtime.join("tmux")
-}
-
-/// The socket of a worker's tmux server.
-pub fn socket(runtime: &Path, worker: &WorkerName) -> PathBuf {
-    sockets(runtime).join(worker.as_str())
-}
-
-/// What to run to attach to a worker's session: `tmux` and its arguments. `$TMUX` must not be set
-/// for it.
-pub fn attach(runtime: &Path, worker: &WorkerName) -> Vec<OsString> {
-    let mut command = client(runtime, worker);
-    command.extend(["attach-session", "-t"].map(OsString::from));
-    command.push(target(worker).into());
-    command
-}
-
-fn client(runtime: &Path, worker: &WorkerName) -> Vec<OsString> {
-    let socket = socket(runtime, worker).into_os_string();
-    vec![
-        "tmux".into(),
-        "-S".into(),
-        socket,
-        "-f".into(),
-        "/dev/null".into(),
-    ]
-}
-
 /// tmux reads '.' and ':' in a target as window and pane.
 fn session(worker: &WorkerName) -> String {
     worker.as_str().replace('.', "_")
@@ -100,24 +64,6 @@ fn session(worker: &WorkerName) -> String {
 
 fn target(worker: &WorkerName) -> String {
     format!("={}:", session(worker))
-}
-
-/// Makes the directory of the sockets, and checks that a socket of this worker fits.
-///
-/// # Errors
-/// The path is too long, or the directory cannot be made.
-pub(crate) fn prepare(runtime: &Path, worker: &WorkerName) -> Result<(), HostError> {
-    let path = socket(runtime, worker);
-    let length = path.as_os_str().len();
-    if length > SOCKET_LONGEST {
-        return Err(HostError::SocketPath { path, length });
-    }
-    let directory = sockets(runtime);
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&directory);
-    made.map_err(|error| HostError::file(&directory, error))
 }
 
 /// Starts an attempt in its session.
@@ -210,8 +156,9 @@ fn invocation(
     worker: &WorkerName,
     directory: &Directory,
 ) -> Vec<OsString> {
-    let mut argv = client(&context.settings.runtime, worker);
-    argv[0] = tmux.into();
+    let socket = socket(&context.settings.runtime, worker);
+    let mut argv: Vec<OsString> = vec![tmux.into(), "-S".into(), socket.into()];
+    argv.extend(["-f", "/dev/null"].map(OsString::from));
     for option in OPTIONS {
         argv.extend(option.iter().map(OsString::from));
         argv.push(";".into());
@@ -293,33 +240,9 @@ async fn wait_for_start(
         .unwrap_or_else(|_| Err(format!("the pane started nothing within {STARTS_WITHIN:?}")))
 }
 
-/// Has the server make its socket again, where it was removed under it (tmux(1), `SIGUSR1`).
-///
-/// # Errors
-/// When the directory cannot be made, or the server cannot be signalled.
-pub(crate) fn restore_socket(runtime: &Path, worker: &WorkerName, pane: &Pane) -> io::Result<()> {
-    if socket(runtime, worker).exists() {
-        return Ok(());
-    }
-    prepare(runtime, worker).map_err(io::Error::other)?;
-    let user1 = Signal::from_number(nix::libc::SIGUSR1);
-    user1.map_or(Ok(()), |signal| pane.server.signal(signal).map(drop))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_socket_that_cannot_be_bound_is_refused_by_name() {
-        let worker: WorkerName = "builder".parse().unwrap();
-        let runtime = PathBuf::from(format!("/run/{}", "x".repeat(100)));
-        let error = prepare(&runtime, &worker).unwrap_err();
-        assert!(
-            error.to_string().contains("allows 107 bytes, this has 118"),
-            "{error}"
-        );
-    }
 
     #[test]
     fn a_semicolon_at_the_end_of_an_argument_stays_one() {

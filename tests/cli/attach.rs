@@ -120,6 +120,7 @@ fn answering(home: Home, launcher: LauncherKind, tmux: Option<std::path::PathBuf
             state: "/s".into(),
             launcher: Some(launcher),
             tmux: tmux.clone(),
+            tmux_lost: None,
         }));
     })
 }

@@ -128,6 +128,7 @@ fn a_daemon_says_where_its_state_is_and_who_exists() {
                 state: state.clone(),
                 launcher: None,
                 tmux: None,
+                tmux_lost: None,
             }));
         }
         Request::Where { worker } => answer.error(Refusal::new(

@@ -207,6 +207,47 @@ fn a_control_socket_that_is_removed_comes_back() {
 }
 
 #[test]
+fn a_tmux_socket_that_is_removed_comes_back_for_who_attaches() {
+    let rig =
+        Rig::up("[workers.session]\ncommand = \"echo here; exec cat\"\nlauncher = \"tmux\"\n");
+    let pid = rig.pid("session");
+    let sockets = rig.path("run/tmux");
+    let socket = sockets.join("session");
+    let answers = || {
+        let asked = Command::new("tmux")
+            .arg("-S")
+            .arg(&socket)
+            .arg("list-panes")
+            .output();
+        asked.unwrap().status.success()
+    };
+    // Without a terminal, attach gets as far as the session.
+    let attach = |code| rig.refused(code, &["attach", "session"]);
+    for whole_directory in [false, true] {
+        match whole_directory {
+            false => std::fs::remove_file(&socket).unwrap(),
+            true => std::fs::remove_dir_all(&sockets).unwrap(),
+        }
+        assert!(attach(2).contains("not a terminal") && answers());
+    }
+    std::fs::remove_dir_all(&sockets).unwrap();
+    std::fs::write(&sockets, "in the way").unwrap();
+    let why = attach(1);
+    assert!(
+        why.contains("session runs, but nobody can attach to it: ") && why.contains("run/tmux"),
+        "{why}"
+    );
+    rig.eventually("its output is still recorded", |rig| {
+        rig.done(&["logs", "session"])
+            .contains("here")
+            .then_some(())
+    });
+    std::fs::remove_file(&sockets).unwrap();
+    assert!(attach(2).contains("not a terminal") && answers());
+    assert_eq!(rig.pid("session"), pid);
+}
+
+#[test]
 fn the_operator_gets_in_when_the_daemon_can_open_nothing_more() {
     let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
     let pid = rig.daemon.as_ref().unwrap().pid();

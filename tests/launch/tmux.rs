@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use loopkeeper::{
-    launch::{output::plain, tmux},
+    launch::{output::plain, socket},
     model::{AttemptRef, Exit, LauncherKind, Signal},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 const TMUX: LauncherKind = LauncherKind::Tmux;
 
 pub(crate) fn ask(world: &World, attempt: &AttemptRef, question: &[&str]) -> (bool, String) {
-    let socket = tmux::socket(&world.runtime(), &attempt.worker);
+    let socket = socket(&world.runtime(), &attempt.worker);
     let output = world_command(&socket).args(question).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (output.status.success(), text)
@@ -145,7 +145,7 @@ fn a_server_is_private_and_its_one_session_can_be_attached_to() {
                 world.script(TMUX, "read -r line; echo \"got $line\"; exec sleep 1000");
             worker.name = "x.y".parse().unwrap();
             let (attempt, _) = world.run(&worker).await;
-            let socket = tmux::socket(&world.runtime(), &attempt.worker);
+            let socket = socket(&world.runtime(), &attempt.worker);
             let private = fs::metadata(socket.parent().unwrap())
                 .unwrap()
                 .permissions()
@@ -165,12 +165,8 @@ fn a_server_is_private_and_its_one_session_can_be_attached_to() {
             );
 
             // A client on a terminal of its own, of another size.
-            let attach = tmux::attach(&world.runtime(), &attempt.worker);
-            let attach: Vec<String> = attach
-                .into_iter()
-                .map(|part| part.into_string().unwrap())
-                .collect();
-            let typed = format!("stty rows 24 cols 80; exec {}", attach.join(" "));
+            let attach = format!("tmux -S {} attach", socket.display());
+            let typed = format!("stty rows 24 cols 80; exec {attach}");
             let mut client = Command::new("script")
                 .args(["-qec", &typed, "/dev/null"])
                 .env_remove("TMUX")

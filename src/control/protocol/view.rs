@@ -211,4 +211,7 @@ pub struct WhereView {
     pub launcher: Option<LauncherKind>,
     /// The socket of its tmux server, if it has one that lives.
     pub tmux: Option<PathBuf>,
+    /// Why there is none, although it has a tmux server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tmux_lost: Option<String>,
 }

@@ -1,0 +1,118 @@
+//! The socket of a worker's tmux server: the way into its session.
+//!
+//! Promise: it is private to the daemon's user; one that somebody removed while its server lives is
+//! made again for whoever wants in. Neither the worker nor what is recorded of it needs it.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::net::UnixStream;
+
+use crate::{
+    causes::in_one_line,
+    host::{HostError, process::Process},
+    model::{Signal, WorkerName},
+};
+
+/// What unix(7) leaves for a path, without the final zero.
+const LONGEST: usize = 107;
+/// What a server is given to make its socket again; it takes a few milliseconds.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// Between two looks whether it is there: nobody announces that a socket is listened at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+fn directory(runtime: &Path) -> PathBuf {
+    runtime.join("tmux")
+}
+
+/// Where the socket of a worker's tmux server is.
+pub fn socket(runtime: &Path, worker: &WorkerName) -> PathBuf {
+    directory(runtime).join(worker.as_str())
+}
+
+/// Makes the directory of the sockets, and checks that a socket of this worker fits.
+///
+/// # Errors
+/// The path is too long, or the directory cannot be made.
+pub(super) fn prepare(runtime: &Path, worker: &WorkerName) -> Result<(), HostError> {
+    let path = socket(runtime, worker);
+    let length = path.as_os_str().len();
+    if length > LONGEST {
+        return Err(HostError::SocketPath { path, length });
+    }
+    let directory = directory(runtime);
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory);
+    made.map_err(|error| HostError::file(&directory, error))
+}
+
+/// The socket, at which `server` answers: where nobody does any more, that one is asked to make it
+/// again (tmux(1), `SIGUSR1`).
+///
+/// # Errors
+/// Why there is no way in.
+pub(super) async fn of_living(
+    runtime: &Path,
+    worker: &WorkerName,
+    server: Process,
+) -> Result<PathBuf, String> {
+    let path = socket(runtime, worker);
+    if answers(&path).await {
+        return Ok(path);
+    }
+    prepare(runtime, worker).map_err(|error| in_one_line(&error))?;
+    let user1 = Signal::from_number(nix::libc::SIGUSR1);
+    let asked = user1.map_or(Ok(false), |signal| server.signal(signal));
+    match asked {
+        Ok(true) => {}
+        Ok(false) => return Err(format!("tmux server {} has ended", server.pid)),
+        Err(error) => return Err(format!("tmux server {}: {error}", server.pid)),
+    }
+    let back = async {
+        while !answers(&path).await {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    if tokio::time::timeout(BACK_WITHIN, back).await.is_err() {
+        let (path, pid) = (path.display(), server.pid);
+        return Err(format!(
+            "{path} was removed, and tmux server {pid} has not made it again"
+        ));
+    }
+    Ok(path)
+}
+
+/// Whether somebody listens there. One that is too busy to say so does.
+async fn answers(path: &Path) -> bool {
+    match UnixStream::connect(path).await {
+        Ok(_) => true,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::NotADirectory
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_cannot_be_bound_is_refused_by_name() {
+        let worker: WorkerName = "builder".parse().unwrap();
+        let runtime = PathBuf::from(format!("/run/{}", "x".repeat(100)));
+        let error = prepare(&runtime, &worker).unwrap_err();
+        assert!(
+            error.to_string().contains("allows 107 bytes, this has 118"),
+            "{error}"
+        );
+    }
+}
