@@ -38,8 +38,13 @@ fn elsewhere(worker: &Worker, launcher: LauncherKind) -> Worker {
 
 async fn one_at_a_time(first: LauncherKind, second: LauncherKind) {
     let mut world = World::new();
-    let worker = in_worktree(&world, first, "echo $$ >../pid; exec sleep 1000");
+    let worker = in_worktree(&world, first, "exec sleep 1000");
     let (attempt, identity) = world.run(&worker).await;
+    let name = format!("/proc/{}/comm", identity.pid);
+    until("it sleeps", || {
+        fs::read_to_string(&name).unwrap() == "sleep\n"
+    })
+    .await;
     let other = elsewhere(&worker, second);
     // Another name of the same directory.
     let link = world.path().join("link");
