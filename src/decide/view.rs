@@ -66,7 +66,7 @@ pub struct Row<'a> {
     pub pid: Option<i32>,
     /// The attempt that lives.
     pub attempt: Option<&'a AttemptId>,
-    /// When its state last changed.
+    /// When its state last changed; of one that was taken over running, when it was started.
     pub since: Timestamp,
     /// When it is started again, while it is backing off.
     pub next_start: Option<Timestamp>,

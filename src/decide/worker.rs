@@ -301,9 +301,16 @@ impl Worker {
     }
 
     /// Enters another stretch of life; the clock on the screen restarts only when the word changes.
+    /// What is found running has run all the time.
     pub(super) fn becomes(&mut self, life: Life, now: Now) {
         if self.life.state() != life.state() {
-            self.since = now.wall;
+            let found = match (&self.life, &life) {
+                (Life::Lost { .. }, Life::Running { attempt, .. }) => Some(attempt),
+                (_, Life::Running { attempt, .. }) if attempt.adopted => Some(attempt),
+                _ => None,
+            };
+            let began = found.and_then(|attempt| attempt.of.attempt.decided());
+            self.since = began.map_or(now.wall, |began| began.min(now.wall));
         }
         self.life = life;
     }

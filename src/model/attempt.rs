@@ -82,6 +82,12 @@ impl AttemptId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The second it was decided, which is when it was started; `None` when its digits are no date.
+    pub fn decided(&self) -> Option<Timestamp> {
+        let (at, _random) = self.0.split_once('-')?;
+        at.parse().ok()
+    }
 }
 
 impl FromStr for AttemptId {
@@ -158,6 +164,9 @@ mod tests {
         let id = AttemptId::new(wall, 0x7f3a_9c01);
         assert_eq!(id.as_str(), "20261121T004319Z-7f3a9c01");
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert_eq!(id.decided(), Some(wall));
+        let undated: AttemptId = "20269921T004319Z-7f3a9c01".parse().unwrap();
+        assert_eq!(undated.decided(), None);
         let later: Timestamp = "2026-11-21T00:43:20Z".parse().unwrap();
         assert!(AttemptId::new(later, 0) > id);
         for bad in [

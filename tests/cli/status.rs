@@ -64,7 +64,7 @@ fn a_pipe_gets_a_table_without_colours() {
         .stderr("");
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     assert!(
-        text.starts_with("pi · phase 3 of 6 \"2\" · up since 2026-11-21 00:43 ("),
+        text.starts_with("pi · phase 3 of 6 \"2\" · daemon up since 2026-11-21 00:43 ("),
         "{text}"
     );
     assert!(text.contains("builder  loop  running"), "{text}");

@@ -25,9 +25,15 @@ fn identities(rig: &Rig) -> Vec<(String, i64, String)> {
 fn workers_do_not_notice_that_the_daemon_is_killed() {
     let mut rig = Rig::up(RIG);
     let before = identities(&rig);
+    let since = |rig: &Rig| {
+        let since = rig.worker("child")["since"].as_str().unwrap().to_owned();
+        since.parse::<jiff::Timestamp>().unwrap()
+    };
+    let running_since = since(&rig);
     rig.kill_daemon();
     rig.start();
     assert_eq!(identities(&rig), before);
+    assert!(since(&rig) <= running_since, "since the daemon began");
     assert_eq!(rig.worker("session")["restarts"], 0);
     assert_eq!(rig.worker("child")["restarts"], 0);
 }

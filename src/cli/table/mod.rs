@@ -66,7 +66,7 @@ fn head(status: &StatusView, look: &Look, now: Timestamp) -> String {
     parts.push(match status.started_at {
         Some(at) => {
             format!(
-                "up since {} ({})",
+                "daemon up since {} ({})",
                 words::minute(at, &look.zone),
                 words::age(at, now)
             )

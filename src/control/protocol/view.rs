@@ -173,7 +173,8 @@ pub struct WorkerView {
     pub pid: Option<i32>,
     /// The latest attempt; null before the first.
     pub attempt: Option<AttemptId>,
-    /// When it came into its state; null if that is not known.
+    /// When it came into its state, or, of one that the daemon found running, when it was started;
+    /// null if that is not known.
     pub since: Option<Timestamp>,
     /// Restarts in this boot.
     pub restarts: u64,

@@ -53,6 +53,29 @@ fn what_was_ready_is_ready_when_its_host_answers_again() {
 }
 
 #[test]
+fn what_is_found_running_has_run_since_it_was_started() {
+    let mut probed = worker("probed");
+    probed.ready = Some(ready());
+    let (mut play, starts) = Play::running(rig([worker("plain"), probed]));
+    play.tell(Event::Wake);
+    play.tell(Event::Probed(starts[1].clone(), Ok(())));
+    let began = starts[0].attempt.decided().unwrap();
+    play.t += 3_600_000;
+    play.next_daemon(vec![play.alive(&starts[0]), play.alive(&starts[1])]);
+    play.tell(Event::Wake);
+    play.tell(Event::Probed(starts[1].clone(), Ok(())));
+    for name in ["plain", "probed"] {
+        assert_eq!(play.state(name), StateName::Running);
+        assert_eq!(play.rig.workers[name].since, began, "{name}");
+    }
+    play.t += 3_600_000;
+    play.tell(unknown(&starts[0]));
+    assert_eq!(play.rig.workers["plain"].since, now(play.t).wall);
+    play.tell(Event::Found(play.alive(&starts[0])));
+    assert_eq!(play.rig.workers["plain"].since, began);
+}
+
+#[test]
 fn what_was_not_ready_still_has_to_become_so() {
     let mut a = worker("a");
     a.ready = Some(ready());
