@@ -76,9 +76,10 @@ fn who_is_left_behind_has_the_session_until_its_own_end() {
             // It clears up for longer than tmux is given to close a terminal.
             let worker = world.script(
                 TMUX,
-                "(trap '' TERM; trap 'echo hung up >>story; exit' HUP
-                  sleep 3 & wait; echo cleared up >>story; echo the last word) &
-                 trap 'exit 4' TERM; echo ready; while :; do sleep 0.1; done",
+                "trap 'exit 4' TERM
+                 (trap '' TERM; trap 'echo hung up >>story; exit' HUP; sleep 3 &
+                  echo ready; wait; echo cleared up >>story; echo the last word) &
+                 while :; do sleep 0.1; done",
             );
             let (attempt, _) = world.run(&worker).await;
             world.says(&attempt, "ready").await;
