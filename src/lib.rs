@@ -31,6 +31,50 @@
 //! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
 //! tests, also the real [`store`]), [`model`] uses nothing. [`host`] and [`launch`] are of one floor.
 //!
+//! # Processes
+//!
+//! ```text
+//!  loopkeeperd                 the daemon; it may die at any moment
+//!    ├─ lk-proxy               the builtin SOCKS proxy, a worker like every other
+//!    ├─ a worker               launcher = "process": a child, in a session of its own
+//!    ├─ a command              probe, end of a phase, notification: short-lived
+//!    │    └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
+//!    └─ (systemd-run → lk-exec → a worker)
+//!                              run by systemd: lk-exec becomes the worker, in a scope of its own
+//!  tmux                        one server a worker, with nobody of us above it
+//!    ├─ lk-pane                keeps the terminal, writes the exit record
+//!    │    └─ a worker          launcher = "tmux"
+//!    └─ sh, cat                record the pane
+//! ```
+//!
+//! All that begins with `lk-` is the daemon's executable in another role (`daemon::program`), and is
+//! called by it, in `ps` and for `pgrep`: `pkill loopkeeperd` meets the daemon alone. Those who outlive
+//! their daemon are known again by their pid and start time, and by `LOOPKEEPER_ATTEMPT_DIR` in their
+//! environment ([`launch`]).
+//!
+//! # Words
+//!
+//! | word | means |
+//! |---|---|
+//! | rig | everything that one configuration declares, kept by one daemon |
+//! | worker | a declared program that is kept running; the proxy is one |
+//! | attempt | one run of a worker, with an id, a directory, an output and, at the end, an exit |
+//! | tree | all processes that an attempt has started, wherever they hide |
+//! | ended, gone | the attempt's own process is over; nothing of its tree lives |
+//! | stray | an attempt that lives and should not, or what is left of one |
+//! | held | not started any more until the operator says so, because its budget is used up |
+//! | budget | how many restarts a worker has within a time |
+//! | verdict | what the watchdog holds of a running worker, with its evidence |
+//! | phase, resume point | one entry of the plan; where the plan stands |
+//! | boot | one life of the machine |
+//! | survey | asking the machine which attempts there are, and how they are |
+//! | census | all processes of the machine at one moment |
+//! | adopt, take over | to watch an attempt that an earlier daemon started |
+//! | lease | the lock on a worktree that only one attempt has |
+//! | house | how attempts are kept apart: a systemd scope, a cgroup, or nothing |
+//! | pane | what is between a worker and its tmux server |
+//! | fact | what is recorded before anything that rests on it is done |
+//!
 //! # Who tells the truth
 //!
 //! What runs is asked of the host: processes, sessions, cgroups. How an attempt ended is in its exit

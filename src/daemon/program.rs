@@ -1,9 +1,11 @@
 //! The daemon as a program, and the processes that it starts beside itself from the same executable.
 //!
 //! `loopkeeperd` is no more than this. `supervisorctl` has it too, unseen, so that its demo needs
-//! nothing but itself. For the roles it makes no difference which of the two runs.
+//! nothing but itself. For the roles it makes no difference which of the two runs: each process is
+//! called by what it is, so that who means the daemon by its name meets nobody else.
 
 use std::{
+    ffi::CStr,
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
@@ -91,7 +93,18 @@ pub fn main() -> ExitCode {
 }
 
 impl Role {
+    /// The name of its process.
+    fn name(&self) -> &'static CStr {
+        match self {
+            Self::Proxy { .. } => c"lk-proxy",
+            Self::ProxyReady(_) => c"lk-proxy-ready",
+            Self::Pane(_) => c"lk-pane",
+            Self::Exec(_) => c"lk-exec",
+        }
+    }
+
     pub(crate) fn play(self) -> ExitCode {
+        call_myself(self.name());
         match self {
             Self::Proxy { settings } => proxy::main(&settings),
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
@@ -103,6 +116,7 @@ impl Role {
 
 /// The daemon. Exit code 2 is a mistake in the configuration or on the command line, 1 the rest.
 pub(crate) fn keep(given: &Given, flags: &Flags) -> ExitCode {
+    call_myself(c"loopkeeperd");
     journal::begin();
     let environment = std::env::vars_os().collect();
     let paths = match Paths::find(&environment, nix::unistd::geteuid().is_root(), given) {
@@ -123,6 +137,12 @@ pub(crate) fn keep(given: &Given, flags: &Flags) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// What ps(1) and pgrep(1) show: 15 bytes at the most (PR_SET_NAME(2const)).
+fn call_myself(name: &CStr) {
+    // The kernel refuses no name, and a process does its work under any.
+    let _ = nix::sys::prctl::set_name(name);
 }
 
 /// Says why on what is the attempt's output; the daemon reads it from the attempt's directory.

@@ -11,6 +11,13 @@ command = "while :; do echo tick; sleep 1; done"
 launcher = "process"
 "#;
 
+/// With the builtin proxy, at a port that is free.
+fn with_proxy() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = free.local_addr().unwrap();
+    format!("[proxy]\nkind = \"builtin\"\nlisten = \"{listen}\"\n{RIG}")
+}
+
 fn identities(rig: &Rig) -> Vec<(String, i64, String)> {
     ["session", "child"]
         .map(|name| {
@@ -152,13 +159,22 @@ fn what_the_operator_stopped_stays_stopped() {
 }
 
 #[test]
+fn the_name_of_the_daemon_is_that_of_no_other_process() {
+    let rig = Rig::up(&with_proxy());
+    rig.until_state("proxy", "running");
+    let name = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let mut names: Vec<_> = rig.alive().into_iter().map(name).collect();
+    names.sort();
+    names.dedup();
+    let ours: Vec<_> = names.iter().filter(|name| name.starts_with("l")).collect();
+    assert_eq!(ours, ["lk-pane\n", "lk-proxy\n"], "{names:?}");
+    let daemon = i32::try_from(rig.daemon.as_ref().unwrap().pid()).unwrap();
+    assert_eq!(name(daemon), "loopkeeperd\n");
+}
+
+#[test]
 fn an_upgrade_under_a_running_daemon_fails_no_start() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listen = free.local_addr().unwrap();
-    drop(free);
-    let mut rig = Rig::new(&format!(
-        "[proxy]\nkind = \"builtin\"\nlisten = \"{listen}\"\n{RIG}"
-    ));
+    let mut rig = Rig::new(&with_proxy());
     let installed = rig.path("loopkeeperd");
     let install = |from: &str| {
         let new = installed.with_extension("new");

@@ -56,7 +56,7 @@ async fn one_at_a_time(first: LauncherKind, second: LauncherKind) {
     let refused = world.start(&other);
     let why = world.start_failed(&refused).await;
     let holder = match world.directory(&attempt).start().unwrap().pane {
-        Some(pane) => format!("pid {} (loopkeeperd)", pane.wrapper.pid),
+        Some(pane) => format!("pid {} (lk-pane)", pane.wrapper.pid),
         None => format!("pid {} (sleep)", identity.pid),
     };
     let wanted = format!(
