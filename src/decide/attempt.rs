@@ -206,6 +206,7 @@ impl Rig {
             exit: exit.clone(),
             at: now.wall,
             stopped: None,
+            news: None,
         };
         match &mut worker.life {
             Life::Stopping {
@@ -214,7 +215,8 @@ impl Rig {
                 ..
             } => {
                 end.stopped = cause.stopped_by();
-                *known = Some(end.clone());
+                end.news = Some(news_of(of, &end));
+                *known = Some(end);
             }
             Life::Stopping { .. } => return,
             Life::Starting { attempt, .. }
@@ -226,9 +228,10 @@ impl Rig {
                     .stopping
                     .as_ref()
                     .map(|stopping| stopping.why.clone());
+                end.news = Some(news_of(of, &end));
                 let life = Life::Stopping {
                     attempt,
-                    end: Some(end.clone()),
+                    end: Some(end),
                     cause,
                     healthy,
                     step: Step::Left,
@@ -238,18 +241,7 @@ impl Rig {
             }
             Life::Waiting(_) | Life::BackingOff { .. } | Life::Stopped(_) | Life::Held(_) => return,
         }
-        worker.last_exit = Some(exit.clone());
-        let stopped = end.stopped;
-        let level = match (&stopped, exit.is_success()) {
-            (Some(_), _) | (None, true) => Level::Info,
-            (None, false) => Level::Warning,
-        };
-        let after = stopped
-            .as_ref()
-            .map_or(String::new(), |why| format!(" after a stop ({why})"));
-        let ended = if exit.is_not_started() { "" } else { "ended: " };
-        let text = format!("{} {ended}{exit}{after}", of.worker);
-        self.tell(now, "worker-ended", level, Some(of), text);
+        worker.last_exit = Some(exit);
     }
 
     pub(super) fn gone(&mut self, now: Now, of: &AttemptRef) {
@@ -292,6 +284,9 @@ impl Rig {
             exit: end.exit.clone(),
             stopped: end.stopped,
         });
+        if let Some((level, text)) = end.news {
+            self.tell(now, "worker-ended", level, Some(of), text);
+        }
         if asked {
             self.release(now, &of.worker);
             return self.becomes(now, &of.worker, Life::Waiting("about to start".into()));
@@ -577,6 +572,7 @@ impl Rig {
                 exit,
                 at: now.wall,
                 stopped: Some(NEVER_RAN.into()),
+                news: None,
             }),
             cause,
             healthy: false,
@@ -760,6 +756,19 @@ impl Rig {
             Life::Waiting(_) | Life::Stopped(_) | Life::Held(_) => {}
         }
     }
+}
+
+/// What is told of an end that was seen.
+fn news_of(of: &AttemptRef, End { exit, stopped, .. }: &End) -> (Level, String) {
+    let level = match (stopped, exit.is_success()) {
+        (Some(_), _) | (None, true) => Level::Info,
+        (None, false) => Level::Warning,
+    };
+    let after = stopped
+        .as_ref()
+        .map_or(String::new(), |why| format!(" after a stop ({why})"));
+    let ended = if exit.is_not_started() { "" } else { "ended: " };
+    (level, format!("{} {ended}{exit}{after}", of.worker))
 }
 
 /// Asks for a look that is due; or, when the one before never answered, gives that as its answer.

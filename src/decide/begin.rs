@@ -254,9 +254,7 @@ impl Rig {
         });
         let declared = self.workers.contains_key(name);
         let counts = |one: &mut Found| {
-            let accounted = known
-                .record_of(&one.attempt)
-                .is_some_and(|last| last.ended.is_some());
+            let accounted = known.has_end_of(&one.attempt);
             declared
                 && match one.is {
                     Condition::Alive(_) => true,
@@ -302,6 +300,7 @@ impl Rig {
         worker.last_exit = Some(exit.clone());
         let text = format!("{} had ended meanwhile: {exit}", of.worker);
         let stopped_by_machine = exit.stopped_by_machine();
+        let news = Some((Level::Info, text));
         let life = Life::Stopping {
             end: Some(End {
                 exit,
@@ -311,6 +310,7 @@ impl Rig {
                     .as_ref()
                     .map(|stopping| stopping.why.clone())
                     .or(stopped_by_machine),
+                news,
             }),
             attempt,
             cause,
@@ -319,7 +319,6 @@ impl Rig {
             next: now.mono + stop.grace,
         };
         worker.becomes(life, now);
-        self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         if survivors > 0 {
             self.out.push(Effect::Signal(of, stop.signal));
         } else {
@@ -450,6 +449,7 @@ impl Rig {
             None => exit.stopped_by_machine(),
         };
         known.open.remove(&of.attempt);
+        known.ended.insert(of.attempt.clone());
         if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
             last.ended = Some((exit.clone(), stopped.clone()));
         }
@@ -470,6 +470,12 @@ impl RestoredWorker {
     pub(super) fn record_of(&self, of: &AttemptRef) -> Option<&KnownAttempt> {
         let last = self.last.as_ref().filter(|last| last.attempt == *of);
         last.or_else(|| self.open.get(&of.attempt))
+    }
+
+    /// Its end is recorded.
+    pub(super) fn has_end_of(&self, of: &AttemptRef) -> bool {
+        let record = self.record_of(of);
+        self.ended.contains(&of.attempt) || record.is_some_and(|known| known.ended.is_some())
     }
 
     /// The stop of this attempt that an earlier daemon began.

@@ -2,7 +2,7 @@
 //!
 //! Promise: the facts, applied in order, give the [`Restored`] of the next daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,9 @@ pub struct RestoredWorker {
     pub last: Option<KnownAttempt>,
     /// Its other attempts whose end is not recorded.
     pub open: BTreeMap<AttemptId, KnownAttempt>,
+    /// The latest of its attempts whose end is recorded: one may have been followed by the next
+    /// before it was concluded.
+    pub ended: BTreeSet<AttemptId>,
     /// The stops that were begun of attempts whose end is not recorded.
     pub stops: BTreeMap<AttemptId, Stopping>,
     /// How the last attempt that ended did so.

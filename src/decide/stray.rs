@@ -37,9 +37,7 @@ impl Rig {
     /// Deals with an attempt that does not count for its worker.
     pub(super) fn set_aside(&mut self, now: Now, one: Found, known: &mut RestoredWorker) {
         let Found { attempt: of, is } = one;
-        let recorded = known
-            .record_of(&of)
-            .is_some_and(|last| last.ended.is_some());
+        let recorded = known.has_end_of(&of);
         let lives = match is {
             Condition::Ended { survivors: 0, exit } if !recorded => {
                 return self.close(now, &of, exit, true, known);

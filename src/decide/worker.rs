@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Restarts, Stopping};
+use super::{Level, Restarts, Stopping};
 use crate::{
     config,
     model::{AttemptRef, Exit, Identity, Mono, Now, PhaseId, StateName, WorkerName},
@@ -125,6 +125,8 @@ pub(super) struct End {
     pub(super) at: Timestamp,
     /// Who stopped it; `None` when it ended by itself.
     pub(super) stopped: Option<String>,
+    /// What is told of it together with its record, so that it is told once.
+    pub(super) news: Option<(Level, String)>,
 }
 
 /// What the watchdog saw of a running worker.

@@ -1,6 +1,10 @@
 //! Rows into what is restored and what people ask for.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    str::FromStr,
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
@@ -170,9 +174,11 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
             .optional()?;
         let stops = stops(conn, &name)?;
         let open = open_attempts(conn, &name, last.as_ref())?;
+        let ended = ended_attempts(conn, &name)?;
         let worker = restored.workers.entry(name).or_default();
         worker.last = last;
         worker.open = open;
+        worker.ended = ended;
         worker.stops = stops;
         worker.last_exit = last_exit;
     }
@@ -227,6 +233,9 @@ fn stops(
     .collect()
 }
 
+/// Attempts of a worker that are restored although their end is recorded.
+const LATEST: i64 = 8;
+
 const KNOWN: &str =
     "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
      FROM attempt WHERE worker = ?1 AND decided IS NOT NULL";
@@ -252,6 +261,16 @@ fn open_attempts(
         open.remove(&last.attempt.attempt);
     }
     Ok(open)
+}
+
+/// The latest of those whose end is recorded, whatever else is.
+fn ended_attempts(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<BTreeSet<AttemptId>> {
+    conn.prepare_cached(
+        "SELECT attempt FROM attempt WHERE worker = ?1 AND ended IS NOT NULL
+         ORDER BY number DESC LIMIT ?2",
+    )?
+    .query_map((worker.as_str(), LATEST), |row| text(row, 0))?
+    .collect()
 }
 
 fn known_attempt(row: &Row<'_>) -> rusqlite::Result<KnownAttempt> {

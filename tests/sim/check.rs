@@ -7,7 +7,10 @@ use loopkeeper::{
     decide::{
         Answer, Command, Effect, Event, Fact, RequestId, ResumePoint, SetBy, Told as ToldPhase,
     },
-    model::{AttemptRef, BootId, Condition, Exit, LauncherKind, Mono, PhaseId, Signal, WorkerName},
+    model::{
+        AttemptId, AttemptRef, BootId, Condition, Exit, LauncherKind, Mono, PhaseId, Signal,
+        WorkerName,
+    },
 };
 
 use crate::{
@@ -96,6 +99,8 @@ pub(crate) struct Checks {
     pub(crate) owes: bool,
     /// The last thing recorded was a goodbye.
     pub(crate) goodbye: bool,
+    /// Ends that are in the history. A power cut may take them from it.
+    told_ends: BTreeSet<(WorkerName, AttemptId)>,
     /// Workers of which a hold was recorded in this boot.
     pub(crate) held: BTreeSet<WorkerName>,
     /// When the resume point or the configuration last changed.
@@ -124,6 +129,7 @@ impl Checks {
         self.failures.new_boot();
         self.condemned.clear();
         self.unknown_stops.clear();
+        self.told_ends.clear();
         self.held.clear();
     }
 
@@ -492,6 +498,17 @@ impl Checks {
                 && restarts.window.is_empty()
             {
                 self.failures.forgiveness_is_recorded(worker);
+            }
+            if let Fact::Notice(notice) = fact
+                && let ("worker-ended", Some(worker), Some(attempt)) =
+                    (&*notice.event, &notice.worker, &notice.attempt)
+            {
+                let first = self.told_ends.insert((worker.clone(), attempt.clone()));
+                ensure!(
+                    first,
+                    "one-end",
+                    "{attempt} of {worker} ended twice in the history"
+                );
             }
         }
         Ok(())

@@ -208,6 +208,7 @@ impl Content {
             record.ended = Some((exit.clone(), stopped.clone()));
         }
         let worker = self.worker(&attempt.worker);
+        worker.ended.insert(attempt.attempt.clone());
         worker.stops.remove(&attempt.attempt);
         worker.last_exit = Some(exit.clone());
     }

@@ -121,6 +121,7 @@ fn every_fact_comes_back() {
                         identity: Some(identity),
                         ended: None,
                     }),
+                    ended: [attempt("builder", 20).attempt].into(),
                     stops: [(attempt("builder", 30).attempt, stopping)].into(),
                     last_exit: Some(Exit::Signal(Signal::KILL)),
                     ..RestoredWorker::default()

@@ -38,6 +38,39 @@ fn a_failure_between_its_end_and_its_trees_end_is_counted() {
 }
 
 #[test]
+fn an_end_stands_once_in_the_history() {
+    for survivors in [0, 1] {
+        let (mut play, starts) = Play::running(one(|_| {}));
+        play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+        // And once more, by a daemon that is killed before all of it is gone.
+        play.next_daemon(vec![ended(&starts[0], Exit::Code(1), survivors)]);
+        play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0)]);
+        let history = play.store.as_ref().unwrap().history();
+        let told = history.notices(1000, None).unwrap();
+        let ends: Vec<_> = told.iter().filter(|n| n.event == "worker-ended").collect();
+        assert_eq!(ends.len(), 1, "{ends:?}");
+    }
+}
+
+#[test]
+fn an_end_that_was_followed_by_the_next_start_stands_once_in_the_history() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.command(Command::Restart(vec!["a".parse().unwrap()]));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    // The end and the next start are recorded together; neither is acted upon.
+    play.cut(Event::Host(HostEvent::Gone(starts[0].clone())));
+    let done = play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
+    assert!(done.contains(&Effect::Conclude(starts[0].clone())));
+    assert_eq!(started(&done).len(), 1);
+    let history = play.store.as_ref().unwrap().history();
+    let told = history.notices(1000, None).unwrap();
+    let of_first = |n: &&super::super::Notice| {
+        n.event == "worker-ended" && n.attempt.as_ref() == Some(&starts[0].attempt)
+    };
+    assert_eq!(told.iter().filter(of_first).count(), 1, "{told:?}");
+}
+
+#[test]
 fn a_failure_is_counted_once() {
     let (mut play, starts) = Play::running(one(|_| {}));
     play.ends(&starts[0], Exit::Code(1));
