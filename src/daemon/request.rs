@@ -157,7 +157,10 @@ impl Daemon {
     async fn reload(&mut self, answer: Answer, dry_run: bool) {
         match self.read_config() {
             Err(refusal) => answer.error(refusal),
-            Ok((_, diff)) if dry_run => answer.ok(Reply::Diff(diff_view(diff))),
+            Ok((config, diff)) if dry_run => match self.rig.may_reload(super::now(), &config) {
+                Ok(()) => answer.ok(Reply::Diff(diff_view(diff))),
+                Err(refusal) => answer.error(refusal.into()),
+            },
             Ok((config, diff)) => {
                 let command = Command::Reload(Box::new(config.clone()));
                 let reload = Some((config, diff_view(diff)));

@@ -376,7 +376,16 @@ impl Rig {
         }
     }
 
-    fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
+    /// Whether the rig would take this configuration now, by what [`Command::Reload`] goes by.
+    ///
+    /// # Errors
+    /// What the command would be answered.
+    pub fn may_reload(&self, now: Now, config: &Config) -> Result<(), Refusal> {
+        self.progress_in(now, config).map(drop)
+    }
+
+    /// Where the plan of this configuration would stand.
+    fn progress_in(&self, now: Now, config: &Config) -> Result<Progress, Refusal> {
         if self.progress.pending.is_some() {
             return Err(failed(
                 "the resume point is being moved",
@@ -404,6 +413,11 @@ impl Rig {
                 Some("keep the phase, or move on first: `supervisorctl phase done`"),
             ));
         }
+        Ok(progress)
+    }
+
+    fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
+        let progress = self.progress_in(now, &config)?;
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         self.progress = progress;
         if !self.progress.is_still_at(told.as_ref()) {

@@ -60,6 +60,25 @@ fn unchanged_workers_are_not_touched_changed_ones_restart_and_removed_ones_stop(
 }
 
 #[test]
+fn a_dry_run_is_refused_what_the_real_one_is() {
+    const PLAN: &str = r#"
+[plan]
+phases = [ { id = "1" }, { id = "2" } ]
+[workers.loop]
+command = "exec sleep 1000"
+launcher = "process"
+"#;
+    let rig = Rig::up(PLAN);
+    rig.configure(&PLAN.replace("\"1\"", "\"3\""));
+    let dry = rig.refused(1, &["reload", "--dry-run"]);
+    assert!(dry.contains("nothing changed"), "{dry}");
+    assert_eq!(dry, rig.refused(1, &["reload"]));
+    rig.done(&["phase", "set", "2"]);
+    rig.done(&["reload", "--dry-run"]);
+    rig.done(&["reload"]);
+}
+
+#[test]
 fn sighup_reloads() {
     let mut rig = Rig::up(RIG);
     let (same, changed) = (rig.pid("same"), rig.pid("changed"));
