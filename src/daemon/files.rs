@@ -1,4 +1,5 @@
-//! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase.
+//! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase; and the
+//! state directory itself, which nobody should touch.
 //!
 //! Promise: a change is noticed when it happens; one that is missed (a directory that did not exist
 //! yet, too many events) is found by the core's own slow look.
@@ -26,6 +27,8 @@ use crate::{
 pub(super) enum Changed {
     PhaseFile,
     Condition,
+    /// The state directory came or went.
+    State,
 }
 
 /// An editor may take the file away for a moment; only what it still is after this counts as damage.
@@ -44,6 +47,7 @@ impl Files {
         let (sender, changes) = mpsc::unbounded_channel();
         let conditions = Arc::new(Mutex::new(BTreeSet::new()));
         let phase_file = [phase_file::path(state), phase_file::place(state)];
+        let directory = state.to_owned();
         let led_to = phase_file[1].parent().map(Path::to_owned);
         let of_plan = Arc::clone(&conditions);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -66,6 +70,7 @@ impl Files {
                 let changed = match () {
                     () if phase_file.contains(path) => Changed::PhaseFile,
                     () if of_plan.contains(path) => Changed::Condition,
+                    () if *path == directory => Changed::State,
                     () => continue,
                 };
                 let sent = sender.send(changed);
@@ -85,11 +90,24 @@ impl Files {
             watched: BTreeSet::new(),
         };
         files.watch_directory(state);
+        if let Some(above) = state.parent() {
+            files.watch_directory(above);
+        }
         if let Some(directory) = led_to {
             files.watch_directory(&directory);
         }
         files.follow(plan);
         (files, changes)
+    }
+
+    /// Another directory is in this place.
+    pub(super) fn watch_again(&mut self, directory: &Path) {
+        if let Some(watcher) = &mut self.watcher {
+            // With the directory the watch may be gone as well.
+            drop(watcher.unwatch(directory));
+        }
+        self.watched.remove(directory);
+        self.watch_directory(directory);
     }
 
     /// Another plan names other files.

@@ -70,6 +70,8 @@ enum Input {
     PhaseFile {
         settled: bool,
     },
+    /// The state directory came or went.
+    State,
 }
 
 struct Daemon {
@@ -157,6 +159,7 @@ impl Daemon {
                 Some(event) = sources.results.recv() => Input::Event(event),
                 Some(changed) = sources.phase_file.recv() => match changed {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
+                    files::Changed::State => Input::State,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
                 Some(input) = sources.later.recv() => input,
@@ -185,6 +188,12 @@ impl Daemon {
             Input::Call(call) => self.call(call).await,
             Input::Reload => self.reload_by_signal().await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
+            Input::State => {
+                if self.keep_directory().is_ok() {
+                    self.files.watch_again(&self.paths.state);
+                }
+                self.turn(Event::Wake).await;
+            }
         }
     }
 

@@ -9,8 +9,8 @@ use crate::{
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
     launch::directory::Directory,
-    model::{self, AttemptRef, Found},
-    store::Problem,
+    model::{self, AttemptRef, Found, HostEvent},
+    store::{Problem, StoreError},
 };
 
 /// The event, and the kind of problem, of a store that takes no writes.
@@ -31,13 +31,8 @@ impl Daemon {
     pub(super) async fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Record(facts) => {
-                let result = self
-                    .store
-                    .record(&facts)
-                    .map_err(|error| in_one_line(&error));
-                for problem in self.store.problems() {
-                    self.report(&problem);
-                }
+                let result = self.store.record(&facts);
+                let result = self.stored(result);
                 if result.is_ok() {
                     self.troubles.over(DEGRADED);
                 }
@@ -62,6 +57,11 @@ impl Daemon {
                 phase,
             } => {
                 self.look_at_executable();
+                if let Err(why) = self.keep_directory() {
+                    // No fault of the worker's.
+                    let refused = HostEvent::Shortage(attempt, why);
+                    return self.follow.push_back(Event::Host(refused));
+                }
                 let environment = environment(&worker, phase.as_ref());
                 self.host.start(attempt, &worker, environment);
             }
@@ -79,6 +79,26 @@ impl Daemon {
             }
             Effect::Exit => self.leave = true,
         }
+    }
+
+    /// Sees to it that the state directory is there and ours; the error says why it is not.
+    pub(super) fn keep_directory(&mut self) -> Result<(), String> {
+        let kept = self.store.keep();
+        self.stored(kept)
+    }
+
+    /// Reports what the store found, and that somebody else has its directory.
+    fn stored(&mut self, result: Result<(), StoreError>) -> Result<(), String> {
+        for problem in self.store.problems() {
+            self.report(&problem);
+        }
+        result.map_err(|error| {
+            let why = in_one_line(&error);
+            if matches!(error, StoreError::InUse { .. }) {
+                self.report(&Problem::Degraded(error));
+            }
+            why
+        })
     }
 
     /// What the host has of one attempt; one that it does not list was never started.
@@ -229,6 +249,7 @@ fn event_of(problem: &Problem) -> &'static str {
         Problem::Degraded(_) => DEGRADED,
         Problem::DatabaseDamaged { .. }
         | Problem::DatabaseMissing { .. }
+        | Problem::DirectoryLost { .. }
         | Problem::DatabaseLost { .. }
         | Problem::RebootsFileDamaged { .. }
         | Problem::BootsLost { .. } => "store-damaged",

@@ -159,16 +159,26 @@ impl Store {
         let aside = anything
             .then(|| set_aside(&self.database, database::COMPANIONS))
             .transpose()?;
-        if let Access::Writable(live) = std::mem::replace(&mut self.access, Access::Lost) {
-            live.abandon()
-                .map_err(|error| database_error(&self.database, "closed", error))?;
-        }
+        self.abandon()?;
         self.problems.push(Problem::DatabaseLost {
             path: self.database.clone(),
             how,
             aside: aside.filter(|aside| exists(aside)),
         });
         self.begin_anew()
+    }
+
+    /// Ends the use of a database that is lost.
+    pub(super) fn abandon(&mut self) -> Result<(), StoreError> {
+        match std::mem::replace(&mut self.access, Access::Lost) {
+            Access::Writable(live) => live
+                .abandon()
+                .map_err(|error| database_error(&self.database, "closed", error)),
+            other => {
+                self.access = other;
+                Ok(())
+            }
+        }
     }
 
     /// Makes the database from what is in memory.

@@ -138,6 +138,18 @@ pub enum Problem {
         /// What shows that there was one: names in the state directory.
         traces: String,
     },
+    /// The whole state directory was taken away while the daemon used it.
+    #[error(
+        "state directory {} was {how} while the daemon used it; it is locked and kept again, with \
+         everything but the history",
+        dir.display()
+    )]
+    DirectoryLost {
+        /// The directory.
+        dir: PathBuf,
+        /// What became of it, as a participle.
+        how: &'static str,
+    },
     /// The database was taken away or overwritten while the daemon used it.
     #[error(
         "database {} was {how} while the daemon used it; {}a new one was begun with everything but \
@@ -220,6 +232,7 @@ impl Problem {
         match self {
             Self::DatabaseDamaged { .. } => "database-damaged",
             Self::DatabaseMissing { .. } => "database-missing",
+            Self::DirectoryLost { .. } => "directory-lost",
             Self::DatabaseLost { .. } => "database-lost",
             Self::PhaseFileDamaged { .. } => "phase-file-damaged",
             Self::RebootsFileDamaged { .. } => "reboots-file-damaged",
@@ -238,6 +251,7 @@ impl Problem {
             Self::PhaseFileMissing(_) => Level::Warning,
             Self::DatabaseDamaged { .. }
             | Self::DatabaseMissing { .. }
+            | Self::DirectoryLost { .. }
             | Self::DatabaseLost { .. }
             | Self::PhaseFileDamaged { .. }
             | Self::RebootsFileDamaged { .. }

@@ -11,7 +11,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -22,9 +22,22 @@ use super::{StoreError, atomic_file::file_error};
 /// From fork to exec takes far less; a second daemon is refused after this.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// Tries until the moment is over. It is before anything runs, so nobody waits but the caller.
-fn patiently(dir: &File) -> Result<(), TryLockError> {
-    let until = Instant::now() + MOMENT;
+/// Whether somebody's lock is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Patience {
+    /// A moment, which is before anything runs, so nobody waits but the caller.
+    Moment,
+    /// Not at all.
+    None,
+}
+
+/// Tries until the patience is over.
+fn try_lock(dir: &File, patience: Patience) -> Result<(), TryLockError> {
+    let patience = match patience {
+        Patience::Moment => MOMENT,
+        Patience::None => Duration::ZERO,
+    };
+    let until = Instant::now() + patience;
     loop {
         match dir.try_lock() {
             Err(TryLockError::WouldBlock) if Instant::now() < until => {
@@ -52,15 +65,15 @@ fn pid_in(file: &Path) -> Option<i32> {
 #[derive(Debug)]
 pub(super) struct Lock {
     /// Opened close-on-exec, as the standard library opens everything.
-    _dir: File,
+    dir: File,
 }
 
 impl Lock {
     /// Takes the lock, or says who has it.
-    pub(super) fn take(dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn take(dir: &Path, patience: Patience) -> Result<Self, StoreError> {
         let opened = File::open(dir).map_err(|source| file_error("opened", dir, source))?;
         let file = dir.join("lock");
-        match patiently(&opened) {
+        match try_lock(&opened, patience) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::InUse {
@@ -79,6 +92,18 @@ impl Lock {
             .and_then(|mut file| writeln!(file, "{}", std::process::id()));
         // Without it the lock holds all the same; only the other's message lacks the pid.
         drop(named);
-        Ok(Self { _dir: opened })
+        Ok(Self { dir: opened })
+    }
+
+    /// What became of the directory, as a participle, if it is not the one any more that is locked.
+    pub(super) fn lost(&self, dir: &Path) -> Option<&'static str> {
+        match (fs::metadata(dir), self.dir.metadata()) {
+            (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => Some("removed"),
+            (Ok(found), Ok(ours)) if (found.dev(), found.ino()) != (ours.dev(), ours.ino()) => {
+                Some("replaced by another")
+            }
+            // What cannot be looked at cannot be written either, and that is told.
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
+        }
     }
 }

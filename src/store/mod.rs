@@ -7,7 +7,8 @@
 //! database; recording it again is right in every case. Damage is set aside under a new name and
 //! reported, and never written over. The resume point is in two places, and either one is enough.
 //! A database that is taken away or overwritten while the daemon runs is noticed by the next commit
-//! and made anew with everything but its history.
+//! and made anew with everything but its history; so is the whole directory, which is locked again
+//! before anything is in it.
 //!
 //! # In the state directory
 //!
@@ -42,6 +43,7 @@
 mod access;
 mod atomic_file;
 mod database;
+mod directory;
 mod error;
 mod load;
 mod lock;
@@ -81,7 +83,7 @@ pub struct Store {
     /// The resume point and the texts of its file that are our own.
     kept: Option<Kept>,
     problems: Vec<Problem>,
-    _lock: lock::Lock,
+    lock: lock::Lock,
 }
 
 impl Store {
@@ -114,6 +116,7 @@ impl Store {
     /// # Errors
     /// Names the file that refused. The facts are to be recorded again if they still matter.
     pub fn record(&mut self, facts: &[Fact]) -> Result<(), StoreError> {
+        self.keep()?;
         self.recover()?;
         let point = facts.iter().rev().find_map(|fact| match fact {
             Fact::Phase(point) => Some(point.clone()),
@@ -159,6 +162,7 @@ impl Store {
     /// # Errors
     /// When a file cannot be moved or written.
     pub fn restore_phase_file(&mut self) -> Result<Option<PathBuf>, StoreError> {
+        self.keep()?;
         let path = phase_file::place(&self.dir);
         let aside = match atomic_file::exists(&path) {
             true => Some(atomic_file::set_aside(&path, &[])?),

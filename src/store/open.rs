@@ -4,11 +4,7 @@
 //! and `phase-idx` are brought together by the rule of `resume`. Where nothing can be written,
 //! what can be read is restored all the same, and opening is tried again at the next record.
 
-use std::{
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -16,10 +12,11 @@ use rusqlite::Connection;
 use super::{
     Problem, ReadOnly, Store, StoreError, Twin,
     access::{Access, Live},
-    atomic_file::{self, file_error},
+    atomic_file,
     database::{self, Trouble, database_error},
+    directory,
     load::{self, Loaded},
-    lock::Lock,
+    lock::{Lock, Patience},
     phase_file, read, reboots_file,
     resume::{self, File, Record, Stale, Standing},
     write,
@@ -41,12 +38,8 @@ pub struct Opened {
 }
 
 pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|source| file_error("made", dir, source))?;
-    let lock = Lock::take(dir)?;
+    directory::make(dir)?;
+    let lock = Lock::take(dir, Patience::Moment)?;
     let path = database::path(dir);
     let mut problems = Vec::new();
     match begin(dir, &path, load::traces(dir), &mut problems) {
@@ -60,7 +53,7 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
                 twin,
                 kept: loaded.kept,
                 problems,
-                _lock: lock,
+                lock,
             };
             let mut restored = loaded.restored;
             store.settle(record, plan, &mut restored);
@@ -106,7 +99,7 @@ fn degraded(
         kept: seen.kept.clone(),
         access: Access::Degraded(Box::new(seen)),
         problems: Vec::new(),
-        _lock: lock,
+        lock,
     };
     Ok(Opened {
         store,
@@ -202,7 +195,10 @@ impl Store {
     pub(super) fn recover(&mut self) -> Result<(), StoreError> {
         match self.access {
             Access::Writable(_) => return Ok(()),
-            Access::Lost => return self.begin_anew(),
+            Access::Lost => {
+                self.begin_anew()?;
+                return self.list_boots();
+            }
             Access::Degraded(_) => {}
         }
         let loaded = begin(&self.dir, &self.database, None, &mut self.problems)?;

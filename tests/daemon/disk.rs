@@ -91,6 +91,62 @@ fn a_database_that_is_deleted_under_the_daemon_is_told_and_nothing_that_counts_i
 }
 
 #[test]
+fn a_state_directory_that_is_removed_under_the_daemon_is_its_own_again() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["stop", "keeper"]);
+    fs::remove_dir_all(rig.path("state")).unwrap();
+    rig.eventually("the directory is locked again", |rig| {
+        let holder = loopkeeper::store::Store::holder(&rig.path("state"));
+        (holder == rig.daemon.as_ref().map(|daemon| daemon.pid().cast_signed())).then_some(())
+    });
+    let degraded = rig.eventually("it is told", |rig| {
+        let degraded = rig.status()["degraded"].to_string();
+        degraded.contains("was removed while").then_some(degraded)
+    });
+    assert!(degraded.contains("state directory"), "{degraded}");
+    // The new one is watched like the first.
+    rig.write("state/phase-idx", "2\n");
+    rig.eventually("the edit is taken", |rig| {
+        (rig.status()["phase"]["id"] == "2").then_some(())
+    });
+    rig.kill_daemon();
+    rig.start();
+    rig.until_state("keeper", "stopped");
+    assert_eq!(rig.status()["phase"]["id"], "2");
+}
+
+#[test]
+fn a_second_daemon_on_a_state_directory_that_was_removed_leaves_the_first_degraded() {
+    let rig = Rig::up(RIG);
+    let another = loopkeeper::store::Store::open;
+    // Before the daemon comes to it: it is stopped while that happens.
+    let daemon = rig.daemon.as_ref().unwrap();
+    daemon.signal("STOP");
+    fs::remove_dir_all(rig.path("state")).unwrap();
+    let second = another(&rig.path("state"), &[]).unwrap();
+    daemon.signal("CONT");
+    rig.eventually("it is told", |rig| {
+        let degraded = rig.status()["degraded"].to_string();
+        degraded.contains("is in use by loopkeeperd").then_some(())
+    });
+    let why = rig.refused(1, &["pause"]);
+    assert!(
+        why.contains("not recorded") && why.contains("in use by"),
+        "{why}"
+    );
+    let why = rig.refused(1, &["restart", "keeper"]);
+    assert!(why.contains("in use by"), "{why}");
+    assert!(
+        rig.log()
+            .contains("ERROR history and resume point cannot be kept: state directory")
+    );
+    assert!(!rig.path("state/phase-idx").exists());
+    drop(second);
+    rig.done(&["pause"]);
+    rig.done(&["start", "keeper"]);
+}
+
+#[test]
 fn what_a_full_disk_refuses_again_and_again_is_one_line_until_it_is_done() {
     if !can_mount("a full disk") {
         return;
