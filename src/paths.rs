@@ -111,6 +111,16 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// A path as it is typed into a shell.
+pub fn typed(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 struct Place<'a> {
     environment: &'a BTreeMap<OsString, OsString>,
     root: bool,
@@ -212,6 +222,12 @@ mod tests {
                 "/s/loopkeeper/run/control.sock"
             ]
         );
+    }
+
+    #[test]
+    fn a_path_is_quoted_for_a_shell_where_it_has_to_be() {
+        assert_eq!(typed("/a-b/c_1.toml".as_ref()), "/a-b/c_1.toml");
+        assert_eq!(typed("/it's here".as_ref()), r"'/it'\''s here'");
     }
 
     #[test]

@@ -12,7 +12,6 @@ use crate::{
     causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
     paths::SYSTEM_SOCKET,
-    systemd,
 };
 
 /// The exit codes of the contract beside 0.
@@ -104,28 +103,23 @@ impl From<ClientError> for Failure {
             | ClientError::Silent { .. }
             | ClientError::Broken { .. } => Exit::Failed,
         };
-        let hint = match &error {
-            ClientError::NotRunning { socket } => {
-                Some(how_to_run(socket, Path::new(systemd::BOOTED).is_dir()))
-            }
-            other => other.hint(),
-        };
         Self {
-            hint,
+            hint: error.hint(),
             ..Self::new(exit, &error)
         }
     }
 }
 
-/// What helps when nobody listens on `socket`.
-fn how_to_run(socket: &Path, systemd: bool) -> String {
+/// What helps when nobody listens on `socket`: the command of a daemon of our own has these
+/// `arguments`.
+pub(super) fn how_to_run(socket: &Path, systemd: bool, arguments: &str) -> String {
     let system = Path::new(SYSTEM_SOCKET);
     if socket != system && system.exists() {
         format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
     } else if socket == system && systemd {
         "start it with: systemctl start loopkeeper".to_owned()
     } else {
-        "start it with: loopkeeperd".to_owned()
+        format!("start it with: loopkeeperd{arguments}")
     }
 }
 
@@ -149,7 +143,10 @@ mod tests {
     #[test]
     fn systemctl_is_only_named_where_it_helps() {
         let system = Path::new(SYSTEM_SOCKET);
-        assert!(how_to_run(system, true).contains("systemctl start loopkeeper"));
-        assert_eq!(how_to_run(system, false), "start it with: loopkeeperd");
+        assert!(how_to_run(system, true, "").contains("systemctl start loopkeeper"));
+        assert_eq!(
+            how_to_run(system, false, " --config /c"),
+            "start it with: loopkeeperd --config /c"
+        );
     }
 }

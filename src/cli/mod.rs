@@ -22,7 +22,11 @@ mod table;
 mod watch;
 mod words;
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -30,10 +34,11 @@ use crate::{
     control::client::{Client, ClientError, PATIENCE},
     daemon::program,
     model::{PhaseId, WorkerName},
-    paths::{Given, Paths},
+    paths::{self, Given, Paths},
     store::Store,
+    systemd,
 };
-use failure::{Exit, Failure};
+use failure::{Exit, Failure, how_to_run};
 use screen::Screen;
 
 const EXIT_CODES: &str = "\
@@ -65,8 +70,8 @@ struct Rig {
     /// ~/.local/state/loopkeeper].
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Its configuration [default: loopkeeper.toml in /etc/loopkeeper or, for a user, in
-    /// ~/.config/loopkeeper].
+    /// Its configuration [default: what the daemon of the state directory keeps, or kept last; else
+    /// loopkeeper.toml in /etc/loopkeeper or, for a user, in ~/.config/loopkeeper].
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -152,8 +157,10 @@ enum Verb {
 
 /// What every verb may need.
 struct Context {
-    paths: Result<Paths, crate::paths::NoHome>,
+    paths: Result<Paths, paths::NoHome>,
     given: Given,
+    /// The last daemon's configuration, where it is not the one in the usual place.
+    unusual: Option<PathBuf>,
     screen: Screen,
 }
 
@@ -165,7 +172,33 @@ impl Context {
     }
 
     fn connect(&self) -> Result<Client, Failure> {
-        Ok(self.try_connect()??)
+        self.try_connect()?.map_err(|error| self.refused(error))
+    }
+
+    /// Why there is no daemon to talk to; when none runs, with how to run this rig's.
+    fn refused(&self, error: ClientError) -> Failure {
+        let down = match &error {
+            ClientError::NotRunning { socket } => Some(socket.clone()),
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        let Some(socket) = down else { return failure };
+        let Given {
+            config,
+            state,
+            socket: at,
+        } = &self.given;
+        let arguments = [
+            ("--config", config.as_ref().or(self.unusual.as_ref())),
+            ("--state-dir", state.as_ref()),
+            ("--socket", at.as_ref()),
+        ];
+        let arguments: String = arguments
+            .iter()
+            .filter_map(|(name, path)| Some(format!(" {name} {}", paths::typed(path.as_ref()?))))
+            .collect();
+        let systemd = Path::new(systemd::BOOTED).is_dir();
+        failure.hint(how_to_run(&socket, systemd, &arguments))
     }
 
     fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
@@ -199,10 +232,20 @@ pub fn main() -> ExitCode {
     };
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let root = nix::unistd::geteuid().is_root();
+    let mut paths = Paths::find(&environment, root, &given);
+    let mut unusual = None;
+    if let (Ok(paths), None) = (&mut paths, &given.config)
+        && let Some(kept) = Store::config_of(&paths.state)
+        && kept != paths.config
+    {
+        paths.config.clone_from(&kept);
+        unusual = Some(kept);
+    }
     let mut context = Context {
-        paths: Paths::find(&environment, root, &given),
-        screen: Screen::of_process(&environment),
+        paths,
         given,
+        unusual,
+        screen: Screen::of_process(&environment),
     };
     match run(verb, &mut context) {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,8 @@ impl From<&View<'_>> for StatusView {
             boot_id: view.boot.boot.clone(),
             started_at: Some(view.started_at),
             rig: view.rig.to_owned(),
+            config: None,
+            state_dir: None,
             daemon: true,
             phase: view.phase.as_ref().map(PhaseView::from),
             paused: view.paused.is_some(),

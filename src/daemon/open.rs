@@ -98,10 +98,11 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         .map(|phase| phase.id.clone())
         .collect();
     let Opened {
-        store,
+        mut store,
         restored,
         problems,
     } = Store::open(&paths.state, &plan)?;
+    store.note_config(&paths.config);
     let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
     let executable = Executable::of_this_process()
         .map_err(|error| StartError::Process("its own executable", error))?;

@@ -13,6 +13,7 @@ use crate::{
     },
     decide::{Command, Event, Level, PhaseRef},
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
+    paths::typed,
     store::phase_file,
 };
 
@@ -95,7 +96,12 @@ impl Daemon {
         };
         let mut troubles = self.troubles.lines(now.mono);
         troubles.extend(self.executable_lost.clone());
-        status::status(&self.rig.view(now, quiet), &self.own, &troubles, now)
+        let status = status::status(&self.rig.view(now, quiet), &self.own, &troubles, now);
+        StatusView {
+            config: self.paths.config.to_str().map(str::to_owned),
+            state_dir: self.paths.state.to_str().map(str::to_owned),
+            ..status
+        }
     }
 
     fn reboots(&self, answer: Answer) {
@@ -272,8 +278,11 @@ impl Daemon {
             }
             Err(complaints) => {
                 let message = format!("configuration is refused:\n{}", complaints.render(false));
-                Err(Refusal::new(RefusalKind::Usage, message)
-                    .hint("nothing was changed; check the file with: supervisorctl check"))
+                let hint = format!(
+                    "nothing was changed; check the file with: supervisorctl check {}",
+                    typed(&self.paths.config)
+                );
+                Err(Refusal::new(RefusalKind::Usage, message).hint(hint))
             }
         }
     }

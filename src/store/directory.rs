@@ -36,6 +36,7 @@ impl Store {
         };
         make(&self.dir)?;
         self.lock = Lock::take(&self.dir, Patience::None)?;
+        self.lock.tell_of_us(&self.dir, self.config.as_deref());
         self.problems.push(Problem::DirectoryLost {
             dir: self.dir.clone(),
             how,

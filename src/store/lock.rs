@@ -6,13 +6,18 @@
 //! How: flock(2) on the directory itself, which needs no write and so works on a full or read-only
 //! disk as well. A daemon that was killed while it made a child leaves the lock to that child until
 //! it has become the worker's program (execve(2) closes it), so the lock is tried for a moment before
-//! it counts as somebody else's. `<state>/lock` only holds the owner's pid, for the message of the second daemon.
+//! it counts as somebody else's. `<state>/lock` only tells of the owner: its pid, for the message of the second
+//! daemon, and on the next line its configuration, for who looks here when it has ended.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io::Write,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -58,7 +63,17 @@ pub(super) fn holder(dir: &Path) -> Option<i32> {
 }
 
 fn pid_in(file: &Path) -> Option<i32> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    let text = fs::read(file).ok()?;
+    let pid = text.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(pid).ok()?.trim().parse().ok()
+}
+
+/// The configuration of the daemon that has this state directory, or had it last.
+pub(super) fn config(dir: &Path) -> Option<PathBuf> {
+    let text = fs::read(dir.join("lock")).ok()?;
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let path = text[end + 1..].strip_suffix(b"\n")?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
 }
 
 /// The state directory is ours as long as this lives.
@@ -83,16 +98,27 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(file_error("locked", dir, source)),
         }
-        let named = OpenOptions::new()
+        let lock = Self { dir: opened };
+        lock.tell_of_us(dir, None);
+        Ok(lock)
+    }
+
+    /// Says in the file who has it. Without that the lock holds all the same; only what others tell
+    /// of us lacks it.
+    pub(super) fn tell_of_us(&self, dir: &Path, config: Option<&Path>) {
+        let mut text = format!("{}\n", std::process::id()).into_bytes();
+        if let Some(config) = config {
+            text.extend_from_slice(config.as_os_str().as_bytes());
+            text.push(b'\n');
+        }
+        let told = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&file)
-            .and_then(|mut file| writeln!(file, "{}", std::process::id()));
-        // Without it the lock holds all the same; only the other's message lacks the pid.
-        drop(named);
-        Ok(Self { dir: opened })
+            .open(dir.join("lock"))
+            .and_then(|mut file| file.write_all(&text));
+        drop(told);
     }
 
     /// What became of the directory, as a participle, if it is not the one any more that is locked.

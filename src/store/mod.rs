@@ -17,7 +17,7 @@
 //! | `loopkeeper.db`, `-wal` | everything below, and the history, in SQLite | 0600 |
 //! | `phase-idx` | the resume point, to be read and edited: [`phase_file`] | 0644 |
 //! | `REBOOTS.md` | one entry for each reboot | 0644 |
-//! | `lock` | pid of the daemon that has the directory's flock(2) | 0600 |
+//! | `lock` | of the daemon that has the directory's flock(2), or had it last: pid, configuration | 0600 |
 //! | `<name>.damaged-<UTC time>` | what was set aside; ours to make, yours to delete | |
 //! | `<name>.new` | being written, or left by a crash; never read | |
 //!
@@ -84,6 +84,8 @@ pub struct Store {
     kept: Option<Kept>,
     problems: Vec<Problem>,
     lock: lock::Lock,
+    /// What is told of us beside the lock.
+    config: Option<PathBuf>,
 }
 
 impl Store {
@@ -109,6 +111,18 @@ impl Store {
     /// The pid of the daemon that has this state directory, if one has it and could leave its pid.
     pub fn holder(dir: &Path) -> Option<i32> {
         lock::holder(dir)
+    }
+
+    /// The configuration of the daemon that has this state directory, or had it last, where it is
+    /// known and there.
+    pub fn config_of(dir: &Path) -> Option<PathBuf> {
+        lock::config(dir).filter(|config| config.exists() || lock::holder(dir).is_some())
+    }
+
+    /// Leaves a note of the configuration that this daemon keeps: [`Store::config_of`].
+    pub fn note_config(&mut self, config: &Path) {
+        self.config = Some(config.to_owned());
+        self.lock.tell_of_us(&self.dir, Some(config));
     }
 
     /// Records the facts, all or none.

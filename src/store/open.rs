@@ -54,6 +54,7 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
                 kept: loaded.kept,
                 problems,
                 lock,
+                config: None,
             };
             let mut restored = loaded.restored;
             store.settle(record, plan, &mut restored);
@@ -100,6 +101,7 @@ fn degraded(
         access: Access::Degraded(Box::new(seen)),
         problems: Vec::new(),
         lock,
+        config: None,
     };
     Ok(Opened {
         store,

@@ -155,6 +155,8 @@ pub(crate) fn status() -> StatusView {
         boot_id: "6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a11".parse().unwrap(),
         started_at: Some("2026-11-21T00:43:19Z".parse().unwrap()),
         rig: "pi".into(),
+        config: None,
+        state_dir: None,
         daemon: true,
         phase: Some(PhaseView {
             index: Some(2),

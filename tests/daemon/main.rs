@@ -8,6 +8,7 @@
 )]
 
 mod disk;
+mod elsewhere;
 mod events;
 mod faults;
 #[path = "../store/mount.rs"]

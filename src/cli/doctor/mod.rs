@@ -5,7 +5,10 @@
 mod machine;
 mod rig;
 
-use std::{path::Path, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -16,6 +19,7 @@ use super::{
     words::printable,
 };
 use crate::{store::Store, systemd::BOOTED};
+use rig::Answer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,9 +56,23 @@ impl Finding {
 }
 
 pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
-    let paths = context.paths()?;
-    let (configuration, config) = rig::configuration(paths)?;
-    let (daemon, runs) = rig::daemon(context)?;
+    let (daemon, answer) = rig::daemon(context)?;
+    let runs = !matches!(answer, Answer::None);
+    let mut paths = context.paths()?.clone();
+    if let Answer::Status(status) = answer {
+        // It knows best, unless we were told.
+        let told = |given: &Option<PathBuf>, known: Option<String>| match given {
+            Some(_) => None,
+            None => known.map(PathBuf::from),
+        };
+        if let Some(config) = told(&context.given.config, status.config) {
+            paths.config = config;
+        }
+        if let Some(state) = told(&context.given.state, status.state_dir) {
+            paths.state = state;
+        }
+    }
+    let (configuration, config) = rig::configuration(&paths)?;
     let mut findings = vec![configuration, rig::state(&paths.state, runs), daemon];
     findings.extend(rig::database(&paths.state, config.as_ref()));
     findings.push(machine::tmux(config.as_ref()));

@@ -19,7 +19,7 @@ use crate::{
     },
     decide::{Level, access::Access},
     model::WorkerName,
-    paths::Paths,
+    paths::{Paths, typed},
     store::Store,
 };
 
@@ -43,8 +43,10 @@ pub(super) fn configuration(paths: &Paths) -> Result<(Finding, Option<Config>), 
                 1 => first,
                 several => format!("{file} has {several} mistakes, the first: {first}"),
             };
-            let finding = Finding::new("configuration", Is::Fail, found)
-                .hint(format!("see all of it with: supervisorctl check {file}"));
+            let finding = Finding::new("configuration", Is::Fail, found).hint(format!(
+                "see all of it with: supervisorctl check {}",
+                typed(&paths.config)
+            ));
             (finding, None)
         }
     })
@@ -119,28 +121,40 @@ pub(super) fn database(state: &Path, config: Option<&Config>) -> Option<Finding>
     )
 }
 
-/// Also whether it runs.
-pub(super) fn daemon(context: &Context) -> Result<(Finding, bool), Failure> {
+/// What a daemon says for itself.
+pub(super) enum Answer {
+    /// None runs.
+    None,
+    /// One runs, and does not say.
+    Nothing,
+    Status(Box<StatusView>),
+}
+
+/// Also what it answers.
+pub(super) fn daemon(context: &Context) -> Result<(Finding, Answer), Failure> {
     let finding = |is, found| Finding::new("daemon", is, found);
     let mut daemon = match context.try_connect()? {
         Ok(daemon) => daemon,
         Err(error) => {
-            let runs = !matches!(error, ClientError::NotRunning { .. });
+            let answer = match error {
+                ClientError::NotRunning { .. } => Answer::None,
+                _ => Answer::Nothing,
+            };
             let failure = finding(Is::Fail, error.to_string());
-            let hint = Failure::from(error).into_hint();
+            let hint = context.refused(error).into_hint();
             return Ok((
                 match hint {
                     Some(hint) => failure.hint(hint),
                     None => failure,
                 },
-                runs,
+                answer,
             ));
         }
     };
     let greeting = daemon.greeting().clone();
     let status: StatusView = match daemon.ask(&Request::Status {}) {
         Ok(status) => status,
-        Err(error) => return Ok((finding(Is::Fail, error.to_string()), true)),
+        Err(error) => return Ok((finding(Is::Fail, error.to_string()), Answer::Nothing)),
     };
     let version = &greeting.loopkeeper;
     let own = env!("CARGO_PKG_VERSION");
@@ -165,7 +179,7 @@ pub(super) fn daemon(context: &Context) -> Result<(Finding, bool), Failure> {
     } else {
         finding(Is::Ok, format!("version {version} runs and answers"))
     };
-    Ok((found, true))
+    Ok((found, Answer::Status(Box::new(status))))
 }
 
 /// The builtin one and tailscale's; of a proxy that is a command, nobody knows where it listens.

@@ -19,7 +19,7 @@ use crate::{
     decide::{Machine, Notice, Restored, Rig},
     host::boot,
     model::{Now, WorkerName},
-    paths::Paths,
+    paths::{Paths, typed},
     store::{ReadOnly, Store, StoreError},
 };
 pub(super) use status::status;
@@ -45,7 +45,7 @@ pub(super) fn without_daemon<T>(
     known: impl FnOnce(&Paths) -> Result<T, Failure>,
     show: impl FnOnce(&T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    Failure::from(down).print();
+    context.refused(down).print();
     show(&known(context.paths()?)?)?;
     Err(Failure::told(Exit::NotRunning))
 }
@@ -88,8 +88,9 @@ impl Look {
     fn at(paths: &Paths) -> Result<Self, Failure> {
         let config = config::load(&paths.config, &check::environment()?).map_err(|_| {
             format!(
-                "configuration {} cannot be used; see why with: supervisorctl check",
-                paths.config.display()
+                "configuration {} cannot be used; see why with: supervisorctl check {}",
+                paths.config.display(),
+                typed(&paths.config)
             )
         });
         let phases = config.iter().flat_map(|config| &config.plan.phases);

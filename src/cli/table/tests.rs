@@ -51,6 +51,8 @@ fn empty() -> StatusView {
         boot_id: "6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a11".parse().unwrap(),
         started_at: Some(at("07:58:00")),
         rig: "pi".into(),
+        config: None,
+        state_dir: None,
         daemon: true,
         phase: None,
         paused: false,

@@ -25,6 +25,12 @@ pub struct StatusView {
     /// The rig's name.
     #[serde(default)]
     pub rig: String,
+    /// The file that declares the rig.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The state directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<String>,
     /// False when this was put together without the daemon, from the store and the hosts.
     #[serde(default = "yes")]
     pub daemon: bool,

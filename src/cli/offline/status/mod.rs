@@ -38,7 +38,11 @@ struct Known {
 }
 
 pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
-    Ok(view(&gather(paths)?))
+    Ok(StatusView {
+        config: paths.config.to_str().map(str::to_owned),
+        state_dir: paths.state.to_str().map(str::to_owned),
+        ..view(&gather(paths)?)
+    })
 }
 
 fn gather(paths: &Paths) -> Result<Known, Failure> {
@@ -170,6 +174,8 @@ fn view(known: &Known) -> StatusView {
         rig: config
             .as_ref()
             .map_or_else(|_| String::new(), |config| config.rig.clone()),
+        config: None,
+        state_dir: None,
         daemon: false,
         phase,
         paused: restored.paused.is_some(),
