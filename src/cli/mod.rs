@@ -108,7 +108,7 @@ enum Verb {
     Pause,
     /// Let the loops go on, after a pause or a reboot with resume = "manual".
     Resume {
-        /// Go on at this phase: its id, or its place in the plan, from 0.
+        /// Go on at this phase: its id, or its number as `phase` shows it: 1 is the first.
         #[arg(long, value_name = "ID")]
         phase: Option<PhaseId>,
     },

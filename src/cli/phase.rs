@@ -27,7 +27,7 @@ enum What {
     },
     /// Move the resume point; the loops are restarted there.
     Set {
-        /// To this phase: its id, or its place in the plan, from 0.
+        /// To this phase: its id, or its number as `phase` shows it: 1 is the first.
         phase: PhaseId,
     },
     /// Say that the current phase is over; the next one begins, or the plan is complete.
@@ -64,6 +64,7 @@ fn text(plan: &PlanView) -> String {
         .map(|row| row.id.as_str().len())
         .max()
         .unwrap_or(0);
+    let numbers = plan.phases.len().to_string().len();
     let mut text = String::new();
     for (index, row) in plan.phases.iter().enumerate() {
         let mark = match at {
@@ -72,7 +73,8 @@ fn text(plan: &PlanView) -> String {
             Some(_) | None => ' ',
         };
         text.push_str(&format!(
-            "{mark} {:<width$}  until {}",
+            "{mark} {:>numbers$}  {:<width$}  until {}",
+            index + 1,
             row.id,
             printable(&row.until)
         ));
@@ -121,14 +123,14 @@ mod tests {
         };
         assert_eq!(
             text(&plan),
-            "x 1d  until phase done\n> 2b  until phase done  (/b.md)\n  3   until phase done\n"
+            "x 1  1d  until phase done\n> 2  2b  until phase done  (/b.md)\n  3  3   until phase done\n"
         );
         plan.current = Some(PhaseView {
             index: Some(3),
             id: None,
             count: 3,
         });
-        assert!(text(&plan).ends_with("x 3   until phase done\nthe plan is complete\n"));
+        assert!(text(&plan).ends_with("x 3  3   until phase done\nthe plan is complete\n"));
         let mut astray = |id: Option<&str>| {
             plan.current = Some(PhaseView {
                 index: None,

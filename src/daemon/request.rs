@@ -74,11 +74,13 @@ impl Daemon {
         self.turn(Event::Command(id, command)).await;
     }
 
-    /// `2` may be an id or an index; an id wins, for people think in ids.
+    /// `2` may be an id or a number; an id wins, for people think in ids. They count from 1, as
+    /// what they are shown does.
     fn phase_ref(&self, text: PhaseId) -> PhaseRef {
         let is_id = self.config.plan.phases.iter().any(|phase| phase.id == text);
-        match text.as_str().parse() {
-            Ok(index) if !is_id => PhaseRef::Index(index),
+        let number = text.as_str().parse::<usize>().ok();
+        match number.and_then(|number| number.checked_sub(1)) {
+            Some(index) if !is_id => PhaseRef::Index(index),
             _ => PhaseRef::Id(text),
         }
     }

@@ -356,10 +356,16 @@ impl Rig {
         if self.progress.at == At::NoPlan {
             return Err(self.no_phase());
         }
-        self.progress.resolve(phase).ok_or_else(|| Refusal {
+        let count = self.progress.plan.phases.len();
+        let meant = self.progress.resolve(phase);
+        // An end of the plan that is one number too far would be a slip.
+        meant.filter(|index| *index < count).ok_or_else(|| Refusal {
             kind: RefusalKind::Unknown,
-            message: format!("phase {phase} does not exist"),
-            hint: Some("`supervisorctl phase show` lists the plan".into()),
+            message: format!("phase {phase} does not exist: the plan has {count}, from number 1"),
+            hint: Some(
+                "`supervisorctl phase show` lists them; `supervisorctl phase done` ends the current one"
+                    .into(),
+            ),
         })
     }
 

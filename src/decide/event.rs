@@ -64,7 +64,8 @@ pub enum Command {
 /// A phase as a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhaseRef {
-    /// By its place, 0 for the first; the number of phases is the end of the plan.
+    /// By its place, 0 for the first. The number of phases is the end of the plan, in `phase-idx`
+    /// only.
     Index(usize),
     /// By its id.
     Id(PhaseId),

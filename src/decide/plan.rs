@@ -28,6 +28,8 @@ pub(super) struct Progress {
     pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
     /// The next look at the end condition.
     look: Look,
+    /// A person has sent the plan here, and nobody has looked yet whether this phase is over.
+    just_set: bool,
     /// Why the last look failed, so that a lasting failure is told once.
     failed: Option<String>,
 }
@@ -69,6 +71,7 @@ impl Progress {
             stored: stored.cloned(),
             pending: None,
             look: Look::at(now),
+            just_set: false,
             failed: None,
         }
     }
@@ -185,7 +188,15 @@ impl Rig {
         match result {
             Ok(over) => {
                 self.progress.failed = None;
+                let just_set = std::mem::take(&mut self.progress.just_set);
                 if over && self.progress.pending.is_none() && self.paused.is_none() {
+                    if just_set {
+                        let text = format!(
+                            "phase {id} was set, and its end condition holds already, so the plan \
+                             goes on at once; to work on it again, undo that first"
+                        );
+                        self.tell(now, "phase-over-already", Level::Warning, None, text);
+                    }
                     self.move_to(now, index + 1, SetBy::Plan, None);
                 }
             }
@@ -225,6 +236,7 @@ impl Rig {
             None => At::Complete,
         };
         self.progress.stored = Some(point.clone());
+        self.progress.just_set = point.by != SetBy::Plan;
         self.progress.look = Look::at(now.mono);
         self.progress.failed = None;
         for worker in self.workers.values_mut() {
@@ -281,8 +293,12 @@ impl Rig {
             Some(index) if self.progress.at == At::Complete && index == count => {}
             Some(index) => self.move_to(now, index, SetBy::File, None),
             None => {
+                let what = match phase {
+                    PhaseRef::Index(index) => format!("index {index} (the first is 0)"),
+                    PhaseRef::Id(id) => format!("phase {id}"),
+                };
                 let text = format!(
-                    "phase-idx names {phase}, which the plan does not have; nothing changed"
+                    "phase-idx names {what}, which the plan does not have; nothing changed"
                 );
                 self.tell(now, "phase-file-refused", Level::Error, None, text);
             }
@@ -293,7 +309,7 @@ impl Rig {
 impl std::fmt::Display for PhaseRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Index(index) => write!(f, "index {index}"),
+            Self::Index(index) => write!(f, "number {}", index + 1),
             Self::Id(id) => write!(f, "{id}"),
         }
     }

@@ -191,8 +191,8 @@ fn what_happened_is_told_without_a_daemon() {
             Some("no reboot"),
         ),
         (&["reboots", "--json"], "\"running\":[\"builder\"]", None),
-        (&["phase"], "x 1d  until", Some("complete")),
-        (&["phase", "show"], "> 2b  until", Some("complete")),
+        (&["phase"], "x 1  1d  until", Some("complete")),
+        (&["phase", "show"], "> 2  2b  until", Some("complete")),
         (&["phase", "--json"], "\"current\":{\"index\":1,", None),
     ] {
         let output = home.supervisorctl().args(words).assert();

@@ -147,7 +147,7 @@ fn the_plan_is_shown() {
             .args(words)
             .assert()
             .code(0)
-            .stdout("> 1d  until phase done\n");
+            .stdout("> 1  1d  until phase done\n");
     }
     rig.home
         .supervisorctl()

@@ -74,6 +74,35 @@ fn an_edit_of_phase_idx_moves_the_resume_point() {
 }
 
 #[test]
+fn phases_are_numbered_as_they_are_shown() {
+    let rig = Rig::up(RIG);
+    rig.write("draft.done", "");
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    // Of a plan with a phase "2" that is meant; a number that is no id counts from 1.
+    let done = rig.done(&["phase", "set", "2"]);
+    assert!(done.contains("phase 3 of 3 (2)"), "{done}");
+    let done = rig.done(&["phase", "set", "3"]);
+    assert!(done.contains("phase 3 of 3 (2)"), "{done}");
+    let shown = rig.done(&["phase"]);
+    assert!(shown.contains("> 3  2 "), "{shown}");
+    for number in ["0", "4"] {
+        let why = rig.refused(4, &["phase", "set", number]);
+        assert!(
+            why.contains("the plan has 3") && why.contains("phase done"),
+            "{why}"
+        );
+    }
+    let done = rig.done(&["phase", "set", "1"]);
+    assert!(done.contains("phase 1 of 3 (1d)"), "{done}");
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    let history = rig.done(&["history"]);
+    assert!(
+        history.contains("phase 1d was set, and its end condition holds already"),
+        "{history}"
+    );
+}
+
+#[test]
 fn a_damaged_phase_idx_is_set_aside_and_the_resume_point_stands() {
     let mut rig = Rig::up(RIG);
     rig.done(&["phase", "set", "1e"]);

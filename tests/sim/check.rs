@@ -18,7 +18,7 @@ use crate::{
     budget::Failures,
     overdue::Overdue,
     store::Content,
-    told::{Place, Told, meant, millis},
+    told::{Place, Told, asked_for, meant, millis},
 };
 
 /// The longest that a person waits for an answer, with the lateness of a wake-up, ms.
@@ -202,7 +202,7 @@ impl Checks {
         let plan = &told.config.plan;
         match command {
             Command::PhaseSet(phase) | Command::Resume(Some(phase)) => {
-                self.grant(plan, meant(plan, phase));
+                self.grant(plan, asked_for(plan, phase));
             }
             Command::PhaseDone => {
                 if let Place::Phase(index, _) = told.at {
@@ -331,7 +331,7 @@ impl Checks {
             }
             Command::Pause | Command::Resume(None) => known.paused.is_some() == told.paused,
             Command::PhaseSet(phase) | Command::Resume(Some(phase)) => {
-                let index = meant(&told.config.plan, phase);
+                let index = asked_for(&told.config.plan, phase);
                 known.resume_point.as_ref().map(|point| point.index) == index
             }
             Command::PhaseDone | Command::Reload(_) => true,

@@ -54,6 +54,11 @@ pub(crate) fn meant(plan: &Plan, phase: &PhaseRef) -> Option<usize> {
     }
 }
 
+/// The same in a command: the end of a plan is no phase.
+pub(crate) fn asked_for(plan: &Plan, phase: &PhaseRef) -> Option<usize> {
+    meant(plan, phase).filter(|index| *index < plan.phases.len())
+}
+
 /// What one attempt was heard of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
@@ -311,7 +316,7 @@ impl Told {
             Command::Pause => self.paused = true,
             Command::Resume(None) if self.at != Place::Astray => self.paused = false,
             Command::Resume(Some(phase))
-                if self.at != Place::NoPlan && meant(&self.config.plan, phase).is_some() =>
+                if self.at != Place::NoPlan && asked_for(&self.config.plan, phase).is_some() =>
             {
                 self.paused = false;
             }

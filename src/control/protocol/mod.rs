@@ -59,7 +59,7 @@ pub enum Request {
     Pause {},
     /// End the pause, at the resume point or at this phase. [`Done`].
     Resume {
-        /// The phase to go on at.
+        /// The phase to go on at: its id or, where no phase has that id, its number from 1.
         #[serde(default)]
         phase: Option<PhaseId>,
     },
@@ -67,7 +67,7 @@ pub enum Request {
     PhaseShow {},
     /// Move the resume point. [`Done`].
     PhaseSet {
-        /// To here.
+        /// To here: its id or, where no phase has that id, its number from 1.
         phase: PhaseId,
     },
     /// Say that the current phase is over. [`Done`].

@@ -172,6 +172,54 @@ fn a_phase_file_without_a_plan_stops_nobody() {
 }
 
 #[test]
+fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
+    let mut config = rig([]);
+    config.plan.phases = vec![
+        phase("one", Condition::Operator),
+        phase("two", until_file()),
+    ];
+    let mut play = Play::begin(config);
+    for ask in [Command::PhaseSet, |phase| Command::Resume(Some(phase))] {
+        let done = play.command(ask(PhaseRef::Index(2)));
+        let [Effect::Answer(_, Err(refusal))] = &done[..] else {
+            panic!("{done:?}");
+        };
+        assert_eq!(refusal.kind, super::super::RefusalKind::Unknown);
+        let wanted = "phase number 3 does not exist: the plan has 2, from number 1";
+        assert_eq!(refusal.message, wanted);
+        assert!(refusal.hint.as_ref().unwrap().contains("phase done"));
+        assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
+    }
+}
+
+#[test]
+fn who_sets_a_phase_that_is_over_already_is_told() {
+    let mut config = rig([]);
+    config.plan.phases = vec![
+        phase("one", until_file()),
+        phase("two", Condition::Operator),
+    ];
+    let mut play = Play::begin(config);
+    let told = |done: &[Effect]| {
+        let already = |effect: &&Effect| matches!(effect, Effect::Tell(notice) if notice.event == "phase-over-already");
+        done.iter().filter(already).count()
+    };
+    let over = || Event::PhaseChecked("one".parse().unwrap(), Ok(true));
+    assert_eq!(told(&play.tell(over())), 0, "it ended in its own time");
+    play.command(Command::PhaseSet(PhaseRef::Index(0)));
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
+    assert_eq!(told(&play.tell(over())), 1);
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 2 of 2 (two)");
+    play.command(Command::PhaseSet(PhaseRef::Index(0)));
+    play.tell(Event::PhaseChecked("one".parse().unwrap(), Ok(false)));
+    assert_eq!(
+        told(&play.tell(over())),
+        0,
+        "it was not over when it was set"
+    );
+}
+
+#[test]
 fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
     let plan = |ids: &[&str]| {
         ids.iter()
@@ -181,7 +229,7 @@ fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
     let mut config = rig([]);
     config.plan.phases = plan(&["one", "two", "three"]);
     let mut play = Play::begin(config);
-    play.command(Command::PhaseSet(PhaseRef::Index(3)));
+    play.tell(Event::PhaseFile(PhaseRef::Index(3)));
     play.reload(|config| config.plan.phases = plan(&["one"]));
     play.reload(|config| config.plan.phases = plan(&["one", "two", "three"]));
     assert_eq!(

@@ -73,7 +73,7 @@ pub enum PhaseFileError {
     #[error("it has more than an index and an id")]
     TooMuch,
     /// An index beyond the plan, which has this many phases.
-    #[error("index {0} is not in the plan, which has {1} phases")]
+    #[error("index {0} is not in the plan, which has {1} phases, the first of them with index 0")]
     Index(String, usize),
     /// A word that is no phase.
     #[error("{0:?} is no phase of the plan")]
