@@ -20,6 +20,7 @@ mod ours;
 mod play;
 mod signals;
 mod stage;
+mod stop;
 mod story;
 mod summary;
 mod voice;
