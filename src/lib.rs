@@ -15,7 +15,7 @@
 //! | [`model`] | the words: names, boots, attempts, what hosts say of them, exits, signals, states |
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
-//! | [`host`] | this machine: its boots and processes, and what it answers of attempts |
+//! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
 //! | [`launch`] | how an attempt is started, recognised, watched and ended: processes, tmux |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
 //! | [`daemon`] | the one loop that turns the world into events and performs effects |
@@ -29,7 +29,7 @@
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
 //! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
-//! tests, also the real [`store`]), [`model`] uses nothing. [`host`] and [`launch`] are of one floor.
+//! tests, also the real [`store`]), [`launch`] uses [`host`], [`model`] uses nothing.
 //!
 //! # Processes
 //!

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 use crate::{
     causes::in_one_line,
     config::Command,
-    host::command::{Request, Runner},
+    launch::command::{Request, Runner},
     model::Exit,
 };
 

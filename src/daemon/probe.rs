@@ -9,8 +9,7 @@ use super::command;
 use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
-    host::command::Runner,
-    launch::{directory::Directory, output::Tail},
+    launch::{command::Runner, directory::Directory, output::Tail},
     model::PhaseId,
     proxy::handshake,
 };

@@ -16,15 +16,21 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::process::{Process, Stat, is_gone};
+use super::{
+    process::Process,
+    stat::{Stat, is_gone},
+};
 use crate::sys;
 
 /// Variables that [`Census::environment`] keeps begin so.
 const OURS: &[u8] = b"LOOPKEEPER_";
 
-/// How long a program is given to get through execve(2). It takes a tenth of a millisecond as a
-/// rule; nothing else goes on meanwhile.
+/// How long, in one census, programs are waited for to get through execve(2). It takes a tenth of a
+/// millisecond as a rule; nothing else goes on meanwhile, so it is the longest that the daemon stands
+/// still for those whose execve(2) hangs, as on a file system that does not answer, however many.
 const EXEC_WITHIN: Duration = Duration::from_millis(50);
+/// Between two looks at one of them.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
 
 type Environment = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -33,9 +39,25 @@ type Environment = BTreeMap<Vec<u8>, Vec<u8>>;
 pub(crate) struct Census {
     all: BTreeMap<i32, Stat>,
     children: HashMap<i32, Vec<i32>>,
-    /// Read on demand, and once.
-    environments: Mutex<HashMap<i32, Arc<Environment>>>,
+    environments: Mutex<Environments>,
     all_traits: OnceLock<Traits>,
+}
+
+/// Read on demand, and once.
+#[derive(Debug)]
+struct Environments {
+    known: HashMap<i32, Arc<Environment>>,
+    /// What is left of [`EXEC_WITHIN`].
+    patience: Duration,
+}
+
+impl Default for Environments {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            patience: EXEC_WITHIN,
+        }
+    }
 }
 
 impl Census {
@@ -115,10 +137,12 @@ impl Census {
     /// The process's variables named `LOOPKEEPER_…`, as it was started with them. Empty where we
     /// may not look.
     pub(crate) fn environment(&self, pid: i32) -> Arc<Environment> {
-        let Ok(mut known) = self.environments.lock() else {
+        let Ok(mut environments) = self.environments.lock() else {
             return Arc::default();
         };
-        let read = || Arc::new(ours(&whole_environment(pid, self.by_pid(pid).copied())));
+        let Environments { known, patience } = &mut *environments;
+        let stat = self.by_pid(pid).copied();
+        let read = || Arc::new(ours(&whole_environment(pid, stat, patience)));
         Arc::clone(known.entry(pid).or_insert_with(read))
     }
 
@@ -175,28 +199,30 @@ impl Traits {
 }
 
 /// The whole environment of a process. In the midst of execve(2) it looks empty or is cut short, and
-/// the process would not be recognised: then it is looked at again.
-fn whole_environment(pid: i32, mut stat: Option<Stat>) -> Vec<u8> {
-    let begin = Instant::now();
+/// the process would not be recognised: then it is looked at again, as long as there is patience.
+fn whole_environment(pid: i32, mut stat: Option<Stat>, patience: &mut Duration) -> Vec<u8> {
     loop {
         let Ok(text) = fs::read(format!("/proc/{pid}/environ")) else {
             return Vec::new();
         };
         let whole = |stat: Stat| !stat.is_program() || stat.environment == Some(text.len() as u64);
-        if stat.is_none_or(whole) || begin.elapsed() > EXEC_WITHIN {
+        if stat.is_none_or(whole) || patience.is_zero() {
             return text;
         }
         stat = Stat::of(pid).ok();
         if stat.is_none_or(whole) {
             return text;
         }
-        thread::sleep(Duration::from_micros(200));
+        let begin = Instant::now();
+        thread::sleep(LOOK_EVERY);
+        *patience = patience.saturating_sub(begin.elapsed());
     }
 }
 
 /// A variable of a process's environment, one of those that are ours.
 pub(crate) fn variable(pid: i32, name: &str) -> Option<String> {
-    let mut all = ours(&whole_environment(pid, Stat::of(pid).ok()));
+    let mut patience = EXEC_WITHIN;
+    let mut all = ours(&whole_environment(pid, Stat::of(pid).ok(), &mut patience));
     String::from_utf8(all.remove(name.as_bytes())?).ok()
 }
 

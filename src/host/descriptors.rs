@@ -18,7 +18,7 @@ const SPARE: u64 = 128;
 
 /// Lifts our limit as far as we may. Returns what it was, for our children, who may be confused by a
 /// high one (select(2)).
-pub(super) fn raise_limit() -> Option<(u64, u64)> {
+pub(crate) fn raise_limit() -> Option<(u64, u64)> {
     let before = getrlimit(Resource::Nofile);
     let (soft, hard) = (before.current?, before.maximum?);
     let raised = Rlimit {

@@ -59,7 +59,7 @@ impl Executable {
     }
 
     /// What to run for a program that may be this one.
-    pub(super) fn instead_of(&self, program: &Path) -> PathBuf {
+    pub(crate) fn instead_of(&self, program: &Path) -> PathBuf {
         match program == self.path {
             true => self.to_run(),
             false => program.to_owned(),

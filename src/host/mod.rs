@@ -1,22 +1,18 @@
-//! A host: a machine where attempts run, and what it tells us of them.
+//! The machine we are on, as its kernel tells of it: which boot this is, which processes live, which
+//! of them ended and how, what has changed in a directory.
 //!
-//! Promise: an attempt is *alive*, *ended* or, when the host cannot say, neither of them. What
-//! lives is learned from the machine (processes, sessions, cgroups); files in an attempt's
-//! directory only say how to recognise it and how it ended.
-//!
-//! How: [`News`] comes out of one channel; the daemon makes events of the core of what it says of
-//! attempts, and shows its problems in `status`.
+//! Promise: a process is told from every other that has or had its pid, and what cannot be known is
+//! not taken for dead. Nothing in here knows of attempts; that is [`launch`](crate::launch), which
+//! rests on this.
 
 pub mod boot;
 pub(crate) mod census;
-pub mod command;
 pub(crate) mod descriptors;
 mod executable;
 pub(crate) mod inotify;
-mod local;
 pub mod process;
 pub(crate) mod reaper;
-mod survey;
+mod stat;
 
 use std::{
     io,
@@ -24,11 +20,8 @@ use std::{
 };
 
 pub use executable::Executable;
-pub use local::{Local, Settings};
 
-use crate::model::HostEvent;
-
-/// A host could not be used, or not be asked.
+/// The machine could not be used, or not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// A file or directory of the host.
@@ -71,20 +64,4 @@ impl HostError {
             source,
         }
     }
-}
-
-/// What comes from a host, unasked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// Of an attempt.
-    Event(HostEvent),
-    /// Something went wrong that ends no attempt, such as a full disk; for the operator.
-    Problem {
-        /// What does not work: the same words for the same thing, however it shows.
-        about: String,
-        /// How it shows.
-        text: String,
-    },
-    /// What an earlier problem was about works.
-    Well(String),
 }

@@ -10,7 +10,10 @@ use std::{fs, io, os::fd::OwnedFd, time::Duration};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::unix::AsyncFd;
 
-use super::descriptors::{for_keeps, is_shortage};
+use super::{
+    descriptors::{for_keeps, is_shortage},
+    stat::{Stat, is_gone},
+};
 use crate::{
     model::{BootId, Exit, Identity, Signal},
     sys,
@@ -21,10 +24,6 @@ const COLLECTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// From one look to the next, at a process that cannot be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Bits of field 9 of proc_pid_stat(5), from the kernel's `include/linux/sched.h`.
-const PF_EXITING: u64 = 0x4;
-const PF_KTHREAD: u64 = 0x20_0000;
 
 /// A process of this boot.
 #[derive(
@@ -136,11 +135,6 @@ impl Process {
     }
 }
 
-/// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
-}
-
 /// A process whose end we wait for, and which need not be our child.
 #[derive(Debug)]
 pub(crate) struct Watched {
@@ -225,95 +219,9 @@ pub(crate) fn exit_of_status(status: i32) -> Exit {
     }
 }
 
-/// One line of `/proc/<pid>/stat` (proc_pid_stat(5)), as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) process: Process,
-    pub(crate) parent: i32,
-    pub(crate) session: i32,
-    state: u8,
-    flags: u64,
-    threads: u64,
-    /// How many bytes its environment has; `None` in the midst of execve(2), and where we may not
-    /// see it.
-    pub(crate) environment: Option<u64>,
-    /// The wait status of a zombie; 0 also where we may not see it.
-    zombie_status: Option<i32>,
-}
-
-impl Stat {
-    pub(crate) fn of(pid: i32) -> io::Result<Self> {
-        let path = format!("/proc/{pid}/stat");
-        let text = fs::read(&path)?;
-        Self::parse(pid, &text)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{path}: no stat")))
-    }
-
-    fn parse(pid: i32, text: &[u8]) -> Option<Self> {
-        // The name in the parentheses is the program's choice and may hold ") ".
-        let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
-        let rest = std::str::from_utf8(&text[after_name..]).ok()?;
-        let field: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // The first of them is field 3 of the manual page.
-        let number = |at: usize| field.get(at - 3)?.parse::<u64>().ok();
-        let state = *field.first()?.as_bytes().first()?;
-        Some(Self {
-            process: Process {
-                pid,
-                started: number(22)?,
-            },
-            parent: i32::try_from(number(4)?).ok()?,
-            session: field.get(6 - 3)?.parse().ok()?,
-            state,
-            flags: number(9)?,
-            threads: number(20)?,
-            environment: number(51)
-                .filter(|end| *end != 0)
-                .and_then(|end| end.checked_sub(number(50)?)),
-            zombie_status: number(52)
-                .and_then(|status| i32::try_from(status).ok())
-                .filter(|_| state == b'Z'),
-        })
-    }
-
-    pub(crate) fn leads(&self) -> bool {
-        self.session == self.process.pid
-    }
-
-    /// Whether it is or will be a program: neither a thread of the kernel nor about to end.
-    pub(crate) fn is_program(&self) -> bool {
-        self.lives() && self.flags & (PF_EXITING | PF_KTHREAD) == 0
-    }
-
-    /// A zombie whose other threads run on is not dead.
-    pub(crate) fn lives(&self) -> bool {
-        !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_program_cannot_lie_about_itself_by_its_name() {
-        let tail = "S 7 40 41 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 987654 9 9 9";
-        let text = format!("42 (x) Z 1 1 1 (y) {tail}");
-        let stat = Stat::parse(42, text.as_bytes()).unwrap();
-        assert_eq!(stat.process.started, 987_654);
-        assert_eq!((stat.parent, stat.session, stat.threads), (7, 41, 3));
-        assert!(stat.lives());
-        let zombie = text.replace("S 7", "Z 7");
-        assert!(
-            Stat::parse(42, zombie.as_bytes()).unwrap().lives(),
-            "threads run on"
-        );
-        let dead = zombie.replace("20 0 3", "20 0 1");
-        assert!(!Stat::parse(42, dead.as_bytes()).unwrap().lives());
-        for cut in ["", "42 (x", "42 (x) ", "42 (x) S 7 40"] {
-            assert_eq!(Stat::parse(42, cut.as_bytes()), None, "{cut}");
-        }
-    }
 
     #[test]
     fn a_wait_status_is_a_code_or_a_signal() {

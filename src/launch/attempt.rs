@@ -1,40 +1,28 @@
-//! One attempt's life, from its start, or from the moment it was found, to its last process.
+//! One attempt: how it is started, or found, and what is told of it.
 //!
-//! Promise: `Started`, `StartFailed` or `Shortage`; after `Started` comes `Ended`, with the exit record written
-//! before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this order.
-//! Nothing is looked at unless something has ended or was asked for.
+//! Promise: `Started`, `StartFailed` or `Shortage`; after `Started` comes `Ended`, with the exit record
+//! written before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this
+//! order.
 //!
-//! How: one task for each attempt. It waits for the [`End`] of the worker's own process, then for what
-//! that left behind.
+//! How: one task for each attempt, which begins here and goes on in [`life`](super::life).
 
-use std::{ffi::OsString, fs, io, path::PathBuf, time::Duration};
-
-use tokio::sync::mpsc;
+use std::{ffi::OsString, fs, path::PathBuf};
 
 use super::{
     context::Context,
     directory::{Directory, Pane, Spec, Start},
     end::End,
     lease::Lease,
+    life::{Orders, aftermath, see_through},
     not_started::NotStarted,
-    output::Bound,
     process, socket, tmux,
-    tree::{Part, Tree},
+    tree::Tree,
 };
 use crate::{
-    causes::in_one_line,
     config::{Program, Worker},
     host::{process::Process, reaper::Child},
-    model::{AttemptRef, Exit, HostEvent, Identity, LauncherKind, Signal},
+    model::{AttemptRef, HostEvent, Identity, LauncherKind},
 };
-
-/// Before something that failed for lack of resources is tried again.
-pub(super) const AGAIN: Duration = Duration::from_secs(1);
-/// What the session around a killed worker is given to end by itself.
-const SESSION_ENDS_WITHIN: Duration = Duration::from_secs(2);
-
-/// Signals for an attempt's tree.
-pub(crate) type Orders = mpsc::UnboundedReceiver<Signal>;
 
 /// An attempt that runs, and how its end will be known.
 pub(super) enum Launched {
@@ -68,7 +56,7 @@ fn environment(
 }
 
 /// Starts an attempt, and sees it through.
-pub(crate) async fn start(
+pub(super) async fn start(
     context: &Context,
     attempt: AttemptRef,
     worker: &Worker,
@@ -130,7 +118,7 @@ pub(crate) async fn start(
 }
 
 /// Begins to watch an attempt that was found alive.
-pub(crate) async fn adopt(
+pub(super) async fn adopt(
     context: &Context,
     attempt: AttemptRef,
     identity: Identity,
@@ -189,7 +177,7 @@ pub(crate) async fn adopt(
 ///
 /// # Errors
 /// Why it does not answer.
-pub(crate) async fn way_in(
+pub(super) async fn way_in(
     context: &Context,
     attempt: &AttemptRef,
 ) -> Result<Option<PathBuf>, String> {
@@ -203,7 +191,7 @@ pub(crate) async fn way_in(
 }
 
 /// Signals what is left of an attempt that ended before it was found, until nothing is.
-pub(crate) async fn leftover(context: &Context, attempt: AttemptRef, orders: Orders) {
+pub(super) async fn leftover(context: &Context, attempt: AttemptRef, orders: Orders) {
     let start = context.directory(&attempt).start();
     let tree = Tree {
         pane: start.as_ref().and_then(|start| start.pane),
@@ -214,7 +202,7 @@ pub(crate) async fn leftover(context: &Context, attempt: AttemptRef, orders: Ord
     context.tell(HostEvent::Gone(attempt));
 }
 
-pub(crate) fn process_of(identity: &Identity) -> Process {
+pub(super) fn process_of(identity: &Identity) -> Process {
     Process {
         pid: identity.pid,
         started: identity.started,
@@ -245,122 +233,4 @@ fn check(spec: &Spec) -> Result<(), String> {
         return Err(format!("program {}: is not a file", spec.program.display()));
     }
     Ok(())
-}
-
-async fn see_through(
-    context: &Context,
-    attempt: &AttemptRef,
-    directory: &Directory,
-    keep_output: Option<u64>,
-    tree: Tree,
-    end: End,
-    mut orders: Orders,
-) {
-    let output = || format!("output of {}", attempt.worker);
-    let mut bound = keep_output.and_then(|keep| {
-        let opened = Bound::open(&context.appends, &directory.output(), keep);
-        opened
-            .map_err(|error| context.problem(output(), in_one_line(&error)))
-            .ok()
-    });
-    let life = async {
-        let mut killed = false;
-        let exit = end.exit(context, directory);
-        tokio::pin!(exit);
-        let exit = loop {
-            tokio::select! {
-                exit = &mut exit => break exit,
-                Some(signal) = orders.recv() => {
-                    killed |= signal == Signal::KILL;
-                    send(context, attempt, &tree, Part::Work, signal).await;
-                }
-            }
-        };
-        ended(context, attempt, directory, exit);
-        aftermath(context, attempt, &tree, orders, killed).await;
-    };
-    let bounded = async {
-        match &mut bound {
-            Some(bound) => loop {
-                let error = bound.hold().await;
-                context.problem(output(), in_one_line(&error));
-            },
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = life => {}
-        never = bounded => match never {},
-    }
-    // What it wrote last may have been much, and nobody was told of it yet.
-    if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
-        context.problem(output(), in_one_line(&error));
-    }
-}
-
-fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
-    context.record_exit(directory, &exit);
-    context.tell(HostEvent::Ended(attempt.clone(), exit));
-}
-
-/// From the end of the worker's own process to the end of the last one.
-async fn aftermath(
-    context: &Context,
-    attempt: &AttemptRef,
-    tree: &Tree,
-    mut orders: Orders,
-    mut killed: bool,
-) {
-    loop {
-        let left = match context.looker.members(tree, Part::All).await {
-            Ok(left) => left,
-            Err(error) => {
-                context.problem(
-                    format!("processes of {}", attempt.worker),
-                    format!("{}: processes cannot be listed: {error}", attempt.worker),
-                );
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-        };
-        if left.is_empty() {
-            break;
-        }
-        if killed {
-            send(context, attempt, tree, Part::Work, Signal::KILL).await;
-        }
-        tokio::select! {
-            result = all_ended(&left) => if let Err(error) = result {
-                context.problem(
-                    format!("processes of {}", attempt.worker),
-                    format!("{}: processes cannot be watched: {error}", attempt.worker),
-                );
-                tokio::time::sleep(AGAIN).await;
-            },
-            Some(signal) = orders.recv() => {
-                killed |= signal == Signal::KILL;
-                send(context, attempt, tree, Part::Work, signal).await;
-            }
-            () = tokio::time::sleep(SESSION_ENDS_WITHIN), if killed && tree.pane.is_some() => {
-                send(context, attempt, tree, Part::All, Signal::KILL).await;
-            }
-        }
-    }
-    context.vacate(attempt, tree).await;
-}
-
-async fn all_ended(processes: &[Process]) -> io::Result<()> {
-    for process in processes {
-        process.ended().await?;
-    }
-    Ok(())
-}
-
-async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
-    if let Err(error) = context.looker.signal(tree, part, signal).await {
-        context.problem(
-            format!("signals to {}", attempt.worker),
-            format!("{}: {signal}: {}", attempt.worker, in_one_line(&error)),
-        );
-    }
 }

@@ -17,12 +17,16 @@ use std::{
 use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::{io::AsyncReadExt, net::unix::pipe};
 
-use super::{Executable, census::CensusTaker, reaper::Reaper};
+use super::{
+    environment::Inherited,
+    tree::{Looker, Part, Tree, tag},
+};
 use crate::{
     causes::in_one_line,
-    launch::{
-        environment::Inherited,
-        tree::{Looker, Part, Tree, tag},
+    host::{
+        Executable,
+        census::CensusTaker,
+        reaper::{Child, Reaper},
     },
     model::{Exit, Signal},
     sys,
@@ -163,7 +167,7 @@ impl Runner {
         &self,
         request: Request,
         mark: &str,
-    ) -> io::Result<(super::reaper::Child, pipe::Receiver, pipe::Receiver)> {
+    ) -> io::Result<(Child, pipe::Receiver, pipe::Receiver)> {
         let (output, its_output) = io::pipe()?;
         let (errors, its_errors) = io::pipe()?;
         let mut command = Command::new(self.executable.instead_of(&request.program));

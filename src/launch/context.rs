@@ -1,15 +1,20 @@
 //! What every attempt of a host needs: its settings, its eyes, and the way to tell what happens.
 
+use std::os::fd::OwnedFd;
+
 use tokio::sync::mpsc;
 
 use super::{
+    News, Settings,
     cgroup::Cgroup,
+    command::Runner,
     directory::{Directory, Start},
+    not_started::NotStarted,
     tree::{Looker, Part, Tree},
 };
 use crate::{
     causes::in_one_line,
-    host::{News, Settings, command::Runner, inotify::Inotify, reaper::Reaper},
+    host::{inotify::Inotify, reaper::Reaper},
     model::{AttemptRef, BootId, Exit, HostEvent, Signal},
 };
 
@@ -93,6 +98,16 @@ impl Context {
             pane: None,
             ours: false,
         }
+    }
+
+    /// The attempt's own cgroup, if it gets one, and the way into it.
+    pub(super) fn house(
+        &self,
+        attempt: &AttemptRef,
+    ) -> Result<(Option<Cgroup>, Option<OwnedFd>), NotStarted> {
+        let made = self.settings.house.make(attempt);
+        made.map(Option::unzip)
+            .map_err(|error| NotStarted::because("cgroup", &error))
     }
 
     /// Kills what came to be of a start that failed; returns why it failed, and what is left.

@@ -4,9 +4,9 @@
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
-    attempt::AGAIN,
     context::Context,
     directory::{Directory, Pane},
+    life::AGAIN,
 };
 use crate::{
     host::{process::Process, reaper::Child},

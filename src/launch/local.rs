@@ -1,5 +1,8 @@
-//! The machine we are on: starts, adopts and signals attempts, a task for each, and passes on what
-//! they say.
+//! This machine as a place where attempts run: starts, adopts and signals them, a task for each, and
+//! passes on what they say.
+//!
+//! How: [`News`] comes out of one channel; the daemon makes events of the core of what it says of
+//! attempts, and shows its problems in `status`.
 
 use std::{
     collections::BTreeMap,
@@ -12,17 +15,36 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Executable, HostError, News, boot, census::CensusTaker, command::Runner, descriptors,
-    inotify::Inotify, reaper::Reaper, survey,
+    House, attempt, command::Runner, context::Context, directory, environment::Inherited,
+    life::Orders, survey, tree::Looker,
 };
 use crate::{
     config,
-    launch::{House, attempt, context::Context, directory, environment::Inherited, tree::Looker},
-    model::{AttemptRef, Found, Identity, Signal},
+    host::{
+        Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
+        reaper::Reaper,
+    },
+    model::{AttemptRef, Found, HostEvent, Identity, Signal},
 };
 
 /// How long news of growing output may be held back, so that a flood is many bytes and few events.
 const APPENDS_EVERY: Duration = Duration::from_millis(100);
+
+/// What comes from a host, unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Of an attempt.
+    Event(HostEvent),
+    /// Something went wrong that ends no attempt, such as a full disk; for the operator.
+    Problem {
+        /// What does not work: the same words for the same thing, however it shows.
+        about: String,
+        /// How it shows.
+        text: String,
+    },
+    /// What an earlier problem was about works.
+    Well(String),
+}
 
 /// What a host is opened with.
 #[derive(Debug, Clone)]
@@ -37,7 +59,7 @@ pub struct Settings {
     pub executable: Executable,
 }
 
-/// The machine we are on. See the documentation of [`crate::host`] for what it promises.
+/// The machine we are on. See the documentation of [`crate::launch`] for what it promises.
 #[derive(Debug)]
 pub struct Local {
     context: Arc<Context>,
@@ -190,7 +212,7 @@ impl Local {
         async move { attempt::way_in(&context, &attempt).await }
     }
 
-    fn new_orders(&mut self, attempt: &AttemptRef) -> attempt::Orders {
+    fn new_orders(&mut self, attempt: &AttemptRef) -> Orders {
         let (sender, orders) = mpsc::unbounded_channel();
         self.orders.insert(attempt.clone(), sender);
         orders

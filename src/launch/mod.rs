@@ -1,13 +1,16 @@
 //! Launchers: how an attempt is started, recognised and watched on this machine.
 //!
-//! Promise: an attempt's life depends on nothing of ours. No pipe, terminal or parenthood of the
-//! daemon is needed for it to go on, and the next daemon finds it, knows it from every other, and
-//! learns how it ended.
+//! Promise: an attempt is *alive*, *ended* or, when the machine cannot say, neither of them. What
+//! lives is learned from the machine (processes, sessions, cgroups); files in an attempt's directory
+//! only say how to recognise it and how it ended. An attempt's life depends on nothing of ours: no
+//! pipe, terminal or parenthood of the daemon is needed for it to go on, and the next daemon finds
+//! it, knows it from every other, and learns how it ended.
 //!
-//! How: each attempt has a [`directory`], where its output goes and which keeps what is needed to
-//! recognise it. `attempt` is one attempt's life from start to the last process of its `tree`,
-//! whatever launched it; `process` and `tmux` differ only in how it comes to be and in who writes
-//! the exit record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
+//! How: [`Local`] has a task for each attempt, and `survey` asks what there is of them. Each has a
+//! [`directory`], where its output goes and which keeps what is needed to recognise it. `attempt` is
+//! how one begins or is found, `life` what follows, to the last process of its `tree`, whatever
+//! launched it; `process` and `tmux` differ only in how it comes to be and in who writes the exit
+//! record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
 //! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`] and
 //! [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only the first
 //! lives as long as the worker does.
@@ -36,21 +39,25 @@
 //! one goes on where it was; `Ended` is then read from `exit.json`. Only who ends the tmux server
 //! takes the terminal away from all: the kernel tells the pane, which tells the worker (SIGHUP).
 
-pub(crate) mod attempt;
-pub(crate) mod cgroup;
-pub(crate) mod context;
+mod attempt;
+mod cgroup;
+pub mod command;
+mod context;
 pub mod directory;
-pub(crate) mod end;
+mod end;
 pub(crate) mod environment;
 pub mod exec;
 mod lease;
+mod life;
+mod local;
 mod not_started;
 pub mod output;
 pub mod pane;
-pub(crate) mod process;
+mod process;
 mod socket;
+mod survey;
 mod tmux;
-pub(crate) mod tree;
+mod tree;
 
 use std::{
     env, fs,
@@ -59,6 +66,7 @@ use std::{
 };
 
 pub use cgroup::House;
+pub use local::{Local, News, Settings};
 pub use socket::socket;
 
 /// The worker's name, in every process of it.

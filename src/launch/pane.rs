@@ -22,6 +22,7 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{WaitOptions, wait};
 
 use super::{
+    command,
     directory::{Directory, Pane, Spec},
     exec::record_start,
     lease::Lease,
@@ -29,10 +30,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    host::{
-        command,
-        process::{Process, exit_of_status},
-    },
+    host::process::{Process, exit_of_status},
     model, sys,
 };
 

@@ -94,12 +94,7 @@ pub(super) async fn launch(
             .watch(directory.path(), WatchFlags::MOVED_TO);
         Some(watch.map_err(unusable)?)
     };
-    let house = context
-        .settings
-        .house
-        .make(attempt)
-        .map_err(|error| NotStarted::because("cgroup", &error))?;
-    let (cgroup, procs) = house.unzip();
+    let (cgroup, procs) = context.house(attempt)?;
 
     let mut command = match prefix.split_first() {
         None => {

@@ -17,19 +17,18 @@ use std::{
 
 use rustix::fs::inotify::WatchFlags;
 
-use super::{HostError, census::Census, process::Process};
+use super::{
+    attempt::process_of,
+    cgroup::Cgroup,
+    context::Context,
+    directory::{self, Directory, Pane, Start},
+    end::unseen,
+    pane::wraps,
+    process::output_is_held,
+    tree::{Part, Tree},
+};
 use crate::{
-    launch::{
-        self,
-        attempt::process_of,
-        cgroup::Cgroup,
-        context::Context,
-        directory::{self, Directory, Pane, Start},
-        end::unseen,
-        pane::wraps,
-        process::output_is_held,
-        tree::{Part, Tree},
-    },
+    host::{HostError, census::Census, process::Process},
     model::{AttemptRef, Condition, Exit, Found, LauncherKind},
 };
 
@@ -84,10 +83,10 @@ fn marked<'a>(census: &'a Census, state: &'a Path) -> impl Iterator<Item = Attem
         let environment = census.environment(stat.process.pid);
         let get = |name: &str| std::str::from_utf8(environment.get(name.as_bytes())?).ok();
         let attempt = AttemptRef {
-            worker: get(launch::WORKER)?.parse().ok()?,
-            attempt: get(launch::ATTEMPT)?.parse().ok()?,
+            worker: get(super::WORKER)?.parse().ok()?,
+            attempt: get(super::ATTEMPT)?.parse().ok()?,
         };
-        let ours = Directory::of(state, &attempt).path() == Path::new(get(launch::ATTEMPT_DIR)?);
+        let ours = Directory::of(state, &attempt).path() == Path::new(get(super::ATTEMPT_DIR)?);
         ours.then_some(attempt)
     })
 }

@@ -15,6 +15,7 @@ use rustix::fs::inotify::WatchFlags;
 
 use super::{
     attempt::Launched,
+    command::Request,
     context::Context,
     directory::{Directory, Start},
     not_started::NotStarted,
@@ -22,7 +23,7 @@ use super::{
     socket::{prepare, socket},
 };
 use crate::{
-    host::{command::Request, process::Process},
+    host::process::Process,
     model::{AttemptRef, Exit, WorkerName},
 };
 
@@ -89,12 +90,7 @@ pub(super) async fn launch(
             let what = format!("{}: cannot be watched", directory.path().display());
             NotStarted::because(&what, &error)
         })?;
-    let house = context
-        .settings
-        .house
-        .make(attempt)
-        .map_err(|error| NotStarted::because("cgroup", &error))?;
-    let (cgroup, procs) = house.unzip();
+    let (cgroup, procs) = context.house(attempt)?;
 
     let mut argv: Vec<OsString> = context
         .settings

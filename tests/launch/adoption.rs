@@ -108,8 +108,7 @@ fn the_whole_tree_of_an_adopted_worker_is_killed() {
                 panic!("{condition:?}");
             };
             world.local.adopt(&attempt, &identity);
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
             let left: Vec<_> = pids(world.path())
                 .into_iter()
                 .filter(|pid| lives(*pid))
@@ -209,8 +208,7 @@ fn a_worker_whose_start_was_not_recorded_is_found() {
             };
             assert_eq!(identity.pid.to_string(), pid);
             world.local.adopt(&attempt, &identity);
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
         },
     );
 }
@@ -349,8 +347,7 @@ fn output_of_an_adopted_worker_stays_bounded() {
             let file = || fs::metadata(of.output()).unwrap();
             until("all is written", || file().len() > 30_000_000).await;
             until("the head is cut off", || file().blocks() * 512 < 2_000_000).await;
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
         },
     );
 }
@@ -395,17 +392,12 @@ fn a_stranger_with_a_recycled_pid_is_never_signalled() {
 
             // Also when it is adopted all the same.
             world.local.adopt(&attempt, &start.identity);
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
             assert!(lives(real.pid));
             world.local.signal(&attempt, Signal::KILL);
             world.gone(&attempt).await;
             assert!(lives(real.pid));
-            world.local.signal(&stranger, Signal::KILL);
-            assert_eq!(
-                world.gone_after_end(&stranger).await,
-                Exit::Signal(Signal::KILL)
-            );
+            assert_eq!(world.kill(&stranger).await, Exit::Signal(Signal::KILL));
         },
     );
 }

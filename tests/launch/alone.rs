@@ -1,6 +1,6 @@
 //! A process of its own for each test that has a host.
 //!
-//! A [`Local`](loopkeeper::host::Local) collects every child of its process, so such a test runs in a
+//! A [`Local`](loopkeeper::launch::Local) collects every child of its process, so such a test runs in a
 //! process where nothing else does: [`alone`] runs the test binary again for just that test.
 
 use std::{

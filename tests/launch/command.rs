@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fs, time::Duration};
 
 use loopkeeper::{
-    host::command::{CommandError, Outcome, Request},
+    launch::command::{CommandError, Outcome, Request},
     model::{Exit, Signal},
 };
 use nix::{sys::stat::Mode, unistd::mkfifo};

@@ -5,7 +5,7 @@ use std::fs;
 use loopkeeper::{
     config::Worker,
     launch::House,
-    model::{Condition, Exit, LauncherKind, Signal},
+    model::{AttemptRef, Condition, Exit, LauncherKind},
 };
 
 use crate::{
@@ -34,6 +34,13 @@ fn elsewhere(worker: &Worker, launcher: LauncherKind) -> Worker {
         launcher,
         ..worker.clone()
     }
+}
+
+/// Once nothing of the one is left, the other gets the worktree.
+async fn is_free_after(world: &mut World, attempt: &AttemptRef, other: &Worker) {
+    world.kill(attempt).await;
+    let (attempt, _) = world.run(other).await;
+    world.kill(&attempt).await;
 }
 
 async fn one_at_a_time(first: LauncherKind, second: LauncherKind) {
@@ -66,11 +73,7 @@ async fn one_at_a_time(first: LauncherKind, second: LauncherKind) {
     );
     assert_eq!(why, wanted);
     assert!(lives(identity.pid));
-    world.local.signal(&attempt, Signal::KILL);
-    world.gone_after_end(&attempt).await;
-    let (attempt, _) = world.run(&other).await;
-    world.local.signal(&attempt, Signal::KILL);
-    world.gone_after_end(&attempt).await;
+    is_free_after(&mut world, &attempt, &other).await;
 }
 
 #[test]
@@ -102,8 +105,7 @@ fn a_workdir_may_be_shared() {
         let (one, _) = world.run(&worker).await;
         let (two, _) = world.run(&elsewhere(&worker, PROCESS)).await;
         for attempt in [one, two] {
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
         }
     });
 }
@@ -136,8 +138,7 @@ fn a_worker_that_closes_what_it_inherited_does_not_lose_its_worktree() {
                 let refused = world.start(&elsewhere(&worker, launcher));
                 let why = world.start_failed(&refused).await;
                 assert!(why.contains("is held by pid"), "{why}");
-                world.local.signal(&attempt, Signal::KILL);
-                world.gone_after_end(&attempt).await;
+                world.kill(&attempt).await;
             }
         },
     );
@@ -168,11 +169,7 @@ fn held_after_death(name: &'static str, launcher: LauncherKind, script: &'static
             let refused = world.start(&other);
             let why = world.start_failed(&refused).await;
             assert!(why.contains("is held by pid"), "{why}");
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
-            let (attempt, _) = world.run(&other).await;
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            is_free_after(&mut world, &attempt, &other).await;
         },
     );
 }

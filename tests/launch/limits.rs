@@ -57,19 +57,14 @@ fn without_descriptors_a_start_fails_and_says_so_and_the_others_live() {
                         assert_eq!(marked, Vec::<i32>::new());
                     }
                     loopkeeper::model::HostEvent::Started(..) => {
-                        world.local.signal(&attempt, Signal::KILL);
-                        world.gone_after_end(&attempt).await;
+                        world.kill(&attempt).await;
                     }
                     other => panic!("{other:?}"),
                 }
             }
             assert!((3..12).contains(&failed), "{failed}");
             assert!(lives(identity.pid));
-            world.local.signal(&first, Signal::KILL);
-            assert_eq!(
-                world.gone_after_end(&first).await,
-                Exit::Signal(Signal::KILL)
-            );
+            assert_eq!(world.kill(&first).await, Exit::Signal(Signal::KILL));
         },
     );
 }

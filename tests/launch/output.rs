@@ -8,7 +8,7 @@ use std::{
 
 use loopkeeper::{
     launch::output::Tail,
-    model::{Exit, LauncherKind, Signal},
+    model::{Exit, LauncherKind},
 };
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -217,7 +217,6 @@ fn an_idle_host_does_not_wake() {
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
         let woken = switches() - before;
         assert!(woken <= 2, "{woken} times");
-        world.local.signal(&attempt, Signal::KILL);
-        world.gone_after_end(&attempt).await;
+        world.kill(&attempt).await;
     });
 }

@@ -166,8 +166,7 @@ fn damaged_records_are_no_death() {
             fs::write(path.join("spec.json"), damage).unwrap();
             assert_eq!(world.found().await.1, Condition::Alive(identity.clone()));
         }
-        world.local.signal(&attempt, Signal::KILL);
-        world.gone_after_end(&attempt).await;
+        world.kill(&attempt).await;
     });
 }
 

@@ -274,8 +274,7 @@ fn a_second_attempt_beside_a_living_one_is_refused() {
             let why = world.start_failed(&second).await;
             assert!(why.contains("duplicate session"), "{why}");
             assert!(lives(identity.pid), "the first one suffered");
-            world.local.signal(&first, Signal::KILL);
-            world.gone_after_end(&first).await;
+            world.kill(&first).await;
         },
     );
 }

@@ -46,11 +46,7 @@ pub(crate) async fn hidden_processes_do_not_survive(world: &mut World, launcher:
         hidden.len() == 7 && hidden.iter().all(|pid| lives(*pid)),
         "{hidden:?}"
     );
-    world.local.signal(&attempt, Signal::KILL);
-    assert_eq!(
-        world.gone_after_end(&attempt).await,
-        Exit::Signal(Signal::KILL)
-    );
+    assert_eq!(world.kill(&attempt).await, Exit::Signal(Signal::KILL));
     let left: Vec<_> = hidden.into_iter().filter(|pid| lives(*pid)).collect();
     assert_eq!(left, Vec::<i32>::new());
 }
@@ -82,8 +78,7 @@ fn what_is_left_after_the_end_is_known_and_can_be_killed() {
             let left: Vec<_> = hidden.into_iter().filter(|pid| lives(*pid)).collect();
             assert_eq!(left, Vec::<i32>::new());
             assert!(lives(its.pid), "another attempt was hit");
-            world.local.signal(&bystander, Signal::KILL);
-            world.gone_after_end(&bystander).await;
+            world.kill(&bystander).await;
         },
     );
 }
@@ -120,11 +115,7 @@ fn a_worker_that_forks_without_end_is_killed() {
         );
             let (attempt, _) = world.run(&worker).await;
             world.says(&attempt, "forking").await;
-            world.local.signal(&attempt, Signal::KILL);
-            assert_eq!(
-                world.gone_after_end(&attempt).await,
-                Exit::Signal(Signal::KILL)
-            );
+            assert_eq!(world.kill(&attempt).await, Exit::Signal(Signal::KILL));
             assert_eq!(
                 marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str()),
                 Vec::<i32>::new()
@@ -144,11 +135,7 @@ fn a_process_that_hops_from_pid_to_pid_is_caught() {
             fs::set_permissions(&hop, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
             let worker = world.script(LauncherKind::Process, "./hop; exec sleep 1000");
             let (attempt, _) = world.run(&worker).await;
-            world.local.signal(&attempt, Signal::KILL);
-            assert_eq!(
-                world.gone_after_end(&attempt).await,
-                Exit::Signal(Signal::KILL)
-            );
+            assert_eq!(world.kill(&attempt).await, Exit::Signal(Signal::KILL));
             assert_eq!(
                 marked("LOOPKEEPER_ATTEMPT", attempt.attempt.as_str()),
                 Vec::<i32>::new()
@@ -190,8 +177,7 @@ fn two_attempts_of_one_name_and_id_under_two_daemons_are_two() {
                 .local
                 .start(attempt.clone(), &worker, std::collections::BTreeMap::new());
             world.started(&attempt).await;
-            world.local.signal(&attempt, Signal::KILL);
-            world.gone_after_end(&attempt).await;
+            world.kill(&attempt).await;
             assert!(lives(pid().unwrap()), "a stranger was killed");
         },
     );
@@ -270,8 +256,7 @@ fn a_process_that_never_stops_to_exec_is_caught() {
                 let (attempt, _) = world.run(&worker).await;
                 world.says(&attempt, "ready").await;
                 let hidden = pids(world.path())[0];
-                world.local.signal(&attempt, Signal::KILL);
-                world.gone_after_end(&attempt).await;
+                world.kill(&attempt).await;
                 assert!(!lives(hidden));
                 fs::remove_file(world.path().join("pids")).unwrap();
             }

@@ -12,8 +12,8 @@ use std::{
 use jiff::Timestamp;
 use loopkeeper::{
     config::{self, Backoff, Budget, OnPhase, Program, Restart, Stop, Worker},
-    host::{Executable, Local, News, Settings},
-    launch::{House, directory::Directory, output::Tail},
+    host::Executable,
+    launch::{House, Local, News, Settings, directory::Directory, output::Tail},
     model::{
         AttemptId, AttemptRef, Condition, Exit, HostEvent, Identity, Kind, LauncherKind, Signal,
     },
@@ -238,6 +238,12 @@ impl World {
         let exit = self.ended(attempt).await;
         self.gone(attempt).await;
         exit
+    }
+
+    /// Kills the attempt, and waits until nothing of it is left; how its own process ended.
+    pub(crate) async fn kill(&mut self, attempt: &AttemptRef) -> Exit {
+        self.local.signal(attempt, Signal::KILL);
+        self.gone_after_end(attempt).await
     }
 
     /// What the host has said about this attempt up to now, and nobody asked for.

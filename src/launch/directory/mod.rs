@@ -16,6 +16,9 @@
 //! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
 
+mod list;
+mod record;
+
 use std::{
     borrow::Cow,
     fs::{self, File, OpenOptions},
@@ -25,15 +28,18 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+
+use list::of_worker;
+pub(crate) use list::prune;
+pub use list::{attempts, workers};
+pub use record::{Ended, Pane, Spec, Start};
 
 use crate::{
     config::Builtin,
-    host::process::Process,
-    model::{AttemptId, AttemptRef, BootId, Exit, Identity, LauncherKind, WorkerName},
+    model::{AttemptRef, BootId, Exit},
 };
 
-const ATTEMPTS: &str = "attempts";
 const SPEC: &str = "spec.json";
 const PROXY: &str = "proxy.json";
 const OUTPUT: &str = "output.log";
@@ -41,74 +47,6 @@ const START: &str = "start.json";
 const START_FAILED: &str = "start-failed";
 const EXIT: &str = "exit.json";
 const CONCLUDED: &str = "concluded";
-
-/// What was to be run, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spec {
-    /// How it is started and watched.
-    pub launcher: LauncherKind,
-    /// An absolute path.
-    pub program: PathBuf,
-    /// Without the program's name.
-    pub arguments: Vec<String>,
-    /// Where it runs.
-    pub workdir: PathBuf,
-    /// The checkout that no other attempt may be in meanwhile.
-    #[serde(default)]
-    pub worktree: Option<PathBuf>,
-    /// Bytes of output that are kept.
-    pub keep_output: u64,
-    /// Ended attempts of this worker that are kept.
-    pub keep_attempts: usize,
-    /// The boot in which it was to be run.
-    #[serde(default)]
-    pub boot: Option<BootId>,
-}
-
-/// How to recognise the attempt's processes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
-    /// The worker's own process.
-    pub identity: Identity,
-    /// When it was started.
-    pub at: Timestamp,
-    /// The cgroup of its own, where it has one.
-    pub cgroup: Option<super::cgroup::Cgroup>,
-    /// The session around it, for the tmux launcher.
-    pub pane: Option<Pane>,
-}
-
-/// The processes around a worker in tmux.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pane {
-    /// `loopkeeperd pane`, which writes the exit record.
-    pub wrapper: Process,
-    /// The worker's own tmux server.
-    pub server: Process,
-}
-
-/// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    /// The truth, or that it is lost.
-    pub exit: Exit,
-    /// When it ended, or when that was found out.
-    pub at: Timestamp,
-    /// The session around it was ending as well, as when the machine goes down.
-    #[serde(default)]
-    pub with_session: bool,
-}
-
-impl Ended {
-    /// How it ended, as it is told in a later boot of the machine.
-    pub fn after_reboot(self) -> Exit {
-        if self.with_session {
-            Exit::machine_went_down()
-        } else {
-            self.exit
-        }
-    }
-}
 
 /// One attempt's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,108 +238,9 @@ impl Directory {
     }
 }
 
-fn of_worker(state: &Path, worker: &WorkerName) -> PathBuf {
-    state.join(ATTEMPTS).join(worker.as_str())
-}
-
-/// The attempts of a worker that have a directory, oldest first. None is no error.
-///
-/// # Errors
-/// When a directory that exists cannot be listed.
-pub fn attempts(state: &Path, worker: &WorkerName) -> io::Result<Vec<AttemptId>> {
-    let mut all: Vec<AttemptId> = names(&of_worker(state, worker))?;
-    all.sort();
-    Ok(all)
-}
-
-/// The workers that have attempts, declared or not.
-///
-/// # Errors
-/// When a directory that exists cannot be listed.
-pub fn workers(state: &Path) -> io::Result<Vec<WorkerName>> {
-    names(&state.join(ATTEMPTS))
-}
-
-/// Removes the oldest concluded attempts beyond `keep`.
-pub(crate) fn prune(state: &Path, worker: &WorkerName, keep: usize) -> io::Result<()> {
-    let of = |attempt| {
-        let worker = worker.clone();
-        Directory::of(state, &AttemptRef { worker, attempt })
-    };
-    let all = attempts(state, worker)?;
-    let concluded: Vec<_> = all
-        .into_iter()
-        .map(of)
-        .filter(Directory::is_concluded)
-        .collect();
-    for old in concluded.iter().rev().skip(keep) {
-        // What is cut off half-way must not look like an attempt that was never concluded.
-        let doomed = old.path.with_extension("removed");
-        fs::rename(&old.path, &doomed)?;
-        fs::remove_dir_all(&doomed)?;
-    }
-    Ok(())
-}
-
-fn names<T: std::str::FromStr>(directory: &Path) -> io::Result<Vec<T>> {
-    match fs::read_dir(directory) {
-        Ok(entries) => entries
-            .filter_map(|entry| match entry {
-                Ok(entry) => entry.file_name().to_str()?.parse().ok().map(Ok),
-                Err(error) => Some(Err(error)),
-            })
-            .collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attempt(second: u32) -> AttemptRef {
-        AttemptRef {
-            worker: "builder".parse().unwrap(),
-            attempt: format!("20261121T0043{second:02}Z-00000000")
-                .parse()
-                .unwrap(),
-        }
-    }
-
-    #[test]
-    fn only_concluded_attempts_beyond_the_newest_are_removed() {
-        let state = tempfile::tempdir().unwrap();
-        let spec = Spec {
-            launcher: LauncherKind::Process,
-            program: "/bin/true".into(),
-            arguments: Vec::new(),
-            workdir: "/".into(),
-            worktree: None,
-            keep_output: 1,
-            keep_attempts: 2,
-            boot: None,
-        };
-        for second in 0..6 {
-            let directory = Directory::of(state.path(), &attempt(second));
-            directory.create(&spec, None).unwrap();
-            if second != 1 && second != 5 {
-                directory.conclude().unwrap();
-            }
-        }
-        let worker = attempt(0).worker;
-        prune(state.path(), &worker, 2).unwrap();
-        let left = attempts(state.path(), &worker).unwrap();
-        let wanted: Vec<_> = [1, 3, 4, 5].map(|second| attempt(second).attempt).into();
-        assert_eq!(left, wanted);
-        assert_eq!(
-            fs::read_dir(of_worker(state.path(), &worker))
-                .unwrap()
-                .count(),
-            4
-        );
-        assert_eq!(workers(state.path()).unwrap(), [worker]);
-    }
 
     #[test]
     fn a_record_is_whole_or_absent() {

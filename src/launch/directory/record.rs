@@ -1,0 +1,80 @@
+//! What the files of an attempt's directory say.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::process::Process,
+    launch::cgroup::Cgroup,
+    model::{BootId, Exit, Identity, LauncherKind},
+};
+
+/// What was to be run, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// How it is started and watched.
+    pub launcher: LauncherKind,
+    /// An absolute path.
+    pub program: PathBuf,
+    /// Without the program's name.
+    pub arguments: Vec<String>,
+    /// Where it runs.
+    pub workdir: PathBuf,
+    /// The checkout that no other attempt may be in meanwhile.
+    #[serde(default)]
+    pub worktree: Option<PathBuf>,
+    /// Bytes of output that are kept.
+    pub keep_output: u64,
+    /// Ended attempts of this worker that are kept.
+    pub keep_attempts: usize,
+    /// The boot in which it was to be run.
+    #[serde(default)]
+    pub boot: Option<BootId>,
+}
+
+/// How to recognise the attempt's processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The worker's own process.
+    pub identity: Identity,
+    /// When it was started.
+    pub at: Timestamp,
+    /// The cgroup of its own, where it has one.
+    pub cgroup: Option<Cgroup>,
+    /// The session around it, for the tmux launcher.
+    pub pane: Option<Pane>,
+}
+
+/// The processes around a worker in tmux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pane {
+    /// `loopkeeperd pane`, which writes the exit record.
+    pub wrapper: Process,
+    /// The worker's own tmux server.
+    pub server: Process,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The truth, or that it is lost.
+    pub exit: Exit,
+    /// When it ended, or when that was found out.
+    pub at: Timestamp,
+    /// The session around it was ending as well, as when the machine goes down.
+    #[serde(default)]
+    pub with_session: bool,
+}
+
+impl Ended {
+    /// How it ended, as it is told in a later boot of the machine.
+    pub fn after_reboot(self) -> Exit {
+        if self.with_session {
+            Exit::machine_went_down()
+        } else {
+            self.exit
+        }
+    }
+}
