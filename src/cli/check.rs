@@ -8,13 +8,13 @@ use serde_json::json;
 use super::{
     Context,
     failure::{Exit, Failure},
-    words::count,
+    words::{count, printable_lines},
 };
 use crate::config::{self, Complaints, Config, Credentials, Environment};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The configuration; by default the one that the daemon would read.
+    /// The configuration; by default the one that the daemon keeps, or would read.
     file: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -35,13 +35,20 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
         Some(file) => file.clone(),
         None => context.paths()?.config.clone(),
     };
-    let outcome = config::load(&file, &environment()?);
+    let environment = environment()?;
+    let outcome = config::load(&file, &environment);
+    let doubts = outcome.as_ref().map_or_else(
+        |_| Vec::new(),
+        |config| config::doubts(config, &environment),
+    );
     if arguments.json {
-        context.screen.json(&as_json(&outcome))?;
+        context.screen.json(&as_json(&outcome, &doubts))?;
         return outcome.map(drop).map_err(|_| Failure::told(Exit::Usage));
     }
     match outcome {
         Ok(config) => {
+            let warnings = doubts.iter().map(|doubt| format!("warning: {doubt}\n"));
+            Failure::show(&printable_lines(&warnings.collect::<String>()));
             let workers = count(config.workers.len() as u64, "worker");
             let phases = count(config.plan.phases.len() as u64, "phase");
             let text = format!("{}: good, {workers}, {phases}\n", file.display());
@@ -55,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
     }
 }
 
-fn as_json(outcome: &Result<Config, Complaints>) -> serde_json::Value {
+fn as_json(outcome: &Result<Config, Complaints>, doubts: &[String]) -> serde_json::Value {
     let complaints: Vec<_> = outcome
         .as_ref()
         .err()
@@ -71,5 +78,5 @@ fn as_json(outcome: &Result<Config, Complaints>) -> serde_json::Value {
             })
         })
         .collect();
-    json!({ "good": outcome.is_ok(), "complaints": list })
+    json!({ "good": outcome.is_ok(), "complaints": list, "warnings": doubts })
 }

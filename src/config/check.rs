@@ -154,7 +154,8 @@ fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
                     format!("worktree of `{}` {how}: {}", worker.name, real.display()),
                     "a checkout that no other worker has",
                 )
-                .other = Some((place, other));
+                .others
+                .push((place, other));
         }
         seen.push((worker, worktree, real));
     }

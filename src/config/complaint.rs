@@ -18,8 +18,8 @@ pub struct Complaint {
     pub hint: Option<String>,
     /// Its bytes in the file; `None` when it is about the file as a whole.
     pub at: Option<Range<usize>>,
-    /// Another place that belongs to it, and what that place is.
-    pub other: Option<(Range<usize>, String)>,
+    /// Other places that belong to it, and what each of them is.
+    pub others: Vec<(Range<usize>, String)>,
     /// The line of its first byte, from 1; 0 when it is about the file as a whole.
     pub line: usize,
     /// The column of its first byte in characters, from 1; 0 as for `line`.
@@ -39,7 +39,7 @@ impl Complaint {
             expected: expected.into(),
             hint: None,
             at,
-            other: None,
+            others: Vec::new(),
             line: 0,
             column: 0,
             shown: false,
@@ -81,7 +81,9 @@ impl Complaint {
         self.column = before[line_start..].chars().count() + 1;
         self.shown = (1..=LONGEST_LINE).contains(&length) && at.len() <= LONGEST_LINE;
         self.at = Some(at);
-        self.other = self.other.take().map(|(at, what)| (inside(&at), what));
+        for (at, _) in &mut self.others {
+            *at = inside(at);
+        }
     }
 }
 
@@ -102,11 +104,11 @@ impl Diagnostic for Complaint {
         let at = self.at.clone().filter(|_| self.shown)?;
         let place =
             LabeledSpan::new_primary_with_span(Some(format!("expected {}", self.expected)), at);
-        let other = self
-            .other
+        let others = self
+            .others
             .iter()
             .map(|(at, what)| LabeledSpan::new_with_span(Some(what.clone()), at.clone()));
-        Some(Box::new(other.chain([place])))
+        Some(Box::new(others.chain([place])))
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

@@ -134,6 +134,7 @@ pub fn parse(text: &str, file: &Path, env: &Environment) -> Result<Config, Compl
         env,
         base: whole.parent().unwrap_or(Path::new("/")),
         complaints: Vec::new(),
+        missing: BTreeMap::new(),
     };
     let (tree, errors) = DeTable::parse_recoverable(text);
     let broken = syntax(text, &errors, &mut reading);
@@ -177,6 +178,19 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
         }
     }
     broken.is_some()
+}
+
+/// What may be right and mostly is not: briefs that are not there.
+pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
+    let briefs = config
+        .plan
+        .phases
+        .iter()
+        .filter_map(|phase| Some((&phase.id, phase.brief.as_ref()?)));
+    briefs
+        .filter(|(_, brief)| !env.on_disk(brief).is_file())
+        .map(|(id, brief)| format!("brief {} of phase {id} does not exist", brief.display()))
+        .collect()
 }
 
 /// A commented example of the whole file, as it is shown to people.

@@ -31,7 +31,26 @@ fn a_good_file_is_called_good() {
         .args(["check", "--json"])
         .assert()
         .code(0)
-        .stdout("{\"complaints\":[],\"good\":true}\n");
+        .stdout("{\"complaints\":[],\"good\":true,\"warnings\":[]}\n");
+}
+
+#[test]
+fn a_brief_that_is_not_there_is_a_warning() {
+    let home = Home::new();
+    home.declare(
+        "[workers.w]\ncommand = \"true\"\n[[plan.phases]]\nid = \"1\"\nbrief = \"1.md\"\n",
+    );
+    let brief = home.config().with_file_name("1.md");
+    let words = format!("brief {} of phase 1 does not exist", brief.display());
+    let check = || home.supervisorctl().arg("check").assert().code(0);
+    check()
+        .stdout(contains("good"))
+        .stderr(format!("warning: {words}\n"));
+    let json = home.supervisorctl().args(["check", "--json"]).assert();
+    let json: Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(json["warnings"], serde_json::json!([words]));
+    std::fs::write(brief, "").unwrap();
+    check().stderr("");
 }
 
 #[test]

@@ -24,6 +24,15 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
+fn the_rig_of_the_readme_is_right() {
+    let readme = include_str!("../../README.md");
+    let (_, from) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = from.split_once("```").unwrap();
+    let rig = Machine::new().valid(text);
+    assert_eq!((rig.workers.len(), rig.plan.phases.len()), (3, 3));
+}
+
+#[test]
 fn the_example_is_right() {
     let rig = Machine::new().valid(example());
     assert_eq!(rig.rig, "pi");

@@ -22,7 +22,7 @@ fn look(text: &str) {
         assert!(at.start >= before, "not in the order of the file");
         before = at.start;
         assert!(one.line >= 1 && one.line <= text.matches('\n').count() + 1);
-        if let Some((other, _)) = &one.other {
+        for (other, _) in &one.others {
             assert!(text.get(other.clone()).is_some());
         }
     }

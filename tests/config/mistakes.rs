@@ -74,6 +74,8 @@ fn each_mistake_of_a_worker_is_told() {
         "launcher = 'systemd'",
         "restart = ''",
         "stop = 'SIGTERM'",
+        "stop = { grace = -1 }",
+        "stop = { grace = '-1' }",
     ] {
         let file = format!("[workers.a]\ncommand = 'x'\n{text}");
         told.push_str(&format!(
@@ -174,6 +176,20 @@ fn what_the_machine_lacks_is_told() {
         "rig.name = 'x'\n[proxy]\nkind = 'tailscale'\nstate = 'x'",
     );
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_is_missing_in_several_places_is_one_mistake() {
+    let file = "[workers.a]\ncommand = ['none']\nworkdir = '/none'\nworktree = '/none'\n\
+                [workers.b]\ncommand = ['none']\n";
+    let machine = Machine::new();
+    let told = machine.wrong(file);
+    let about = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(
+        (about("not in PATH"), about("/none"), told.len()),
+        (1, 1, 2),
+        "{told:#?}"
+    );
 }
 
 #[test]

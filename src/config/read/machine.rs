@@ -48,10 +48,11 @@ pub(super) fn directory(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<
     match reading.env.directory(&path) {
         Ok(()) => Some(path),
         Err(why) => {
-            let complaint =
-                entry.wrong(reading, format_args!("is {}, which {why}", path.display()));
+            let shown = path.display();
+            let words = format!("is {shown}, which {why}");
+            let complaint = entry.lacks(reading, &format!("directory {shown}"), words);
             if matches!(why, Flaw::Absent) {
-                complaint.hint(format!("mkdir -p {}", path.display()));
+                complaint.hint(format!("mkdir -p {shown}"));
             }
             None
         }
@@ -138,8 +139,9 @@ fn missing_program(
     } else {
         format!("PATH is {}", searched.join(":"))
     };
+    let words = format!("is \"{name}\", which is not in PATH");
     entry
-        .wrong(reading, format_args!("is \"{name}\", which is not in PATH"))
+        .lacks(reading, &format!("program {name}: {hint}"), words)
         .hint(hint);
 }
 

@@ -53,7 +53,8 @@ fn one_phase(
                     format!("phase `{id}` is there twice"),
                     "an id of its own",
                 )
-                .other = Some((first, "the other phase".to_owned()));
+                .others
+                .push((first, "the other phase".to_owned()));
         }
         Some(id)
     });

@@ -26,10 +26,13 @@ pub(super) fn duration(
     reading: &mut Reading<'_>,
     least: Duration,
 ) -> Option<Duration> {
+    let range = || format!("from {} to {}", written(least), written(LONGEST));
     if let Some(number) = entry.integer() {
-        entry
-            .wrong_type(reading)
-            .hint(format!("did you mean \"{number}s\"?"));
+        let complaint = entry.wrong_type(reading);
+        match number.strip_prefix('-') {
+            Some(_) => complaint.hint(range()),
+            None => complaint.hint(format!("did you mean \"{number}s\"?")),
+        }
         return None;
     }
     let text = entry.string(reading)?;
@@ -42,6 +45,8 @@ pub(super) fn duration(
                 complaint.hint(format!("did you mean \"{text}s\"?"));
             } else if days {
                 complaint.hint("hours are the longest unit: a day is \"24h\"");
+            } else if text.starts_with('-') {
+                complaint.hint(range());
             }
             return None;
         }
@@ -50,7 +55,7 @@ pub(super) fn duration(
     if value.is_none() {
         entry
             .wrong(reading, format_args!("is \"{text}\""))
-            .hint(format!("from {} to {}", written(least), written(LONGEST)));
+            .hint(range());
     }
     value
 }
