@@ -12,6 +12,7 @@ use super::{
     Context,
     failure::{Exit, Failure},
     typed,
+    words::printable_lines,
 };
 use crate::systemd::unit::{Manager, Unit};
 
@@ -46,7 +47,28 @@ pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure
     let text = unit
         .text()
         .map_err(|why| Failure::new(Exit::Usage, &why).hint("choose a path of plain characters"))?;
+    if let Some(why) = passing(&unit.daemon) {
+        let daemon = unit.daemon.display();
+        Failure::show(&printable_lines(&format!(
+            "warning: this unit starts {daemon}, which {why}\n\
+             hint: install both programs first, into /usr/local/bin say, and ask that supervisorctl\n"
+        )));
+    }
     Ok(context.screen.print(text)?)
+}
+
+/// Why a program will not be there for long.
+fn passing(program: &Path) -> Option<&'static str> {
+    let cargo = ["debug", "release"].map(|profile| Path::new("target").join(profile));
+    let directory = program.parent()?;
+    if cargo.iter().any(|built| directory.ends_with(built)) {
+        return Some("the next build replaces and `cargo clean` removes");
+    }
+    let cleaned = ["/tmp", "/var/tmp", "/dev/shm", "/run"];
+    cleaned
+        .iter()
+        .any(|directory| program.starts_with(directory))
+        .then_some("lies where files are removed on boot or after a while")
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
@@ -164,4 +186,23 @@ fn verb_section(verb: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
         verb_section(below, page)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_will_not_stay_is_known_by_its_place() {
+        for (place, stays) in [
+            ("/usr/local/bin/loopkeeperd", true),
+            ("/nix/store/x-loopkeeper/bin/loopkeeperd", true),
+            ("/home/u/target/bin/loopkeeperd", true),
+            ("/home/u/loopkeeper/target/release/loopkeeperd", false),
+            ("/tmp/loopkeeperd", false),
+            ("/tmpfs/loopkeeperd", true),
+        ] {
+            assert_eq!(passing(Path::new(place)).is_none(), stays, "{place}");
+        }
+    }
 }

@@ -45,7 +45,7 @@ fn systemd_has_nothing_to_say_against_the_unit() {
         if user {
             command.arg("--user");
         }
-        let printed = command.assert().code(0).stderr("");
+        let printed = command.assert().code(0);
         let unit = home.path().join("loopkeeper.service");
         fs::write(&unit, &printed.get_output().stdout).unwrap();
         assert_eq!(verify(&unit, user), "", "user: {user}");
@@ -93,6 +93,26 @@ fn without_a_daemon_beside_it_no_unit_is_printed() {
         .code(1)
         .stdout("")
         .stderr(contains("loopkeeperd does not exist"));
+}
+
+#[test]
+fn a_unit_for_a_daemon_that_will_not_stay_is_printed_with_a_warning() {
+    let home = Home::new();
+    let built = home.path().join("target/debug");
+    fs::create_dir_all(&built).unwrap();
+    for program in ["supervisorctl", "loopkeeperd"] {
+        fs::copy(assert_cmd::cargo::cargo_bin(program), built.join(program)).unwrap();
+    }
+    assert_cmd::Command::new(built.join("supervisorctl"))
+        .env_clear()
+        .args(["generate", "unit"])
+        .assert()
+        .code(0)
+        .stdout(contains("\nExecStart="))
+        .stderr(contains("warning: this unit starts "))
+        .stderr(contains(
+            "target/debug/loopkeeperd, which the next build replaces",
+        ));
 }
 
 #[test]
