@@ -60,6 +60,21 @@ fn without_a_daemon_the_files_are_read_where_they_should_be() {
 }
 
 #[test]
+fn that_nothing_was_ever_written_is_said() {
+    let home = Home::new();
+    for words in [&[][..], &["-f"]] {
+        logs(&home, words)
+            .code(3)
+            .stdout("")
+            .stderr(contains(format!(
+                "nothing was written below {}, and no daemon is running",
+                home.state().display()
+            )))
+            .stderr(contains("hint: start it with: loopkeeperd"));
+    }
+}
+
+#[test]
 fn lines_of_the_attempt_before_fill_up_what_was_asked_for() {
     let home = Home::new();
     write(&home, "builder", FIRST, "one\nlast words");

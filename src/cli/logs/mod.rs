@@ -105,9 +105,16 @@ fn find(arguments: &Arguments, context: &Context) -> Result<(PathBuf, Vec<Worker
             })?;
             Ok((found.state, names))
         }
-        Err(ClientError::NotRunning { .. }) => {
+        Err(down @ ClientError::NotRunning { .. }) => {
             let state = context.paths()?.state.clone();
             let mut known = workers(&state).map_err(|error| unreadable(&state, &error))?;
+            if known.is_empty() && arguments.worker.is_none() {
+                let state = state.display();
+                let words = format!("nothing was written below {state}, and no daemon is running");
+                let hint = context.refused(down).into_hint();
+                let failure = Failure::say(Exit::NotRunning, words);
+                return Err(hint.into_iter().fold(failure, Failure::hint));
+            }
             let names = match &arguments.worker {
                 Some(worker) if known.contains(worker) => vec![worker.clone()],
                 Some(worker) => {
