@@ -12,6 +12,7 @@ use crate::{
     causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
     paths::SYSTEM_SOCKET,
+    systemd,
 };
 
 /// The exit codes of the contract beside 0.
@@ -110,16 +111,39 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// What helps when nobody listens on `socket`: the command of a daemon of our own has these
-/// `arguments`.
-pub(super) fn how_to_run(socket: &Path, systemd: bool, arguments: &str) -> String {
-    let system = Path::new(SYSTEM_SOCKET);
-    if socket != system && system.exists() {
-        format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
-    } else if socket == system && systemd {
-        "start it with: systemctl start loopkeeper".to_owned()
-    } else {
-        format!("start it with: loopkeeperd{arguments}")
+/// Which daemon a person may have meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// The machine's, a unit of systemd.
+    Unit,
+    /// Perhaps the machine's, which listens elsewhere.
+    Elsewhere,
+    /// One of their own.
+    Own,
+}
+
+impl Meant {
+    /// By the socket at which nobody listens, and whether it was `given`.
+    pub(super) fn by(socket: &Path, given: bool) -> Self {
+        let system = Path::new(SYSTEM_SOCKET);
+        if socket == system && Path::new(systemd::BOOTED).is_dir() {
+            Self::Unit
+        } else if socket != system && !given && system.exists() {
+            Self::Elsewhere
+        } else {
+            Self::Own
+        }
+    }
+
+    /// How to run it; the command of one's own has these `arguments`.
+    pub(super) fn how_to_run(self, arguments: &str) -> String {
+        match self {
+            Self::Unit => "start it with: systemctl start loopkeeper".to_owned(),
+            Self::Elsewhere => {
+                format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
+            }
+            Self::Own => format!("start it with: loopkeeperd{arguments}"),
+        }
     }
 }
 
@@ -141,11 +165,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn systemctl_is_only_named_where_it_helps() {
-        let system = Path::new(SYSTEM_SOCKET);
-        assert!(how_to_run(system, true, "").contains("systemctl start loopkeeper"));
+    fn whoever_names_a_socket_means_the_daemon_there() {
+        let own = Path::new("/x/control.sock");
+        assert_eq!(Meant::by(own, true), Meant::Own);
         assert_eq!(
-            how_to_run(system, false, " --config /c"),
+            Meant::Own.how_to_run(" --config /c"),
             "start it with: loopkeeperd --config /c"
         );
     }

@@ -22,11 +22,7 @@ mod table;
 mod watch;
 mod words;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -36,9 +32,8 @@ use crate::{
     model::{PhaseId, WorkerName},
     paths::{self, Given, Paths},
     store::Store,
-    systemd,
 };
-use failure::{Exit, Failure, how_to_run};
+use failure::{Exit, Failure, Meant};
 use screen::Screen;
 
 const EXIT_CODES: &str = "\
@@ -197,8 +192,8 @@ impl Context {
             .iter()
             .filter_map(|(name, path)| Some(format!(" {name} {}", paths::typed(path.as_ref()?))))
             .collect();
-        let systemd = Path::new(systemd::BOOTED).is_dir();
-        failure.hint(how_to_run(&socket, systemd, &arguments))
+        let meant = Meant::by(&socket, at.is_some());
+        failure.hint(meant.how_to_run(&arguments))
     }
 
     fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
