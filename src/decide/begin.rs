@@ -103,7 +103,12 @@ impl Rig {
             self.ledger.add(Fact::Phase(point));
         }
         if let Some(why) = self.progress.why_astray() {
-            let text = format!("{why}; loops wait; `supervisorctl resume --phase ID` goes on");
+            let loops = if self.point_is_lost() {
+                "loops that run go on, and none is started"
+            } else {
+                "loops wait"
+            };
+            let text = format!("{why}; {loops}; `supervisorctl resume --phase ID` goes on");
             self.tell(now, "plan-astray", Level::Error, None, text);
         }
         if is_new_boot && let Some(reboot) = self.last_boot.reboot.clone() {

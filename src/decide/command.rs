@@ -280,7 +280,7 @@ impl Rig {
     }
 
     pub(super) fn pause(&mut self, now: Now, why: &str) -> String {
-        if self.paused.is_some() {
+        if self.paused.is_some() && !self.point_is_lost() {
             return "the rig is paused already".into();
         }
         self.paused = Some(why.to_owned());

@@ -237,6 +237,10 @@ pub enum Level {
     Error,
 }
 
+/// How the reason of a pause begins that nobody asked for: the plan was begun, and neither the
+/// database nor `phase-idx` tells where it stands.
+pub const POINT_LOST: &str = "the resume point was lost";
+
 /// What the store gives back when the daemon starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restored {

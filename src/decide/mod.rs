@@ -51,8 +51,8 @@ use jiff::Timestamp;
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
 pub use event::{Command, Event, Leave, PhaseRef, RequestId};
 pub use fact::{
-    Boot, Fact, KnownAttempt, Level, Notice, Reboot, Restarts, Restored, RestoredWorker,
-    ResumePoint, SetBy, Stopping,
+    Boot, Fact, KnownAttempt, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,
+    RestoredWorker, ResumePoint, SetBy, Stopping,
 };
 pub use view::{PhaseRow, Row, View};
 

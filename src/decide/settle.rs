@@ -5,7 +5,7 @@
 //! be named.
 
 use super::{
-    Effect, Fact, Leave, Level, Rig, Told,
+    Effect, Fact, Leave, Level, POINT_LOST, Rig, Told,
     plan::At,
     worker::{Asked, Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
 };
@@ -35,6 +35,10 @@ impl Rig {
         };
         let unwanted = self.unwanted(worker);
         match (&worker.life, unwanted) {
+            (
+                Life::Starting { .. } | Life::Running { .. },
+                Some(Stopped::Paused | Stopped::Astray),
+            ) if self.point_is_lost() => {}
             (Life::Starting { .. } | Life::Running { .. }, Some(why)) => {
                 self.begin_stop(now, name, Cause::Stop(why));
             }
@@ -97,6 +101,12 @@ impl Rig {
         if let Some(worker) = self.workers.get_mut(name) {
             worker.becomes(life, now);
         }
+    }
+
+    /// Nobody knows where the plan stands, and nobody has asked for a pause: what runs may be right.
+    pub(super) fn point_is_lost(&self) -> bool {
+        let why = self.paused.as_ref();
+        self.progress.at == At::Astray(None) && why.is_some_and(|why| why.starts_with(POINT_LOST))
     }
 
     /// Why this worker should not run now, if it should not.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    decide::{ResumePoint, SetBy},
+    decide::{POINT_LOST, ResumePoint, SetBy},
     model::PhaseId,
 };
 
@@ -202,5 +202,5 @@ fn adopt(point: Point, plan: &[PhaseId], now: Timestamp) -> Standing {
 /// The reason for which the rig is paused when the resume point is lost. It stays true when there is
 /// a point again and the pause goes on.
 pub(super) fn paused_for(why: &str) -> String {
-    format!("the resume point was lost: {why}")
+    format!("{POINT_LOST}: {why}")
 }

@@ -226,3 +226,37 @@ fn an_edit_of_what_phase_idx_leads_to_moves_the_resume_point() {
     until_phase(&rig, r#"2 "2" of 3"#);
     assert!(rig.path("state/phase-idx").is_symlink());
 }
+
+#[test]
+fn who_runs_is_shown_and_goes_on_although_resume_point_and_database_are_lost() {
+    let mut rig = Rig::up(RIG);
+    rig.done(&["phase", "set", "1e"]);
+    rig.until_state("loop", "running");
+    let pid = rig.pid("loop");
+    rig.kill_daemon();
+    for name in ["loopkeeper.db", "loopkeeper.db-wal", "phase-idx"] {
+        drop(std::fs::remove_file(rig.path("state").join(name)));
+    }
+    let down = rig.ctl(&["status", "--json"]);
+    assert_eq!(down.status.code(), Some(3));
+    let down: serde_json::Value = serde_json::from_slice(&down.stdout).unwrap();
+    let rows = down["workers"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == "loop").unwrap();
+    assert_eq!(
+        (&row["state"], &row["pid"]),
+        (&"running".into(), &pid.into())
+    );
+    rig.start();
+    assert_eq!(rig.pid("loop"), pid);
+    let degraded = rig.status()["degraded"].to_string();
+    assert!(
+        degraded.contains("the resume point is lost")
+            && degraded.contains("supervisorctl resume --phase ID"),
+        "{degraded}"
+    );
+    rig.refused(1, &["restart", "loop"]);
+    assert_eq!(rig.pid("loop"), pid);
+    rig.done(&["resume", "--phase", "1e"]);
+    until_phase(&rig, r#"1 "1e" of 3"#);
+    rig.until_state("loop", "running");
+}

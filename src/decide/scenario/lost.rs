@@ -109,6 +109,38 @@ fn a_move_that_another_one_replaced_is_never_recorded() {
 }
 
 #[test]
+fn a_lost_resume_point_stops_nobody_and_starts_nobody() {
+    let [runs, ends] = ["a", "b"].map(worker);
+    let mut config = rig([runs, ends]);
+    config.plan.phases = ["one", "two"]
+        .map(|id| phase(id, Condition::Operator))
+        .into();
+    let (mut play, starts) = Play::running(config);
+    play.command(Command::PhaseDone);
+    let starts: Vec<_> = match &started(&play.pass(60_000))[..] {
+        [] => starts,
+        later => later.to_vec(),
+    };
+    play.close();
+    for file in ["loopkeeper.db", "loopkeeper.db-wal", "phase-idx"] {
+        drop(std::fs::remove_file(play.path().join(file)));
+    }
+    std::fs::create_dir_all(play.path().join("attempts/a")).unwrap();
+    let living: Vec<_> = starts.iter().map(|of| play.alive(of)).collect();
+    let done = play.next_daemon(living);
+    assert_eq!((signalled(&done), started(&done)), (vec![], vec![]));
+    assert_eq!(play.state("a"), StateName::Running);
+    let of_b = starts.iter().find(|of| of.worker.as_str() == "b").unwrap();
+    play.ends(of_b, Exit::Code(1));
+    assert_eq!(started(&play.pass(3_600_000)), []);
+    assert_eq!(play.state("b"), StateName::Stopped);
+    assert_eq!(play.state("a"), StateName::Running);
+    // Whoever asks for a pause gets one.
+    let done = play.command(Command::Pause);
+    assert_eq!(signalled(&done).len(), 1);
+}
+
+#[test]
 fn who_says_goodbye_has_left_nothing_untold() {
     let mut once = worker("a");
     once.restart = Restart::Never;

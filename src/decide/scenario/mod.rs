@@ -103,6 +103,16 @@ impl Play {
         self.next_daemon(found)
     }
 
+    /// The daemon is killed, and there is none for now.
+    pub(super) fn close(&mut self) {
+        self.store = None;
+    }
+
+    /// The state directory.
+    pub(super) fn path(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// One event, and all that follows from what it records.
     pub(super) fn tell(&mut self, event: Event) -> Vec<Effect> {
         let effects = self.rig.handle(now(self.t), event);

@@ -2,6 +2,8 @@
 //!
 //! [`gather`] reads and asks, [`view`] makes the status of it and touches nothing.
 
+mod attempts;
+
 use std::collections::BTreeMap;
 
 use super::{Failure, Look, about_to_begin, machine};
@@ -14,12 +16,8 @@ use crate::{
         },
     },
     decide::{Machine, Restored, RestoredWorker},
-    host::{boot, process::Process},
-    launch::directory::Directory,
-    model::{
-        AttemptRef, BootId, Condition, Exit as Ended, Found, Now, StateName, Verdict, VerdictIs,
-        WorkerName,
-    },
+    host::boot,
+    model::{BootId, Condition, Found, Now, StateName, Verdict, VerdictIs, WorkerName},
     paths::Paths,
     store::Problem,
 };
@@ -48,20 +46,7 @@ pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
 fn gather(paths: &Paths) -> Result<Known, Failure> {
     let Look { config, store } = Look::at(paths)?;
     let machine = machine()?;
-    let found = store
-        .restored
-        .workers
-        .values()
-        .filter_map(|worker| worker.last.as_ref())
-        .map(|last| {
-            find(
-                &paths.state,
-                last.attempt.clone(),
-                &last.boot,
-                &machine.boot,
-            )
-        })
-        .collect();
+    let (found, unseen) = attempts::latest(&paths.state, &store.restored, &machine.boot);
     // That the resume point is lost is why the rig is paused, and is told there.
     let trouble = store.problems.iter();
     let trouble = trouble.filter(|problem| !matches!(problem, Problem::ResumePointLost(_)));
@@ -70,45 +55,9 @@ fn gather(paths: &Paths) -> Result<Known, Failure> {
         now: boot::now(),
         config,
         found,
-        trouble: trouble.map(ToString::to_string).collect(),
+        trouble: trouble.map(ToString::to_string).chain(unseen).collect(),
         restored: store.restored,
     })
-}
-
-/// What became of an attempt, by its directory and the process that it names.
-fn find(state: &std::path::Path, attempt: AttemptRef, then: &BootId, now: &BootId) -> Found {
-    let directory = Directory::of(state, &attempt);
-    let is = match (directory.ended(), directory.start()) {
-        (Some(ended), _) => Condition::Ended {
-            exit: if then == now {
-                ended.exit
-            } else {
-                ended.after_reboot()
-            },
-            survivors: 0,
-        },
-        (None, _) if then != now => Condition::Ended {
-            exit: Ended::machine_went_down(),
-            survivors: 0,
-        },
-        (None, Some(start)) => {
-            let process = Process {
-                pid: start.identity.pid,
-                started: start.identity.started,
-            };
-            if process.lives() {
-                Condition::Alive(start.identity)
-            } else {
-                let exit = Ended::Lost("it ended while no daemon was running".to_owned());
-                Condition::Ended { exit, survivors: 0 }
-            }
-        }
-        (None, None) => match directory.end_without_start(now) {
-            Some(exit) => Condition::Ended { exit, survivors: 0 },
-            None => Condition::NeverStarted,
-        },
-    };
-    Found { attempt, is }
 }
 
 fn view(known: &Known) -> StatusView {

@@ -6,8 +6,9 @@ use super::*;
 use crate::{
     config::{Credentials, Environment},
     decide::{Boot, Reboot, Restarts, ResumePoint, SetBy},
-    launch::directory::Start,
-    model::{AttemptId, Identity, Mono, Signal},
+    host::process::Process,
+    launch::directory::{Directory, Start},
+    model::{AttemptId, AttemptRef, Exit as Ended, Identity, Mono, Signal},
 };
 
 const RIG: &str = r#"
@@ -282,10 +283,48 @@ fn a_pid_of_another_boot_is_nobodys() {
         pane: None,
     };
     directory.record_start(&start).unwrap();
-    let find = |now| find(state.path(), attempt.clone(), &boot('0'), &boot(now)).is;
+    let find = |now| attempts::find(state.path(), &attempt, Some(&boot('0')), &boot(now));
     assert!(matches!(find('0'), Condition::Alive(_)));
     assert!(
         matches!(find('1'), Condition::Ended { exit: Ended::Lost(why), .. } if why.contains("machine"))
+    );
+}
+
+#[test]
+fn who_lives_is_found_although_nothing_of_it_is_recorded() {
+    let state = tempfile::tempdir().unwrap();
+    let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+    let begun = |id: &str| {
+        let attempt = AttemptRef {
+            worker: "w".parse().unwrap(),
+            attempt: id.parse().unwrap(),
+        };
+        let directory = Directory::of(state.path(), &attempt);
+        std::fs::create_dir_all(directory.path()).unwrap();
+        (attempt, directory)
+    };
+    let (living, directory) = begun("20261121T004319Z-00000001");
+    let identity = ourselves.identity(&boot('1'));
+    let start = Start {
+        identity: identity.clone(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        cgroup: None,
+        pane: None,
+    };
+    directory.record_start(&start).unwrap();
+    // A newer one that never ran does not hide it.
+    begun("20261121T004320Z-00000002");
+    let (found, unseen) = attempts::latest(state.path(), &Restored::default(), &boot('1'));
+    let is = Condition::Alive(identity);
+    assert_eq!(
+        (found, unseen),
+        (
+            vec![Found {
+                attempt: living,
+                is
+            }],
+            None
+        )
     );
 }
 

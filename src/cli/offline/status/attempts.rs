@@ -1,0 +1,113 @@
+//! What became of the attempts while the daemon is down: by their directories, and by the processes
+//! that these name.
+//!
+//! Promise: a worker that lives is found also where the database that knew of it is lost.
+
+use std::{io, path::Path};
+
+use crate::{
+    decide::Restored,
+    host::process::Process,
+    launch::directory::{self, Directory},
+    model::{AttemptRef, BootId, Condition, Exit, Found, WorkerName},
+};
+
+/// Of each worker the attempt that counts: one that lives, or the one that was recorded last, or the
+/// newest that nobody has concluded. And what could not be looked at, in words.
+pub(super) fn latest(
+    state: &Path,
+    restored: &Restored,
+    now: &BootId,
+) -> (Vec<Found>, Option<String>) {
+    let (listed, unseen) = match unconcluded(state) {
+        Ok(listed) => (listed, None),
+        Err(error) => (
+            Vec::new(),
+            Some(format!(
+                "{}: its attempts cannot be listed: {error}",
+                state.display()
+            )),
+        ),
+    };
+    let mut found: Vec<Found> = Vec::new();
+    for (name, worker) in &restored.workers {
+        if let Some(last) = &worker.last {
+            let is = find(state, &last.attempt, Some(&last.boot), now);
+            found.retain(|one| one.attempt.worker != *name);
+            found.push(Found {
+                attempt: last.attempt.clone(),
+                is,
+            });
+        }
+    }
+    for attempt in listed {
+        let is = find(state, &attempt, None, now);
+        let recorded = restored.workers.get(&attempt.worker);
+        let has_record = recorded.is_some_and(|known| known.last.is_some());
+        let known = found
+            .iter_mut()
+            .find(|one| one.attempt.worker == attempt.worker);
+        match known {
+            None => found.push(Found { attempt, is }),
+            Some(known) if matches!(known.is, Condition::Alive(_)) => {}
+            Some(known) if matches!(is, Condition::Alive(_)) || !has_record => {
+                *known = Found { attempt, is };
+            }
+            Some(_) => {}
+        }
+    }
+    (found, unseen)
+}
+
+/// Those that have a directory and are no history yet, each worker's oldest first.
+fn unconcluded(state: &Path) -> io::Result<Vec<AttemptRef>> {
+    let mut all = Vec::new();
+    for worker in directory::workers(state)? {
+        all.extend(of_worker(state, &worker)?);
+    }
+    Ok(all)
+}
+
+fn of_worker(state: &Path, worker: &WorkerName) -> io::Result<Vec<AttemptRef>> {
+    let all = directory::attempts(state, worker)?.into_iter();
+    let all = all.map(|attempt| AttemptRef {
+        worker: worker.clone(),
+        attempt,
+    });
+    Ok(all
+        .filter(|attempt| !Directory::of(state, attempt).is_concluded())
+        .collect())
+}
+
+/// What became of an attempt; `then` is the boot it was started in, where that is recorded.
+pub(super) fn find(
+    state: &Path,
+    attempt: &AttemptRef,
+    then: Option<&BootId>,
+    now: &BootId,
+) -> Condition {
+    let directory = Directory::of(state, attempt);
+    let start = directory.start();
+    let of_start = start.as_ref().map(|start| &start.identity.boot);
+    let of_this_boot = then.or(of_start).is_none_or(|then| then == now);
+    let exit = match (directory.ended(), start) {
+        (Some(ended), _) if of_this_boot => ended.exit,
+        (Some(ended), _) => ended.after_reboot(),
+        (None, _) if !of_this_boot => Exit::machine_went_down(),
+        (None, Some(start)) => {
+            let process = Process {
+                pid: start.identity.pid,
+                started: start.identity.started,
+            };
+            if process.lives() {
+                return Condition::Alive(start.identity);
+            }
+            Exit::Lost("it ended while no daemon was running".to_owned())
+        }
+        (None, None) => match directory.end_without_start(now) {
+            Some(exit) => exit,
+            None => return Condition::NeverStarted,
+        },
+    };
+    Condition::Ended { exit, survivors: 0 }
+}
