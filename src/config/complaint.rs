@@ -174,7 +174,9 @@ impl Complaints {
             let mut part = String::new();
             if handler.render_report(&mut part, &Shown(self, one)).is_ok() {
                 text.push_str(part.trim_start_matches('\n'));
-                text.push('\n');
+                if one.line > 0 {
+                    text.push('\n');
+                }
             }
         }
         let more = self.list.len().saturating_sub(MOST_SHOWN);
@@ -184,7 +186,10 @@ impl Complaints {
         if let Some(footer) = self.footer {
             text.push_str(&format!("{footer}\n"));
         }
-        text.push_str(&format!("{self}\n"));
+        // What is about the file as a whole says all there is to say.
+        if !matches!(self.list.as_slice(), [one] if one.line == 0) {
+            text.push_str(&format!("{self}\n"));
+        }
         text
     }
 }

@@ -20,6 +20,7 @@ mod open;
 mod perform;
 mod probe;
 pub(crate) mod program;
+mod reload;
 mod request;
 mod status;
 mod troubles;
@@ -53,6 +54,7 @@ use crate::{
     systemd::notify::ServiceManager,
 };
 use files::Files;
+use reload::Reloads;
 use status::OwnTurns;
 use troubles::Troubles;
 
@@ -66,7 +68,10 @@ enum Input {
     Event(Event),
     Host(News),
     Call(Call),
-    Reload,
+    /// SIGHUP; due, when it has waited long enough after the one before.
+    Reload {
+        due: bool,
+    },
     /// `phase-idx` may have another content; settled, when nobody is in the midst of writing it.
     PhaseFile {
         settled: bool,
@@ -95,6 +100,7 @@ struct Daemon {
     next_request: u64,
     /// Those who follow events.
     followers: Vec<Answer>,
+    reloads: Reloads,
     troubles: Troubles,
     executable: Executable,
     /// What was told of it last.
@@ -136,7 +142,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => Input::Event(Event::Leave(Leave::WorkersGoOn)),
             _ = self.int.recv() => Input::Event(Event::Leave(Leave::StopWorkers)),
-            _ = self.hup.recv() => Input::Reload,
+            _ = self.hup.recv() => Input::Reload { due: false },
         }
     }
 }
@@ -187,7 +193,7 @@ impl Daemon {
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
             Input::Call(call) => self.call(call).await,
-            Input::Reload => self.reload_by_signal().await,
+            Input::Reload { due } => self.reload_by_signal(due).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
             Input::State => {
                 if self.keep_directory().is_ok() {

@@ -139,6 +139,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         asked: std::collections::BTreeMap::new(),
         next_request: 0,
         followers: Vec::new(),
+        reloads: super::reload::Reloads::default(),
         troubles: Troubles::default(),
         executable,
         executable_lost: None,

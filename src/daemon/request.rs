@@ -1,19 +1,18 @@
 //! Requests on the control socket: a command for the core, or an answer from what is known.
 
-use super::{Asked, Daemon, Input, files::SETTLES, perform::refuse_reload, status};
+use std::time::Duration;
+
+use super::{Asked, Daemon, Input, files::SETTLES, status};
 use crate::{
     causes::in_one_line,
-    config::{self, Config, Diff},
     control::{
         protocol::{
-            DiffView, PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView,
-            WhereView,
+            PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
         },
         server::{Answer, Call},
     },
     decide::{Command, Event, Level, PhaseRef},
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
-    paths::typed,
     store::phase_file,
 };
 
@@ -68,7 +67,7 @@ impl Daemon {
         .await;
     }
 
-    async fn ask_core(&mut self, asked: Asked, command: Command) {
+    pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) {
         let id = self.request_id();
         self.asked.insert(id, asked);
         self.turn(Event::Command(id, command)).await;
@@ -162,55 +161,6 @@ impl Daemon {
         });
     }
 
-    async fn reload(&mut self, answer: Answer, dry_run: bool) {
-        match self.read_config() {
-            Err(refusal) => answer.error(refusal),
-            Ok((config, diff)) if dry_run => match self.rig.may_reload(super::now(), &config) {
-                Ok(()) => answer.ok(Reply::Diff(diff_view(diff))),
-                Err(refusal) => answer.error(refusal.into()),
-            },
-            Ok((config, diff)) => {
-                let command = Command::Reload(Box::new(config.clone()));
-                let reload = Some((config, diff_view(diff)));
-                self.ask_core(
-                    Asked {
-                        answer: Some(answer),
-                        reload,
-                    },
-                    command,
-                )
-                .await;
-            }
-        }
-    }
-
-    /// SIGHUP: a refusal goes to the journal.
-    pub(super) async fn reload_by_signal(&mut self) {
-        self.manager.reloading();
-        match self.read_config() {
-            Err(refusal) => refuse_reload(&refusal),
-            Ok((config, diff)) => {
-                let command = Command::Reload(Box::new(config.clone()));
-                let reload = Some((config, diff_view(diff)));
-                self.ask_core(
-                    Asked {
-                        answer: None,
-                        reload,
-                    },
-                    command,
-                )
-                .await;
-            }
-        }
-        self.manager.ready();
-    }
-
-    /// What the shell itself uses of the configuration.
-    pub(super) fn adopt_config(&mut self, config: Config) {
-        self.files.follow(&config.plan);
-        self.config = config;
-    }
-
     /// Somebody else than us wrote `phase-idx`, or it is gone.
     pub(super) async fn phase_file_changed(&mut self, settled: bool) {
         let plan: Vec<_> = self
@@ -237,7 +187,7 @@ impl Daemon {
             Err(error) => in_one_line(&error),
         };
         if !settled {
-            return self.look_at_phase_file_again();
+            return self.later(SETTLES, Input::PhaseFile { settled: true });
         }
         let happened = match damage.as_str() {
             "" => "phase-idx was deleted".to_owned(),
@@ -262,31 +212,14 @@ impl Daemon {
         self.turn(Event::Wake).await;
     }
 
-    fn look_at_phase_file_again(&self) {
-        let changes = self.later.clone();
+    pub(super) fn later(&self, after: Duration, input: Input) {
+        let inputs = self.later.clone();
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(SETTLES).await;
-            if changes.send(Input::PhaseFile { settled: true }).is_err() {
+            tokio::time::sleep(after).await;
+            if inputs.send(input).is_err() {
                 tracing::debug!("the daemon is ending");
             }
         });
-    }
-
-    fn read_config(&self) -> Result<(Config, Diff), Refusal> {
-        match config::load(&self.paths.config, &self.environment) {
-            Ok(config) => {
-                let diff = config::diff(&self.config, &config);
-                Ok((config, diff))
-            }
-            Err(complaints) => {
-                let message = format!("configuration is refused:\n{}", complaints.render(false));
-                let hint = format!(
-                    "nothing was changed; check the file with: supervisorctl check {}",
-                    typed(&self.paths.config)
-                );
-                Err(Refusal::new(RefusalKind::Usage, message).hint(hint))
-            }
-        }
     }
 }
 
@@ -311,13 +244,6 @@ fn about_the_watchdog(request: &Request) -> Option<Refusal> {
     let pid = std::process::id();
     let message = format!("watchdog is part of the daemon, pid {pid}, and {message}");
     Some(Refusal::new(RefusalKind::Failed, message).hint(hint))
-}
-
-fn diff_view(diff: Diff) -> DiffView {
-    DiffView {
-        applied: false,
-        diff,
-    }
 }
 
 fn no_worker(name: &WorkerName) -> Refusal {

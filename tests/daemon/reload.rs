@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
+    time::Instant,
 };
 
 use crate::rig::Rig;
@@ -89,6 +90,46 @@ fn sighup_reloads() {
     daemon.wait_for("RELOADING=1");
     daemon.wait_for("READY=1");
     holds(&rig, same, changed);
+}
+
+#[test]
+fn many_signals_are_few_reloads() {
+    let rig = Rig::up(RIG);
+    let (same, changed) = (rig.pid("same"), rig.pid("changed"));
+    let daemon = rig.daemon.as_ref().unwrap();
+    let began = Instant::now();
+    rig.configure("nonsense");
+    for _ in 0..200 {
+        daemon.signal("HUP");
+    }
+    rig.configure(NEXT);
+    for _ in 0..200 {
+        daemon.signal("HUP");
+    }
+    holds(&rig, same, changed);
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    let refused = rig
+        .read("daemon.log")
+        .matches("nothing was reloaded")
+        .count();
+    assert!(
+        (1..=2 + seconds).contains(&refused),
+        "{refused} in {seconds} s"
+    );
+    let history = rig.done(&["history"]);
+    assert_eq!(
+        history.matches("configuration was reloaded").count(),
+        1,
+        "{history}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_said_once() {
+    let rig = Rig::up(RIG);
+    std::fs::remove_file(rig.path("loopkeeper.toml")).unwrap();
+    let why = rig.refused(2, &["reload"]);
+    assert_eq!(why.matches("cannot be read").count(), 1, "{why}");
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! The configuration, read again: on request, on SIGHUP, or to see what would change.
+//!
+//! Promise: a file with a mistake, or one that the core refuses, changes nothing; and a dry run goes
+//! by what the real one goes by.
+
+use std::time::Duration;
+
+use super::{Asked, Daemon, Input, perform::refuse_reload};
+use crate::{
+    config::{self, Config, Diff},
+    control::{
+        protocol::{DiffView, Refusal, RefusalKind, Reply},
+        server::Answer,
+    },
+    decide::Command,
+    model::Mono,
+    paths::typed,
+};
+
+/// From one SIGHUP that is obeyed to the next.
+const RELOADS_APART: Duration = Duration::from_secs(1);
+
+/// When SIGHUP is obeyed.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    last: Option<Mono>,
+    /// One more will be at the end of the pause.
+    waits: bool,
+}
+
+impl Daemon {
+    pub(super) async fn reload(&mut self, answer: Answer, dry_run: bool) {
+        match self.read_config() {
+            Err(refusal) => answer.error(refusal),
+            Ok((config, diff)) if dry_run => match self.rig.may_reload(super::now(), &config) {
+                Ok(()) => answer.ok(Reply::Diff(diff_view(diff))),
+                Err(refusal) => answer.error(refusal.into()),
+            },
+            Ok((config, diff)) => {
+                let command = Command::Reload(Box::new(config.clone()));
+                let reload = Some((config, diff_view(diff)));
+                self.ask_core(
+                    Asked {
+                        answer: Some(answer),
+                        reload,
+                    },
+                    command,
+                )
+                .await;
+            }
+        }
+    }
+
+    /// SIGHUP: a refusal goes to the journal. However many come within [`RELOADS_APART`] after one
+    /// was obeyed, they are one more.
+    pub(super) async fn reload_by_signal(&mut self, due: bool) {
+        let now = super::now().mono;
+        let left = self.reloads.last.map_or(Duration::ZERO, |last| {
+            RELOADS_APART.saturating_sub(now.since(last))
+        });
+        if !due && (self.reloads.waits || !left.is_zero()) {
+            if !self.reloads.waits {
+                self.reloads.waits = true;
+                self.later(left, Input::Reload { due: true });
+            }
+            return;
+        }
+        self.reloads = Reloads {
+            last: Some(now),
+            waits: false,
+        };
+        self.manager.reloading();
+        match self.read_config() {
+            Err(refusal) => refuse_reload(&refusal),
+            Ok((config, _)) if config == self.config => {
+                tracing::info!("the configuration was read again, and nothing is different");
+            }
+            Ok((config, diff)) => {
+                let command = Command::Reload(Box::new(config.clone()));
+                let reload = Some((config, diff_view(diff)));
+                self.ask_core(
+                    Asked {
+                        answer: None,
+                        reload,
+                    },
+                    command,
+                )
+                .await;
+            }
+        }
+        self.manager.ready();
+    }
+
+    /// What the shell itself uses of the configuration.
+    pub(super) fn adopt_config(&mut self, config: Config) {
+        self.files.follow(&config.plan);
+        self.config = config;
+    }
+
+    fn read_config(&self) -> Result<(Config, Diff), Refusal> {
+        match config::load(&self.paths.config, &self.environment) {
+            Ok(config) => {
+                let diff = config::diff(&self.config, &config);
+                Ok((config, diff))
+            }
+            Err(complaints) => {
+                let message = format!("configuration is refused:\n{}", complaints.render(false));
+                let hint = format!(
+                    "nothing was changed; check the file with: supervisorctl check {}",
+                    typed(&self.paths.config)
+                );
+                Err(Refusal::new(RefusalKind::Usage, message).hint(hint))
+            }
+        }
+    }
+}
+
+fn diff_view(diff: Diff) -> DiffView {
+    DiffView {
+        applied: false,
+        diff,
+    }
+}
