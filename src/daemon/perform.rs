@@ -10,7 +10,7 @@ use crate::{
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
     launch::directory::Directory,
     model::{self, AttemptRef, Found, HostEvent},
-    store::{Problem, StoreError},
+    store::{Problem, StoreError, phase_file},
 };
 
 /// The event, and the kind of problem, of a store that takes no writes.
@@ -147,6 +147,9 @@ impl Daemon {
 
     fn tell(&mut self, notice: &Notice) {
         journal::tell(notice);
+        if matches!(notice.event.as_str(), "phase" | "plan-complete") {
+            self.troubles.over(phase_file::NAME);
+        }
         self.followers
             .retain(|follower| follower.event(notice).is_ok());
     }
@@ -192,7 +195,7 @@ impl Daemon {
             (Some(client), Ok(reply)) => client.ok(reply),
             (Some(client), Err(refusal)) => client.error(refusal),
             (None, Ok(_)) => {}
-            (None, Err(refusal)) => refuse_reload(&refusal),
+            (None, Err(refusal)) => self.refuse_reload(&refusal),
         }
     }
 
@@ -254,15 +257,6 @@ fn event_of(problem: &Problem) -> &'static str {
         | Problem::RebootsFileDamaged { .. }
         | Problem::BootsLost { .. } => "store-damaged",
     }
-}
-
-/// Nobody waits for the answer to a signal, so a refusal is said in the journal.
-pub(super) fn refuse_reload(refusal: &protocol::Refusal) {
-    tracing::error!(
-        LOOPKEEPER_EVENT = "reload-refused",
-        "nothing was reloaded: {}",
-        refusal.message
-    );
 }
 
 /// A seed for jitter and attempt ids, different in each daemon.

@@ -5,18 +5,20 @@
 
 use std::time::Duration;
 
-use super::{Asked, Daemon, Input, perform::refuse_reload};
+use super::{Asked, Daemon, Input};
 use crate::{
     config::{self, Config, Diff},
     control::{
         protocol::{DiffView, Refusal, RefusalKind, Reply},
         server::Answer,
     },
-    decide::Command,
+    decide::{Command, Event, Level},
     model::Mono,
     paths::typed,
 };
 
+/// The kind of trouble of a configuration that was not taken over.
+const RELOAD: &str = "reload";
 /// From one SIGHUP that is obeyed to the next.
 const RELOADS_APART: Duration = Duration::from_secs(1);
 
@@ -51,7 +53,7 @@ impl Daemon {
         }
     }
 
-    /// SIGHUP: a refusal goes to the journal. However many come within [`RELOADS_APART`] after one
+    /// SIGHUP: a refusal is told and shown, for nobody waits for it. However many come within [`RELOADS_APART`] after one
     /// was obeyed, they are one more.
     pub(super) async fn reload_by_signal(&mut self, due: bool) {
         let now = super::now().mono;
@@ -71,8 +73,12 @@ impl Daemon {
         };
         self.manager.reloading();
         match self.read_config() {
-            Err(refusal) => refuse_reload(&refusal),
+            Err(refusal) => {
+                self.refuse_reload(&refusal);
+                self.turn(Event::Wake).await;
+            }
             Ok((config, _)) if config == self.config => {
+                self.troubles.over(RELOAD);
                 tracing::info!("the configuration was read again, and nothing is different");
             }
             Ok((config, diff)) => {
@@ -93,8 +99,22 @@ impl Daemon {
 
     /// What the shell itself uses of the configuration.
     pub(super) fn adopt_config(&mut self, config: Config) {
+        self.troubles.over(RELOAD);
         self.files.follow(&config.plan);
         self.config = config;
+    }
+
+    /// Nobody waits for the answer to a signal, so a refusal is told like everything else that
+    /// happens, and shown until a reload is done.
+    pub(super) fn refuse_reload(&mut self, refusal: &Refusal) {
+        let why = refusal.message.lines().next().unwrap_or_default();
+        let text = format!(
+            "nothing was reloaded: {}; once `supervisorctl check` is content: `supervisorctl reload`",
+            why.trim_end_matches(':')
+        );
+        self.troubles.begin(super::now(), RELOAD, text);
+        let text = format!("nothing was reloaded: {}", refusal.message);
+        self.announce("reload-refused", Level::Error, text);
     }
 
     fn read_config(&self) -> Result<(Config, Diff), Refusal> {

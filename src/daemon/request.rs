@@ -177,6 +177,7 @@ impl Daemon {
             Ok(Some(bytes)) if self.store.is_own_phase_file(&bytes) => return,
             Ok(Some(bytes)) => match phase_file::parse(&bytes, &plan) {
                 Ok(point) => {
+                    self.troubles.over(phase_file::NAME);
                     return self
                         .turn(Event::PhaseFile(PhaseRef::Index(point.index)))
                         .await;
@@ -208,6 +209,12 @@ impl Daemon {
             .phase
             .map_or(String::new(), |phase| format!(" at {}", phase.words));
         let text = format!("{happened}: the plan stays{words}, and {restored}{kept}");
+        if !damage.is_empty() {
+            let next = "edit it again, or: `supervisorctl phase set ID`";
+            let text = format!("{text}; {next}");
+            self.troubles
+                .add(super::now(), phase_file::NAME.to_owned(), text);
+        }
         self.announce("phase-file-damaged", Level::Error, text);
         self.turn(Event::Wake).await;
     }

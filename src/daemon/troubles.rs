@@ -1,5 +1,5 @@
 //! What does not work at the moment and ends nothing: shown in `status` until it works again, or for
-//! a while after it last happened.
+//! a while after it last happened, unless it lasts for sure.
 //!
 //! Promise: one line for each thing that does not work, however often and with whichever words.
 
@@ -20,11 +20,22 @@ struct Trouble {
     text: String,
     times: u64,
     last: Now,
+    /// It is so until it is said to be over.
+    lasts: bool,
 }
 
 impl Troubles {
     /// It happened, once more perhaps; says whether that is news.
     pub(super) fn add(&mut self, now: Now, about: String, text: String) -> bool {
+        self.put(now, about, text, false)
+    }
+
+    /// It is so from now on; says whether that is news.
+    pub(super) fn begin(&mut self, now: Now, about: &str, text: String) -> bool {
+        self.put(now, about.to_owned(), text, true)
+    }
+
+    fn put(&mut self, now: Now, about: String, text: String, lasts: bool) -> bool {
         self.0.retain(|_, trouble| trouble.shows(now.mono));
         let known = self.0.get(&about);
         let times = known.map_or(0, |trouble| trouble.times) + 1;
@@ -32,6 +43,7 @@ impl Troubles {
             text,
             times,
             last: now,
+            lasts,
         };
         self.0.insert(about, trouble);
         times == 1
@@ -51,7 +63,7 @@ impl Troubles {
 
 impl Trouble {
     fn shows(&self, now: Mono) -> bool {
-        now.since(self.last.mono) < SHOWS
+        self.lasts || now.since(self.last.mono) < SHOWS
     }
 
     fn line(&self) -> String {
@@ -100,5 +112,7 @@ mod tests {
             troubles.add(at(605), thing("b"), "b: full".into()),
             "new again"
         );
+        assert!(troubles.begin(at(700), "reload", "refused".into()));
+        assert_eq!(troubles.lines(at(99_999).mono), ["refused"]);
     }
 }

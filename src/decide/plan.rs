@@ -201,12 +201,21 @@ impl Rig {
                 }
             }
             Err(why) if self.progress.failed.as_ref() != Some(&why) => {
-                let text = format!("the end of phase {id} cannot be told: {why}");
+                let text = cannot_be_told(id, &why);
                 self.progress.failed = Some(why);
                 self.tell(now, "phase-check-failed", Level::Warning, None, text);
             }
             Err(_) => {}
         }
+    }
+
+    /// Why the plan may stand still although its phase is over, if so.
+    pub(super) fn phase_trouble(&self) -> Option<String> {
+        let why = self.progress.failed.as_ref()?;
+        let (_, phase) = self.progress.current()?;
+        // Nobody looks at it meanwhile.
+        self.phase_deadline()
+            .map(|_| cannot_be_told(&phase.id, why))
     }
 
     /// Sends the resume point to `index`; it counts once it is recorded.
@@ -304,6 +313,10 @@ impl Rig {
             }
         }
     }
+}
+
+fn cannot_be_told(id: &PhaseId, why: &str) -> String {
+    format!("the end of phase {id} cannot be told: {why}; `supervisorctl phase done` goes on")
 }
 
 impl std::fmt::Display for PhaseRef {

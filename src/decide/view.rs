@@ -30,7 +30,8 @@ pub struct View<'a> {
     pub phase: Option<PhaseRow<'a>>,
     /// Why the rig is paused, if it is.
     pub paused: Option<&'a str>,
-    /// What keeps the core from its promises: facts that cannot be recorded.
+    /// What keeps the core from its promises: facts that cannot be recorded, a phase whose end
+    /// cannot be told.
     pub degraded: Vec<String>,
     /// One row a worker, by name.
     pub workers: Vec<Row<'a>>,
@@ -109,7 +110,12 @@ impl Rig {
                 words,
             }),
             paused: self.paused.as_deref(),
-            degraded: self.ledger.trouble().into_iter().collect(),
+            degraded: self
+                .ledger
+                .trouble()
+                .into_iter()
+                .chain(self.phase_trouble())
+                .collect(),
             workers: self
                 .workers
                 .keys()

@@ -260,3 +260,38 @@ fn who_runs_is_shown_and_goes_on_although_resume_point_and_database_are_lost() {
     until_phase(&rig, r#"1 "1e" of 3"#);
     rig.until_state("loop", "running");
 }
+
+#[test]
+fn what_stops_the_plan_is_shown_until_it_is_mended() {
+    let rig = Rig::up(RIG);
+    let shows = |what: &str, part: &str, shown: bool| {
+        rig.eventually(what, |rig| {
+            let degraded = rig.status()["degraded"].to_string();
+            (degraded.contains(part) == shown).then_some(())
+        });
+    };
+    // An end condition that cannot be looked at.
+    rig.done(&["phase", "set", "1e"]);
+    std::fs::create_dir(rig.path("STATUS")).unwrap();
+    shows("it is told", "the end of phase 1e cannot be told", true);
+    std::fs::remove_dir(rig.path("STATUS")).unwrap();
+    shows("it can be", "cannot be told", false);
+    // An edit that cannot be understood.
+    rig.write("state/phase-idx", "nowhere");
+    shows("it is refused", "what phase-idx says cannot be used", true);
+    rig.write("state/phase-idx", "1e");
+    shows("it is understood", "phase-idx", false);
+    // A configuration that is not taken over.
+    rig.configure("[workers.loop]\nno_such_key = 1\n");
+    rig.daemon.as_ref().unwrap().signal("HUP");
+    shows(
+        "it is refused",
+        "nothing was reloaded: configuration is refused",
+        true,
+    );
+    let history = rig.done(&["history"]);
+    assert!(history.contains("nothing was reloaded"), "{history}");
+    rig.configure(RIG);
+    rig.done(&["reload"]);
+    shows("it is reloaded", "reload", false);
+}
