@@ -74,7 +74,7 @@ impl Stage {
             proxy: free_port().map_err(|error| DemoError::Process("port for the proxy", error))?,
             tmux: launch::find("tmux").is_some(),
         };
-        let longest = stage.runtime().join("tmux/adversary");
+        let longest = stage.runtime().join("tmux-00000000/adversary");
         if longest.as_os_str().len() > SOCKET_LONGEST {
             return Err(DemoError::TooLong(stage.path));
         }

@@ -185,8 +185,7 @@ pub(super) async fn way_in(
     let Some(pane) = start.and_then(|start| start.pane) else {
         return Ok(None);
     };
-    let runtime = &context.settings.runtime;
-    let socket = socket::of_living(runtime, &attempt.worker, pane.server).await?;
+    let socket = socket::of_living(&context.settings, &attempt.worker, pane.server).await?;
     Ok(Some(socket))
 }
 

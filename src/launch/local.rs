@@ -51,7 +51,7 @@ pub enum News {
 pub struct Settings {
     /// Attempts' directories are in `attempts/` of it.
     pub state: PathBuf,
-    /// tmux's sockets are in `tmux/` of it.
+    /// tmux's sockets are below it, in a directory for each state directory.
     pub runtime: PathBuf,
     /// How attempts are housed, [`House::here`] as a rule.
     pub house: House,

@@ -4,14 +4,17 @@
 //! made again for whoever wants in. Neither the worker nor what is recorded of it needs it.
 
 use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
+    fs,
+    hash::Hasher as _,
+    io,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use tokio::net::UnixStream;
 
+use super::Settings;
 use crate::{
     causes::in_one_line,
     host::{HostError, process::Process},
@@ -25,26 +28,31 @@ const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Between two looks whether it is there: nobody announces that a socket is listened at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-fn directory(runtime: &Path) -> PathBuf {
-    runtime.join("tmux")
+/// Each state directory has one of its own, for rigs that share a runtime directory may have workers
+/// of the same name.
+fn directory(settings: &Settings) -> PathBuf {
+    let mut rig = fnv::FnvHasher::default();
+    rig.write(settings.state.as_os_str().as_bytes());
+    let rig = rig.finish() >> 32;
+    settings.runtime.join(format!("tmux-{rig:08x}"))
 }
 
 /// Where the socket of a worker's tmux server is.
-pub fn socket(runtime: &Path, worker: &WorkerName) -> PathBuf {
-    directory(runtime).join(worker.as_str())
+pub fn socket(settings: &Settings, worker: &WorkerName) -> PathBuf {
+    directory(settings).join(worker.as_str())
 }
 
 /// Makes the directory of the sockets, and checks that a socket of this worker fits.
 ///
 /// # Errors
 /// The path is too long, or the directory cannot be made.
-pub(super) fn prepare(runtime: &Path, worker: &WorkerName) -> Result<(), HostError> {
-    let path = socket(runtime, worker);
+pub(super) fn prepare(settings: &Settings, worker: &WorkerName) -> Result<(), HostError> {
+    let path = socket(settings, worker);
     let length = path.as_os_str().len();
     if length > LONGEST {
         return Err(HostError::SocketPath { path, length });
     }
-    let directory = directory(runtime);
+    let directory = directory(settings);
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -58,15 +66,15 @@ pub(super) fn prepare(runtime: &Path, worker: &WorkerName) -> Result<(), HostErr
 /// # Errors
 /// Why there is no way in.
 pub(super) async fn of_living(
-    runtime: &Path,
+    settings: &Settings,
     worker: &WorkerName,
     server: Process,
 ) -> Result<PathBuf, String> {
-    let path = socket(runtime, worker);
+    let path = socket(settings, worker);
     if answers(&path).await {
         return Ok(path);
     }
-    prepare(runtime, worker).map_err(|error| in_one_line(&error))?;
+    prepare(settings, worker).map_err(|error| in_one_line(&error))?;
     let user1 = Signal::from_number(nix::libc::SIGUSR1);
     let asked = user1.map_or(Ok(false), |signal| server.signal(signal));
     match asked {
@@ -104,14 +112,20 @@ async fn answers(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{host::Executable, launch::House};
 
     #[test]
     fn a_socket_that_cannot_be_bound_is_refused_by_name() {
         let worker: WorkerName = "builder".parse().unwrap();
-        let runtime = PathBuf::from(format!("/run/{}", "x".repeat(100)));
-        let error = prepare(&runtime, &worker).unwrap_err();
+        let settings = Settings {
+            state: "/state".into(),
+            runtime: PathBuf::from(format!("/run/{}", "x".repeat(100))),
+            house: House::None,
+            executable: Executable::at("/bin/true".into()).unwrap(),
+        };
+        let error = prepare(&settings, &worker).unwrap_err();
         assert!(
-            error.to_string().contains("allows 107 bytes, this has 118"),
+            error.to_string().contains("allows 107 bytes, this has 127"),
             "{error}"
         );
     }

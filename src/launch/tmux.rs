@@ -82,7 +82,7 @@ pub(super) async fn launch(
     let tmux = super::find("tmux")
         .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")
         .map_err(|why| NotStarted::from(why.to_owned()))?;
-    prepare(&context.settings.runtime, worker).map_err(|error| NotStarted::from_error(&error))?;
+    prepare(&context.settings, worker).map_err(|error| NotStarted::from_error(&error))?;
     let arrival = context
         .arrivals
         .watch(directory.path(), WatchFlags::MOVED_TO)
@@ -152,7 +152,7 @@ fn invocation(
     worker: &WorkerName,
     directory: &Directory,
 ) -> Vec<OsString> {
-    let socket = socket(&context.settings.runtime, worker);
+    let socket = socket(&context.settings, worker);
     let mut argv: Vec<OsString> = vec![tmux.into(), "-S".into(), socket.into()];
     argv.extend(["-f", "/dev/null"].map(OsString::from));
     for option in OPTIONS {

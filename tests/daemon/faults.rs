@@ -207,11 +207,33 @@ fn a_control_socket_that_is_removed_comes_back() {
 }
 
 #[test]
+fn rigs_that_share_a_runtime_directory_may_have_workers_of_one_name() {
+    const RIG: &str = "[workers.session]\ncommand = \"exec sleep 1000\"\nlauncher = \"tmux\"\n";
+    let first = Rig::up(RIG);
+    first.until_state("session", "running");
+    let mut second = Rig::new(RIG);
+    std::fs::create_dir(second.path("run")).unwrap();
+    let (runtime, socket) = (first.path("run"), second.path("run/control.sock"));
+    second.start_with(|command| {
+        command.env("RUNTIME_DIRECTORY", runtime);
+        command.arg("--socket").arg(socket);
+    });
+    second.daemon.as_mut().unwrap().wait_for("READY=1");
+    let row = second.until_state("session", "running");
+    assert_eq!(row["restarts"], 0);
+    assert_ne!(first.pid("session"), second.pid("session"));
+    second.done(&["stop", "session"]);
+    assert_eq!(first.worker("session")["state"], "running");
+}
+
+#[test]
 fn a_tmux_socket_that_is_removed_comes_back_for_who_attaches() {
     let rig =
         Rig::up("[workers.session]\ncommand = \"echo here; exec cat\"\nlauncher = \"tmux\"\n");
     let pid = rig.pid("session");
-    let sockets = rig.path("run/tmux");
+    let mut run = std::fs::read_dir(rig.path("run")).unwrap().flatten();
+    let sockets = run.find(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmux-"));
+    let sockets = sockets.unwrap().path();
     let socket = sockets.join("session");
     let answers = || {
         let asked = Command::new("tmux")

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use loopkeeper::{
-    launch::{output::plain, socket},
+    launch::output::plain,
     model::{AttemptRef, Exit, LauncherKind, Signal},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 const TMUX: LauncherKind = LauncherKind::Tmux;
 
 pub(crate) fn ask(world: &World, attempt: &AttemptRef, question: &[&str]) -> (bool, String) {
-    let socket = socket(&world.runtime(), &attempt.worker);
+    let socket = world.socket(&attempt.worker);
     let output = world_command(&socket).args(question).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (output.status.success(), text)
@@ -145,7 +145,7 @@ fn a_server_is_private_and_its_one_session_can_be_attached_to() {
                 world.script(TMUX, "read -r line; echo \"got $line\"; exec sleep 1000");
             worker.name = "x.y".parse().unwrap();
             let (attempt, _) = world.run(&worker).await;
-            let socket = socket(&world.runtime(), &attempt.worker);
+            let socket = world.socket(&attempt.worker);
             let private = fs::metadata(socket.parent().unwrap())
                 .unwrap()
                 .permissions()

@@ -32,6 +32,7 @@ pub(crate) enum Place {
 
 /// A host, and what it said that no test asked for yet.
 pub(crate) struct World {
+    settings: Settings,
     place: Place,
     pub(crate) local: Local,
     news: UnboundedReceiver<News>,
@@ -60,8 +61,9 @@ impl World {
             house,
             executable: Executable::at(env!("CARGO_BIN_EXE_loopkeeperd").into()).unwrap(),
         };
-        let (local, news) = Local::open(settings).unwrap();
+        let (local, news) = Local::open(settings.clone()).unwrap();
         Self {
+            settings,
             place,
             local,
             news,
@@ -85,6 +87,16 @@ impl World {
 
     pub(crate) fn runtime(&self) -> PathBuf {
         self.path().join("run")
+    }
+
+    /// Where the socket of a worker's tmux server is.
+    pub(crate) fn socket(&self, worker: &loopkeeper::model::WorkerName) -> PathBuf {
+        let state = self.settings.state.canonicalize().unwrap();
+        let settings = Settings {
+            state,
+            ..self.settings.clone()
+        };
+        loopkeeper::launch::socket(&settings, worker)
     }
 
     pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
