@@ -110,9 +110,11 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             };
             let step = match got {
                 Got::Line(line) => {
-                    asks();
-                    patience = None;
-                    self.line(&line, calls).await
+                    let asked = || {
+                        asks();
+                        patience = None;
+                    };
+                    self.line(&line, calls, asked).await
                 }
                 Got::TooLong => {
                     self.farewell(format!("line is longer than {LONGEST_LINE} bytes"))
@@ -135,9 +137,17 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         }
     }
 
-    async fn line(&mut self, line: &[u8], calls: &mpsc::Sender<Call>) -> Result<(), Over> {
+    async fn line(
+        &mut self,
+        line: &[u8],
+        calls: &mpsc::Sender<Call>,
+        asked: impl FnOnce(),
+    ) -> Result<(), Over> {
         let (id, request) = match protocol::parse(line) {
-            Ok(parsed) => parsed,
+            Ok(parsed) => {
+                asked();
+                parsed
+            }
             Err(wrong) => {
                 let refusal = Refusal::new(RefusalKind::Usage, wrong.why);
                 self.write(&error_line(wrong.id, refusal)).await?;

@@ -170,6 +170,11 @@ fn a_line_that_is_too_long_ends_the_connection_with_a_word() {
 fn clients_that_ask_nothing_make_room() {
     let rig = well();
     let mut silent: Vec<Raw> = (0..MOST_CLIENTS).map(|_| Raw::greeted(&rig)).collect();
+    // Nonsense is no request, and one who has asked stays.
+    silent[0].say("nonsense\n");
+    silent[0].line();
+    silent[1].say("{\"id\":1,\"do\":\"status\"}\n");
+    silent[1].line();
     rig.home.supervisorctl().arg("status").assert().code(0);
     let told = silent[0].line();
     let told = told["error"]["message"].as_str().unwrap();
@@ -178,8 +183,10 @@ fn clients_that_ask_nothing_make_room() {
         "{told}"
     );
     assert!(silent[0].is_closed());
-    silent[1].say("{\"id\":1,\"do\":\"status\"}\n");
-    assert_eq!(silent[1].line()["id"], 1, "more than one had to leave");
+    for (at, who) in [(1, "who had asked"), (2, "a second one")] {
+        silent[at].say("{\"id\":2,\"do\":\"status\"}\n");
+        assert_eq!(silent[at].line()["id"], 2, "{who} had to leave");
+    }
 }
 
 fn event(text: String) -> Notice {
