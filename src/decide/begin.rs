@@ -103,13 +103,7 @@ impl Rig {
             self.ledger.add(Fact::Phase(point));
         }
         if let Some(why) = self.progress.why_astray() {
-            let loops = if self.point_is_lost() {
-                "loops that run go on, and none is started"
-            } else {
-                "loops wait"
-            };
-            let text = format!("{why}; {loops}; `supervisorctl resume --phase ID` goes on");
-            self.tell(now, "plan-astray", Level::Error, None, text);
+            self.tell_astray(now, &why);
         }
         if is_new_boot && let Some(reboot) = self.last_boot.reboot.clone() {
             self.report(now, &reboot);
@@ -118,6 +112,18 @@ impl Rig {
             }
         }
         self.out.push(Effect::Survey);
+    }
+
+    /// Tells that nobody knows where the plan stands, and how to go on; gives the same in words.
+    pub(super) fn tell_astray(&mut self, now: Now, why: &str) -> String {
+        let loops = if self.point_is_lost() {
+            "loops that run go on, and none is started"
+        } else {
+            "loops wait"
+        };
+        let text = format!("{why}; {loops}; `supervisorctl resume --phase ID` goes on");
+        self.tell(now, "plan-astray", Level::Error, None, text.clone());
+        text
     }
 
     /// What was decided about workers that are no longer declared is void, should they come back.

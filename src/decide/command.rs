@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, ResumePoint,
-    Rig, SetBy,
+    Answer, Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, Rig, SetBy,
     attempt::in_words,
     plan::{At, Progress},
     worker::{Asked, Life, Stopped, Worker},
@@ -371,7 +370,16 @@ impl Rig {
 
     fn no_phase(&self) -> Refusal {
         match &self.progress.at {
-            At::NoPlan => failed("the rig has no plan", Some("declare phases under [plan]")),
+            At::NoPlan => {
+                let kept = self.progress.stored().and_then(|point| point.id.as_ref());
+                let kept = kept.map_or(String::new(), |id| {
+                    format!(", and the resume point, phase {id}, is kept for one that has it")
+                });
+                failed(
+                    &format!("the rig has no plan{kept}"),
+                    Some("declare phases under [plan], then: `supervisorctl reload`"),
+                )
+            }
             At::Phase(_) | At::Complete | At::Astray(_) => {
                 let words = self.progress.in_words().unwrap_or_default();
                 failed(
@@ -400,20 +408,16 @@ impl Rig {
         }
         let point = match &self.progress.at {
             // A point that the old plan did not have may be in the new one.
-            At::Astray(Some(id)) => id.parse().ok().map(|id| ResumePoint {
-                index: 0,
-                id: Some(id),
-                count: 0,
-                at: now.wall,
-                by: SetBy::Plan,
-            }),
+            At::Astray(Some(_)) => self.progress.stored().cloned(),
             At::NoPlan | At::Phase(_) | At::Complete | At::Astray(None) => {
                 self.progress.point(now, SetBy::Plan)
             }
         };
         let lost = self.progress.at == At::Astray(None);
         let progress = Progress::begin(config.plan.clone(), point.as_ref(), lost, now.mono);
-        if let (Some(why), None) = (progress.why_astray(), self.progress.why_astray()) {
+        // Without a plan there is no phase that could be kept or ended first.
+        let has_place = matches!(self.progress.at, At::Phase(_) | At::Complete);
+        if let (Some(why), true) = (progress.why_astray(), has_place) {
             return Err(failed(
                 &format!("{why}; nothing changed"),
                 Some("keep the phase, or move on first: `supervisorctl phase done`"),
@@ -425,6 +429,7 @@ impl Rig {
     fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
         let progress = self.progress_in(now, &config)?;
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
+        let was_astray = self.progress.why_astray().is_some();
         self.progress = progress;
         if !self.progress.is_still_at(told.as_ref()) {
             for worker in self.workers.values_mut() {
@@ -463,6 +468,9 @@ impl Rig {
             None,
             "the configuration was reloaded".into(),
         );
+        if let (Some(why), false) = (self.progress.why_astray(), was_astray) {
+            return Ok(format!("reloaded; {}", self.tell_astray(now, &why)));
+        }
         Ok("reloaded".into())
     }
 

@@ -132,6 +132,11 @@ impl Progress {
         (self.pending.is_none() && phase.until != Condition::Operator).then_some(self.look.at)
     }
 
+    /// The point that is recorded, whether the plan has it or not.
+    pub(super) fn stored(&self) -> Option<&ResumePoint> {
+        self.stored.as_ref()
+    }
+
     /// Why nobody knows where the plan stands, if so.
     pub(super) fn why_astray(&self) -> Option<String> {
         match &self.at {

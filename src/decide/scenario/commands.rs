@@ -172,6 +172,49 @@ fn a_phase_file_without_a_plan_stops_nobody() {
 }
 
 #[test]
+fn a_plan_that_was_removed_is_no_dead_end() {
+    let plan = |ids: &[&str]| -> Vec<_> {
+        let phase = |id: &&str| phase(id, Condition::Operator);
+        ids.iter().map(phase).collect()
+    };
+    let mut config = rig([worker("a")]);
+    config.plan.phases = plan(&["one", "two", "three"]);
+    for back in [&["one", "two", "three"][..], &["two"], &["other", "one"]] {
+        let (mut play, starts) = Play::running(config.clone());
+        play.command(Command::PhaseSet(PhaseRef::Index(1)));
+        play.ends(&starts[0], Exit::Code(0));
+        play.reload(|config| config.plan.phases.clear());
+        let done = play.command(Command::PhaseDone);
+        let [Effect::Answer(_, Err(refusal))] = &done[..] else {
+            panic!("{done:?}");
+        };
+        let wanted =
+            "the rig has no plan, and the resume point, phase two, is kept for one that has it";
+        assert_eq!(refusal.message, wanted);
+        let done = play.reload(|config| config.plan.phases = plan(back));
+        let said = done.iter().find_map(|effect| match effect {
+            Effect::Answer(_, Ok(said)) => Some(said.as_str()),
+            _ => None,
+        });
+        let place = play.rig.progress.in_words().unwrap();
+        match back.iter().position(|id| *id == "two") {
+            Some(at) => {
+                assert_eq!(place, format!("phase {} of {} (two)", at + 1, back.len()));
+                assert_eq!(said, Some("reloaded"));
+            }
+            // Nothing is guessed, and nothing is in the way of who knows.
+            None => {
+                assert!(said.unwrap().contains("resume --phase ID"), "{said:?}");
+                assert!(place.contains("astray"), "{place}");
+                play.command(Command::Resume(Some(PhaseRef::Index(1))));
+                let place = play.rig.progress.in_words().unwrap();
+                assert_eq!(place, "phase 2 of 2 (one)");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
     let mut config = rig([]);
     config.plan.phases = vec![
