@@ -43,7 +43,7 @@ fn message_id(event: &str) -> Option<&'static str> {
 pub(super) fn begin() {
     let filter =
         EnvFilter::try_from_env("LOOPKEEPER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let journal = to_journal()
+    let journal = is_there()
         .then(tracing_journald::layer)
         .and_then(Result::ok);
     let begun = match journal {
@@ -78,9 +78,9 @@ pub(super) fn begin() {
     }
 }
 
-/// Whether standard error is the journal (`$JOURNAL_STREAM`, systemd.exec(5)): only then nobody
+/// Whether systemd runs us and standard error is the journal (`$JOURNAL_STREAM`, systemd.exec(5)): only then nobody
 /// else reads it.
-fn to_journal() -> bool {
+pub(super) fn is_there() -> bool {
     let Some(stream) = std::env::var("JOURNAL_STREAM").ok() else {
         return false;
     };

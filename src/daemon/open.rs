@@ -15,7 +15,7 @@ use crate::{
         server::{self, Server},
     },
     decide::{Machine, Rig},
-    host::{Executable, HostError, boot},
+    host::{Executable, HostError, boot, descriptors},
     launch::{House, Local, Settings},
     paths::Paths,
     store::{Opened, Store, StoreError},
@@ -46,6 +46,9 @@ pub enum StartError {
     /// The control socket cannot be had.
     #[error(transparent)]
     Socket(#[from] BindError),
+    /// Not one attempt could be started.
+    #[error("{0} files may be open at once, and a daemon needs {least}", least = descriptors::LEAST)]
+    TooFewFiles(u64),
     /// The process itself could not be set up.
     #[error("{0} cannot be set up")]
     Process(&'static str, #[source] io::Error),
@@ -58,6 +61,11 @@ impl StartError {
             Self::Config(complaints) => return complaints.render(false),
             Self::Store(error) => error.hint(),
             Self::Socket(error) => Some(error.hint()),
+            Self::TooFewFiles(_) => {
+                let hint =
+                    "raise LimitNOFILE= (systemd.exec(5)), or ulimit -Hn, where it is started";
+                Some(hint.to_owned())
+            }
             Self::Host(_) | Self::Process(..) => None,
         };
         let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
@@ -68,7 +76,11 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
-            Self::Store(_) | Self::Host(_) | Self::Socket(_) | Self::Process(..) => 1,
+            Self::Store(_)
+            | Self::Host(_)
+            | Self::Socket(_)
+            | Self::TooFewFiles(_)
+            | Self::Process(..) => 1,
         }
     }
 }
@@ -87,6 +99,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 }
 
 async fn begin_and_run(options: &Options) -> Result<(), StartError> {
+    let most = descriptors::most();
+    if most < descriptors::LEAST {
+        return Err(StartError::TooFewFiles(most));
+    }
     let paths = options.paths.clone();
     let environment = Environment::of_this_process()
         .map_err(|error| StartError::Process("environment", error))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Daemon, Input, files::SETTLES, status};
+use super::{Asked, Daemon, Input, files::SETTLES, journal, status};
 use crate::{
     causes::in_one_line,
     control::{
@@ -233,22 +233,29 @@ impl Daemon {
 /// It has a row in `status`, but it is no worker of its own.
 fn about_the_watchdog(request: &Request) -> Option<Refusal> {
     let is_it = |worker: &WorkerName| *worker == WorkerName::watchdog();
+    let pid = std::process::id();
+    let by_systemd = journal::is_there();
     let (message, hint) = match request {
         Request::Start { workers } | Request::Stop { workers } | Request::Restart { workers }
             if workers.iter().any(is_it) =>
         {
-            (
-                "begins and ends with it",
-                "`systemctl stop loopkeeper`, or SIGTERM, ends the daemon; the workers go on",
-            )
+            let ends = match by_systemd {
+                true => "systemctl stop loopkeeper".to_owned(),
+                false => format!("kill -s TERM {pid}"),
+            };
+            let hint = format!("`{ends}` ends the daemon; the workers go on");
+            ("begins and ends with it", hint)
         }
-        Request::Where { worker } if is_it(worker) => (
-            "has no terminal and no log of its own",
-            "the daemon writes into the journal: journalctl -u loopkeeper",
-        ),
+        Request::Where { worker } if is_it(worker) => {
+            let to = std::fs::read_link("/proc/self/fd/2").unwrap_or_default();
+            let hint = match by_systemd {
+                true => "the daemon writes into the journal: journalctl -u loopkeeper".to_owned(),
+                false => format!("the daemon writes to its standard error: {}", to.display()),
+            };
+            ("has no terminal and no log of its own", hint)
+        }
         _ => return None,
     };
-    let pid = std::process::id();
     let message = format!("watchdog is part of the daemon, pid {pid}, and {message}");
     Some(Refusal::new(RefusalKind::Failed, message).hint(hint))
 }

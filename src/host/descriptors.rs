@@ -16,6 +16,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// What is left to everything that is open for a moment; of a low limit, half of it.
 const SPARE: u64 = 128;
 
+/// With fewer a daemon has none left to start a single attempt with.
+pub(crate) const LEAST: u64 = 64;
+
+/// How many this process may have.
+pub(crate) fn most() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 /// Lifts our limit as far as we may. Returns what it was, for our children, who may be confused by a
 /// high one (select(2)).
 pub(crate) fn raise_limit() -> Option<(u64, u64)> {

@@ -143,6 +143,20 @@ fn more_workers_than_descriptors_are_kept_and_none_is_doubled() {
 }
 
 #[test]
+fn a_daemon_that_could_start_nothing_does_not_say_that_it_is_up() {
+    let rig = Rig::new("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
+    let mut limited = rig.loopkeeperd_limited("--nofile=63:63");
+    let ended = limited.output().unwrap();
+    let said = crate::rig::text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("loopkeeperd: 63 files may be open at once, and a daemon needs 64\n")
+            && said.contains("hint: raise LimitNOFILE="),
+        "{said}"
+    );
+}
+
+#[test]
 fn ten_thousand_hostile_messages_do_not_disturb_the_rig() {
     let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
     let pid = rig.pid("well");

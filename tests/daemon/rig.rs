@@ -95,6 +95,13 @@ impl Rig {
         self.command(env!("CARGO_BIN_EXE_loopkeeperd"))
     }
 
+    /// The same with a limit as prlimit(1) has it.
+    pub(crate) fn loopkeeperd_limited(&self, limit: &str) -> Command {
+        let mut command = self.command("prlimit");
+        command.args([limit, "--", env!("CARGO_BIN_EXE_loopkeeperd")]);
+        command
+    }
+
     /// Starts a daemon and waits until it says that the rig is up.
     pub(crate) fn start(&mut self) {
         self.start_with(|_| ());
@@ -115,9 +122,7 @@ impl Rig {
 
     /// Starts a daemon with a limit as prlimit(1) has it, and waits until it says that the rig is up.
     pub(crate) fn start_limited(&mut self, limit: &str) {
-        let mut command = self.command("prlimit");
-        command.args([limit, "--", env!("CARGO_BIN_EXE_loopkeeperd")]);
-        self.start_as(command);
+        self.start_as(self.loopkeeperd_limited(limit));
         self.daemon.as_mut().unwrap().wait_for("READY=1");
     }
 
