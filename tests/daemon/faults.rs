@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::rig::Rig;
 
@@ -340,6 +340,53 @@ impl Drop for Limited {
     fn drop(&mut self) {
         let lifted = prlimit(self.0, Resource::Nofile, self.1);
         assert!(lifted.is_ok() || std::thread::panicking());
+    }
+}
+
+#[test]
+fn a_daemon_that_cannot_fork_keeps_what_runs_and_blames_no_worker() {
+    let worker = |name: &str, launcher: &str| {
+        format!(
+            "[workers.{name}]\ncommand = \"exec sleep 1000\"\nlauncher = \"{launcher}\"\n\
+             backoff = {{ first = \"1ms\", most = \"4ms\" }}\n\
+             budget = {{ restarts = 1, window = \"1h\" }}\n"
+        )
+    };
+    let ends = [("child", "process"), ("session", "tmux")];
+    let mut rig = Rig::new(&format!(
+        "{}{}{}",
+        worker("well", "process"),
+        worker(ends[0].0, ends[0].1),
+        worker(ends[1].0, ends[1].1)
+    ));
+    rig.start_without_privileges();
+    let well = rig.pid("well");
+    // It has more processes already than it may have now (getrlimit(2)).
+    rig.limit_daemon("--nproc=1:");
+    for (name, _) in ends {
+        let pid = Pid::from_raw(i32::try_from(rig.pid(name)).unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+    for (name, _) in ends {
+        rig.eventually("it was tried again and again", |rig| {
+            let told = rig.done(&["history", name]);
+            let tries = format!("starting {name}");
+            (told.matches(&tries).count() > 3).then_some(())
+        });
+        let row = rig.until_state(name, "backing-off");
+        let reason = row["reason"].as_str().unwrap();
+        assert!(reason.contains("(os error 11)"), "{reason}");
+        assert_eq!(
+            row["restarts"], 1,
+            "its own end, and no failed start: {row}"
+        );
+    }
+    assert_eq!(rig.pid("well"), well);
+    let ours = getrlimit(Resource::Nproc).current;
+    let ours = ours.map_or("unlimited".to_owned(), |most| most.to_string());
+    rig.limit_daemon(&format!("--nproc={ours}:"));
+    for (name, _) in ends {
+        assert_eq!(rig.until_state(name, "running")["restarts"], 1);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::net::UnixDatagram,
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -95,6 +95,28 @@ impl Rig {
         self.command(env!("CARGO_BIN_EXE_loopkeeperd"))
     }
 
+    /// Starts a daemon that is not root, whoever we are, and waits until it says that the rig is up.
+    pub(crate) fn start_without_privileges(&mut self) {
+        let mut command = self.loopkeeperd();
+        if let Some(user) = somebody() {
+            std::os::unix::fs::chown(self.directory.path(), Some(user), Some(user)).unwrap();
+            command.uid(user).gid(user);
+        }
+        self.start_as(command);
+        self.daemon.as_mut().unwrap().wait_for("READY=1");
+    }
+
+    /// Gives a limit, as prlimit(1) has it, to the running daemon, which is not root.
+    pub(crate) fn limit_daemon(&self, limit: &str) {
+        let mut command = self.command("prlimit");
+        let pid = self.daemon.as_ref().unwrap().pid();
+        command.args([limit, "--pid", &pid.to_string()]);
+        if let Some(user) = somebody() {
+            command.uid(user).gid(user);
+        }
+        assert!(command.status().unwrap().success());
+    }
+
     /// The same with a limit as prlimit(1) has it.
     pub(crate) fn loopkeeperd_limited(&self, limit: &str) -> Command {
         let mut command = self.command("prlimit");
@@ -130,6 +152,7 @@ impl Rig {
         let socket = self.path("notify");
         drop(fs::remove_file(&socket));
         let manager = UnixDatagram::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -302,6 +325,12 @@ impl Drop for Rig {
         }
         self.disk = None;
     }
+}
+
+/// Where we are root: a user that nobody else is, so that its processes are those of one rig.
+fn somebody() -> Option<u32> {
+    let root = rustix::process::geteuid().is_root();
+    root.then(|| 100_000 + std::process::id())
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
