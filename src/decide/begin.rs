@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Boot, Effect, Fact, KnownAttempt, Level, Machine, Reboot, Restarts, Restored, RestoredWorker,
     Rig, SIGN_OF_LIFE, SetBy, Stopping,
-    attempt::NEVER_RAN,
     budget::wants_restart,
+    end::NEVER_RAN,
     ledger::Ledger,
     plan::Progress,
     worker::{ASK_AGAIN, Asked, Attempt, End, Life, Step, Stopped, Worker},

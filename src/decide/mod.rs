@@ -9,7 +9,7 @@
 //!
 //! # How
 //!
-//! An event changes what is known of a worker, of the plan or of the store (`attempt`, `plan`,
+//! An event changes what is known of a worker, of the plan or of the store (`attempt`, `end`, `plan`,
 //! `ledger`, `command`); deadlines that have passed are dealt with likewise. Then `settle`
 //! compares, worker by worker, what is wanted with where its life stands, and takes the next step.
 //! So a rule is written once, whatever made it apply: an operator's word, a phase that ended, a
@@ -31,7 +31,9 @@ mod attempt;
 mod begin;
 mod budget;
 mod command;
+mod deadline;
 mod effect;
+mod end;
 mod event;
 mod fact;
 mod ledger;
