@@ -38,12 +38,14 @@ mod event;
 mod fact;
 mod ledger;
 mod plan;
+mod reload;
 #[cfg(test)]
 mod scenario;
 mod settle;
 mod stray;
 mod verdict;
 mod view;
+mod waiter;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -62,10 +64,10 @@ use crate::{
     config::Config,
     model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
-use command::Waiter;
 use ledger::Ledger;
 use plan::Progress;
 use stray::Stray;
+use waiter::Waiter;
 use worker::Worker;
 
 /// A sign of life is recorded, and the host is asked for what runs, this often; it bounds what is

@@ -1,0 +1,234 @@
+//! Those who wait for an answer, and what they are told once it is so.
+//!
+//! Promise: every command is answered exactly once: when what was asked for is the case, when it
+//! cannot become the case, or after [`PATIENCE`] with how far it has come. What a person decided is
+//! done even if it cannot be recorded, but then the answer is a refusal that says so.
+
+use std::time::Duration;
+
+use super::{
+    Answer, Effect, Fact, Refusal, RequestId, Rig,
+    attempt::in_words,
+    command::failed,
+    worker::{Life, Stopped, Worker},
+};
+use crate::model::{AttemptId, Exit, Mono, Now, WorkerName};
+
+/// The longest that a person waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody waits for workers to come up or to be gone.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    id: RequestId,
+    goals: Vec<Goal>,
+    /// What is said beside what the goals say.
+    said: Option<String>,
+    decided: Vec<Decision>,
+    pub(super) until: Mono,
+}
+
+/// A decision that the next daemon has to know of.
+#[derive(Debug)]
+pub(super) struct Decision {
+    fact: Fact,
+    /// What a daemon does that does not know of it.
+    otherwise: String,
+}
+
+impl Decision {
+    pub(super) fn run(worker: &WorkerName, run: bool) -> Self {
+        Self {
+            fact: Fact::Operator {
+                worker: worker.clone(),
+                run,
+            },
+            otherwise: match run {
+                true => format!("keep {worker} stopped"),
+                false => format!("start {worker} again"),
+            },
+        }
+    }
+
+    pub(super) fn release(worker: &WorkerName) -> Self {
+        Self {
+            fact: Fact::Held {
+                worker: worker.clone(),
+                reason: None,
+            },
+            otherwise: format!("hold {worker} again"),
+        }
+    }
+
+    pub(super) fn pause(paused: Option<String>) -> Self {
+        Self {
+            otherwise: match paused {
+                Some(_) => "let the loops go on".into(),
+                None => "keep the loops paused".into(),
+            },
+            fact: Fact::Paused(paused),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Goal {
+    pub(super) worker: WorkerName,
+    pub(super) to: To,
+}
+
+#[derive(Debug)]
+pub(super) enum To {
+    /// Running, in another attempt than this one.
+    Run { not: Option<AttemptId> },
+    /// Nothing of it lives.
+    End,
+}
+
+impl Rig {
+    pub(super) fn wait_for(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        goals: Vec<Goal>,
+        said: Option<String>,
+        decided: Vec<Decision>,
+    ) {
+        self.waiters.push(Waiter {
+            id,
+            goals,
+            said,
+            decided,
+            until: now.mono + PATIENCE,
+        });
+    }
+
+    /// Answers those whose wish has come true, or cannot any more.
+    pub(super) fn answer_waiters(&mut self, now: Now) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            match self.answer(&waiter, now) {
+                Some(answer) => self.out.push(Effect::Answer(waiter.id, answer)),
+                None => self.waiters.push(waiter),
+            }
+        }
+    }
+
+    fn answer(&self, waiter: &Waiter, now: Now) -> Option<Answer> {
+        let reached: Vec<_> = waiter.goals.iter().map(|goal| self.reached(goal)).collect();
+        if let Some(Some(Err(refusal))) = reached.iter().find(|one| matches!(one, Some(Err(_)))) {
+            return Some(Err(refusal.clone()));
+        }
+        if reached.iter().all(Option::is_some) {
+            let texts = reached.into_iter().flatten().filter_map(Result::ok);
+            let texts: Vec<_> = texts.chain(waiter.said.clone()).collect();
+            let unrecorded: Vec<_> = waiter
+                .decided
+                .iter()
+                .filter(|decision| self.ledger.holds(&decision.fact))
+                .map(|decision| decision.otherwise.as_str())
+                .collect();
+            match self.ledger.refusal(now.mono) {
+                _ if unrecorded.is_empty() => return Some(Ok(texts.join("\n"))),
+                Some(why) => return Some(Err(not_recorded(&texts, why, &unrecorded))),
+                // The store is being asked.
+                None => {}
+            }
+        }
+        (now.mono >= waiter.until).then(|| {
+            let open: Vec<_> = waiter
+                .goals
+                .iter()
+                .filter_map(|goal| self.workers.get(&goal.worker))
+                .map(|worker| match self.stray_of(worker.name()) {
+                    Some(of) => {
+                        format!("an older attempt of {} may live, {}", of.worker, of.attempt)
+                    }
+                    None => format!("{} is {}", worker.name(), worker.life.state()),
+                })
+                .collect();
+            let message = format!("not done after {}: {}", in_words(PATIENCE), open.join(", "));
+            Err(failed(
+                &message,
+                Some("it goes on; `supervisorctl status` shows how far it is"),
+            ))
+        })
+    }
+
+    fn reached(&self, goal: &Goal) -> Option<Answer> {
+        let name = &goal.worker;
+        let Some(worker) = self.workers.get(name) else {
+            return Some(Ok(format!("{name} is gone from the configuration")));
+        };
+        match &goal.to {
+            To::End => {
+                let over = worker.life.attempt().is_none() && self.stray_of(name).is_none();
+                (over && self.remembered.is_none()).then(|| Ok(format!("{name} stopped")))
+            }
+            To::Run { .. } if !worker.declared => Some(Err(failed(
+                &format!("worker {name} was removed from the configuration meanwhile"),
+                None,
+            ))),
+            To::Run { .. } if !worker.run => Some(Err(failed(
+                &format!("worker {name} was stopped meanwhile"),
+                None,
+            ))),
+            To::Run { not } => match &worker.life {
+                Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
+                    Some(Ok(format!("{name} running")))
+                }
+                Life::Held(why) => {
+                    Some(Err(failed(&format!("worker {name} is held: {why}"), None)))
+                }
+                Life::BackingOff { why, .. } => Some(Err(failed(
+                    &format!("worker {name} did not stay up: {why}"),
+                    Some(&format!(
+                        "it is tried again; `supervisorctl logs {name}` shows its output"
+                    )),
+                ))),
+                Life::Stopped(why) => {
+                    let text = format!("{name} {}", why.as_str());
+                    let well = worker.last_exit.as_ref().is_some_and(Exit::is_success);
+                    let done = *why == Stopped::Finished && well;
+                    Some(if done {
+                        Ok(text)
+                    } else {
+                        Err(failed(&text, None))
+                    })
+                }
+                Life::Waiting(_) => self.hopeless(worker).map(Err),
+                Life::Starting { .. }
+                | Life::Running { .. }
+                | Life::Stopping { .. }
+                | Life::Lost { .. } => None,
+            },
+        }
+    }
+
+    /// A worker waits for one that nobody will start.
+    fn hopeless(&self, worker: &Worker) -> Option<Refusal> {
+        let down = worker.rules.requires.iter().find(|name| {
+            self.workers
+                .get(*name)
+                .is_some_and(|other| matches!(other.life, Life::Held(_) | Life::Stopped(_)))
+        })?;
+        let state = self.workers.get(down)?.life.state();
+        let message = format!("worker {} needs {down}, which is {state}", worker.name());
+        Some(failed(
+            &message,
+            Some(&format!("`supervisorctl start {down}`")),
+        ))
+    }
+}
+
+/// It is so, and the next daemon does not know it.
+fn not_recorded(done: &[String], why: &str, otherwise: &[&str]) -> Refusal {
+    let message = format!(
+        "{}, but this is not recorded ({why}): a daemon started before it is will {}",
+        done.join(", "),
+        otherwise.join(" and ")
+    );
+    failed(
+        &message,
+        Some("it is recorded as soon as it can be; `supervisorctl status` shows when"),
+    )
+}
