@@ -39,6 +39,7 @@ mod fact;
 mod ledger;
 mod plan;
 mod reload;
+mod resume;
 #[cfg(test)]
 mod scenario;
 mod settle;

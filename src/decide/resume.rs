@@ -1,0 +1,302 @@
+//! How each worker goes on when its host has answered: from what is recorded and what was found.
+//!
+//! Promise: what lives is taken over, not touched; what ended meanwhile is dealt with as if it had been
+//! seen; what left no trace has its record closed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Effect, Fact, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
+    budget::wants_restart,
+    end::NEVER_RAN,
+    worker::{ASK_AGAIN, Asked, Attempt, End, Life, Step, Stopped, Worker},
+};
+use crate::model::{AttemptRef, Condition, Exit, Found, Now, WorkerName};
+
+impl Rig {
+    pub(super) fn surveyed(&mut self, now: Now, answer: Result<Vec<Found>, String>) {
+        let found = match answer {
+            Ok(found) => found,
+            Err(why) => {
+                if self.remembered.is_some() {
+                    self.survey_at = Some(now.mono + ASK_AGAIN);
+                    let text = format!("the host cannot say what runs: {why}; nothing is started");
+                    self.tell(now, "survey-failed", Level::Error, None, text);
+                }
+                return;
+            }
+        };
+        let Some(mut remembered) = self.remembered.take() else {
+            return;
+        };
+        let mut by_worker: BTreeMap<WorkerName, Vec<Found>> = BTreeMap::new();
+        for one in found {
+            by_worker
+                .entry(one.attempt.worker.clone())
+                .or_default()
+                .push(one);
+        }
+        let names: BTreeSet<_> = self
+            .workers
+            .keys()
+            .chain(by_worker.keys())
+            .cloned()
+            .collect();
+        for name in names {
+            let known = remembered.remove(&name).unwrap_or_default();
+            let found = by_worker.remove(&name).unwrap_or_default();
+            self.resume_worker(now, &name, known, found);
+        }
+        // Attempts of workers that nobody declares and no host has: their records are closed.
+        for (name, mut known) in remembered {
+            self.close_unseen(now, &name, &mut known, None);
+        }
+    }
+
+    /// One worker, from what is recorded and what its host found.
+    fn resume_worker(
+        &mut self,
+        now: Now,
+        name: &WorkerName,
+        mut known: RestoredWorker,
+        mut found: Vec<Found>,
+    ) {
+        // The one that counts: what lives, then the recorded one, then what may live, then the
+        // newest. One that may live keeps the worker waiting as a stray, too.
+        found.sort_by_key(|one| {
+            let lives = matches!(one.is, Condition::Alive(_));
+            let recorded = known.record_of(&one.attempt).is_some();
+            let may_live = matches!(one.is, Condition::Unknown(_));
+            (lives, recorded, may_live, one.attempt.attempt.clone())
+        });
+        let declared = self.workers.contains_key(name);
+        let counts = |one: &mut Found| {
+            let accounted = known.has_end_of(&one.attempt);
+            declared
+                && match one.is {
+                    Condition::Alive(_) => true,
+                    Condition::Unknown(_) | Condition::Ended { .. } => !accounted,
+                    Condition::NeverStarted => false,
+                }
+        };
+        let current = found.pop_if(counts);
+        for one in found {
+            self.set_aside(now, one, &mut known);
+        }
+        let Some(Found { attempt: of, is }) = current else {
+            return self.resume_from_record(now, name, known);
+        };
+        let attempt = self.attempt_of(&of, &known);
+        self.close_unseen(now, name, &mut known, Some(&of));
+        match is {
+            Condition::Alive(identity) => self.take_over(now, attempt, identity, None),
+            Condition::Unknown(why) => {
+                let life = Life::Lost {
+                    attempt,
+                    why,
+                    ask: now.mono + ASK_AGAIN,
+                    ready_at: None,
+                };
+                self.becomes(now, name, life);
+            }
+            Condition::Ended { exit, survivors } => {
+                self.resume_ended(now, attempt, exit, survivors);
+            }
+            Condition::NeverStarted => {}
+        }
+    }
+
+    /// The attempt ended while no daemon saw it, or the last one was killed while it dealt with it.
+    fn resume_ended(&mut self, now: Now, attempt: Attempt, exit: Exit, survivors: usize) {
+        let of = attempt.of.clone();
+        let Some(worker) = self.workers.get_mut(&of.worker) else {
+            return;
+        };
+        let cause = attempt.cause_of_end();
+        let stop = worker.rules.stop;
+        worker.last_exit = Some(exit.clone());
+        let text = format!("{} had ended meanwhile: {exit}", of.worker);
+        let stopped_by_machine = exit.stopped_by_machine();
+        let news = Some((Level::Info, text));
+        let life = Life::Stopping {
+            end: Some(End {
+                exit,
+                at: now.wall,
+                stopped: attempt
+                    .stopping
+                    .as_ref()
+                    .map(|stopping| stopping.why.clone())
+                    .or(stopped_by_machine),
+                news,
+            }),
+            attempt,
+            cause,
+            healthy: false,
+            step: Step::Asked,
+            next: now.mono + stop.grace,
+        };
+        worker.becomes(life, now);
+        if survivors > 0 {
+            self.out.push(Effect::Signal(of, stop.signal));
+        } else {
+            self.gone(now, &of);
+        }
+    }
+
+    /// Nothing of the worker that counts is on the host: its life goes on from the record alone.
+    fn resume_from_record(&mut self, now: Now, name: &WorkerName, mut known: RestoredWorker) {
+        let last = known.last.as_ref();
+        if last.is_some_and(|l| l.ended.is_none() && self.strays.contains_key(&l.attempt)) {
+            return;
+        }
+        let vanished = last.filter(|last| last.ended.is_none() && last.identity.is_some());
+        if let (Some(last), true) = (vanished, self.workers.contains_key(name)) {
+            let attempt = self.attempt_of(&last.attempt, &known);
+            let exit = self.unseen(last);
+            self.close_unseen(now, name, &mut known, Some(&attempt.of));
+            return self.resume_ended(now, attempt, exit, 0);
+        }
+        self.close_unseen(now, name, &mut known, None);
+        let finished = known.last.as_ref().filter(|last| match &last.ended {
+            Some((exit, None)) => self.is_finished(name, last, exit),
+            Some((_, Some(_))) | None => false,
+        });
+        let asked = |worker: &Worker| worker.asked != Asked::Nothing;
+        let life = match (known.held, finished) {
+            _ if self.workers.get(name).is_some_and(asked) => {
+                Life::Waiting("about to start".into())
+            }
+            (Some(reason), _) => Life::Held(reason),
+            (None, Some(_)) => Life::Stopped(Stopped::Finished),
+            (None, None) => Life::Waiting("about to start".into()),
+        };
+        self.becomes(now, name, life);
+    }
+
+    /// Did it end by itself, is its policy content with that, and has nothing changed since?
+    fn is_finished(&self, name: &WorkerName, last: &KnownAttempt, exit: &Exit) -> bool {
+        self.workers.get(name).is_some_and(|worker| {
+            last.boot == self.machine.boot
+                && last.definition == worker.definition
+                && !wants_restart(worker.rules.restart, exit)
+                && self.progress.is_still_at(last.phase.as_ref())
+        })
+    }
+
+    /// An attempt of an earlier daemon; of one that no disk took, what it was told is guessed.
+    pub(super) fn attempt_of(&self, of: &AttemptRef, known: &RestoredWorker) -> Attempt {
+        let recorded = known.record_of(of);
+        let worker = self.workers.get(&of.worker);
+        Attempt {
+            of: of.clone(),
+            phase: match recorded {
+                Some(last) => last.phase.clone(),
+                None => self.progress.current().map(|(_, phase)| phase.id.clone()),
+            },
+            definition: recorded.map_or_else(
+                || worker.map_or(0, |w| w.definition),
+                |last| last.definition,
+            ),
+            worktree: worker.and_then(|w| w.rules.worktree.clone()),
+            identity: recorded.and_then(|last| last.identity.clone()),
+            adopted: true,
+            watched: false,
+            recorded: known.last.as_ref().is_some_and(|last| last.attempt == *of),
+            this_boot: recorded.is_some_and(|last| last.boot == self.machine.boot),
+            stopping: known.stop_of(of).cloned(),
+        }
+    }
+
+    /// Records the ends of the worker's attempts that the host does not have; `current` is dealt
+    /// with elsewhere.
+    fn close_unseen(
+        &mut self,
+        now: Now,
+        name: &WorkerName,
+        known: &mut RestoredWorker,
+        current: Option<&AttemptRef>,
+    ) {
+        let open = known.open.values().chain(&known.last);
+        let unseen: Vec<_> = open
+            .filter(|one| one.ended.is_none() && Some(&one.attempt) != current)
+            .filter(|one| !self.strays.contains_key(&one.attempt))
+            .map(|one| {
+                (
+                    one.attempt.clone(),
+                    self.unseen(one),
+                    one.identity.is_some(),
+                )
+            })
+            .collect();
+        for (of, exit, ran) in unseen {
+            if current.is_none()
+                && let Some(worker) = self.workers.get_mut(name)
+            {
+                worker.last_exit = Some(exit.clone());
+            }
+            self.close(now, &of, exit, ran, known);
+        }
+    }
+
+    /// What can be said of the end of an attempt of which no trace is left.
+    fn unseen(&self, last: &KnownAttempt) -> Exit {
+        if last.boot != self.machine.boot {
+            return Exit::machine_went_down();
+        }
+        Exit::Lost(if last.identity.is_some() {
+            "no trace of it is left".into()
+        } else {
+            "the supervisor died before it was started".into()
+        })
+    }
+
+    /// Records the end of an attempt that no daemon saw ending; `ran`: somebody saw it begin.
+    pub(super) fn close(
+        &mut self,
+        now: Now,
+        of: &AttemptRef,
+        exit: Exit,
+        ran: bool,
+        known: &mut RestoredWorker,
+    ) {
+        let stopped = match known.stop_of(of) {
+            Some(stopping) => Some(stopping.why.clone()),
+            // What never ran did not end by itself.
+            None if !ran => Some(NEVER_RAN.to_owned()),
+            None => exit.stopped_by_machine(),
+        };
+        known.open.remove(&of.attempt);
+        known.ended.insert(of.attempt.clone());
+        if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
+            last.ended = Some((exit.clone(), stopped.clone()));
+        }
+        let text = format!("{} had ended meanwhile: {exit}", of.worker);
+        let fact = Fact::Ended {
+            attempt: of.clone(),
+            at: now.wall,
+            exit,
+            stopped,
+        };
+        self.ledger.add(fact);
+        self.tell(now, "worker-ended", Level::Info, Some(of), text);
+    }
+}
+
+impl RestoredWorker {
+    /// What is recorded of this attempt.
+    pub(super) fn record_of(&self, of: &AttemptRef) -> Option<&KnownAttempt> {
+        let last = self.last.as_ref().filter(|last| last.attempt == *of);
+        last.or_else(|| self.open.get(&of.attempt))
+    }
+
+    /// Its end is recorded.
+    pub(super) fn has_end_of(&self, of: &AttemptRef) -> bool {
+        let record = self.record_of(of);
+        self.ended.contains(&of.attempt) || record.is_some_and(|known| known.ended.is_some())
+    }
+
+    /// The stop of this attempt that an earlier daemon began.
+    pub(super) fn stop_of(&self, of: &AttemptRef) -> Option<&Stopping> {
+        self.stops.get(&of.attempt)
+    }
+}
