@@ -42,6 +42,7 @@
 
 mod access;
 mod atomic_file;
+mod column;
 mod database;
 mod directory;
 mod error;

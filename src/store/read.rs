@@ -3,16 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    str::FromStr,
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, database::database_error, phase_file, resume::Kept, write::Goodbye};
+use super::{
+    StoreError,
+    column::{json, level, optional, optional_json, reference, text, unreadable},
+    database::database_error,
+    phase_file,
+    resume::Kept,
+    write::Goodbye,
+};
 use crate::{
-    decide::{Boot, KnownAttempt, Level, Notice, Restored, RestoredWorker, Stopping},
+    decide::{Boot, KnownAttempt, Notice, Restored, RestoredWorker, Stopping},
     model::{AttemptId, AttemptRef, BootId, Exit, Identity, PhaseId, WorkerName},
 };
 
@@ -314,13 +319,6 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<RecordedAttempt> {
     })
 }
 
-fn reference(row: &Row<'_>) -> rusqlite::Result<AttemptRef> {
-    Ok(AttemptRef {
-        worker: text(row, 0)?,
-        attempt: text(row, 1)?,
-    })
-}
-
 /// One value of `meta`.
 pub(super) fn meta_text(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     meta(conn, name, |row, at| row.get(at))
@@ -335,53 +333,6 @@ fn meta<T>(
         read(row, 0)
     })
     .optional()
-}
-
-fn level(row: &Row<'_>, at: usize) -> rusqlite::Result<Level> {
-    match row.get_ref(at)?.as_str()? {
-        "info" => Ok(Level::Info),
-        "warning" => Ok(Level::Warning),
-        "error" => Ok(Level::Error),
-        other => Err(unreadable(at, format!("{other:?} is no level").into())),
-    }
-}
-
-fn text<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<T>
-where
-    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    row.get_ref(at)?
-        .as_str()?
-        .parse()
-        .map_err(|error: T::Err| unreadable(at, error.into()))
-}
-
-fn optional<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>>
-where
-    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    match row.get_ref(at)?.as_str_or_null()? {
-        Some(_) => text(row, at).map(Some),
-        None => Ok(None),
-    }
-}
-
-fn json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(row.get_ref(at)?.as_str()?).map_err(|error| unreadable(at, error.into()))
-}
-
-fn optional_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(at)?.as_str_or_null()? {
-        Some(_) => json(row, at).map(Some),
-        None => Ok(None),
-    }
-}
-
-fn unreadable(
-    at: usize,
-    why: Box<dyn std::error::Error + Send + Sync + 'static>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(at, Type::Text, why)
 }
 
 fn limit(n: usize) -> i64 {
