@@ -257,25 +257,16 @@ impl Rig {
             worker.phase_changed(now);
         }
         let words = self.progress.in_words().unwrap_or_default();
-        let (event, level) = match point.id {
-            Some(_) => ("phase", Level::Info),
-            None => ("plan-complete", Level::Info),
+        let (event, text) = match point.id {
+            Some(_) => ("phase", format!("the resume point is {words}")),
+            None => ("plan-complete", format!("the plan is {words}")),
         };
-        self.tell(
-            now,
-            event,
-            level,
-            None,
-            format!("the resume point is {words}"),
-        );
+        self.tell(now, event, Level::Info, None, text.clone());
         if point.id.is_none() {
             self.out.push(Effect::Notify("the plan is complete".into()));
         }
         if let Some(id) = asked {
-            self.out.push(Effect::Answer(
-                id,
-                Ok(format!("the resume point is {words}")),
-            ));
+            self.out.push(Effect::Answer(id, Ok(text)));
         }
     }
 

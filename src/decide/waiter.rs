@@ -174,7 +174,10 @@ impl Rig {
             ))),
             To::Run { not } => match &worker.life {
                 Life::Running { attempt, .. } if Some(&attempt.of.attempt) != not.as_ref() => {
-                    Some(Ok(format!("{name} running")))
+                    let what = not.as_ref().map_or("running", |_| "restarted");
+                    let pid = attempt.identity.as_ref();
+                    let pid = pid.map_or(String::new(), |is| format!(", pid {}", is.pid));
+                    Some(Ok(format!("{name} {what}{pid}")))
                 }
                 Life::Held(why) => {
                     Some(Err(failed(&format!("worker {name} is held: {why}"), None)))

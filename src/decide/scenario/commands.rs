@@ -40,6 +40,27 @@ fn a_restart_is_one_although_the_host_has_not_said_what_lives() {
 }
 
 #[test]
+fn the_answer_tells_a_restart_from_a_start() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let text = |effects: &[Effect]| {
+        let of = |effect: &Effect| match effect {
+            Effect::Answer(_, answer) => answer.clone().ok(),
+            _ => None,
+        };
+        effects.iter().find_map(of).unwrap()
+    };
+    let started_already = text(&play.command(Command::Start(a())));
+    assert!(
+        started_already.starts_with("a running, pid "),
+        "{started_already}"
+    );
+    play.command(Command::Restart(a()));
+    let next = started(&play.ends(&starts[0], Exit::Code(0)));
+    let restarted = text(&play.runs(&next[0]));
+    assert!(restarted.starts_with("a restarted, pid "), "{restarted}");
+}
+
+#[test]
 fn a_start_does_not_weaken_a_restart() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     play.unasked_daemon();
