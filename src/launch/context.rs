@@ -68,7 +68,7 @@ impl Context {
             None => directory.record_exit(exit),
         };
         self.outcome(
-            format!("exit record of {}", directory.worker()),
+            exit_record(directory),
             done.map_err(|error| format!("{path}: exit.json: {error}")),
         );
     }
@@ -78,9 +78,17 @@ impl Context {
         let path = directory.path().display();
         let done = directory.record_start(start);
         self.outcome(
-            format!("start record of {}", directory.worker()),
+            start_record(directory),
             done.map_err(|error| format!("{path}: start.json: {error}")),
         );
+    }
+
+    /// The attempt is history: nobody asks for records of it any more, so that one that could not be
+    /// made is missed no longer.
+    pub(super) fn records_are_history(&self, directory: &Directory) {
+        for about in [start_record(directory), exit_record(directory)] {
+            self.send(News::Well(about));
+        }
     }
 
     pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
@@ -145,4 +153,12 @@ impl Context {
             );
         }
     }
+}
+
+fn start_record(directory: &Directory) -> String {
+    format!("start record of {}", directory.worker())
+}
+
+fn exit_record(directory: &Directory) -> String {
+    format!("exit record of {}", directory.worker())
 }

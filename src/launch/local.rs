@@ -185,6 +185,9 @@ impl Local {
         let done = directory
             .conclude()
             .and_then(|()| directory::prune(&self.context.settings.state, &attempt.worker, keep));
+        if done.is_ok() {
+            self.context.records_are_history(&directory);
+        }
         let path = directory.path().display();
         self.context.outcome(
             format!("conclusion of {}", attempt.worker),
