@@ -691,10 +691,12 @@ impl Checks {
                 body.of,
                 body.stage
             );
-            let unrecorded = body.guessed || !content.attempts.contains_key(&body.of);
+            // Where one runs whose start nobody recorded can only be guessed.
+            let recorded = content.attempts.get(&body.of);
+            let guessed = recorded.is_none_or(|known| known.definition != body.worker.definition());
             let tree = worker.worktree.as_ref();
             ensure!(
-                tree.is_none() || body.worktree() != tree || unrecorded,
+                tree.is_none() || body.worktree() != tree || guessed,
                 "one-worktree",
                 "{of:?} is started in {tree:?} while {:?} is {:?} there",
                 body.of,

@@ -531,13 +531,11 @@ impl World {
     }
 
     /// A second attempt of a living worker, such as a start that nobody knew of leaves behind.
-    pub(crate) fn add_double(&mut self) {
+    pub(crate) fn add_double(&mut self) -> Option<usize> {
         let alive: Vec<_> = (0..self.bodies.len())
             .filter(|i| self.bodies[*i].runs())
             .collect();
-        let Some(index) = self.rng.choice(alive) else {
-            return;
-        };
+        let index = self.rng.choice(alive)?;
         let mut body = self.bodies[index].clone();
         let seconds = self.rng.i64(-3600..3600);
         let wall = self
@@ -556,5 +554,6 @@ impl World {
         let double = self.add_body(body);
         self.act(double, Act::Begin);
         self.coverage.count("doubles made");
+        Some(double)
     }
 }

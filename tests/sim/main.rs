@@ -1,7 +1,8 @@
 //! The rig in a simulated world, thousands of times.
 //!
 //! A world is made from a seed: a random configuration, a host, a disk, clocks, an operator, and
-//! faults at every joint. After every event the invariants of the design are checked (`check`,
+//! faults at every joint, and a while in
+//! which nothing but its own deadlines wakes the rig (`still`). After every event the invariants of the design are checked (`check`,
 //! `budget`); when the faults are over, the rig must come to rest in the state that an independent
 //! reading of its configuration calls for (`end`).
 //!
@@ -20,6 +21,7 @@ mod end;
 mod host;
 mod overdue;
 mod seeds;
+mod still;
 mod store;
 mod told;
 mod trace;
@@ -54,6 +56,8 @@ const FAULTS: &[&str] = &[
     "lost: Started",
     "reboots, clean",
     "reboots, unclean",
+    "stillness: an attempt too many heeds no signal",
+    "stillness: host does not answer",
 ];
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -9,7 +9,9 @@ use std::{
     time::Instant,
 };
 
-use crate::{check::Violation, coverage::Coverage, end::CALM, trace::Trace, world::World};
+use crate::{
+    check::Violation, coverage::Coverage, end::CALM, still::STILL, trace::Trace, world::World,
+};
 
 /// A world in which something that must hold did not.
 pub(crate) struct Failure {
@@ -50,6 +52,8 @@ pub(crate) fn run(seed: u64, trace: Trace) -> (World, Result<(), Failure>) {
 fn live(world: &mut World) -> Result<(), Violation> {
     let chaos = world.rng.u64(60_000..900_000);
     world.run_until(chaos)?;
+    world.still();
+    world.run_until(world.t + STILL)?;
     world.calm()?;
     if world.rng.bool() {
         let phases = world.config.plan.phases.clone();

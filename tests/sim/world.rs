@@ -82,7 +82,7 @@ pub(crate) struct World {
     booted: u64,
     /// What the wall clock is wrong by, ms.
     pub(crate) skew: i64,
-    queue: BTreeMap<(u64, u64), Item>,
+    pub(crate) queue: BTreeMap<(u64, u64), Item>,
     sequence: u64,
     pub(crate) machine: Machine,
     pub(crate) boot: usize,
