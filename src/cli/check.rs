@@ -10,7 +10,10 @@ use super::{
     failure::{Exit, Failure},
     words::{count, printable_lines},
 };
-use crate::config::{self, Complaints, Config, Credentials, Environment};
+use crate::{
+    config::{self, Complaints, Config, Credentials, Environment},
+    control::protocol::Request,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -30,10 +33,17 @@ pub(super) fn environment() -> Result<Environment, Failure> {
     Ok(environment)
 }
 
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
     let file = match &arguments.file {
         Some(file) => file.clone(),
-        None => context.paths()?.config.clone(),
+        None => {
+            if let Ok(mut daemon) = context.try_connect()?
+                && let Ok(status) = daemon.ask(&Request::Status {})
+            {
+                context.rig.learn(&status);
+            }
+            context.paths()?.config.clone()
+        }
     };
     let environment = environment()?;
     let outcome = config::load(&file, &environment);

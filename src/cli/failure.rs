@@ -60,6 +60,10 @@ impl Failure {
         self
     }
 
+    pub(super) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     pub(super) fn into_hint(self) -> Option<String> {
         self.hint
     }

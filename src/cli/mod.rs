@@ -15,6 +15,7 @@ mod logs;
 mod offline;
 mod phase;
 mod print;
+mod rig;
 mod screen;
 mod status;
 mod steer;
@@ -22,18 +23,16 @@ mod table;
 mod watch;
 mod words;
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    control::client::{Client, ClientError, PATIENCE},
     daemon::program,
     model::{PhaseId, WorkerName},
-    paths::{self, Given, Paths},
-    store::Store,
 };
-use failure::{Exit, Failure, Meant};
+use failure::Failure;
+use rig::{Rig, Whereabouts};
 use screen::Screen;
 
 const EXIT_CODES: &str = "\
@@ -52,23 +51,6 @@ struct Cli<Part: Subcommand> {
     rig: Rig,
     #[command(subcommand)]
     part: Part,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Which rig (by default root's own, or this user's)")]
-struct Rig {
-    /// Control socket of its daemon [default: control.sock in /run/loopkeeper or, for a user, in
-    /// $XDG_RUNTIME_DIR/loopkeeper].
-    #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
-    socket: Option<PathBuf>,
-    /// Its state directory [default: /var/lib/loopkeeper or, for a user,
-    /// ~/.local/state/loopkeeper].
-    #[arg(long, global = true, value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-    /// Its configuration [default: what the daemon of the state directory keeps, or kept last; else
-    /// loopkeeper.toml in /etc/loopkeeper or, for a user, in ~/.config/loopkeeper].
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 /// What this process is to be.
@@ -152,74 +134,14 @@ enum Verb {
 
 /// What every verb may need.
 struct Context {
-    paths: Result<Paths, paths::NoHome>,
-    given: Given,
-    /// The last daemon's configuration, where it is not the one in the usual place.
-    unusual: Option<PathBuf>,
+    rig: Whereabouts,
     screen: Screen,
-}
-
-impl Context {
-    fn paths(&self) -> Result<&Paths, Failure> {
-        self.paths
-            .as_ref()
-            .map_err(|why| Failure::new(Exit::Usage, why).hint(why.hint()))
-    }
-
-    fn connect(&self) -> Result<Client, Failure> {
-        self.try_connect()?.map_err(|error| self.refused(error))
-    }
-
-    /// Why there is no daemon to talk to; when none runs, with how to run this rig's.
-    fn refused(&self, error: ClientError) -> Failure {
-        let down = match &error {
-            ClientError::NotRunning { socket } => Some(socket.clone()),
-            _ => None,
-        };
-        let failure = Failure::from(error);
-        let Some(socket) = down else { return failure };
-        let Given {
-            config,
-            state,
-            socket: at,
-        } = &self.given;
-        let arguments = [
-            ("--config", config.as_ref().or(self.unusual.as_ref())),
-            ("--state-dir", state.as_ref()),
-            ("--socket", at.as_ref()),
-        ];
-        let arguments: String = arguments
-            .iter()
-            .filter_map(|(name, path)| Some(format!(" {name} {}", paths::typed(path.as_ref()?))))
-            .collect();
-        let meant = Meant::by(&socket, at.is_some());
-        failure.hint(meant.how_to_run(&arguments))
-    }
-
-    fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
-        let socket = match &self.given.socket {
-            Some(socket) => socket,
-            None => &self.paths()?.socket,
-        };
-        let connected = Client::connect(socket, PATIENCE);
-        Ok(connected.map_err(|error| match (error, &self.paths) {
-            (ClientError::NotRunning { socket }, Ok(paths)) => match Store::holder(&paths.state) {
-                Some(pid) => ClientError::NoSocket { socket, pid },
-                None => ClientError::NotRunning { socket },
-            },
-            (error, _) => error,
-        }))
-    }
 }
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
     let cli = Cli::<Part>::parse();
-    let given = Given {
-        config: cli.rig.config,
-        state: cli.rig.state_dir,
-        socket: cli.rig.socket,
-    };
+    let given = cli.rig.given();
     let verb = match cli.part {
         Part::Verb(verb) => verb,
         Part::Daemon(flags) => return program::keep(&given, &flags),
@@ -227,19 +149,8 @@ pub fn main() -> ExitCode {
     };
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let root = nix::unistd::geteuid().is_root();
-    let mut paths = Paths::find(&environment, root, &given);
-    let mut unusual = None;
-    if let (Ok(paths), None) = (&mut paths, &given.config)
-        && let Some(kept) = Store::config_of(&paths.state)
-        && kept != paths.config
-    {
-        paths.config.clone_from(&kept);
-        unusual = Some(kept);
-    }
     let mut context = Context {
-        paths,
-        given,
-        unusual,
+        rig: Whereabouts::find(&environment, root, given),
         screen: Screen::of_process(&environment),
     };
     match run(verb, &mut context) {

@@ -42,7 +42,13 @@ pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure
             Manager::System
         },
         daemon: daemon()?,
-        config: context.given.config.as_deref().map(absolute).transpose()?,
+        config: context
+            .rig
+            .given
+            .config
+            .as_deref()
+            .map(absolute)
+            .transpose()?,
     };
     let text = unit
         .text()

@@ -30,4 +30,4 @@ mod shown;
 mod socket;
 
 pub use shown::astray;
-pub use socket::BindError;
+pub use socket::{BindError, lock_of, state_kept};

@@ -95,9 +95,10 @@ pub fn policy(everyone_reads: bool) -> io::Result<Policy> {
 }
 
 impl Server {
-    /// Makes the socket and begins to accept. Needs a tokio runtime around it.
-    pub fn bind(path: &Path, policy: Policy) -> Result<Self, BindError> {
-        let (listener, place) = socket::bind(path, &policy)?;
+    /// Makes the socket of the daemon that keeps the state directory `state`, and begins to accept.
+    /// Needs a tokio runtime around it.
+    pub fn bind(path: &Path, state: &Path, policy: Policy) -> Result<Self, BindError> {
+        let (listener, place) = socket::bind(path, state, &policy)?;
         let listener = listen(listener, path)?;
         let place = Arc::new(Mutex::new(Some(place)));
         let (sender, calls) = mpsc::channel(CALLS);

@@ -135,7 +135,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     };
     let policy = server::policy(options.everyone_reads)
         .map_err(|error| StartError::Process("access policy", error))?;
-    let server = Server::bind(&paths.socket, policy)?;
+    let server = Server::bind(&paths.socket, &paths.state, policy)?;
     let (files, phase_file) = Files::watch(&paths.state, &config.plan);
     let (results, results_out) = mpsc::unbounded_channel();
     let (later, later_out) = mpsc::unbounded_channel();

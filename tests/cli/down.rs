@@ -9,7 +9,7 @@ use loopkeeper::{
     model::{AttemptRef, BootId, PhaseId},
     store::Store,
 };
-use predicates::str::contains;
+use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 use serde_json::Value;
 
 use crate::scripted::Home;
@@ -244,4 +244,116 @@ fn where_nothing_ever_ran_there_is_little_to_show() {
         .stdout(contains("no plan · daemon down · 0 reboots"))
         .stdout(contains("DEGRADED: configuration"));
     assert!(!home.state().exists(), "a look made a state directory");
+}
+
+/// `supervisorctl` that is told the socket and nothing else.
+fn by_socket(home: &Home) -> assert_cmd::Command {
+    let mut command = home.supervisorctl();
+    command
+        .env_remove("CONFIGURATION_DIRECTORY")
+        .env_remove("STATE_DIRECTORY");
+    command
+}
+
+#[test]
+fn by_the_socket_alone_the_same_rig_is_shown_when_its_daemon_is_dead() {
+    let home = Home::new();
+    let mut worker = left_behind(&home);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    let plan: Vec<PhaseId> = vec!["1d".parse().unwrap(), "2b".parse().unwrap()];
+    let mut opened = Store::open(&home.state(), &plan).unwrap();
+    // Not at the usual place, neither root's nor a user's.
+    let config = home.path().join("my rig.toml");
+    fs::rename(home.config(), &config).unwrap();
+    opened.store.note_config(&config);
+    drop(opened);
+    let attempt = Directory::of(
+        &home.state(),
+        &AttemptRef {
+            worker: "builder".parse().unwrap(),
+            attempt: "20261121T004319Z-00000001".parse().unwrap(),
+        },
+    );
+    fs::write(attempt.output(), "what it wrote\n").unwrap();
+    let mut rig = crate::scripted::Scripted::start_in(home, |_, _| {});
+    rig.end();
+    let home = &rig.home;
+    for (words, shown) in [
+        (&["status"][..], "pi · phase 2 of 2 \"2b\" · daemon down"),
+        (&["history"], "builder running, pid 77"),
+        (&["logs", "builder"], "what it wrote"),
+        (&["logs"], "what it wrote"),
+        (&["phase"], "> 2  2b  until"),
+        (&["reboots"], "running builder"),
+        (&["check"], "my rig.toml: good, 1 worker, 2 phases"),
+        (&["doctor"], "my rig.toml declares 1 workers"),
+    ] {
+        by_socket(home).args(words).assert().stdout(contains(shown));
+    }
+    by_socket(home)
+        .arg("pause")
+        .assert()
+        .code(3)
+        .stderr(contains(format!(
+            "hint: start it with: loopkeeperd --config '{}' --state-dir {} --socket {}\n",
+            config.display(),
+            home.state().display(),
+            home.socket().display()
+        )));
+
+    // The same by variables, for who has not even the socket.
+    let named = || {
+        let mut command = by_socket(home);
+        command
+            .env_remove("LOOPKEEPER_SOCKET")
+            .env("LOOPKEEPER_STATE_DIR", home.state());
+        command
+    };
+    named()
+        .arg("history")
+        .assert()
+        .code(3)
+        .stdout(contains("builder running"));
+    named()
+        .env("LOOPKEEPER_CONFIG", &config)
+        .arg("check")
+        .assert()
+        .code(0)
+        .stdout(contains("my rig.toml: good"));
+}
+
+#[test]
+fn a_socket_that_tells_no_state_directory_is_not_taken_for_another_rig() {
+    let home = Home::new();
+    let lock = format!("{}.lock", home.socket().display());
+    for words in [
+        "status", "logs", "history", "events", "phase", "reboots", "check",
+    ] {
+        by_socket(&home)
+            .arg(words)
+            .assert()
+            .code(3)
+            .stdout("")
+            .stderr(contains(format!(
+                "error: state directory of the daemon on {} is not known: {lock} does not tell it\n\
+                 hint: give it with --state-dir",
+                home.socket().display()
+            )));
+    }
+    by_socket(&home)
+        .arg("pause")
+        .assert()
+        .code(3)
+        .stderr(contains(
+            "hint: start it with: loopkeeperd --config FILE --state-dir DIR --socket /",
+        ));
+    by_socket(&home)
+        .arg("doctor")
+        .assert()
+        .code(1)
+        .stdout(contains(
+            "fail  state          state directory of the daemon on /",
+        ))
+        .stdout(contains("/var/lib").not());
 }

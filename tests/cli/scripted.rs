@@ -39,7 +39,7 @@ impl Scripted {
         home: Home,
         mut answer: impl FnMut(Request, Answer) + Send + 'static,
     ) -> Self {
-        let socket = home.socket();
+        let (socket, state) = (home.socket(), home.state());
         let (stop, mut stopped) = oneshot::channel();
         let (ready, is_ready) = channel();
         let (ask, asked) = channel();
@@ -49,7 +49,7 @@ impl Scripted {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let mut server = Server::bind(&socket, policy(false).unwrap()).unwrap();
+                let mut server = Server::bind(&socket, &state, policy(false).unwrap()).unwrap();
                 ready.send(()).unwrap();
                 loop {
                     tokio::select! {

@@ -5,10 +5,7 @@
 mod machine;
 mod rig;
 
-use std::{
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{path::Path, time::SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -55,31 +52,32 @@ impl Finding {
     }
 }
 
-pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
+pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     let (daemon, answer) = rig::daemon(context)?;
     let runs = !matches!(answer, Answer::None);
-    let mut paths = context.paths()?.clone();
-    if let Answer::Status(status) = answer {
-        // It knows best, unless we were told.
-        let told = |given: &Option<PathBuf>, known: Option<String>| match given {
-            Some(_) => None,
-            None => known.map(PathBuf::from),
-        };
-        if let Some(config) = told(&context.given.config, status.config) {
-            paths.config = config;
-        }
-        if let Some(state) = told(&context.given.state, status.state_dir) {
-            paths.state = state;
-        }
+    if let Answer::Status(status) = &answer {
+        context.rig.learn(status);
     }
-    let (configuration, config) = rig::configuration(&paths)?;
-    let mut findings = vec![configuration, rig::state(&paths.state, runs), daemon];
-    findings.extend(rig::database(&paths.state, config.as_ref()));
+    let (mut findings, mut config) = (Vec::new(), None);
+    match context.paths() {
+        Ok(paths) => {
+            let (configuration, declared) = rig::configuration(paths)?;
+            config = declared;
+            findings.extend([configuration, rig::state(&paths.state, runs), daemon]);
+            findings.extend(rig::database(&paths.state, config.as_ref()));
+        }
+        Err(unknown) => findings.extend([rig::unknown(unknown), daemon]),
+    }
     findings.push(machine::tmux(config.as_ref()));
     findings.push(machine::systemd(Path::new(BOOTED)));
     findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
     findings.push(machine::clock(SystemTime::now()));
-    let may_open = machine::most_open_files(Store::holder(&paths.state));
+    let may_open = machine::most_open_files(
+        context
+            .paths()
+            .ok()
+            .and_then(|paths| Store::holder(&paths.state)),
+    );
     findings.extend(
         may_open
             .zip(config.as_ref())

@@ -52,6 +52,15 @@ pub(super) fn configuration(paths: &Paths) -> Result<(Finding, Option<Config>), 
     })
 }
 
+/// Where nobody knows where it is, nor what it declares.
+pub(super) fn unknown(why: Failure) -> Finding {
+    let found = Finding::new("state", Is::Fail, why.message().unwrap_or_default());
+    match why.into_hint() {
+        Some(hint) => found.hint(hint),
+        None => found,
+    }
+}
+
 /// Its owner must be able to write there; we can only try that as its owner.
 pub(super) fn state(directory: &Path, daemon_runs: bool) -> Finding {
     let name = directory.display();

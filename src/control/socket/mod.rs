@@ -5,15 +5,20 @@
 //! socket is bound inside a directory that only we can enter, gets its owner and mode there, and is
 //! then renamed into its place; rename(2) is told not to replace anything. One that somebody removes
 //! is made once more.
+//!
+//! The lock file says which state directory the daemon keeps, and stays when the daemon ends: who is
+//! given only the socket finds there what was kept.
 
 mod error;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
-    io,
+    io::{self, Write as _},
     os::unix::{
+        ffi::{OsStrExt as _, OsStringExt as _},
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
         net::{UnixListener, UnixStream},
     },
@@ -38,6 +43,8 @@ pub(super) const GROUP: &str = "loopkeeper";
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
+    /// Of the daemon.
+    state: PathBuf,
     /// Device and inode, to remove nothing but our own.
     ours: (u64, u64),
     lock: Flock<File>,
@@ -55,7 +62,7 @@ impl Place {
         let held = self.lock.metadata().map(|held| (held.dev(), held.ino()));
         let there = fs::metadata(lock_of(&self.path)).map(|there| (there.dev(), there.ino()));
         if !matches!((held, there), (Ok(held), Ok(there)) if held == there) {
-            self.lock = lock(&self.path)?;
+            self.lock = lock(&self.path, &self.state)?;
         }
         let (listener, ours) = put_in_place(&self.path, &directory, policy)?;
         self.ours = ours;
@@ -78,13 +85,18 @@ impl Drop for Place {
     }
 }
 
-/// Makes the socket.
-pub(super) fn bind(path: &Path, policy: &Policy) -> Result<(UnixListener, Place), BindError> {
+/// Makes the socket of the daemon that keeps the state directory `state`.
+pub(super) fn bind(
+    path: &Path,
+    state: &Path,
+    policy: &Policy,
+) -> Result<(UnixListener, Place), BindError> {
     let directory = directory(path, policy)?;
-    let lock = lock(path)?;
+    let lock = lock(path, state)?;
     let (listener, ours) = put_in_place(path, &directory, policy)?;
     let place = Place {
         path: path.to_owned(),
+        state: state.to_owned(),
         ours,
         lock,
     };
@@ -158,13 +170,28 @@ fn make_directory(directory: &Path, policy: &Policy) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(mode))
 }
 
-fn lock_of(path: &Path) -> PathBuf {
+/// The file that tells of the daemon on this socket.
+pub fn lock_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()
 }
 
-fn lock(path: &Path) -> Result<Flock<File>, BindError> {
+/// The state directory of the daemon that has this socket, or had it last. `None` when that is not
+/// to be known: none ever had it, or its lock file is not for this user.
+pub fn state_kept(path: &Path) -> Option<PathBuf> {
+    let mut text = fs::read(lock_of(path)).ok()?;
+    let state = (text.pop()? == b'\n').then(|| PathBuf::from(OsString::from_vec(text)))?;
+    state.is_absolute().then_some(state)
+}
+
+/// Whoever cannot be told of the state directory is not kept from anything else.
+fn tell(mut lock: &File, state: &Path) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.write_all(&[state.as_os_str().as_bytes(), b"\n"].concat())
+}
+
+fn lock(path: &Path, state: &Path) -> Result<Flock<File>, BindError> {
     let name = lock_of(path);
     let tried = |source| refused(path, format!("lock {}", name.display()))(source);
     let file = File::options()
@@ -175,13 +202,18 @@ fn lock(path: &Path) -> Result<Flock<File>, BindError> {
         .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&name)
         .map_err(tried)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => BindError::InUse {
-            path: path.to_owned(),
-            pid: answering(path).ok().flatten(),
-        },
-        other => tried(other.into()),
-    })
+    let locked =
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            nix::errno::Errno::EWOULDBLOCK => BindError::InUse {
+                path: path.to_owned(),
+                pid: answering(path).ok().flatten(),
+            },
+            other => tried(other.into()),
+        })?;
+    if let Err(error) = tell(&locked, state) {
+        tracing::debug!(path = %name.display(), %error, "state directory is not told beside the socket");
+    }
+    Ok(locked)
 }
 
 /// Connects; `Ok(None)` when something answers and cannot be named.

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const STATE: &str = "/var/lib/a rig";
+
 fn policy() -> Policy {
     Policy {
         owner: nix::unistd::geteuid().as_raw(),
@@ -11,7 +13,7 @@ fn policy() -> Policy {
 }
 
 fn refusal(path: &Path) -> String {
-    bind(path, &policy())
+    bind(path, STATE.as_ref(), &policy())
         .unwrap_err()
         .to_string()
         .replace(path.to_str().unwrap(), "SOCKET")
@@ -25,7 +27,7 @@ fn mode(path: &Path) -> u32 {
 fn the_socket_is_ours_alone_and_goes_with_us() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run/control.sock");
-    let bound = bind(&path, &policy()).unwrap();
+    let bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
     UnixStream::connect(&path).unwrap();
@@ -49,7 +51,7 @@ fn a_group_or_everyone_can_be_let_in() {
             everyone_reads,
             ..policy()
         };
-        let _bound = bind(&path, &policy).unwrap();
+        let _bound = bind(&path, STATE.as_ref(), &policy).unwrap();
         assert_eq!(
             (mode(&path), mode(path.parent().unwrap())),
             (socket, parent)
@@ -63,7 +65,7 @@ fn the_socket_of_a_dead_daemon_is_replaced() {
     let path = dir.path().join("c");
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists());
-    let _bound = bind(&path, &policy()).unwrap();
+    let _bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
     UnixStream::connect(&path).unwrap();
 }
 
@@ -71,7 +73,7 @@ fn the_socket_of_a_dead_daemon_is_replaced() {
 fn a_living_daemon_is_named_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c");
-    let bound = bind(&path, &policy()).unwrap();
+    let bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
     let pid = std::process::id();
     assert_eq!(
         refusal(&path),
@@ -121,7 +123,7 @@ fn the_socket_of_somebody_else_is_left_alone() {
         owner: owner + 1,
         ..policy()
     };
-    let error = bind(&path, &stranger).unwrap_err();
+    let error = bind(&path, STATE.as_ref(), &stranger).unwrap_err();
     assert!(
         matches!(error, BindError::Foreign { owner: found, .. } if found == owner),
         "{error}"
@@ -152,7 +154,7 @@ fn a_directory_that_cannot_be_written_is_named() {
 fn what_took_our_place_is_not_removed_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c");
-    let bound = bind(&path, &policy()).unwrap();
+    let bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
     fs::remove_file(&path).unwrap();
     fs::write(&path, "somebody else's").unwrap();
     drop(bound);
@@ -163,7 +165,7 @@ fn what_took_our_place_is_not_removed_at_the_end() {
 fn a_socket_that_was_removed_can_be_made_once_more() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run/c");
-    let (_listener, mut place) = bind(&path, &policy()).unwrap();
+    let (_listener, mut place) = bind(&path, STATE.as_ref(), &policy()).unwrap();
     let removals: [fn(&Path); 3] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::remove_dir_all(path.parent().unwrap()).unwrap(),
@@ -181,4 +183,26 @@ fn a_socket_that_was_removed_can_be_made_once_more() {
     fs::write(&path, "somebody else's").unwrap();
     let error = place.bind_again(&policy()).unwrap_err();
     assert!(matches!(error, BindError::NotASocket { .. }), "{error}");
+}
+
+#[test]
+fn whose_state_is_kept_is_told_beside_the_socket_and_stays_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c");
+    assert_eq!(state_kept(&path), None);
+    // As an earlier version left it.
+    fs::write(lock_of(&path), "").unwrap();
+    assert_eq!(state_kept(&path), None);
+    fs::write(lock_of(&path), "/a/much/longer/state/directory\n").unwrap();
+    let bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
+    assert_eq!(state_kept(&path).as_deref(), Some(STATE.as_ref()));
+    bind(&path, "/another".as_ref(), &policy()).unwrap_err();
+    drop(bound);
+    assert_eq!(state_kept(&path).as_deref(), Some(STATE.as_ref()));
+
+    let (_listener, mut place) = bind(&path, STATE.as_ref(), &policy()).unwrap();
+    fs::remove_file(lock_of(&path)).unwrap();
+    fs::remove_file(&path).unwrap();
+    place.bind_again(&policy()).unwrap();
+    assert_eq!(state_kept(&path).as_deref(), Some(STATE.as_ref()));
 }
