@@ -109,8 +109,9 @@ impl Daemon {
     pub(super) fn refuse_reload(&mut self, refusal: &Refusal) {
         let why = refusal.message.lines().next().unwrap_or_default();
         let text = format!(
-            "nothing was reloaded: {}; once `supervisorctl check` is content: `supervisorctl reload`",
-            why.trim_end_matches(':')
+            "nothing was reloaded: {}; once `supervisorctl check {}` is content: `supervisorctl reload`",
+            why.trim_end_matches(':'),
+            typed(&self.paths.config)
         );
         self.troubles.begin(super::now(), RELOAD, text);
         let text = format!("nothing was reloaded: {}", refusal.message);

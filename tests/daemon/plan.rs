@@ -289,6 +289,12 @@ fn what_stops_the_plan_is_shown_until_it_is_mended() {
         "nothing was reloaded: configuration is refused",
         true,
     );
+    let file = rig.path("loopkeeper.toml");
+    shows(
+        "the file is named",
+        &format!("once `supervisorctl check {}` is content", file.display()),
+        true,
+    );
     let history = rig.done(&["history"]);
     assert!(history.contains("nothing was reloaded"), "{history}");
     rig.configure(RIG);
