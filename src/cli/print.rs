@@ -14,11 +14,15 @@ use super::{
     typed,
     words::printable_lines,
 };
-use crate::systemd::unit::{Manager, Unit};
+use crate::{
+    paths::Given,
+    systemd::unit::{Manager, Unit},
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Generate {
-    /// Print a hardened loopkeeper.service for systemd.
+    /// Print a hardened loopkeeper.service for systemd, for the rig that --config, --state-dir and
+    /// --socket say.
     Unit {
         /// Make it one for systemd --user, to be put into ~/.config/systemd/user.
         #[arg(long)]
@@ -35,6 +39,12 @@ pub(super) struct Man {
 
 pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure> {
     let Generate::Unit { user } = what;
+    let Given {
+        config,
+        state,
+        socket,
+    } = &context.rig.given;
+    let path = |given: &Option<PathBuf>| given.as_deref().map(absolute).transpose();
     let unit = Unit {
         manager: if *user {
             Manager::User
@@ -42,13 +52,9 @@ pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure
             Manager::System
         },
         daemon: daemon()?,
-        config: context
-            .rig
-            .given
-            .config
-            .as_deref()
-            .map(absolute)
-            .transpose()?,
+        config: path(config)?,
+        state: path(state)?,
+        socket: path(socket)?,
     };
     let text = unit
         .text()

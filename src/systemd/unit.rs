@@ -23,6 +23,10 @@ pub struct Unit {
     pub daemon: PathBuf,
     /// The configuration, absolute, if it is not at its usual place.
     pub config: Option<PathBuf>,
+    /// The state directory, absolute, if it is not the usual one.
+    pub state: Option<PathBuf>,
+    /// The control socket, absolute, if it is not at its usual place.
+    pub socket: Option<PathBuf>,
 }
 
 /// A path that a unit file cannot hold.
@@ -37,18 +41,32 @@ impl Unit {
     /// The text of the unit.
     pub fn text(&self) -> Result<String, BadPath> {
         let mut command = quoted(&self.daemon)?;
-        if let Some(config) = &self.config {
-            command.push_str(" --config ");
-            command.push_str(&quoted(config)?);
+        for (name, path) in [
+            ("--config", &self.config),
+            ("--state-dir", &self.state),
+            ("--socket", &self.socket),
+        ] {
+            if let Some(path) = path {
+                command.push_str(&format!(" {name} {}", quoted(path)?));
+            }
         }
         let (after, directories, identity, wanted_by) = match self.manager {
             Manager::System => (
                 SYSTEM_AFTER,
-                SYSTEM_DIRECTORIES,
+                match &self.state {
+                    None => [SYSTEM_STATE, SYSTEM_DIRECTORIES].concat(),
+                    // The daemon makes that one itself, for its user alone.
+                    Some(_) => SYSTEM_DIRECTORIES.to_owned(),
+                },
                 SYSTEM_IDENTITY,
                 "multi-user.target",
             ),
-            Manager::User => ("", USER_DIRECTORIES, USER_IDENTITY, "default.target"),
+            Manager::User => (
+                "",
+                USER_DIRECTORIES.to_owned(),
+                USER_IDENTITY,
+                "default.target",
+            ),
         };
         Ok(format!(
             "\
@@ -99,10 +117,13 @@ Wants=network-online.target
 After=network.target
 ";
 
-const SYSTEM_DIRECTORIES: &str = "\
-ConfigurationDirectory=loopkeeper
+const SYSTEM_STATE: &str = "\
 StateDirectory=loopkeeper
 StateDirectoryMode=0700
+";
+
+const SYSTEM_DIRECTORIES: &str = "\
+ConfigurationDirectory=loopkeeper
 RuntimeDirectory=loopkeeper
 RuntimeDirectoryMode=0755
 # The sockets of tmux workers are in there; the workers outlive a restart of this unit.
@@ -191,6 +212,8 @@ mod tests {
             manager,
             daemon: "/usr/bin/loopkeeperd".into(),
             config: config.map(Into::into),
+            state: None,
+            socket: None,
         };
         unit.text().unwrap()
     }

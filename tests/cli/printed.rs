@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use predicates::str::contains;
+use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 
 use crate::scripted::Home;
 
@@ -66,19 +66,25 @@ fn the_unit_runs_the_daemon_beside_supervisorctl() {
         .canonicalize()
         .unwrap();
     home.supervisorctl()
+        .env_remove("LOOPKEEPER_SOCKET")
         .args(["generate", "unit"])
         .assert()
         .code(0)
-        .stdout(contains(format!("\nExecStart={}\n", daemon.display())));
+        .stdout(contains(format!("\nExecStart={}\n", daemon.display())))
+        .stdout(contains("\nStateDirectory=loopkeeper\n"));
     home.supervisorctl()
         .current_dir(home.path())
-        .args(["--config", "my rig.toml", "generate", "unit"])
+        .args(["--config", "my rig.toml", "--state-dir", "kept"])
+        .args(["--socket", "run/c.sock", "generate", "unit"])
         .assert()
         .code(0)
         .stdout(contains(format!(
-            "--config \"{}/my rig.toml\"\n",
-            home.path().display()
-        )));
+            "\nExecStart={} --config \"{here}/my rig.toml\" --state-dir {here}/kept \
+             --socket {here}/run/c.sock\n",
+            daemon.display(),
+            here = home.path().display()
+        )))
+        .stdout(contains("StateDirectory=").not());
 }
 
 #[test]
