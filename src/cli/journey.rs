@@ -6,12 +6,12 @@ use jiff::tz::TimeZone;
 use super::{
     Context,
     failure::Failure,
-    offline,
+    follow, offline,
     words::{self, printable},
 };
 use crate::{
     control::{
-        client::{ClientError, PATIENCE},
+        client::ClientError,
         protocol::{RebootView, Request},
     },
     decide::{Level, Notice},
@@ -33,7 +33,7 @@ pub(super) struct History {
 
 #[derive(Debug, Args)]
 pub(super) struct Events {
-    /// Go on as things happen, until Ctrl-C.
+    /// Go on as things happen, also over restarts of the daemon, until Ctrl-C.
     #[arg(short, long)]
     follow: bool,
     /// Begin with so many lines of what already happened.
@@ -133,25 +133,12 @@ pub(super) fn events(arguments: &Events, context: &Context) -> Result<(), Failur
         }
         Err(other) => return Err(other.into()),
     };
-    let last = lines;
-    client.follow(&Request::Events { last, follow })?;
     if follow {
-        while let Some(event) = client.next_event(None)? {
-            show(&event)?;
-        }
-        return Ok(());
+        return follow::run(client, lines, context, show);
     }
-    // A pager that is not scrolled must not keep the daemon waiting, which would hang up.
-    let mut events = Vec::new();
-    let ended = loop {
-        match client.next_event(Some(PATIENCE)) {
-            Ok(Some(event)) => events.push(event),
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error.into()),
-        }
-    };
+    let (events, ended) = follow::until_now(&mut client, lines);
     events.iter().try_for_each(show)?;
-    ended
+    Ok(ended?)
 }
 
 fn notice_line(notice: &Notice, zone: &TimeZone) -> String {

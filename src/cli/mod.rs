@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod doctor;
 mod failure;
+mod follow;
 mod journey;
 mod logs;
 mod offline;

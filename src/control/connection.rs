@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{Answer, Line, encode, error_line, event_line},
-    protocol::{self, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
+    protocol::{self, ENDED, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
     seat::Seat,
     server::Call,
 };
@@ -216,9 +216,8 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                     return if follows { Err(Over) } else { Ok(()) };
                 }
                 None => {
-                    let refusal =
-                        Refusal::new(RefusalKind::Failed, "daemon ended before it had answered")
-                            .hint("try again with: supervisorctl status");
+                    let refusal = Refusal::new(RefusalKind::Failed, ENDED)
+                        .hint("try again with: supervisorctl status");
                     return self
                         .write(&error_line(Some(id), refusal))
                         .await

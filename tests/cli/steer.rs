@@ -9,7 +9,7 @@ use loopkeeper::{
 };
 use predicates::str::contains;
 
-use crate::scripted::{PATIENCE, Scripted, until};
+use crate::scripted::{PATIENCE, Scripted};
 
 fn names(names: &[&str]) -> Vec<loopkeeper::model::WorkerName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
@@ -248,39 +248,6 @@ fn a_message_cannot_steer_the_terminal() {
         .arg("history")
         .assert()
         .stdout("2026-11-21 00:43:19  error: \u{fffd}]0;owned\u{fffd} second line\n");
-}
-
-#[test]
-fn followed_events_come_as_they_happen_and_the_end_of_the_daemon_is_told() {
-    let (hand_over, streams) = std::sync::mpsc::channel();
-    let mut rig = Scripted::start(move |_, answer| hand_over.send(answer).unwrap());
-    let log = rig.home.path().join("events");
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("supervisorctl"))
-        .env_clear()
-        .env("TZ", "UTC")
-        .env("LOOPKEEPER_SOCKET", rig.home.socket())
-        .args(["events", "-f"])
-        .stdout(std::fs::File::create(&log).unwrap())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stream = streams.recv_timeout(PATIENCE).unwrap();
-    for (n, text) in ["one", "two"].into_iter().enumerate() {
-        stream.event(&notice(text)).unwrap();
-        until("the event is printed", || {
-            std::fs::read_to_string(&log).unwrap().lines().count() == n + 1
-        });
-    }
-    drop(stream);
-    rig.end();
-    let status = child.wait().unwrap();
-    let mut error = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut error).unwrap();
-    assert_eq!(status.code(), Some(1));
-    assert!(
-        error.contains("error: daemon ended before it had answered"),
-        "{error}"
-    );
 }
 
 #[test]

@@ -65,3 +65,50 @@ fn the_whole_history_is_streamed_however_long_it_is() {
     follower.kill().unwrap();
     follower.wait().unwrap();
 }
+
+#[test]
+fn a_follower_goes_on_with_the_next_daemon_without_a_gap_or_a_double() {
+    let mut rig = Rig::up(RIG);
+    let before = rig.done(&["events", "-n", "100000"]).lines().count();
+    let into = |name: &str| std::fs::File::create(rig.path(name)).unwrap();
+    let (out, error) = (into("followed"), into("said"));
+    let mut follower = rig.supervisorctl();
+    let mut follower = follower
+        .args(["events", "-f", "-n", "0"])
+        .stdout(out)
+        .stderr(error)
+        .spawn()
+        .unwrap();
+    let until = |rig: &Rig, name: &str, text: &str, times: usize| {
+        rig.eventually(text, |rig| {
+            (rig.read(name).matches(text).count() == times).then_some(())
+        });
+    };
+    // Whenever the stream begins, this is in it or in what it begins with.
+    rig.eventually("it follows", |rig| {
+        rig.done(&["pause"]);
+        rig.done(&["resume"]);
+        rig.read("followed").contains("paused").then_some(())
+    });
+    for (ends, times) in ["KILL", "TERM"].into_iter().zip(1..) {
+        match ends {
+            "KILL" => rig.kill_daemon(),
+            signal => drop(rig.end_daemon(signal)),
+        }
+        until(&rig, "said", "daemon is down; its events go on", times);
+        rig.start();
+        until(&rig, "said", "daemon is back\n", times);
+    }
+    rig.done(&["stop", "keeper"]);
+    rig.eventually("the last of it", |rig| {
+        let all = rig.done(&["events", "-n", "100000"]);
+        let all: Vec<&str> = all.lines().skip(before).collect();
+        let followed = rig.read("followed");
+        let followed: Vec<&str> = followed.lines().collect();
+        // Its first line is the first pause that it saw.
+        let first = all.iter().position(|line| Some(line) == followed.first())?;
+        (all[first..] == followed[..]).then_some(())
+    });
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}

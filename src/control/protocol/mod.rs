@@ -149,6 +149,9 @@ pub enum Reply {
     End {},
 }
 
+/// The message of a [`Refusal`] that nobody decided on: the daemon ended first.
+pub const ENDED: &str = "daemon ended before it had answered";
+
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
