@@ -21,7 +21,7 @@ use nix::{
 use super::{
     Context,
     failure::{Exit, Failure},
-    table,
+    offline, table,
     words::printable,
 };
 use crate::control::{
@@ -51,7 +51,7 @@ pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
         }
         let status = match &mut daemon {
             Some(daemon) => daemon.status(),
-            None => Err("daemon is not running".to_owned()),
+            None => known(context),
         };
         if status.is_err() {
             daemon = None;
@@ -70,6 +70,15 @@ pub(super) fn run(json: bool, context: &Context) -> Result<(), Failure> {
             return Ok(());
         }
     }
+}
+
+/// What is to be seen while the daemon is down.
+fn known(context: &Context) -> Result<StatusView, String> {
+    let status = context.paths().and_then(offline::status);
+    status.map_err(|why| {
+        let why = why.message().unwrap_or_default();
+        format!("daemon is not running: {why}")
+    })
 }
 
 /// Signals that end it or that say the window has another size.
@@ -111,6 +120,7 @@ impl Daemon {
             Ok(daemon) => Ok(Some(daemon)),
             Err(
                 ClientError::NotRunning { .. }
+                | ClientError::NoSocket { .. }
                 | ClientError::Broken { .. }
                 | ClientError::Silent { .. },
             ) => Ok(None),

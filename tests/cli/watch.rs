@@ -63,12 +63,17 @@ fn counting(home: Home) -> (Scripted, Arc<AtomicU64>, std::sync::mpsc::Receiver<
 
 #[test]
 fn a_pipe_gets_a_block_for_each_change() {
-    let (mut rig, count, streams) = counting(Home::new());
+    let home = Home::new();
+    home.declare("[rig]\nname = \"kept\"\n[workers.builder]\ncommand = [\"/bin/sh\"]\n");
+    let (mut rig, count, streams) = counting(home);
     let into = rig.home.path().join("watched");
     let mut child = Command::new(cargo_bin("supervisorctl"))
         .env_clear()
         .env("LOOPKEEPER_SOCKET", rig.home.socket())
         .env("STATE_DIRECTORY", rig.home.state())
+        .env("LOOPKEEPER_CONFIG", rig.home.config())
+        .env("HOME", rig.home.path())
+        .env("PATH", "/usr/bin:/bin")
         .args(["status", "--watch", "--json"])
         .stdout(File::create(&into).unwrap())
         .stderr(Stdio::inherit())
@@ -90,7 +95,10 @@ fn a_pipe_gets_a_block_for_each_change() {
     drop(stream);
     rig.end();
     until("the end of the daemon", || lines().len() == 3);
-    assert_eq!(lines()[2], r#"{"error":"daemon is not running"}"#);
+    let down: serde_json::Value = serde_json::from_str(&lines()[2]).unwrap();
+    assert_eq!(down["daemon"], false);
+    assert_eq!(down["rig"], "kept");
+    assert_eq!(down["workers"][0]["state"], "stopped");
     let home = std::mem::replace(&mut rig.home, Home::new());
     let (_rig, _, _streams) = counting(home);
     until("its return", || lines().len() == 4);
