@@ -93,7 +93,7 @@ pub fn load(file: &Path, env: &Environment) -> Result<Config, Complaints> {
 fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
     let unreadable = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => Some(
+            io::ErrorKind::NotFound if path.ends_with("loopkeeper/loopkeeper.toml") => Some(
                 "it is /etc/loopkeeper/loopkeeper.toml for root and \
                  ~/.config/loopkeeper/loopkeeper.toml for everybody else, unless another is named",
             ),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use loopkeeper::{control::protocol::Reply, store::Store};
-use predicates::str::contains;
+use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 use serde_json::Value;
 
 use crate::scripted::{Home, Scripted, status};
@@ -91,7 +91,14 @@ fn a_file_that_is_not_there_is_a_mistake_in_the_usage() {
         .args(["check", "/nonexistent.toml"])
         .assert()
         .code(2)
-        .stderr(contains("configuration /nonexistent.toml cannot be read"));
+        .stderr(contains("configuration /nonexistent.toml cannot be read"))
+        .stderr(contains("unless another is named").not());
+    home.supervisorctl()
+        .env("CONFIGURATION_DIRECTORY", "/nonexistent/loopkeeper")
+        .arg("check")
+        .assert()
+        .code(2)
+        .stderr(contains("unless another is named"));
 }
 
 /// What `doctor` found, by check.
@@ -173,6 +180,27 @@ fn a_rig_in_good_health() {
     text.stdout(contains(
         "ok    daemon         version 0.1.0 runs and answers\n",
     ));
+}
+
+#[test]
+fn a_stranger_on_the_proxys_port_that_says_nothing_is_told_from_nobody() {
+    let home = Home::new();
+    // Its queue takes connections, and nobody ever answers them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = silent.local_addr().unwrap();
+    home.declare(&rig(listen));
+    let (is, found) = findings(&home, 1)("proxy");
+    assert_eq!(is, "fail");
+    assert_eq!(
+        found,
+        format!(
+            "{listen} takes connections and says nothing within 3 s: not a SOCKS5 server that works"
+        )
+    );
+    drop(silent);
+    let (is, found) = findings(&home, 1)("proxy");
+    assert_eq!(is, "warn");
+    assert!(found.contains("Connection refused"), "{found}");
 }
 
 #[test]

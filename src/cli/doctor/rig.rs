@@ -213,6 +213,18 @@ pub(super) fn proxy(config: &Config, daemon_runs: bool) -> Option<Finding> {
             "see who listens there with: ss -ltnp sport = :{}",
             listen.port()
         )),
+        Err(error) if is_late(&error) => Finding::new(
+            "proxy",
+            Is::Fail,
+            format!(
+                "{listen} takes connections and says nothing within {} s: not a SOCKS5 server that works",
+                GREETING.as_secs()
+            ),
+        )
+        .hint(format!(
+            "see who listens there with: ss -ltnp sport = :{}",
+            listen.port()
+        )),
         Err(error) if daemon_runs => Finding::new(
             "proxy",
             Is::Fail,
@@ -226,6 +238,11 @@ pub(super) fn proxy(config: &Config, daemon_runs: bool) -> Option<Finding> {
         )
         .hint("it comes up with the daemon"),
     })
+}
+
+/// A read that waited long enough (socket(7), `SO_RCVTIMEO`). To connect fails otherwise.
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// The greeting of RFC 1928 section 3, with both ways to authenticate that we know.
