@@ -166,6 +166,13 @@ pub struct ResumePoint {
     pub by: SetBy,
 }
 
+impl ResumePoint {
+    /// Whether it is the same place in the same plan, whoever set it.
+    pub(super) fn says_as_much_as(&self, other: &Self) -> bool {
+        (self.index, &self.id, self.count) == (other.index, &other.id, other.count)
+    }
+}
+
 /// Who set the resume point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -100,7 +100,14 @@ impl Progress {
             At::NoPlan | At::Complete => return self.stored.clone(),
             At::Astray(_) => return None,
         };
-        Some(self.point_at(index, now, by))
+        let point = self.point_at(index, now, by);
+        // Who set it, and when, is kept as long as it says the same.
+        let stored = self.stored.clone();
+        Some(
+            stored
+                .filter(|stored| stored.says_as_much_as(&point))
+                .unwrap_or(point),
+        )
     }
 
     fn point_at(&self, index: usize, now: Now, by: SetBy) -> ResumePoint {
@@ -245,6 +252,13 @@ impl Rig {
         else {
             return;
         };
+        let over = self
+            .progress
+            .current()
+            .filter(|_| point.by == SetBy::Plan)
+            .map_or(String::new(), |(_, phase)| {
+                format!("phase {} is over; ", phase.id)
+            });
         self.progress.at = match point.id {
             Some(_) => At::Phase(point.index),
             None => At::Complete,
@@ -258,8 +272,8 @@ impl Rig {
         }
         let words = self.progress.in_words().unwrap_or_default();
         let (event, text) = match point.id {
-            Some(_) => ("phase", format!("the resume point is {words}")),
-            None => ("plan-complete", format!("the plan is {words}")),
+            Some(_) => ("phase", format!("{over}the resume point is {words}")),
+            None => ("plan-complete", format!("{over}the plan is {words}")),
         };
         self.tell(now, event, Level::Info, None, text.clone());
         if point.id.is_none() {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Rig {
-    /// Whether the rig would take this configuration now, by what [`Command::Reload`] goes by.
+    /// Whether the rig would take this configuration now, by what a reload goes by.
     ///
     /// # Errors
     /// What the command would be answered.
@@ -55,13 +55,15 @@ impl Rig {
         let progress = self.progress_in(now, &config)?;
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         let was_astray = self.progress.why_astray().is_some();
+        let stored = self.progress.stored().cloned();
         self.progress = progress;
         if !self.progress.is_still_at(told.as_ref()) {
             for worker in self.workers.values_mut() {
                 worker.phase_changed(now);
             }
         }
-        if let Some(point) = self.progress.point(now, SetBy::Plan) {
+        let point = self.progress.point(now, SetBy::Plan);
+        if let Some(point) = point.filter(|point| stored.as_ref() != Some(point)) {
             self.ledger.add(Fact::Phase(point));
         }
         let removed: Vec<_> = self

@@ -9,6 +9,7 @@
 use std::{ffi::OsString, fs, path::PathBuf};
 
 use super::{
+    ailment::Ailment,
     context::Context,
     directory::{Directory, Pane, Spec, Start},
     end::End,
@@ -114,7 +115,7 @@ pub(super) async fn start(
     see_through(context, &attempt, &directory, keep, tree, end, orders).await;
     // Whoever hears that nothing is left may start the next one at once.
     drop(lease);
-    context.tell(HostEvent::Gone(attempt));
+    context.gone(attempt);
 }
 
 /// Begins to watch an attempt that was found alive.
@@ -150,27 +151,26 @@ pub(super) async fn adopt(
         .and_then(|worktree| Lease::take_if_free(worktree).ok())
         .flatten();
     if spec.is_none() {
-        context.problem(
-            format!("spec of {}", attempt.worker),
-            format!(
-                "{}: spec.json cannot be read; the output of this attempt is not bounded",
-                directory.path().display()
-            ),
-        );
+        let path = directory.path().display();
+        let text =
+            format!("{path}/spec.json cannot be read; the output of this attempt is not bounded");
+        context.ails(&attempt, Ailment::Spec, &text);
     }
     let keep = spec.map(|spec| spec.keep_output);
     tokio::join!(
         see_through(context, &attempt, &directory, keep, tree, end, orders),
         async {
-            if let Err(why) = way_in(context, &attempt).await {
-                let about = format!("tmux socket of {}", attempt.worker);
-                let text = format!("{}: nobody can attach to it: {why}", attempt.worker);
-                context.problem(about, text);
+            match way_in(context, &attempt).await {
+                Ok(_) => context.is_well(&attempt, Ailment::Socket),
+                Err(why) => {
+                    let text = format!("nobody can attach to it: {why}");
+                    context.ails(&attempt, Ailment::Socket, &text);
+                }
             }
         }
     );
     drop(lease);
-    context.tell(HostEvent::Gone(attempt));
+    context.gone(attempt);
 }
 
 /// The socket at which the tmux server of an attempt that lives answers; `None` where it has none.
@@ -198,7 +198,7 @@ pub(super) async fn leftover(context: &Context, attempt: AttemptRef, orders: Ord
         ..context.tree(&attempt)
     };
     aftermath(context, &attempt, &tree, orders, false).await;
-    context.tell(HostEvent::Gone(attempt));
+    context.gone(attempt);
 }
 
 pub(super) fn process_of(identity: &Identity) -> Process {

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     News, Settings,
+    ailment::Ailment,
     cgroup::Cgroup,
     command::Runner,
     directory::{Directory, Start},
@@ -50,6 +51,25 @@ impl Context {
     /// `about` is the same for the same thing, whatever the text says.
     pub(crate) fn problem(&self, about: String, text: String) {
         self.send(News::Problem { about, text });
+    }
+
+    /// Something of an attempt that lives does not work.
+    pub(super) fn ails(&self, attempt: &AttemptRef, ailment: Ailment, text: &str) {
+        let worker = &attempt.worker;
+        self.problem(ailment.about(worker), format!("{worker}: {text}"));
+    }
+
+    /// Something of an attempt that lives works again.
+    pub(super) fn is_well(&self, attempt: &AttemptRef, ailment: Ailment) {
+        self.send(News::Well(ailment.about(&attempt.worker)));
+    }
+
+    /// Nothing of the attempt lives any more, so nothing ails it either.
+    pub(super) fn gone(&self, attempt: AttemptRef) {
+        for ailment in Ailment::ALL {
+            self.is_well(&attempt, ailment);
+        }
+        self.tell(HostEvent::Gone(attempt));
     }
 
     /// Tells that it worked, or else the problem.

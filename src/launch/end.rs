@@ -4,13 +4,14 @@
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
+    ailment::Ailment,
     context::Context,
     directory::{Directory, Pane},
     life::AGAIN,
 };
 use crate::{
     host::{process::Process, reaper::Child},
-    model::Exit,
+    model::{AttemptRef, Exit},
 };
 
 /// What tells the end.
@@ -22,7 +23,12 @@ pub(super) enum End {
 
 impl End {
     /// Waits for the end; how it was, also from the exit record.
-    pub(super) async fn exit(self, context: &Context, directory: &Directory) -> Exit {
+    pub(super) async fn exit(
+        self,
+        context: &Context,
+        attempt: &AttemptRef,
+        directory: &Directory,
+    ) -> Exit {
         let (worker, pane) = match self {
             Self::Child(mut child) => return child.exit().await,
             Self::Stranger(worker) => (worker, None),
@@ -32,10 +38,8 @@ impl End {
             match worker.watch() {
                 Ok(watched) => break watched,
                 Err(error) => {
-                    context.problem(
-                        format!("process of {}", directory.worker()),
-                        format!("process {}: cannot be watched: {error}", worker.pid),
-                    );
+                    let text = format!("process {} cannot be watched: {error}", worker.pid);
+                    context.ails(attempt, Ailment::Process, &text);
                     tokio::time::sleep(AGAIN).await;
                 }
             }

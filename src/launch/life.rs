@@ -10,6 +10,7 @@ use std::{io, time::Duration};
 use tokio::sync::mpsc;
 
 use super::{
+    ailment::Ailment,
     context::Context,
     directory::Directory,
     end::End,
@@ -41,16 +42,14 @@ pub(super) async fn see_through(
     end: End,
     mut orders: Orders,
 ) {
-    let output = || format!("output of {}", attempt.worker);
+    let of_output = |error: &_| context.ails(attempt, Ailment::Output, &in_one_line(error));
     let mut bound = keep_output.and_then(|keep| {
         let opened = Bound::open(&context.appends, &directory.output(), keep);
-        opened
-            .map_err(|error| context.problem(output(), in_one_line(&error)))
-            .ok()
+        opened.map_err(|error| of_output(&error)).ok()
     });
     let life = async {
         let mut killed = false;
-        let exit = end.exit(context, directory);
+        let exit = end.exit(context, attempt, directory);
         tokio::pin!(exit);
         let exit = loop {
             tokio::select! {
@@ -68,7 +67,7 @@ pub(super) async fn see_through(
         match &mut bound {
             Some(bound) => loop {
                 let error = bound.hold().await;
-                context.problem(output(), in_one_line(&error));
+                of_output(&error);
             },
             None => std::future::pending().await,
         }
@@ -79,7 +78,7 @@ pub(super) async fn see_through(
     }
     // What it wrote last may have been much, and nobody was told of it yet.
     if let Some(Err(error)) = bound.map(|mut bound| bound.cut()) {
-        context.problem(output(), in_one_line(&error));
+        of_output(&error);
     }
 }
 
@@ -100,10 +99,8 @@ pub(super) async fn aftermath(
         let left = match context.looker.members(tree, Part::All).await {
             Ok(left) => left,
             Err(error) => {
-                context.problem(
-                    format!("processes of {}", attempt.worker),
-                    format!("{}: processes cannot be listed: {error}", attempt.worker),
-                );
+                let text = format!("processes cannot be listed: {error}");
+                context.ails(attempt, Ailment::Processes, &text);
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
@@ -116,10 +113,8 @@ pub(super) async fn aftermath(
         }
         tokio::select! {
             result = all_ended(&left) => if let Err(error) = result {
-                context.problem(
-                    format!("processes of {}", attempt.worker),
-                    format!("{}: processes cannot be watched: {error}", attempt.worker),
-                );
+                let text = format!("processes cannot be watched: {error}");
+                context.ails(attempt, Ailment::Processes, &text);
                 tokio::time::sleep(AGAIN).await;
             },
             Some(signal) = orders.recv() => {
@@ -143,9 +138,7 @@ async fn all_ended(processes: &[Process]) -> io::Result<()> {
 
 async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
     if let Err(error) = context.looker.signal(tree, part, signal).await {
-        context.problem(
-            format!("signals to {}", attempt.worker),
-            format!("{}: {signal}: {}", attempt.worker, in_one_line(&error)),
-        );
+        let text = format!("{signal}: {}", in_one_line(&error));
+        context.ails(attempt, Ailment::Signals, &text);
     }
 }

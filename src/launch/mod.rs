@@ -39,6 +39,7 @@
 //! one goes on where it was; `Ended` is then read from `exit.json`. Only who ends the tmux server
 //! takes the terminal away from all: the kernel tells the pane, which tells the worker (SIGHUP).
 
+mod ailment;
 mod attempt;
 mod cgroup;
 pub mod command;

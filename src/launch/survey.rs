@@ -18,6 +18,7 @@ use std::{
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
+    ailment::Ailment,
     attempt::process_of,
     cgroup::Cgroup,
     context::Context,
@@ -118,10 +119,9 @@ fn unlisted_condition(context: &Context, attempt: &AttemptRef, census: &Census) 
         |error| format!("; it cannot be made again: {error}"),
         |()| String::new(),
     );
-    context.problem(
-        format!("directory of {}", directory.worker()),
-        format!("{path}: was removed while its worker runs, and what that wrote is lost{besides}"),
-    );
+    let text =
+        format!("{path} was removed while its worker runs, and what that wrote is lost{besides}");
+    context.ails(attempt, Ailment::Directory, &text);
     Condition::Alive(start.identity)
 }
 

@@ -58,6 +58,12 @@ fn workers_do_not_notice_that_the_state_directory_is_removed() {
         status.contains("was removed while its worker runs"),
         "{status}"
     );
+    rig.done(&["restart", "child", "session"]);
+    let status = rig.done(&["status"]);
+    assert!(
+        !status.contains("was removed while its worker runs"),
+        "of attempts that are gone: {status}"
+    );
 }
 
 #[test]

@@ -284,6 +284,28 @@ fn who_sets_a_phase_that_is_over_already_is_told() {
 }
 
 #[test]
+fn a_reload_that_changes_nothing_of_the_plan_leaves_who_set_the_resume_point() {
+    let mut config = rig([]);
+    let of = |id| phase(id, Condition::Operator);
+    config.plan.phases = ["one", "two"].map(of).to_vec();
+    let mut play = Play::begin(config);
+    play.command(Command::PhaseSet(PhaseRef::Index(1)));
+    let recorded = |effects: &[Effect]| {
+        let points = |effect: &Effect| match effect {
+            Effect::Record(facts) => facts
+                .iter()
+                .any(|fact| matches!(fact, crate::decide::Fact::Phase(_))),
+            _ => false,
+        };
+        effects.iter().any(points)
+    };
+    assert!(!recorded(&play.reload(|_| {})));
+    assert!(recorded(&play.reload(|config| {
+        config.plan.phases = ["one", "two", "three"].map(of).to_vec();
+    })));
+}
+
+#[test]
 fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
     let plan = |ids: &[&str]| {
         ids.iter()
