@@ -13,6 +13,7 @@ mod failure;
 mod follow;
 mod journey;
 mod logs;
+mod manual;
 mod offline;
 mod phase;
 mod print;
@@ -129,8 +130,8 @@ enum Verb {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man(print::Man),
+    /// Print the manual page, or write all pages into a directory.
+    Man(manual::Arguments),
 }
 
 /// What every verb may need.
@@ -180,7 +181,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Demo(arguments) => demo::run(&arguments, context),
         Verb::Generate(what) => print::generate(&what, context),
         Verb::Completions { shell } => print::completions(shell, context),
-        Verb::Man(arguments) => print::man(&arguments, context),
+        Verb::Man(arguments) => manual::run(&arguments, context),
     }
 }
 

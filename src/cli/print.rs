@@ -1,11 +1,8 @@
-//! `generate`, `completions`, `man`: things to be installed.
+//! `generate` and `completions`: things to be installed.
 
-use std::{
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use clap_complete::Shell;
 
 use super::{
@@ -15,6 +12,7 @@ use super::{
     words::printable_lines,
 };
 use crate::{
+    config,
     paths::Given,
     systemd::unit::{Manager, Unit},
 };
@@ -28,17 +26,18 @@ pub(super) enum Generate {
         #[arg(long)]
         user: bool,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Man {
-    /// Write a page for each verb into this directory.
-    #[arg(long, value_name = "DIR")]
-    directory: Option<PathBuf>,
+    /// Print a configuration of comments: every table and key, what it is for, its default.
+    Config,
 }
 
 pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure> {
-    let Generate::Unit { user } = what;
+    match what {
+        Generate::Unit { user } => unit(*user, context),
+        Generate::Config => Ok(context.screen.print(config::commented())?),
+    }
+}
+
+fn unit(user: bool, context: &Context) -> Result<(), Failure> {
     let Given {
         config,
         state,
@@ -46,11 +45,7 @@ pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure
     } = &context.rig.given;
     let path = |given: &Option<PathBuf>| given.as_deref().map(absolute).transpose();
     let unit = Unit {
-        manager: if *user {
-            Manager::User
-        } else {
-            Manager::System
-        },
+        manager: if user { Manager::User } else { Manager::System },
         daemon: daemon()?,
         config: path(config)?,
         state: path(state)?,
@@ -117,87 +112,6 @@ pub(super) fn completions(shell: Shell, context: &Context) -> Result<(), Failure
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut typed(), "supervisorctl", &mut script);
     Ok(context.screen.print(script)?)
-}
-
-pub(super) fn man(arguments: &Man, context: &Context) -> Result<(), Failure> {
-    match &arguments.directory {
-        Some(directory) => {
-            clap_mangen::generate_to(command_without_defaults(), directory).map_err(|error| {
-                Failure::say(
-                    Exit::Failed,
-                    format!(
-                        "pages cannot be written into {}: {error}",
-                        directory.display()
-                    ),
-                )
-            })
-        }
-        None => Ok(context.screen.print(whole_page()?)?),
-    }
-}
-
-/// The help of the program without the environment of whoever prints it.
-fn command_without_defaults() -> clap::Command {
-    typed().mut_arg("socket", |argument| argument.hide_env_values(true))
-}
-
-/// One page: the program, then each verb with its options.
-fn whole_page() -> io::Result<Vec<u8>> {
-    let mut command = command_without_defaults().disable_help_subcommand(true);
-    command.build();
-    let main = clap_mangen::Man::new(command.clone());
-    let mut page = Vec::new();
-    main.render_title(&mut page)?;
-    main.render_name_section(&mut page)?;
-    main.render_synopsis_section(&mut page)?;
-    main.render_description_section(&mut page)?;
-    main.render_options_section(&mut page)?;
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        verb_section(verb, &mut page)?;
-    }
-    writeln!(page, ".SH \"EXIT STATUS\"\n.nf")?;
-    for line in super::EXIT_CODES.lines().skip(1) {
-        writeln!(page, "{line}")?;
-    }
-    writeln!(page, ".fi")?;
-    Ok(page)
-}
-
-fn verb_section(verb: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
-    let name = verb
-        .get_bin_name()
-        .unwrap_or(verb.get_name())
-        .replace('-', "\\-");
-    writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
-    // What is global is described once, with the program.
-    let mut own = verb.clone();
-    let global: Vec<_> = own
-        .get_arguments()
-        .filter(|a| a.is_global_set())
-        .map(|a| a.get_id().clone())
-        .collect();
-    for id in global {
-        own = own.mut_arg(id, |argument| argument.hide(true));
-    }
-    let man = clap_mangen::Man::new(own);
-    let mut text = Vec::new();
-    man.render_synopsis_section(&mut text)?;
-    man.render_description_section(&mut text)?;
-    man.render_options_section(&mut text)?;
-    // The sections of the verb are subsections here, and troff's preamble is there once.
-    for line in String::from_utf8_lossy(&text).lines() {
-        if line.starts_with(".ie ") || line.starts_with(".el ") {
-            continue;
-        }
-        writeln!(page, "{}", line.replacen(".SH ", ".SS ", 1))?;
-    }
-    for below in verb
-        .get_subcommands()
-        .filter(|below| below.get_name() != "help")
-    {
-        verb_section(below, page)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! How: TOML's parser keeps the place of every value. `reader` is the typed view of its tree, which
 //! records a [`Complaint`] and goes on; `read/` has a file for each table and looks at the machine
 //! through an [`Environment`]; `check` looks across the tables. The keys are in one table,
-//! `schema`, from which unknown keys are told and the [`reference()`] is printed. [`diff()`] tells what
-//! a reload has to touch.
+//! `schema`, from which unknown keys are told and the [`reference()`] for people is made. [`diff()`]
+//! tells what a reload has to touch.
 
 mod check;
 mod complaint;
@@ -18,6 +18,7 @@ mod plan;
 mod proxy;
 mod read;
 mod reader;
+mod reference;
 mod schema;
 mod worker;
 
@@ -27,7 +28,8 @@ pub use diff::{Changed, Diff, PlanDiff, diff};
 pub use environment::{Credentials, Environment};
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
-pub use schema::{Key, SECTIONS, Section, reference};
+pub use reference::{HEAD, Table, commented, reference, value};
+pub use schema::{Key, SECTIONS, Section};
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, Probe, Program, Ready, Restart, Stop, Worker,
 };
@@ -191,9 +193,4 @@ pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
         .filter(|(_, brief)| !env.on_disk(brief).is_file())
         .map(|(id, brief)| format!("brief {} of phase {id} does not exist", brief.display()))
         .collect()
-}
-
-/// A commented example of the whole file, as it is shown to people.
-pub fn example() -> &'static str {
-    include_str!("example.toml")
 }

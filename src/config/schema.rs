@@ -1,10 +1,8 @@
 //! The keys of the file: the one table from which unknown keys are told, mistakes explained and
-//! the reference for people printed.
-
-use std::fmt;
+//! the reference for people made.
 
 /// One key of a table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
@@ -12,6 +10,8 @@ pub struct Key {
     pub expects: &'static str,
     /// What it is when it is not written: TOML where it is a fixed value, else words.
     pub default: &'static str,
+    /// A value as it may be written, in TOML: the default, where that is one.
+    pub example: &'static str,
     /// What it is for.
     pub about: &'static str,
 }
@@ -34,11 +34,14 @@ impl Section {
 }
 
 macro_rules! keys {
-    ($($constant:ident: $name:literal, $expects:expr, $default:literal, $about:literal;)+) => {
+    (@example $default:literal) => { $default };
+    (@example $default:literal $example:literal) => { $example };
+    ($($constant:ident: $name:literal, $expects:expr, $default:literal $(as in $example:literal)?, $about:literal;)+) => {
         $(pub(in crate::config) const $constant: &super::Key = &super::Key {
             name: $name,
             expects: $expects,
             default: $default,
+            example: keys!(@example $default $($example)?),
             about: $about,
         };)+
         pub(super) const KEYS: &[&super::Key] = &[$($constant),+];
@@ -64,21 +67,23 @@ mod expects {
 
 pub(super) mod top {
     keys! {
-        RIG: "rig", "a table", "empty", "The rig as a whole.";
-        PROXY: "proxy", "a table", "no proxy", "The SOCKS proxy.";
-        PLAN: "plan", "a table", "no phases", "The phases the loops work through.";
-        DEFAULTS: "defaults", "a table", "empty", "What holds for every worker that does not say otherwise.";
-        WORKERS: "workers", "a table of workers, as in [workers.builder]", "no workers", "The programs that are kept alive.";
+        RIG: "rig", "a table", "empty" as in "{}", "The rig as a whole.";
+        PROXY: "proxy", "a table", "no proxy" as in "{}", "The SOCKS proxy.";
+        PLAN: "plan", "a table", "no phases" as in "{}", "The phases the loops work through.";
+        DEFAULTS: "defaults", "a table", "empty" as in "{}", "What holds for every worker that does not say otherwise.";
+        WORKERS: "workers", "a table of workers, as in [workers.builder]", "no workers" as in "{}", "The programs that are kept alive.";
     }
 }
 
 pub(super) mod rig {
     use super::expects;
     keys! {
-        NAME: "name", "1 to 64 letters, digits, '.', '_' and '-'", "the host's name",
+        NAME: "name", "1 to 64 letters, digits, '.', '_' and '-'", "the host's name" as in "\"pi\"",
             "What the rig is called in messages.";
-        NOTIFY: "notify", expects::COMMAND, "nobody is told",
-            "Run for what an operator should hear of; the text comes on standard input and as $LOOPKEEPER_NOTICE.";
+        NOTIFY: "notify", expects::COMMAND, "nobody is told" as in "[\"mail\", \"-s\", \"rig\", \"root\"]",
+            "Run for what an operator should hear of, such as a reboot or a held worker. The text comes on \
+             standard input and in $LOOPKEEPER_NOTICE, the rig's name in $LOOPKEEPER_RIG. It runs in the \
+             file's directory and has a minute; that it failed is in the log.";
     }
 }
 
@@ -94,11 +99,11 @@ pub(super) mod proxy {
 pub(super) mod builtin {
     use super::expects;
     keys! {
-        AUTH: "auth", expects::CREDENTIAL, "everybody who can connect",
+        AUTH: "auth", expects::CREDENTIAL, "everybody who can connect" as in "\"proxy-users\"",
             "A file of user:password lines, by its credential's name in $CREDENTIALS_DIRECTORY or by path.";
         ALLOW: "allow", expects::DESTINATIONS, "[]", "If not empty, the only destinations that may be reached.";
         DENY: "deny", expects::DESTINATIONS, "[]", "Destinations that may not be reached; wins over allow.";
-        UPSTREAM: "upstream", expects::HOST_PORT, "none", "A SOCKS5 server through which everything goes.";
+        UPSTREAM: "upstream", expects::HOST_PORT, "none" as in "\"127.0.0.1:1080\"", "A SOCKS5 server through which everything goes.";
         MAX_CONNECTIONS: "max_connections", "a whole number from 1 to 1000000", "1024", "Connections at one time; a client that asks for one more is refused.";
         IDLE: "idle", expects::DURATION, "\"1h\"", "A connection without a byte for so long is closed.";
         HANDSHAKE: "handshake", expects::DURATION, "\"10s\"", "How long a client may take to say where it wants to go.";
@@ -111,9 +116,9 @@ pub(super) mod builtin {
 pub(super) mod tailscale {
     use super::expects;
     keys! {
-        STATE: "state", expects::PATH, "required", "The state directory of tailscaled.";
-        AUTH_KEY: "auth_key", expects::CREDENTIAL, "logged in already", "The key with which it joins the tailnet.";
-        HOSTNAME: "hostname", "letters, digits and '-'", "the host's name", "Its name in the tailnet.";
+        STATE: "state", expects::PATH, "required" as in "\"/var/lib/loopkeeper/tailscale\"", "The state directory of tailscaled.";
+        AUTH_KEY: "auth_key", expects::CREDENTIAL, "logged in already" as in "\"tailscale-key\"", "The key with which it joins the tailnet.";
+        HOSTNAME: "hostname", "letters, digits and '-'", "the host's name" as in "\"pi\"", "Its name in the tailnet.";
         ARGUMENTS: "arguments", "an array of strings", "[]", "More arguments for tailscaled.";
     }
 }
@@ -121,10 +126,10 @@ pub(super) mod tailscale {
 pub(super) mod proxy_command {
     use super::expects;
     keys! {
-        COMMAND: "command", expects::COMMAND, "required", "What is run; it has to listen at listen.";
-        WORKDIR: "workdir", expects::DIRECTORY, "the file's directory", "Where it is run.";
+        COMMAND: "command", expects::COMMAND, "required" as in "[\"ssh\", \"-N\", \"-D\", \"127.0.0.1:1055\", \"gateway\"]", "What is run; it has to listen at listen.";
+        WORKDIR: "workdir", expects::DIRECTORY, "the file's directory" as in "\"/srv\"", "Where it is run.";
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to its environment.";
-        READY: "ready", expects::READY, "a SOCKS handshake at listen", "How it is known to be ready.";
+        READY: "ready", expects::READY, "a SOCKS handshake at listen" as in "{ socks = \"127.0.0.1:1055\" }", "How it is known to be ready.";
     }
 }
 
@@ -139,8 +144,8 @@ pub(super) mod plan {
 pub(super) mod phase {
     use super::expects;
     keys! {
-        ID: "id", "1 to 48 letters, digits, '.', '_' and '-'", "required", "Its name, unique in the plan.";
-        BRIEF: "brief", expects::PATH, "none", "The file that the loops are pointed to.";
+        ID: "id", "1 to 48 letters, digits, '.', '_' and '-'", "required" as in "\"1a\"", "Its name, unique in the plan.";
+        BRIEF: "brief", expects::PATH, "none" as in "\"docs/1a.md\"", "The file that the loops are pointed to.";
         UNTIL: "until",
             "\"operator\", { file = … }, { file = …, line = … } or { command = …, every = … }", "\"operator\"",
             "When it is over.";
@@ -150,9 +155,9 @@ pub(super) mod phase {
 pub(super) mod until {
     use super::expects;
     keys! {
-        FILE: "file", expects::PATH, "none", "Over when this file exists.";
-        LINE: "line", "the one line that the file must have", "none", "Over when the file has this line.";
-        COMMAND: "command", expects::COMMAND, "none", "Over when it exits with 0.";
+        FILE: "file", expects::PATH, "none" as in "\"docs/1a.done\"", "Over when this file exists.";
+        LINE: "line", "the one line that the file must have", "none" as in "\"1a: done\"", "Over when the file has this line.";
+        COMMAND: "command", expects::COMMAND, "none" as in "[\"make\", \"check\"]", "Over when it exits with 0.";
         EVERY: "every", expects::EVERY, "\"1m\"", "From the end of one try of the command to the next.";
     }
 }
@@ -162,13 +167,13 @@ pub(super) mod rules {
     keys! {
         RESTART: "restart", "\"always\", \"on-failure\" or \"never\"", "\"always\"",
             "When it is started again after it ended by itself.";
-        BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below", "The delay before a restart.";
-        BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below",
+        BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below" as in "{ first = \"1s\", most = \"5m\", jitter = 20, healthy = \"1m\" }", "The delay before a restart.";
+        BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
             "How many restarts, before it is held until the operator releases it.";
-        STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below", "How it is stopped.";
+        STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
         LAUNCHER: "launcher", "\"process\", \"tmux\" or \"auto\"", "\"auto\"",
             "How it is started; auto is tmux for loops and process for services.";
-        ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to its environment.";
+        ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
             "How much of an attempt's output is kept.";
         KEEP_ATTEMPTS: "keep_attempts", "a whole number from 1 to 100000", "20", "How many ended attempts are kept.";
@@ -178,19 +183,19 @@ pub(super) mod rules {
 pub(super) mod worker {
     use super::expects;
     keys! {
-        COMMAND: "command", expects::COMMAND, "required",
+        COMMAND: "command", expects::COMMAND, "required" as in "[\"./loop.sh\", \"--fast\"]",
             "What is run. A program without a / is looked up in PATH, one with a / is relative to workdir.";
         KIND: "kind", "\"loop\" or \"service\"", "\"loop\"",
             "A loop works on the plan; a service runs whatever the phase.";
-        WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory", "Where it is run.";
-        WORKTREE: "worktree", expects::DIRECTORY, "none", "The checkout it works in; no two workers share one.";
+        WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory" as in "\"/srv/builder\"", "Where it is run.";
+        WORKTREE: "worktree", expects::DIRECTORY, "none" as in "\"/srv/builder\"", "The checkout it works in; no two workers share one.";
         REQUIRES: "requires", "an array of workers' names", "[]", "Workers that must be ready before it starts.";
-        READY: "ready", expects::READY, "ready as soon as it runs", "How it is known to be ready.";
+        READY: "ready", expects::READY, "ready as soon as it runs" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be ready.";
         ALIVE: "alive",
             "a table with one of socks, tcp and command, such as { tcp = \"127.0.0.1:8080\" }",
-            "being alive is enough", "How it is known to be still well.";
-        PHASES: "phases", "an array of phases' ids", "all of them", "The phases it runs in.";
-        ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services",
+            "being alive is enough" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be still well.";
+        PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
+        ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it.";
     }
 }
@@ -223,17 +228,17 @@ pub(super) mod stop {
 pub(super) mod probe {
     use super::expects;
     keys! {
-        SOCKS: "socks", expects::HOST_PORT, "none", "A SOCKS5 server answers there.";
-        TCP: "tcp", expects::HOST_PORT, "none", "Something accepts connections there.";
-        COMMAND: "command", expects::COMMAND, "none", "The command exits with 0.";
+        SOCKS: "socks", expects::HOST_PORT, "none" as in "\"127.0.0.1:1080\"", "A SOCKS5 server answers there.";
+        TCP: "tcp", expects::HOST_PORT, "none" as in "\"127.0.0.1:8080\"", "Something accepts connections there.";
+        COMMAND: "command", expects::COMMAND, "none" as in "[\"curl\", \"--fail\", \"http://127.0.0.1:8080/\"]", "The command exits with 0.";
     }
 }
 
 pub(super) mod ready {
     use super::expects;
     keys! {
-        FILE: "file", expects::PATH, "none", "The file exists and is not from an earlier attempt.";
-        OUTPUT: "output", "a regular expression", "none", "A line of its output matches.";
+        FILE: "file", expects::PATH, "none" as in "\"ready\"", "The file exists and is not from an earlier attempt.";
+        OUTPUT: "output", "a regular expression", "none" as in "\"^listening\"", "A line of its output matches.";
         EVERY: "every", expects::EVERY, "\"500ms\"", "From one look to the next.";
         TIMEOUT: "timeout", expects::DURATION, "\"1m\"", "Not ready by then counts as a failed start.";
     }
@@ -260,45 +265,19 @@ macro_rules! sections {
 }
 
 sections! {
-    TOP: "", "The whole file.", [top];
+    TOP: "", "The whole file. It has at least one worker or a proxy.", [top];
     RIG: "rig", "The rig as a whole.", [rig];
-    BUILTIN: "proxy", "The builtin SOCKS5 proxy, kind = \"builtin\".", [proxy, builtin];
-    TAILSCALE: "proxy", "A userspace tailscaled, kind = \"tailscale\".", [proxy, tailscale];
-    PROXY_COMMAND: "proxy", "Any other SOCKS5 proxy, kind = \"command\".", [proxy, proxy_command];
+    BUILTIN: "proxy", "The SOCKS5 proxy, kind = \"builtin\"; without this table there is none, an empty one is enough.", [proxy, builtin];
+    TAILSCALE: "proxy", "With kind = \"tailscale\", a userspace tailscaled.", [proxy, tailscale];
+    PROXY_COMMAND: "proxy", "With kind = \"command\", any other SOCKS5 proxy.", [proxy, proxy_command];
     PLAN: "plan", "The phases the loops work through.", [plan];
     PHASE: "plan.phases", "One phase, as [[plan.phases]].", [phase];
-    UNTIL: "plan.phases.until", "When a phase is over: file (with line or not), or command.", [until];
+    UNTIL: "plan.phases.until", "When a phase is over: file (with line or not), or command. With until = \"operator\": when the operator says so, by supervisorctl phase done.", [until];
     DEFAULTS: "defaults", "What holds for every declared worker that does not say otherwise.", [rules];
-    WORKER: "workers.NAME", "One worker.", [worker, rules];
+    WORKER: "workers.NAME", "One worker, called NAME.", [worker, rules];
     BACKOFF: "workers.NAME.backoff", "The delay before a restart.", [backoff];
     BUDGET: "workers.NAME.budget", "How often it may be restarted.", [budget];
     STOP: "workers.NAME.stop", "How it is stopped.", [stop];
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
-}
-
-/// Writes the reference of all keys as Markdown, for the documentation.
-///
-/// # Errors
-/// Those of the writer.
-pub fn reference(out: &mut impl fmt::Write) -> fmt::Result {
-    for section in SECTIONS {
-        let title = match section.name {
-            "" => "The file".to_owned(),
-            name => format!("`[{name}]`"),
-        };
-        writeln!(out, "### {title}\n\n{}\n", section.about)?;
-        writeln!(out, "| key | value | default | |\n|---|---|---|---|")?;
-        for Key {
-            name,
-            expects,
-            default,
-            about,
-        } in section.keys()
-        {
-            writeln!(out, "| `{name}` | {expects} | {default} | {about} |")?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::{Options, journal};
 use crate::{
@@ -76,6 +76,11 @@ pub(crate) struct Attempt {
     /// The attempt's directory
     #[arg(long, value_name = "DIR")]
     attempt_dir: PathBuf,
+}
+
+/// The command line of `loopkeeperd`.
+pub(crate) fn typed() -> clap::Command {
+    Arguments::command()
 }
 
 /// Does what the command line of `loopkeeperd` says.

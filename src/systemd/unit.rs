@@ -73,7 +73,7 @@ impl Unit {
 # Printed by supervisorctl generate unit, version {version}.
 [Unit]
 Description=Loopkeeper, keeps loops running
-Documentation=man:supervisorctl(1)
+Documentation=man:loopkeeperd(8) man:loopkeeper.toml(5) man:supervisorctl(1)
 {after}# It is never given up: a rig that cannot start now may do so in a minute, and says why meanwhile.
 StartLimitIntervalSec=0
 

@@ -146,7 +146,7 @@ fn bash_accepts_the_completions() {
 }
 
 #[test]
-fn the_manual_has_every_verb_and_troff_has_nothing_to_say_against_it() {
+fn the_manual_has_every_verb() {
     let home = Home::new();
     let page = home.supervisorctl().arg("man").assert().code(0);
     let page = text(&page.get_output().stdout);
@@ -165,24 +165,83 @@ fn the_manual_has_every_verb_and_troff_has_nothing_to_say_against_it() {
         let heading = format!(".SH \"SUPERVISORCTL {}\"", verb.to_uppercase());
         assert!(page.contains(&heading), "{heading}\n{page}");
     }
-    assert!(page.contains(".SH \"EXIT STATUS\""));
-    let path = home.path().join("supervisorctl.1");
-    fs::write(&path, &page).unwrap();
-    let output = tool(
-        "groff",
-        "groff-base",
-        &["-man", "-ww", "-z", "-Tutf8", path.to_str().unwrap()],
-    );
-    assert_eq!(text(&output.stderr), "");
+}
 
-    let directory = home.path().join("man1");
-    fs::create_dir(&directory).unwrap();
+#[test]
+fn the_pages_are_written_where_man_looks_and_troff_has_nothing_to_say_against_them() {
+    let home = Home::new();
+    let directory = home.path().join("not/yet");
     home.supervisorctl()
         .args(["man", "--directory"])
         .arg(&directory)
         .assert()
-        .code(0);
-    assert!(directory.join("supervisorctl-status.1").exists());
+        .code(0)
+        .stdout("");
+    let page = |path: &str| {
+        let path = directory.join(path);
+        let output = tool(
+            "groff",
+            "groff-base",
+            &["-man", "-ww", "-z", "-Tutf8", path.to_str().unwrap()],
+        );
+        assert_eq!(text(&output.stderr), "");
+        fs::read_to_string(path).unwrap()
+    };
+    let every = [".SH NAME\n", ".SH FILES\n", ".SH \"SEE ALSO\"\n"];
+    let programs = [
+        ".SH SYNOPSIS\n",
+        ".SH ENVIRONMENT\n",
+        ".SH \"EXIT STATUS\"\n",
+    ];
+    for (path, sections, words) in [
+        (
+            "man1/supervisorctl.1",
+            &programs[..],
+            &[
+                "start\\fR [OPTIONS] <WORKER>...\n",
+                "LOOPKEEPER_SOCKET",
+                "reboots",
+            ][..],
+        ),
+        (
+            "man8/loopkeeperd.8",
+            &programs[..],
+            &["LOOPKEEPER_LOG", "LOOPKEEPER_BRIEF", "SIGHUP"],
+        ),
+        (
+            "man5/loopkeeper.toml.5",
+            &[".SH [[plan.phases]]\n", ".SH [workers.NAME]\n"],
+            &["$LOOPKEEPER_NOTICE", "keep_attempts", "max_connections"],
+        ),
+    ] {
+        let page = page(path);
+        for part in every.iter().chain(sections).chain(words) {
+            assert!(page.contains(part), "{part} in {path}:\n{page}");
+        }
+        assert!(!page.contains("proxy\\-ready"), "{path}: what nobody types");
+    }
+
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    home.supervisorctl()
+        .args(["man", "--directory"])
+        .arg(&file)
+        .assert()
+        .code(1)
+        .stderr(contains("manual page "))
+        .stderr(contains("file/man1/supervisorctl.1 cannot be written"));
+}
+
+#[test]
+fn a_configuration_to_begin_with_is_printed() {
+    let home = Home::new();
+    home.supervisorctl()
+        .args(["generate", "config"])
+        .assert()
+        .code(0)
+        .stdout(contains("\n#[rig]\n"))
+        .stdout(contains("$LOOPKEEPER_NOTICE"))
+        .stdout(contains("\n#keep_attempts = 20\n"));
 }
 
 #[test]

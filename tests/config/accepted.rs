@@ -5,12 +5,12 @@ use std::{path::Path, time::Duration};
 use loopkeeper::{
     config::{
         Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase, Probe, Program,
-        Restart, Resume, Stop, example,
+        Restart, Resume, Stop,
     },
     model::{Kind, LauncherKind, Signal},
 };
 
-use crate::fixture::Machine;
+use crate::fixture::{EXAMPLE, Machine};
 
 fn command(program: &str, arguments: &[&str]) -> Command {
     Command {
@@ -34,7 +34,7 @@ fn the_rig_of_the_readme_is_right() {
 
 #[test]
 fn the_example_is_right() {
-    let rig = Machine::new().valid(example());
+    let rig = Machine::new().valid(EXAMPLE);
     assert_eq!(rig.rig, "pi");
     assert_eq!(
         rig.notify,

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// Where the files of the tests lie on that machine.
 pub(crate) const FILE: &str = "/etc/loopkeeper/loopkeeper.toml";
 
+/// A rig with every key.
+pub(crate) const EXAMPLE: &str = include_str!("example.toml");
+
 pub(crate) struct Machine {
     root: TempDir,
     pub(crate) env: Environment,

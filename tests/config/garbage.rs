@@ -2,10 +2,10 @@
 
 use std::{path::Path, sync::LazyLock};
 
-use loopkeeper::config::{self, example};
+use loopkeeper::config;
 use proptest::prelude::*;
 
-use crate::fixture::{FILE, Machine};
+use crate::fixture::{EXAMPLE, FILE, Machine};
 
 static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
 
@@ -91,7 +91,7 @@ proptest! {
         length in 0..40usize,
         piece in piece(),
     ) {
-        let whole = example();
+        let whole = EXAMPLE;
         let start = whole.floor_char_boundary(start.index(whole.len()));
         let end = whole.ceil_char_boundary((start + length).min(whole.len()));
         look(&format!("{}{piece}{}", &whole[..start], &whole[end..]));
@@ -104,10 +104,10 @@ proptest! {
             "1", "-1", "1.5", "true", "1979-05-27", "''", "'x'", "[]", "[1]", "[[]]", "['']", "{}", "{ x = 1 }",
         ]),
     ) {
-        let keys: Vec<usize> = example().match_indices(" = ").map(|(at, _)| at).collect();
+        let keys: Vec<usize> = EXAMPLE.match_indices(" = ").map(|(at, _)| at).collect();
         let at = keys[line.index(keys.len())];
-        let end = at + example()[at..].find('\n').unwrap();
-        look(&format!("{} = {value}{}", &example()[..at], &example()[end..]));
+        let end = at + EXAMPLE[at..].find('\n').unwrap();
+        look(&format!("{} = {value}{}", &EXAMPLE[..at], &EXAMPLE[end..]));
     }
 
     #[test]

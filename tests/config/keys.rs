@@ -1,8 +1,10 @@
-//! The table of keys, the reader and the example say the same.
+//! The table of keys, the reader, the reference and the example say the same.
 
-use loopkeeper::config::{Key, SECTIONS, Section, example, reference};
+use std::fs;
 
-use crate::fixture::Machine;
+use loopkeeper::config::{Key, SECTIONS, Section, commented};
+
+use crate::fixture::{EXAMPLE, Machine};
 
 fn has(section: &Section, name: &str) -> bool {
     section.keys().any(|key| key.name == name)
@@ -41,11 +43,8 @@ fn file_with(section: &Section, line: &str) -> String {
             } else {
                 "command = 'x'"
             };
-            let other = if line.starts_with(&other[..4]) {
-                ""
-            } else {
-                other
-            };
+            let is_whole = line.starts_with("file") || line.starts_with("command");
+            let other = if is_whole { "" } else { other };
             format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
         }
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
@@ -120,18 +119,82 @@ fn the_example_has_every_key() {
         // Probes share their words; one of them stands for all.
         let listed = format!("or {name}");
         assert!(
-            written.iter().any(|text| example().contains(text))
-                || example().contains(&listed)
-                || example().contains(&format!("{name}, ")),
+            written.iter().any(|text| EXAMPLE.contains(text))
+                || EXAMPLE.contains(&listed)
+                || EXAMPLE.contains(&format!("{name}, ")),
             "`{name}` of [{}] is not in the example",
             section.name
         );
     }
 }
 
+/// The file of comments, each line of TOML made one.
+fn uncommented() -> String {
+    let lines = commented();
+    let lines = lines.lines().map(|line| match line.strip_prefix('#') {
+        Some(toml) if !toml.starts_with(' ') => toml,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
-fn the_reference_is_for_people() {
-    let mut text = String::new();
-    reference(&mut text).unwrap();
-    insta::assert_snapshot!(text);
+fn a_commented_file_has_every_key_and_is_toml_once_uncommented() {
+    for line in commented().lines() {
+        assert!(line.is_empty() || line.starts_with('#'), "{line}");
+        assert!(!line.starts_with("# ") || line.len() <= 100, "{line}");
+    }
+    let whole: toml::Table = uncommented().parse().unwrap();
+    let mut keys = 0;
+    for (section, key) in all_keys() {
+        let mut table = &whole;
+        for part in section.name.split('.').filter(|part| !part.is_empty()) {
+            table = match &table[part] {
+                toml::Value::Array(list) => list[0].as_table().unwrap(),
+                value => value.as_table().unwrap(),
+            };
+        }
+        let here = table.contains_key(key.name);
+        // What several tables share is explained at the first of them, and named at the others.
+        let named = || commented().contains(&format!("{},", key.name));
+        assert!(here || named(), "{} of [{}]", key.name, section.name);
+        keys += usize::from(here);
+    }
+    assert!(keys > 65, "only {keys} keys are written");
+}
+
+#[test]
+fn every_value_of_the_commented_file_is_right() {
+    let machine = Machine::new();
+    fs::create_dir_all(machine.on_disk("/etc/loopkeeper/docs")).unwrap();
+    for program in ["mail", "ssh", "curl"] {
+        machine.write(&format!("/usr/bin/{program}"), "#!/bin/sh\n", 0o755);
+    }
+    for (section, key) in all_keys() {
+        // What they name is in no file that has nothing else.
+        if section.name.is_empty() || key.name == "phases" {
+            continue;
+        }
+        let mut text = file_with(section, &format!("{} = {}", key.name, key.example));
+        if has(section, "worktree") && key.name == "command" {
+            text.push_str("\nworkdir = '/srv/builder'");
+        }
+        // The tables of the other proxies have their kind.
+        if key.name != "kind" || has(section, "allow") {
+            machine.valid(&text);
+        }
+    }
+}
+
+#[test]
+fn what_notify_is_given_is_said() {
+    let text = commented().replace("\n# ", " ");
+    for word in [
+        "standard input",
+        "$LOOPKEEPER_NOTICE",
+        "$LOOPKEEPER_RIG",
+        "a minute",
+    ] {
+        assert!(text.contains(word), "{word}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use loopkeeper::config::{Diff, diff};
 
-use crate::fixture::Machine;
+use crate::fixture::{EXAMPLE, Machine};
 
 fn between(old: &str, new: &str) -> Diff {
     let machine = Machine::new();
@@ -24,7 +24,7 @@ fn change(old: &str, new: &str) -> (Vec<String>, bool) {
 
 #[test]
 fn the_same_rig_touches_nothing() {
-    let diff = between(loopkeeper::config::example(), loopkeeper::config::example());
+    let diff = between(EXAMPLE, EXAMPLE);
     assert!(diff.is_empty());
     assert_eq!(diff.unchanged.len(), 4);
     // Written in another way, it is still the same.
