@@ -182,15 +182,27 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
     broken.is_some()
 }
 
-/// What may be right and mostly is not: briefs that are not there.
+/// What may be right and mostly is not: briefs that are not there, and ids that are the numbers of
+/// other phases.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
-    let briefs = config
-        .plan
-        .phases
-        .iter()
-        .filter_map(|phase| Some((&phase.id, phase.brief.as_ref()?)));
-    briefs
-        .filter(|(_, brief)| !env.on_disk(brief).is_file())
-        .map(|(id, brief)| format!("brief {} of phase {id} does not exist", brief.display()))
-        .collect()
+    let phases = &config.plan.phases;
+    let missing = phases.iter().filter_map(|phase| {
+        let brief = phase.brief.as_ref()?;
+        let (id, shown) = (&phase.id, brief.display());
+        let is_there = env.on_disk(brief).is_file();
+        (!is_there).then(|| format!("brief {shown} of phase {id} does not exist"))
+    });
+    let mistakable = phases.iter().enumerate().filter_map(|(index, phase)| {
+        let number: usize = phase.id.as_str().parse().ok()?;
+        let other = &phases.get(number.checked_sub(1)?)?.id;
+        let (id, own) = (&phase.id, index + 1);
+        (number != own).then(|| {
+            format!(
+                "phase {id} is number {own} of the plan, and number {number} is phase {other}: \
+                 `phase set {id}` means phase {id}; an id that is no number, such as \"p{id}\", is \
+                 not mistaken"
+            )
+        })
+    });
+    missing.chain(mistakable).collect()
 }

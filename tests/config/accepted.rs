@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 
 use loopkeeper::{
     config::{
-        Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase, Probe, Program,
-        Restart, Resume, Stop,
+        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase, Probe,
+        Program, Restart, Resume, Stop,
     },
     model::{Kind, LauncherKind, Signal},
 };
@@ -30,6 +30,30 @@ fn the_rig_of_the_readme_is_right() {
     let (text, _) = from.split_once("```").unwrap();
     let rig = Machine::new().valid(text);
     assert_eq!((rig.workers.len(), rig.plan.phases.len()), (3, 3));
+    let doubts = config::doubts(&rig, &Machine::new().env);
+    assert_eq!(doubts, ["brief /srv/plan/1d.md of phase 1d does not exist"]);
+}
+
+#[test]
+fn an_id_that_is_the_number_of_another_phase_is_doubted() {
+    let machine = Machine::new();
+    let doubts = |ids: &[&str]| {
+        let phases: String = ids
+            .iter()
+            .map(|id| format!("[[plan.phases]]\nid = '{id}'\n"))
+            .collect();
+        config::doubts(&machine.valid(&format!("[proxy]\n{phases}")), &machine.env)
+    };
+    let swapped = doubts(&["2", "1"]);
+    assert_eq!(swapped.len(), 2, "{swapped:?}");
+    assert!(
+        swapped[0].starts_with("phase 2 is number 1 of the plan, and number 2 is phase 1: "),
+        "{swapped:?}"
+    );
+    // Where no other phase has the number, nobody means another.
+    for right in [&["1", "2"][..], &["7"], &["0", "a"], &["1a", "2b"]] {
+        assert!(doubts(right).is_empty(), "{right:?}");
+    }
 }
 
 #[test]
