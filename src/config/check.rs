@@ -9,8 +9,9 @@ use toml::Spanned;
 
 use super::{
     Config,
+    meant::nearest,
     read::{Declared, Draft},
-    reader::{Reading, nearest},
+    reader::Reading,
 };
 use crate::model::WorkerName;
 
@@ -31,11 +32,14 @@ pub(super) fn across(draft: Draft, reading: &mut Reading<'_>) -> Config {
 }
 
 fn phases(draft: &Draft, reading: &mut Reading<'_>) {
+    // One that is not known may be in the table whose name is misspelt.
+    let hidden = reading.misspelt.contains("plan") || reading.misspelt.contains("plan.phases");
     let known = || draft.phase_ids.keys().map(|id| id.as_str());
     for worker in &draft.workers {
         for phase in &worker.phases {
             let id = phase.get_ref();
-            if !draft.phase_ids.contains_key(id) {
+            let is_hidden = hidden && nearest(id.as_str(), known()).is_none();
+            if !draft.phase_ids.contains_key(id) && !is_hidden {
                 let message = format!("phase `{id}` of `{}` is not in the plan", worker.name);
                 let hint = meant(id.as_str(), known(), "the plan has no phases");
                 reading
@@ -47,8 +51,9 @@ fn phases(draft: &Draft, reading: &mut Reading<'_>) {
 }
 
 fn requirements(draft: &Draft, reading: &mut Reading<'_>) {
+    let hidden = reading.misspelt.contains("workers");
     let mut known: BTreeSet<_> = draft.workers.iter().map(|one| one.name.as_str()).collect();
-    if draft.has_proxy {
+    if draft.has_proxy || reading.misspelt.contains(WorkerName::PROXY) {
         known.insert(WorkerName::PROXY);
     }
     for worker in &draft.workers {
@@ -61,6 +66,9 @@ fn requirements(draft: &Draft, reading: &mut Reading<'_>) {
                 .iter()
                 .copied()
                 .filter(|other| *other != worker.name.as_str());
+            if hidden && nearest(name, others.clone()).is_none() {
+                continue;
+            }
             let hint = if name == WorkerName::PROXY {
                 "add a [proxy] table; it may be empty".to_owned()
             } else {

@@ -186,9 +186,12 @@ impl Complaints {
         if let Some(footer) = self.footer {
             text.push_str(&format!("{footer}\n"));
         }
-        // What is about the file as a whole says all there is to say.
-        if !matches!(self.list.as_slice(), [one] if one.line == 0) {
-            text.push_str(&format!("{self}\n"));
+        let file = &self.source.name;
+        match self.list.as_slice() {
+            // It has said all there is to say.
+            [one] if one.line == 0 || one.shown => {}
+            [_] => text.push_str(&format!("{self}\n")),
+            list => text.push_str(&format!("{file}: {} mistakes\n", list.len())),
         }
         text
     }
@@ -200,7 +203,15 @@ impl fmt::Display for Complaints {
         match self.list.as_slice() {
             [one] if one.line == 0 => write!(f, "{}", one.message),
             [one] => write!(f, "{file}:{}:{}: {}", one.line, one.column, one.message),
-            list => write!(f, "{file}: {} mistakes", list.len()),
+            [] => write!(f, "{file}: no mistakes"),
+            [first, ..] => {
+                let (count, line, column) = (self.list.len(), first.line, first.column);
+                let message = &first.message;
+                write!(
+                    f,
+                    "{file}: {count} mistakes, the first: line {line}, column {column}: {message}"
+                )
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod complaint;
 mod destination;
 mod diff;
 mod environment;
+mod meant;
 mod plan;
 mod proxy;
 mod read;
@@ -35,7 +36,7 @@ pub use worker::{
 };
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read as _},
     path::{self, Path},
@@ -137,6 +138,7 @@ pub fn parse(text: &str, file: &Path, env: &Environment) -> Result<Config, Compl
         base: whole.parent().unwrap_or(Path::new("/")),
         complaints: Vec::new(),
         missing: BTreeMap::new(),
+        misspelt: BTreeSet::new(),
     };
     let (tree, errors) = DeTable::parse_recoverable(text);
     let broken = syntax(text, &errors, &mut reading);

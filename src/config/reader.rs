@@ -4,7 +4,13 @@
 //! complaint was recorded; the caller goes on with something that nobody will see, because a file
 //! with a complaint yields no configuration.
 
-use std::{collections::BTreeMap, fmt::Display, ops::Range, path::Path, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::Range,
+    path::Path,
+    str::FromStr,
+};
 
 use toml::{
     Spanned,
@@ -14,6 +20,7 @@ use toml::{
 use super::{
     complaint::Complaint,
     environment::Environment,
+    meant::{self, nearest},
     schema::{Key, Section},
 };
 
@@ -27,6 +34,9 @@ pub(super) struct Reading<'e> {
     pub(super) complaints: Vec<Complaint>,
     /// What is missing on the machine and was complained of: the complaint's place among them.
     pub(super) missing: BTreeMap<String, usize>,
+    /// The paths of keys that were probably meant by unknown ones: that they are not there is no
+    /// mistake of its own.
+    pub(super) misspelt: BTreeSet<String>,
 }
 
 impl Reading<'_> {
@@ -282,15 +292,17 @@ impl<'f> Table<'f> {
             if section.keys().any(|known| known.name == name) {
                 continue;
             }
-            let hint = elsewhere(name)
-                .or_else(|| {
-                    nearest(name, section.keys().map(|known| known.name))
-                        .map(|near| format!("did you mean `{near}`?"))
-                })
-                .unwrap_or_else(|| {
-                    let names: Vec<_> = section.keys().map(|known| known.name).collect();
-                    format!("the keys are {}", names.join(", "))
-                });
+            let known = || section.keys().map(|known| known.name);
+            let hint = if let Some(hint) = elsewhere(name) {
+                hint
+            } else if let Some(words) = meant::not_yet(name) {
+                words.to_owned()
+            } else if let Some(near) = meant::key(name, &known().collect::<Vec<_>>()) {
+                reading.misspelt.insert(self.path_of(near));
+                format!("did you mean `{near}`?")
+            } else {
+                format!("the keys are {}", known().collect::<Vec<_>>().join(", "))
+            };
             let place = match self.path.as_str() {
                 "" => "at the top of the file".to_owned(),
                 path => format!("in `{path}`"),
@@ -316,10 +328,10 @@ impl<'f> Table<'f> {
         })
     }
 
-    /// The value of a key that has to be there.
+    /// The value of a key that has to be there; [`Table::only`] was called before.
     pub(super) fn need(&self, key: &'static Key, reading: &mut Reading<'_>) -> Option<Entry<'f>> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !reading.misspelt.contains(&self.path_of(key.name)) {
             reading.complain(
                 &self.at,
                 format!("key `{}` is missing in `{}`", key.name, self.path),
@@ -354,34 +366,4 @@ impl<'f> Table<'f> {
             path => format!("{path}.{name}"),
         }
     }
-}
-
-/// A longer text is no misspelt name, and the distance to it is costly to find.
-const LONGEST_GUESSED: usize = 100;
-
-/// The name that was probably meant.
-pub(super) fn nearest<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    if given.len() > LONGEST_GUESSED {
-        return None;
-    }
-    let given = given.to_lowercase();
-    known
-        .into_iter()
-        .filter_map(|name| {
-            let lower = name.to_lowercase();
-            // An abbreviation is meant, however much of the name it leaves out.
-            let short = given.len() >= 3 && lower.starts_with(&given);
-            let distance = if short {
-                0
-            } else {
-                strsim::damerau_levenshtein(&given, &lower)
-            };
-            let longest = given.chars().count().max(lower.chars().count());
-            (distance * 3 <= longest).then_some((distance, name))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }

@@ -10,5 +10,6 @@ mod file;
 mod fixture;
 mod garbage;
 mod keys;
+mod meant;
 mod mistakes;
 mod reload;

@@ -77,7 +77,10 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
     let nothing = table
         .get(top::WORKERS)
         .is_none_or(|entry| entry.is_empty_table());
-    if nothing && !has_proxy {
+    let misspelt = [top::WORKERS, top::PROXY]
+        .iter()
+        .any(|key| reading.misspelt.contains(key.name));
+    if nothing && !has_proxy && !misspelt {
         reading
             .complain(
                 &table.at,

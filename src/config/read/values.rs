@@ -31,7 +31,7 @@ pub(super) fn duration(
         let complaint = entry.wrong_type(reading);
         match number.strip_prefix('-') {
             Some(_) => complaint.hint(range()),
-            None => complaint.hint(format!("did you mean \"{number}s\"?")),
+            None => complaint.hint(with_unit(&number, entry)),
         }
         return None;
     }
@@ -42,7 +42,7 @@ pub(super) fn duration(
             let days = text.contains(['d', 'w', 'y']);
             let complaint = entry.wrong(reading, format_args!("is \"{text}\""));
             if text.bytes().all(|b| b.is_ascii_digit()) {
-                complaint.hint(format!("did you mean \"{text}s\"?"));
+                complaint.hint(with_unit(text, entry));
             } else if days {
                 complaint.hint("hours are the longest unit: a day is \"24h\"");
             } else if text.starts_with('-') {
@@ -58,6 +58,17 @@ pub(super) fn duration(
             .hint(range());
     }
     value
+}
+
+/// The number with the unit that the key's default has, and in seconds.
+fn with_unit(number: &str, entry: &Entry<'_>) -> String {
+    let unit = entry.key.default.trim_matches('"');
+    match unit.trim_start_matches(|c: char| c.is_ascii_digit()) {
+        unit @ ("ms" | "m" | "h") => {
+            format!("did you mean \"{number}{unit}\" or \"{number}s\"?")
+        }
+        _ => format!("did you mean \"{number}s\"?"),
+    }
 }
 
 /// The duration as it would be written in the file.

@@ -1,0 +1,113 @@
+//! A name that is not there is one mistake, told with what was meant.
+
+use crate::fixture::Machine;
+
+/// The one mistake of a file.
+fn one(text: &str) -> String {
+    let wrong = Machine::new().wrong(text);
+    let [line] = wrong.as_slice() else {
+        panic!("{text}\n{wrong:#?}")
+    };
+    line.clone()
+}
+
+#[test]
+fn a_misspelt_table_or_key_is_not_missing_as_well() {
+    for (text, cause) in [
+        (
+            "[worker.builder]\ncommand = ['make']",
+            "1: key `worker` is unknown at the top of the file",
+        ),
+        ("[prox]", "1: key `prox` is unknown at the top of the file"),
+        (
+            "[[plan.phase]]\nid = 'p'\n[workers.a]\ncommand = ['make']\nphases = ['p']",
+            "1: key `phase` is unknown in `plan`",
+        ),
+        (
+            "[workers.a]\ncomand = ['make']",
+            "2: key `comand` is unknown in `workers.a`",
+        ),
+        (
+            "[prxy]\n[workers.a]\ncommand = ['make']\nrequires = ['proxy']",
+            "1: key `prxy` is unknown at the top of the file",
+        ),
+        (
+            "[worker.b]\ncommand = ['make']\n[workers.a]\ncommand = ['make']\nrequires = ['b']",
+            "1: key `worker` is unknown at the top of the file",
+        ),
+    ] {
+        let said = one(text);
+        assert!(
+            said.starts_with(cause) && said.contains("did you mean"),
+            "{text}\n{said}"
+        );
+    }
+    // What is unlike everything hides nothing, and what is like something is not hidden.
+    let wrong = Machine::new().wrong(
+        "[worker.b]\ncommand = ['make']\n[workers.a]\ncommand = ['make']\nrequires = ['alf']\n\
+         [workers.alfred]\ncommand = ['make']",
+    );
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    let wrong = Machine::new().wrong("[workers.a]\nxyz = 1");
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+}
+
+#[test]
+fn what_other_supervisors_call_it_is_understood() {
+    let worker = |line: &str| format!("[workers.a]\ncommand = ['make']\n{line}");
+    for (key, meant) in [
+        ("depends_on = ['b']", "requires"),
+        ("autorestart = true", "restart"),
+        ("dir = '/srv'", "workdir"),
+        ("cwd = '/srv'", "workdir"),
+        ("directory = '/srv'", "workdir"),
+        ("env = { A = '1' }", "environment"),
+    ] {
+        let said = one(&worker(key));
+        assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+    }
+    assert!(one("[workers.a]\ncmd = 'make'").contains("did you mean `command`?"));
+    assert!(one("[program.x]\ncommand = 'make'").contains("did you mean `workers`?"));
+    for key in ["user = 'ci'", "autostart = false"] {
+        assert!(one(&worker(key)).contains("not supported yet: "), "{key}");
+    }
+    // A word from elsewhere is offered only where the key is.
+    assert!(!one("[proxy]\nenv = {}").contains("environment"));
+}
+
+#[test]
+fn a_number_without_a_unit_is_given_that_of_the_default() {
+    let worker = |line: &str| format!("[workers.a]\ncommand = ['make']\n{line}");
+    for (line, hint) in [
+        (
+            "budget = { window = '10' }",
+            "did you mean \"10m\" or \"10s\"?",
+        ),
+        (
+            "budget = { window = 10 }",
+            "did you mean \"10m\" or \"10s\"?",
+        ),
+        ("stop = { grace = '10' }", "did you mean \"10s\"?"),
+        (
+            "ready = { tcp = 'h:1', every = 200 }",
+            "did you mean \"200ms\" or \"200s\"?",
+        ),
+    ] {
+        let said = one(&worker(line));
+        assert!(said.ends_with(hint), "{line}: {said}");
+    }
+}
+
+#[test]
+fn one_mistake_is_said_once() {
+    let machine = Machine::new();
+    let shown = |text: &str| machine.parse(text).unwrap_err().render(false);
+    let one = shown("[workers.a]\ncomand = 'make'");
+    assert_eq!(one.matches("is unknown").count(), 1, "{one}");
+    assert!(one.contains("loopkeeper.toml:2:1"), "{one}");
+    // Where the line cannot be shown, the place is.
+    let long = shown(&format!("{} = 1\n[proxy]", "a".repeat(500)));
+    assert!(long.contains("loopkeeper.toml:1:1"), "{long}");
+    let two = shown("[workers.a]\ncomand = 'make'\nx = 1");
+    assert!(two.ends_with("loopkeeper.toml: 2 mistakes\n"), "{two}");
+}
