@@ -195,7 +195,7 @@ impl Daemon {
             (Some(client), Ok(reply)) => client.ok(reply),
             (Some(client), Err(refusal)) => client.error(refusal),
             (None, Ok(_)) => {}
-            (None, Err(refusal)) => self.refuse_reload(&refusal),
+            (None, Err(refusal)) => self.refuse_reload(&refusal.message),
         }
     }
 

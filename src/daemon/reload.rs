@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Asked, Daemon, Input};
 use crate::{
-    config::{self, Config, Diff},
+    config::{self, Complaints, Config, Diff},
     control::{
         protocol::{DiffView, Refusal, RefusalKind, Reply},
         server::Answer,
@@ -33,7 +33,11 @@ pub(super) struct Reloads {
 impl Daemon {
     pub(super) async fn reload(&mut self, answer: Answer, dry_run: bool) {
         match self.read_config() {
-            Err(refusal) => answer.error(refusal),
+            Err(complaints) => {
+                let message = format!("configuration is refused:\n{}", complaints.render(false));
+                let hint = format!("nothing was changed; check the file with: {}", self.check());
+                answer.error(Refusal::new(RefusalKind::Usage, message).hint(hint));
+            }
             Ok((config, diff)) if dry_run => match self.rig.may_reload(super::now(), &config) {
                 Ok(()) => answer.ok(Reply::Diff(diff_view(diff))),
                 Err(refusal) => answer.error(refusal.into()),
@@ -73,8 +77,9 @@ impl Daemon {
         };
         self.manager.reloading();
         match self.read_config() {
-            Err(refusal) => {
-                self.refuse_reload(&refusal);
+            Err(complaints) => {
+                let why = format!("{complaints}; see all with: {}", self.check());
+                self.refuse_reload(&why);
                 self.turn(Event::Wake).await;
             }
             Ok((config, _)) if config == self.config => {
@@ -106,33 +111,22 @@ impl Daemon {
 
     /// Nobody waits for the answer to a signal, so a refusal is told like everything else that
     /// happens, and shown until a reload is done.
-    pub(super) fn refuse_reload(&mut self, refusal: &Refusal) {
-        let why = refusal.message.lines().next().unwrap_or_default();
-        let text = format!(
-            "nothing was reloaded: {}; once `supervisorctl check {}` is content: `supervisorctl reload`",
-            why.trim_end_matches(':'),
-            typed(&self.paths.config)
-        );
-        self.troubles.begin(super::now(), RELOAD, text);
-        let text = format!("nothing was reloaded: {}", refusal.message);
-        self.announce("reload-refused", Level::Error, text);
+    pub(super) fn refuse_reload(&mut self, why: &str) {
+        let told = format!("nothing was reloaded: {why}");
+        let shown = format!("{told}; once that is mended: supervisorctl reload");
+        self.troubles.begin(super::now(), RELOAD, shown);
+        self.announce("reload-refused", Level::Error, told);
     }
 
-    fn read_config(&self) -> Result<(Config, Diff), Refusal> {
-        match config::load(&self.paths.config, &self.environment) {
-            Ok(config) => {
-                let diff = config::diff(&self.config, &config);
-                Ok((config, diff))
-            }
-            Err(complaints) => {
-                let message = format!("configuration is refused:\n{}", complaints.render(false));
-                let hint = format!(
-                    "nothing was changed; check the file with: supervisorctl check {}",
-                    typed(&self.paths.config)
-                );
-                Err(Refusal::new(RefusalKind::Usage, message).hint(hint))
-            }
-        }
+    fn read_config(&self) -> Result<(Config, Diff), Complaints> {
+        let config = config::load(&self.paths.config, &self.environment)?;
+        let diff = config::diff(&self.config, &config);
+        Ok((config, diff))
+    }
+
+    /// What a person types to see every mistake.
+    fn check(&self) -> String {
+        format!("supervisorctl check {}", typed(&self.paths.config))
     }
 }
 

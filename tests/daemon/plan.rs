@@ -286,13 +286,16 @@ fn what_stops_the_plan_is_shown_until_it_is_mended() {
     rig.daemon.as_ref().unwrap().signal("HUP");
     shows(
         "it is refused",
-        "nothing was reloaded: configuration is refused",
+        "loopkeeper.toml: 2 mistakes, the first: line 1, column 1: key `command` is missing",
         true,
     );
     let file = rig.path("loopkeeper.toml");
     shows(
         "the file is named",
-        &format!("once `supervisorctl check {}` is content", file.display()),
+        &format!(
+            "; see all with: supervisorctl check {}; once",
+            file.display()
+        ),
         true,
     );
     let history = rig.done(&["history"]);

@@ -148,6 +148,13 @@ fn a_bad_file_changes_nothing_and_says_why() {
     rig.eventually("the journal says so", |rig| {
         rig.log().contains("nothing was reloaded").then_some(())
     });
+    // Nobody who reads it in a log, or on one line of `status`, can do with a drawing.
+    let said = "loopkeeper.toml: 3 mistakes, the first: line 3, column 1: key `comand` is unknown in \
+                `workers.same`; see all with: supervisorctl check /";
+    for verb in ["events", "status"] {
+        let text = rig.done(&[verb]);
+        assert!(text.contains(said), "{verb}: {text}");
+    }
     assert_eq!(
         ["same", "changed", "removed"].map(|name| rig.pid(name)),
         before
