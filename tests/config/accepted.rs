@@ -35,28 +35,6 @@ fn the_rig_of_the_readme_is_right() {
 }
 
 #[test]
-fn an_id_that_is_the_number_of_another_phase_is_doubted() {
-    let machine = Machine::new();
-    let doubts = |ids: &[&str]| {
-        let phases: String = ids
-            .iter()
-            .map(|id| format!("[[plan.phases]]\nid = '{id}'\n"))
-            .collect();
-        config::doubts(&machine.valid(&format!("[proxy]\n{phases}")), &machine.env)
-    };
-    let swapped = doubts(&["2", "1"]);
-    assert_eq!(swapped.len(), 2, "{swapped:?}");
-    assert!(
-        swapped[0].starts_with("phase 2 is number 1 of the plan, and number 2 is phase 1: "),
-        "{swapped:?}"
-    );
-    // Where no other phase has the number, nobody means another.
-    for right in [&["1", "2"][..], &["7"], &["0", "a"], &["1a", "2b"]] {
-        assert!(doubts(right).is_empty(), "{right:?}");
-    }
-}
-
-#[test]
 fn the_example_is_right() {
     let rig = Machine::new().valid(EXAMPLE);
     assert_eq!(rig.rig, "pi");

@@ -1,4 +1,7 @@
-//! A name that is not there is one mistake, told with what was meant.
+//! What somebody meant: a name that is not there is one mistake, and a number that may be two phases
+//! is doubted.
+
+use loopkeeper::config;
 
 use crate::fixture::Machine;
 
@@ -110,4 +113,26 @@ fn one_mistake_is_said_once() {
     assert!(long.contains("loopkeeper.toml:1:1"), "{long}");
     let two = shown("[workers.a]\ncomand = 'make'\nx = 1");
     assert!(two.ends_with("loopkeeper.toml: 2 mistakes\n"), "{two}");
+}
+
+#[test]
+fn an_id_that_is_the_number_of_another_phase_is_doubted() {
+    let machine = Machine::new();
+    let doubts = |ids: &[&str]| {
+        let phases: String = ids
+            .iter()
+            .map(|id| format!("[[plan.phases]]\nid = '{id}'\n"))
+            .collect();
+        config::doubts(&machine.valid(&format!("[proxy]\n{phases}")), &machine.env)
+    };
+    let swapped = doubts(&["2", "1"]);
+    assert_eq!(swapped.len(), 2, "{swapped:?}");
+    assert!(
+        swapped[0].starts_with("phase 2 is number 1 of the plan, and number 2 is phase 1: "),
+        "{swapped:?}"
+    );
+    // Where no other phase has the number, nobody means another.
+    for right in [&["1", "2"][..], &["7"], &["0", "a"], &["1a", "2b"]] {
+        assert!(doubts(right).is_empty(), "{right:?}");
+    }
 }
