@@ -117,8 +117,8 @@ impl Rig {
                 self.strays.remove(of);
                 self.take_over(now, attempt, identity, None);
             }
-            // The attempt that was chosen before it may turn out to be dead.
-            Some(Life::Lost { .. }) if untouched => {}
+            // The attempt that was chosen before it may turn out to be dead, or is about to be over.
+            Some(Life::Lost { .. } | Life::Stopping { end: Some(_), .. }) if untouched => {}
             _ => self.stray_lives(now, of),
         }
     }

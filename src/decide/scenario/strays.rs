@@ -38,6 +38,22 @@ fn a_double_that_turns_out_to_be_all_that_lives_is_taken_over() {
 }
 
 #[test]
+fn a_double_that_turns_out_to_live_while_the_present_one_ends_is_taken_over_then() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let double = other(&starts[0]);
+    let unknown = found(&double, model::Condition::Unknown("no answer".into()));
+    play.next_daemon(vec![play.alive(&starts[0]), unknown]);
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    let done = play.tell(Event::Found(play.alive(&double)));
+    assert_eq!(signalled(&done), []);
+    play.says(HostEvent::Gone(starts[0].clone()));
+    assert!(play.pass(10_000).contains(&Effect::Inquire(double.clone())));
+    let done = play.tell(Event::Found(play.alive(&double)));
+    assert_eq!((signalled(&done), started(&done)), (vec![], vec![]));
+    assert_eq!(play.state("a"), StateName::Running);
+}
+
+#[test]
 fn a_double_has_its_grace_and_its_end_is_asked_for() {
     let mut a = worker("a");
     a.stop.grace = Duration::from_secs(40);
