@@ -205,13 +205,21 @@ impl Rig {
                 }
             }
             Condition::NeverStarted => {
+                const NOTHING: &str = "the host knows nothing of it";
                 if let Life::Lost { attempt, .. } = &worker.life
                     && attempt.adopted
                 {
                     let attempt = attempt.clone();
                     self.never_started(now, attempt);
+                } else if let Life::Starting { attempt, .. } | Life::Lost { attempt, .. } =
+                    &worker.life
+                    && attempt.identity.is_none()
+                {
+                    // Why is lost with the news of it. It did not run, so it has not finished either,
+                    // and nothing says that it was a fault of its own.
+                    return self.short(now, &of, NOTHING.into());
                 }
-                self.ended(now, &of, Exit::not_started("the host knows nothing of it"));
+                self.ended(now, &of, Exit::not_started(NOTHING));
                 self.gone(now, &of);
             }
             Condition::Unknown(why) => {

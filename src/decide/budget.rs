@@ -8,6 +8,9 @@ use crate::{
     model::{BootId, Exit, Mono},
 };
 
+/// What was short is not there again any sooner; and no budget bounds how often it is tried.
+const PUT_OFF: Duration = Duration::from_secs(1);
+
 /// What follows when an attempt ended by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -67,7 +70,7 @@ impl Restarts {
     ) -> Mono {
         self.belong_to(boot);
         self.streak = self.streak.saturating_add(1);
-        let until = now + delay(backoff, self.streak, rng);
+        let until = now + delay(backoff, self.streak, rng).max(PUT_OFF);
         self.until = Some(until);
         until
     }

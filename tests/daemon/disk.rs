@@ -200,7 +200,7 @@ budget = { restarts = 1, window = "1h" }
             .read("daemon.log")
             .matches("cannot be started now")
             .count();
-        (tries > 10).then_some(())
+        (tries > 2).then_some(())
     });
     fs::remove_file(filler).unwrap();
     assert_eq!(rig.until_state("well", "running")["restarts"], 0);

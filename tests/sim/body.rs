@@ -14,6 +14,8 @@ use loopkeeper::{
 pub(crate) struct Temper {
     /// It cannot be started at all.
     pub(crate) unstartable: bool,
+    /// There is not enough of something to start it.
+    pub(crate) short: bool,
     /// From the order to start to the first instruction, ms.
     pub(crate) latency: u64,
     /// It ends by itself after so many ms, with this exit.
@@ -41,6 +43,7 @@ impl Temper {
     pub(crate) fn calm(rng: &mut Rng) -> Self {
         Self {
             unstartable: false,
+            short: false,
             latency: rng.u64(1..50),
             own_end: None,
             loses_exit: false,
@@ -57,7 +60,8 @@ impl Temper {
     /// Anything that processes do; `trouble` in percent.
     pub(crate) fn wild(rng: &mut Rng, trouble: u32, stop: &Stop) -> Self {
         let mut bad = |percent: u32| rng.u32(0..10_000) < percent * trouble;
-        let (unstartable, slow, ends, soon) = (bad(8), bad(5), bad(60), bad(50));
+        let (unstartable, short) = (bad(8), bad(8));
+        let (slow, ends, soon) = (bad(5), bad(60), bad(50));
         let (loses_exit, forks, stays) = (bad(8), bad(25), bad(50));
         let (deaf, deaf_leftovers, stuck) = (bad(20), bad(40), bad(8));
         let (never_ready, falls_ill, for_good) = (bad(15), bad(30), bad(50));
@@ -75,6 +79,7 @@ impl Temper {
         };
         Self {
             unstartable,
+            short,
             latency: if slow {
                 rng.u64(10_000..50_000)
             } else {

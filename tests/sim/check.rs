@@ -23,6 +23,8 @@ use crate::{
 
 /// The longest that a person waits for an answer, with the lateness of a wake-up, ms.
 const PATIENCE: u64 = 60_000 + 5_000;
+/// The least time before a start for which there was not enough of something is tried again, ms.
+const PUT_OFF: u64 = 1_000;
 /// Turns in one simulated second for deadlines alone; more is a loop that runs hot.
 const HOT: u32 = 200;
 
@@ -716,6 +718,7 @@ impl Checks {
         }
         self.told_phase(phase, told)?;
         self.after_failure(t, of, told, world)?;
+        Self::after_shortage(t, name, told, world)?;
         let finished = self.has_finished(name, told, world, content);
         ensure!(
             finished.is_none(),
@@ -795,6 +798,25 @@ impl Checks {
         let asked = told.asked.contains_key(name) || Self::was_asked_for_since(last, told);
         let finished = is_last && content_with && same_phase && untouched && same && !asked;
         finished.then_some(&last.of)
+    }
+
+    /// A start that failed for want of something is put off.
+    fn after_shortage(t: u64, name: &WorkerName, told: &Told, world: &[Body]) -> Checked {
+        let short = told.heard.iter().filter(|(of, _)| of.worker == *name);
+        let short = short.filter_map(|(of, heard)| Some((of, heard.short?)));
+        let Some((of, since)) = short.max_by_key(|(_, since)| *since) else {
+            return Ok(());
+        };
+        let asked = told.asked.get(name).is_some_and(|asked| *asked >= since);
+        // It was to make way for another one by then.
+        let signalled = |body: &Body| body.of == *of && !body.signals.is_empty();
+        ensure!(
+            t >= since + PUT_OFF || asked || world.iter().any(signalled),
+            "put-off",
+            "{name} is started again {} ms after there was not enough of something for {of:?}",
+            t - since
+        );
+        Ok(())
     }
 
     /// A restart after a failure keeps to budget and backoff.

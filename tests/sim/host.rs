@@ -273,6 +273,12 @@ impl World {
                 self.coverage.count("attempts that could not be started");
                 self.hear(index, HostEvent::StartFailed(of, why));
             }
+            (Act::Begin, Stage::Ordered) if body.temper.short => {
+                body.stage = Stage::NeverStarted;
+                self.coverage
+                    .count("attempts for want of something not started");
+                self.hear(index, HostEvent::Shortage(of, "no space left".into()));
+            }
             (Act::Begin, Stage::Ordered) => self.begin(index),
             (Act::End(exit), Stage::Alive(_)) => {
                 let kept = match body.temper.loses_exit {
@@ -549,7 +555,7 @@ impl World {
         body.concluded = false;
         body.watched = false;
         (body.began, body.ended, body.record) = (None, None, None);
-        body.temper.unstartable = false;
+        (body.temper.unstartable, body.temper.short) = (false, false);
         body.ordered = self.t;
         let double = self.add_body(body);
         self.act(double, Act::Begin);

@@ -36,6 +36,7 @@ const SEEDS: u64 = if cfg!(debug_assertions) { 500 } else { 10_000 };
 const FAULTS: &[&str] = &[
     "answers of the host delayed",
     "answers: unknown",
+    "attempts for want of something not started",
     "attempts that could not be started",
     "batches lost by power cuts",
     "clock jumps",
@@ -53,6 +54,7 @@ const FAULTS: &[&str] = &[
     "lost: Gone",
     "lost: PhaseChecked",
     "lost: Probed",
+    "lost: Shortage",
     "lost: Started",
     "reboots, clean",
     "reboots, unclean",

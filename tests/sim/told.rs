@@ -80,6 +80,8 @@ pub(crate) struct Heard {
     pub(crate) ended: Option<u64>,
     /// The operator wants another one in its place.
     pub(crate) restart: bool,
+    /// When the host said that there was not enough of something to start it, or that it never ran.
+    pub(crate) short: Option<u64>,
 }
 
 /// What the present daemon was told.
@@ -185,12 +187,15 @@ impl Told {
             Event::Host(HostEvent::Started(of, _)) => {
                 self.heard(of).started.get_or_insert(t);
             }
-            Event::Host(
-                HostEvent::Ended(of, _)
-                | HostEvent::StartFailed(of, _)
-                | HostEvent::Shortage(of, _),
-            ) => {
+            Event::Host(HostEvent::Ended(of, _) | HostEvent::StartFailed(of, _)) => {
                 self.heard(of).ended.get_or_insert(t);
+            }
+            Event::Host(HostEvent::Shortage(of, _)) => {
+                let heard = self.heard(of);
+                if heard.ended.is_none() {
+                    heard.ended = Some(t);
+                    heard.short.get_or_insert(t);
+                }
             }
             Event::Probed(of, result) => {
                 // A second answer to the same question says nothing, nor does one that comes when
@@ -252,7 +257,13 @@ impl Told {
             Condition::Ended { .. } => {
                 self.heard(of).ended.get_or_insert(t);
             }
-            Condition::NeverStarted | Condition::Unknown(_) => {}
+            Condition::NeverStarted => {
+                let heard = self.heard(of);
+                if heard.ordered {
+                    heard.short.get_or_insert(t);
+                }
+            }
+            Condition::Unknown(_) => {}
         }
     }
 
@@ -261,6 +272,12 @@ impl Told {
             .retain(|name, _| config.workers.contains_key(name));
         self.asked
             .retain(|name, _| config.workers.contains_key(name));
+        for (of, heard) in &mut self.heard {
+            // Should it come back, it is another one.
+            heard.short = heard
+                .short
+                .filter(|_| config.workers.contains_key(&of.worker));
+        }
         for (name, rules) in &self.config.workers {
             self.graces.insert(name.clone(), rules.stop.grace);
         }

@@ -57,6 +57,31 @@ fn a_shortage_costs_no_budget_and_is_waited_out_with_longer_and_longer_delays() 
 }
 
 #[test]
+fn a_shortage_that_nobody_told_of_is_no_end() {
+    for restart in [Restart::Always, Restart::OnFailure, Restart::Never] {
+        let mut play = Play::unasked(one(|a| {
+            a.restart = restart;
+            a.budget.restarts = 0;
+        }));
+        let of = first(&mut play);
+        assert!(play.pass(30_000).contains(&Effect::Inquire(of.clone())));
+        play.tell(Event::Found(found(&of, model::Condition::NeverStarted)));
+        assert_eq!(play.state("a"), StateName::BackingOff);
+        assert_eq!(started(&play.pass(1_000)).len(), 1);
+        assert_eq!(play.rig.workers["a"].restarts.total, 0);
+    }
+}
+
+#[test]
+fn a_worker_without_a_delay_is_put_off_all_the_same() {
+    let mut play = Play::unasked(one(|a| a.backoff.first = Duration::ZERO));
+    let of = first(&mut play);
+    assert_eq!(started(&short(&mut play, &of)), []);
+    assert_eq!(started(&play.pass(999)), []);
+    assert_eq!(started(&play.pass(1)).len(), 1);
+}
+
+#[test]
 fn the_next_daemon_counts_no_shortage_and_keeps_the_delay() {
     let mut play = Play::unasked(one(|a| a.budget.restarts = 0));
     let of = first(&mut play);
