@@ -3,16 +3,22 @@
 //! How: a file can be deleted, replaced or overwritten while it is open, and SQLite would go on
 //! writing where nobody will look. So before each commit the path is compared with what was opened,
 //! and the file's first bytes are looked at. (Damage behind them is met when SQLite comes to it, or
-//! at the next start.)
+//! at the next start.) They are read from a descriptor that is kept: one that is closed would take
+//! SQLite's locks along (fcntl(2)), and with them what keeps everybody else out of a log that only
+//! we know.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, config::DbConfig, ffi};
 
 use super::{
     Problem, ReadOnly, Store, StoreError,
     atomic_file::{exists, file_error, set_aside, with_suffix},
-    database::{self, Trouble, database_error},
+    database::{self, NoHeader, database_error},
     load,
 };
 
@@ -30,8 +36,8 @@ pub(super) enum Access {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) conn: Connection,
-    /// Device and inode.
-    file: (u64, u64),
+    /// The same file. After the connection, so that it is closed after it.
+    file: File,
     /// What commits are set to survive, once one was tried.
     level: Option<Survives>,
     /// There was a commit, so there is a log beside it.
@@ -48,10 +54,10 @@ pub(super) enum Survives {
 impl Live {
     /// A database that was opened and read.
     pub(super) fn new(conn: Connection, path: &Path) -> Result<Self, StoreError> {
-        let file = fs::metadata(path).map_err(|source| file_error("looked at", path, source))?;
+        let file = File::open(path).map_err(|source| file_error("opened", path, source))?;
         Ok(Self {
             conn,
-            file: (file.dev(), file.ino()),
+            file,
             level: None,
             logged: false,
         })
@@ -59,23 +65,23 @@ impl Live {
 
     /// What became of the file, if it is not the one any more that is open.
     fn lost(&self, path: &Path) -> Option<String> {
-        match fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        match (fs::metadata(path), self.file.metadata()) {
+            (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Some("deleted".into());
             }
             // SQLite may still be able to write it, and says so otherwise.
-            Err(_) => return None,
-            Ok(found) if (found.dev(), found.ino()) != self.file => {
+            (Err(_), _) | (_, Err(_)) => return None,
+            (Ok(found), Ok(ours)) if (found.dev(), found.ino()) != (ours.dev(), ours.ino()) => {
                 return Some("replaced by another file".into());
             }
-            Ok(_) => {}
+            (Ok(_), Ok(_)) => {}
         }
-        match database::check_header(path) {
-            Err(Trouble::Damaged(why)) => return Some(format!("overwritten ({why})")),
-            Err(Trouble::Refused(StoreError::Newer { .. })) => {
+        match database::header_of(&self.file) {
+            Ok(Err(NoHeader::Foreign(why))) => return Some(format!("overwritten ({why})")),
+            Ok(Err(NoHeader::Newer(_))) => {
                 return Some("overwritten (its structure is another)".into());
             }
-            Err(Trouble::Refused(_)) | Ok(_) => {}
+            Ok(Ok(_)) | Err(_) => {}
         }
         (self.logged && !exists(&with_suffix(path, "-wal")))
             .then(|| "robbed of its log (loopkeeper.db-wal was deleted)".into())

@@ -6,8 +6,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -176,42 +176,61 @@ fn bring_up_to_date(conn: &mut Connection, from: u32) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Looks at the file's first bytes (SQLite's file format, section 1.3) before SQLite does: SQLite
-/// repairs and deletes as it opens. Gives the structure's number.
-pub(super) fn check_header(path: &Path) -> Result<u32, Trouble> {
+/// Looks at the file's first bytes before SQLite does: SQLite repairs and deletes as it opens. Gives
+/// the structure's number.
+///
+/// Not for a file that this process has a connection to: when the file is closed here, the locks of
+/// that connection are gone (fcntl(2), "Advisory record locking").
+fn check_header(path: &Path) -> Result<u32, Trouble> {
     let failed = |source| file_error("read", path, source);
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(Trouble::Damaged("it is not a regular file".to_owned()));
     }
+    let file = File::open(path).map_err(failed)?;
+    header_of(&file)
+        .map_err(failed)?
+        .map_err(|wrong| match wrong {
+            NoHeader::Foreign(why) => Trouble::Damaged(why.to_owned()),
+            NoHeader::Newer(found) => Trouble::Refused(StoreError::Newer {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+                written_by: written_by(path),
+            }),
+        })
+}
+
+/// Why a file's first bytes are not those of a database that we can use.
+#[derive(Debug)]
+pub(super) enum NoHeader {
+    Foreign(&'static str),
+    /// Of a later version of ours, with this structure.
+    Newer(u32),
+}
+
+/// The structure's number, from the file's first bytes (SQLite's file format, section 1.3).
+pub(super) fn header_of(file: &File) -> io::Result<Result<u32, NoHeader>> {
     let mut header = [0_u8; 100];
-    match File::open(path).map_err(failed)?.read_exact(&mut header) {
+    match file.read_exact_at(&mut header, 0) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return Err(Trouble::Damaged("it has less than a header".to_owned()));
+            return Ok(Err(NoHeader::Foreign("it has less than a header")));
         }
-        Err(source) => return Err(failed(source).into()),
-        Ok(()) => {}
+        read => read?,
     }
     let number = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
-    if &header[..16] != b"SQLite format 3\0" {
-        return Err(Trouble::Damaged("it is no SQLite database".to_owned()));
-    }
-    if number(68) != APPLICATION_ID {
-        return Err(Trouble::Damaged(
-            "it is not a database of loopkeeper".to_owned(),
-        ));
-    }
-    match number(60) {
-        0 => Err(Trouble::Damaged("it has no structure".to_owned())),
-        found if found > VERSION => Err(Trouble::Refused(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known: VERSION,
-            written_by: written_by(path),
-        })),
-        known => Ok(known),
-    }
+    Ok(if &header[..16] != b"SQLite format 3\0" {
+        Err(NoHeader::Foreign("it is no SQLite database"))
+    } else if number(68) != APPLICATION_ID {
+        Err(NoHeader::Foreign("it is not a database of loopkeeper"))
+    } else {
+        match number(60) {
+            0 => Err(NoHeader::Foreign("it has no structure")),
+            found if found > VERSION => Err(NoHeader::Newer(found)),
+            known => Ok(known),
+        }
+    })
 }
 
 /// Which program wrote a database that we do not understand. `immutable` keeps SQLite from making

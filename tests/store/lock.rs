@@ -1,13 +1,15 @@
 //! One daemon for each state directory.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
+    os::unix::fs::MetadataExt,
     process::{Command, Stdio},
 };
 
 use loopkeeper::store::{Store, StoreError};
 
-use crate::rig::{open, plan, state_dir};
+use crate::rig::{notice, open, plan, state_dir};
 
 /// In the environment of a process that is to hold the directory until its input ends.
 const HOLD: &str = "LOOPKEEPER_TEST_HOLD";
@@ -83,4 +85,24 @@ fn a_lock_that_a_dying_daemon_leaves_for_a_moment_is_waited_for() {
         });
         drop(open(&dir));
     });
+}
+
+/// Who opened it beside us would take what it knows of the log for all there is, and delete the log
+/// when it leaves.
+#[test]
+fn nobody_else_gets_into_the_database_of_a_daemon() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let inode = fs::metadata(dir.join("loopkeeper.db")).unwrap().ino();
+    let ours = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields.get(1) == Some(&"POSIX")
+            && fields.get(4) == Some(&std::process::id().to_string().as_str())
+            && fields[5].rsplit(':').next() == Some(&inode.to_string())
+    };
+    for number in 0..3 {
+        store.record(&[notice(number)]).unwrap();
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        assert!(locks.lines().any(ours), "commit {number}: {locks}");
+    }
 }
