@@ -19,7 +19,10 @@ use std::{
 };
 
 use nix::sys::signal::{SigSet, Signal};
-use rustix::process::{WaitOptions, wait};
+use rustix::{
+    process::{WaitOptions, wait},
+    termios::{InputModes, OptionalActions, tcgetattr, tcsetattr},
+};
 
 use super::{
     command,
@@ -51,7 +54,10 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     let started = {
         let missing = || io::Error::other("spec.json: cannot be read");
         let spec = directory.spec().ok_or_else(missing);
-        spec.and_then(|spec| start(&directory, &spec))
+        spec.and_then(|spec| {
+            no_key_stops_output()?;
+            start(&directory, &spec)
+        })
     };
     // Ours, whatever the worker does with its own.
     let (worker, _lease) = match started {
@@ -149,6 +155,18 @@ fn let_go_of_terminal(signals: &SigSet) -> io::Result<()> {
     rustix::stdio::dup2_stderr(&nothing)?;
     nix::unistd::alarm::set(CLOSED_WITHIN_SECONDS);
     while !matches!(signals.wait()?, Signal::SIGHUP | Signal::SIGALRM) {}
+    Ok(())
+}
+
+/// Ctrl-S, typed by somebody who attached, would hold the worker at its next line until somebody knows
+/// to type Ctrl-Q (termios(3), IXON). A program that wants that sets it itself.
+fn no_key_stops_output() -> io::Result<()> {
+    let terminal = rustix::stdio::stdin();
+    let mut modes = tcgetattr(terminal)?;
+    modes
+        .input_modes
+        .remove(InputModes::IXON | InputModes::IXOFF);
+    tcsetattr(terminal, OptionalActions::Now, &modes)?;
     Ok(())
 }
 

@@ -235,6 +235,20 @@ fn keys_that_end_programs_reach_the_worker_and_not_its_keeper() {
 }
 
 #[test]
+fn no_key_stops_a_workers_output() {
+    alone("tmux::no_key_stops_a_workers_output", || async {
+        let mut world = World::new();
+        let worker = world.script(TMUX, "echo ready; read -r words; echo got $words");
+        let (attempt, _) = world.run(&worker).await;
+        world.says(&attempt, "ready").await;
+        ask(&world, &attempt, &["send-keys", "C-s"]);
+        ask(&world, &attempt, &["send-keys", "Enter"]);
+        world.says(&attempt, "got").await;
+        assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(0));
+    });
+}
+
+#[test]
 fn hidden_processes_do_not_survive_a_kill() {
     alone("tmux::hidden_processes_do_not_survive_a_kill", || async {
         crate::tree::hidden_processes_do_not_survive(&mut World::new(), TMUX).await;
