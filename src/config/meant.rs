@@ -51,7 +51,7 @@ pub(super) fn key<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
 const LONGEST_GUESSED: usize = 100;
 
 /// The name that was probably meant.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     given: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

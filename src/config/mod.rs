@@ -27,6 +27,7 @@ pub use complaint::{Complaint, Complaints};
 pub use destination::{Destination, DestinationError, Hosts};
 pub use diff::{Changed, Diff, PlanDiff, diff};
 pub use environment::{Credentials, Environment};
+pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, reference, value};

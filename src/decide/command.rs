@@ -9,7 +9,10 @@ use super::{
     waiter::{Decision, Goal, To},
     worker::{Asked, Life},
 };
-use crate::model::{Now, WorkerName};
+use crate::{
+    config::nearest,
+    model::{Now, WorkerName},
+};
 
 impl Rig {
     pub(super) fn command(&mut self, now: Now, id: RequestId, command: Command) {
@@ -52,10 +55,13 @@ impl Rig {
             .iter()
             .find(|name| !self.workers.get(*name).is_some_and(|w| w.declared));
         unknown.map_or(Ok(()), |name| {
+            let declared = self.workers.iter().filter(|(_, worker)| worker.declared);
+            let near = nearest(name.as_str(), declared.map(|(name, _)| name.as_str()))
+                .map_or(String::new(), |near| format!("did you mean {near}? "));
             Err(Refusal {
                 kind: RefusalKind::Unknown,
                 message: format!("worker {name} does not exist"),
-                hint: Some("`supervisorctl status` lists the workers".into()),
+                hint: Some(format!("{near}`supervisorctl status` lists the workers")),
             })
         })
     }
@@ -267,11 +273,20 @@ impl Rig {
         meant.filter(|index| *index < count).ok_or_else(|| Refusal {
             kind: RefusalKind::Unknown,
             message: format!("phase {phase} does not exist: the plan has {count}, from number 1"),
-            hint: Some(
-                "`supervisorctl phase show` lists them; `supervisorctl phase done` ends the current one"
-                    .into(),
-            ),
+            hint: Some(format!(
+                "{}`supervisorctl phase show` lists them; `supervisorctl phase done` ends the current one",
+                self.near(phase)
+            )),
         })
+    }
+
+    fn near(&self, phase: &PhaseRef) -> String {
+        let PhaseRef::Id(id) = phase else {
+            return String::new();
+        };
+        let known = self.progress.plan.phases.iter();
+        nearest(id.as_str(), known.map(|phase| phase.id.as_str()))
+            .map_or(String::new(), |near| format!("did you mean {near}? "))
     }
 
     fn no_phase(&self) -> Refusal {

@@ -16,7 +16,7 @@ launcher = "process"
 command = "exec sleep 1001"
 launcher = "process"
 [workers.removed]
-command = "exec sleep 1002"
+command = "echo it wrote this; exec sleep 1002"
 launcher = "process"
 "#;
 
@@ -58,6 +58,19 @@ fn unchanged_workers_are_not_touched_changed_ones_restart_and_removed_ones_stop(
     assert_eq!(rig.pid("changed"), changed, "--dry-run changes nothing");
     rig.done(&["reload"]);
     holds(&rig, same, changed);
+    // Nobody runs it any more, and what it wrote can be read as before.
+    let wrote = rig.done(&["logs", "removed"]);
+    assert!(wrote.contains("it wrote this"), "{wrote}");
+    let history = rig.done(&["history", "removed"]);
+    assert!(history.contains("removed"), "{history}");
+    for verb in ["start", "logs", "history"] {
+        let refused = rig.refused(4, &[verb, "chnged"]);
+        assert!(
+            refused.contains("worker chnged does not exist")
+                && refused.contains("did you mean changed?"),
+            "{verb}: {refused}"
+        );
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ use log::Log;
 use crate::{
     control::{
         client::{Client, ClientError},
-        protocol::{Request, StatusView, WhereView},
+        protocol::{RefusalKind, Request, StatusView, WhereView},
     },
     launch::directory::workers,
     model::{AttemptId, AttemptRef, Kind, WorkerName},
@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
     let (state, names) = find(arguments, context)?;
     let width = names
         .iter()
@@ -90,7 +90,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
 }
 
 /// The state directory, and the workers that are asked for.
-fn find(arguments: &Arguments, context: &Context) -> Result<(PathBuf, Vec<WorkerName>), Failure> {
+fn find(
+    arguments: &Arguments,
+    context: &mut Context,
+) -> Result<(PathBuf, Vec<WorkerName>), Failure> {
     match context.try_connect()? {
         Ok(mut daemon) => {
             let names = match &arguments.worker {
@@ -100,10 +103,22 @@ fn find(arguments: &Arguments, context: &Context) -> Result<(PathBuf, Vec<Worker
             let Some(first) = names.first() else {
                 return Err(Failure::say(Exit::Unknown, "no worker is declared"));
             };
-            let found: WhereView = daemon.ask(&Request::Where {
+            let asked = Request::Where {
                 worker: first.clone(),
-            })?;
-            Ok((found.state, names))
+            };
+            match daemon.ask::<WhereView>(&asked) {
+                Ok(found) => Ok((found.state, names)),
+                // What it wrote stays when it is not declared any more.
+                Err(ClientError::Refused(refusal)) if refusal.kind == RefusalKind::UnknownName => {
+                    context.rig.learn(&daemon.ask(&Request::Status {})?);
+                    let state = context.paths()?.state.clone();
+                    let wrote = workers(&state).is_ok_and(|known| known.contains(first));
+                    wrote
+                        .then_some((state, names))
+                        .ok_or_else(|| ClientError::Refused(refusal).into())
+                }
+                Err(other) => Err(other.into()),
+            }
         }
         Err(down @ ClientError::NotRunning { .. }) => {
             let state = context.paths()?.state.clone();

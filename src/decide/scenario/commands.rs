@@ -253,6 +253,13 @@ fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
         assert_eq!(refusal.message, wanted);
         assert!(refusal.hint.as_ref().unwrap().contains("phase done"));
         assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
+
+        let done = play.command(ask(PhaseRef::Id("tow".parse().unwrap())));
+        let [Effect::Answer(_, Err(refusal))] = &done[..] else {
+            panic!("{done:?}");
+        };
+        let hint = refusal.hint.as_ref().unwrap();
+        assert!(hint.starts_with("did you mean two? `"), "{hint}");
     }
 }
 
