@@ -381,7 +381,8 @@ impl Checks {
         told: &Told,
         world: &[Body],
     ) -> Checked {
-        let mut points: Vec<_> = before.plain().resume_point.iter().collect();
+        let old = before.plain().resume_point.as_ref();
+        let mut points: Vec<_> = old.into_iter().collect();
         for fact in facts {
             if let Fact::Phase(point) = fact {
                 self.phase(point, &points, told)?;
@@ -389,14 +390,13 @@ impl Checks {
             }
         }
         // A batch is applied as a whole, so only the last of its points comes to lie anywhere.
-        if let Some(point) = points.last() {
+        if let Some(point) = points.last().filter(|last| Some(**last) != old) {
             let plan = &told.config.plan;
             let id = plan.phases.get(point.index).map(|phase| &phase.id);
             // One that waited for a full disk while there was no plan names the same phase again.
-            let old = before.plain().resume_point.as_ref();
             let moved = old.map(|old| &old.id) != Some(&point.id);
             ensure!(
-                !moved || plan.phases.is_empty() || id == point.id.as_ref(),
+                (!moved && self.owes) || plan.phases.is_empty() || id == point.id.as_ref(),
                 "resume-point",
                 "{point:?} is not a point of the plan"
             );
@@ -568,15 +568,25 @@ impl Checks {
         let plan = &told.config.plan;
         let granted = self.granted.contains(&(point.index, point.id.clone()));
         let follows = |old: &&ResumePoint| {
-            let was = plan
-                .phases
-                .iter()
-                .position(|p| Some(&p.id) == old.id.as_ref());
-            let over = old.id.as_ref().is_some_and(|id| self.over.contains(id));
+            // An end stays an end, or goes on with what was added to the plan since.
+            let was = match &old.id {
+                Some(id) => plan.phases.iter().position(|phase| phase.id == *id),
+                None => Some(old.index),
+            };
+            let of = old.id.as_ref();
+            let of = of.or_else(|| Some(&plan.phases.get(old.index)?.id));
+            let over = of.is_some_and(|id| self.over.contains(id));
             let next = was.is_some_and(|was| was + 1 == point.index) && over;
-            // The same phase, wherever a changed plan has it; and an end stays an end, or goes on
-            // with what was added to it.
-            old.id == point.id || old.id.is_none() || point.by == SetBy::Plan && next
+            let same = match &old.id {
+                // Wherever a changed plan has it.
+                Some(id) => point.id.as_ref() == Some(id),
+                // Or where further changes have since moved the phase that was added.
+                None => {
+                    let added = point.id.clone().map(|id| Place::Phase(point.index, id));
+                    point.index == old.index || added.as_ref() == Some(&told.at)
+                }
+            };
+            same || point.by == SetBy::Plan && next
         };
         let first = before.is_empty() && point.index == 0;
         let allowed = granted || first || before.iter().any(follows);
