@@ -1,0 +1,144 @@
+//! What the daemon hears from the host.
+//!
+//! Promise: whatever is said was true when it was said, or is that the host does not know. News may
+//! come late, twice, in another order or never; a question of what lives is answered for sure, at
+//! once or later. How: what is not said at once goes to the queue of the world, with a delay.
+
+use std::collections::BTreeMap;
+
+use loopkeeper::{
+    decide::Event,
+    model::{AttemptRef, Condition, Exit, Found, HostEvent, WorkerName},
+};
+
+use crate::{
+    body::{Body, Stage},
+    world::{Item, World},
+};
+
+impl World {
+    /// The daemon hears of it, if it watches: sooner, later, twice or never.
+    pub(super) fn hear(&mut self, index: usize, event: HostEvent) {
+        if self.bodies[index].watched {
+            self.result_or_loss(Event::Host(event));
+        }
+    }
+
+    /// An answer that comes for sure: at once, or later.
+    pub(super) fn result(&mut self, event: Event) {
+        if self.nature.percent(&mut self.rng, 80) || self.nature.is_calm() {
+            return self.follow_last(event);
+        }
+        let late = self.nature.delay(&mut self.rng);
+        self.coverage.count("answers of the host delayed");
+        self.tell_later(late, event);
+    }
+
+    pub(super) fn result_or_loss(&mut self, event: Event) {
+        if self.nature.loses(&mut self.rng) {
+            self.coverage.count(match &event {
+                Event::Host(HostEvent::Started(..)) => "lost: Started",
+                Event::Host(HostEvent::Ended(..)) => "lost: Ended",
+                Event::Host(HostEvent::Gone(..)) => "lost: Gone",
+                Event::Host(HostEvent::StartFailed(..)) => "lost: StartFailed",
+                Event::Host(HostEvent::Shortage(..)) => "lost: Shortage",
+                Event::Probed(..) => "lost: Probed",
+                _ => "lost: PhaseChecked",
+            });
+            return;
+        }
+        if self.nature.doubles(&mut self.rng) {
+            self.coverage.count("events doubled");
+            let late = self.nature.delay(&mut self.rng);
+            self.tell_later(late, event.clone());
+        }
+        let late = self.nature.delay(&mut self.rng);
+        self.tell_later(late, event);
+    }
+
+    pub(crate) fn tell_later(&mut self, late: u64, event: Event) {
+        let Some(daemon) = &self.daemon else { return };
+        let number = daemon.number;
+        if self.lately.len() >= 32 {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(event.clone());
+        self.later(late, Item::Tell(number, event));
+    }
+
+    pub(super) fn probe(&mut self, of: AttemptRef) {
+        let body = self.index.get(&of).map(|index| &self.bodies[*index]);
+        let told = self
+            .daemon
+            .as_ref()
+            .and_then(|daemon| daemon.told.heard.get(&of));
+        let ready = told.is_none_or(|heard| !heard.answered);
+        let says = match body {
+            Some(body) => body.answers(self.t, ready),
+            None => Err("there is no such attempt".into()),
+        };
+        if says.is_err() {
+            self.coverage.count("looks that failed");
+        }
+        self.result_or_loss(Event::Probed(of, says));
+    }
+
+    pub(super) fn survey(&mut self) -> Result<Vec<Found>, String> {
+        if self.t < self.silent_until && self.rng.bool() {
+            self.coverage.count("surveys that failed");
+            return Err("cannot list processes".into());
+        }
+        let there = |body: &&Body| !body.concluded || body.lives();
+        let refs: Vec<_> = self
+            .bodies
+            .iter()
+            .filter(there)
+            .map(|body| body.of.clone())
+            .collect();
+        let found = refs.into_iter().map(|of| Found {
+            is: self.condition(&of),
+            attempt: of,
+        });
+        Ok(found.collect())
+    }
+
+    pub(super) fn condition(&mut self, of: &AttemptRef) -> Condition {
+        if self.t < self.silent_until && self.rng.bool() {
+            self.coverage.count("answers: unknown");
+            return Condition::Unknown("the host does not answer".into());
+        }
+        let Some(index) = self.index.get(of) else {
+            return Condition::NeverStarted;
+        };
+        let body = &self.bodies[*index];
+        match &body.stage {
+            Stage::Ordered => Condition::Unknown("it is being started".into()),
+            Stage::Alive(identity) => Condition::Alive(identity.clone()),
+            Stage::Ended { left } => Condition::Ended {
+                exit: body
+                    .record
+                    .clone()
+                    .unwrap_or_else(|| Exit::Lost("nobody saw it".into())),
+                survivors: usize::try_from(*left).unwrap(),
+            },
+            Stage::NeverStarted => Condition::NeverStarted,
+        }
+    }
+}
+
+/// Names of workers that a list of findings has more than once alive.
+pub(super) fn doubled(found: &[Found]) -> Vec<WorkerName> {
+    let mut seen = BTreeMap::<&WorkerName, u32>::new();
+    for one in found {
+        if matches!(
+            one.is,
+            Condition::Alive(_) | Condition::Ended { survivors: 1.., .. }
+        ) {
+            *seen.entry(&one.attempt.worker).or_default() += 1;
+        }
+    }
+    seen.into_iter()
+        .filter(|(_, n)| *n > 1)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
