@@ -73,5 +73,6 @@ fn diff_text(view: &DiffView) -> String {
         (false, true) => "changed:",
         (false, false) => "would change:",
     };
-    format!("{head}\n{}", view.diff)
+    let note = view.note.as_ref().map(|note| format!("{note}\n"));
+    format!("{head}\n{}{}", view.diff, note.unwrap_or_default())
 }

@@ -38,13 +38,15 @@ impl Daemon {
                 let hint = format!("nothing was changed; check the file with: {}", self.check());
                 answer.error(Refusal::new(RefusalKind::Usage, message).hint(hint));
             }
-            Ok((config, diff)) if dry_run => match self.rig.may_reload(super::now(), &config) {
-                Ok(()) => answer.ok(Reply::Diff(diff_view(diff))),
-                Err(refusal) => answer.error(refusal.into()),
-            },
             Ok((config, diff)) => {
+                // What the core refuses, it refuses for itself.
+                let note = match self.rig.may_reload(super::now(), &config) {
+                    Ok(note) if dry_run => return answer.ok(Reply::Diff(diff_view(diff, note))),
+                    Err(refusal) if dry_run => return answer.error(refusal.into()),
+                    may => may.ok().flatten(),
+                };
                 let command = Command::Reload(Box::new(config.clone()));
-                let reload = Some((config, diff_view(diff)));
+                let reload = Some((config, diff_view(diff, note)));
                 self.ask_core(
                     Asked {
                         answer: Some(answer),
@@ -88,7 +90,8 @@ impl Daemon {
             }
             Ok((config, diff)) => {
                 let command = Command::Reload(Box::new(config.clone()));
-                let reload = Some((config, diff_view(diff)));
+                // Nobody waits for the answer; the core tells it.
+                let reload = Some((config, diff_view(diff, None)));
                 self.ask_core(
                     Asked {
                         answer: None,
@@ -130,9 +133,10 @@ impl Daemon {
     }
 }
 
-fn diff_view(diff: Diff) -> DiffView {
+fn diff_view(diff: Diff, note: Option<String>) -> DiffView {
     DiffView {
         applied: false,
+        note,
         diff,
     }
 }

@@ -99,6 +99,9 @@ impl Rig {
         if let Some(why) = self.progress.why_astray() {
             self.tell_astray(now, &why);
         }
+        if let Some(why) = self.progress.why_complete() {
+            self.tell(now, "plan-stays-complete", Level::Warning, None, why);
+        }
         if is_new_boot && let Some(reboot) = self.last_boot.reboot.clone() {
             self.report(now, &reboot);
             if self.config.plan.resume == Resume::Manual {

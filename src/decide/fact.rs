@@ -164,9 +164,30 @@ pub struct ResumePoint {
     pub at: Timestamp,
     /// By whom.
     pub by: SetBy,
+    /// All phases of a plan that is complete, in their order; nobody knows them where an earlier
+    /// version recorded the point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<PhaseId>,
 }
 
 impl ResumePoint {
+    /// The point at this index of the plan.
+    pub fn new(plan: &[PhaseId], index: usize, at: Timestamp, by: SetBy) -> Self {
+        let id = plan.get(index).cloned();
+        let done = match &id {
+            Some(_) => Vec::new(),
+            None => plan.to_vec(),
+        };
+        Self {
+            index,
+            id,
+            count: plan.len(),
+            at,
+            by,
+            done,
+        }
+    }
+
     /// Whether it is the same place in the same plan, whoever set it.
     pub(super) fn says_as_much_as(&self, other: &Self) -> bool {
         (self.index, &self.id, self.count) == (other.index, &other.id, other.count)

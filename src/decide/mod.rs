@@ -43,6 +43,7 @@ mod resume;
 #[cfg(test)]
 mod scenario;
 mod settle;
+mod standing;
 mod stray;
 mod verdict;
 mod view;

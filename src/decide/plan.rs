@@ -59,11 +59,17 @@ impl Progress {
                     None => At::Astray(Some(id.to_string())),
                 }
             }
-            // The plan was complete; phases added to its end since are still to be done.
-            Some(ResumePoint {
-                index, id: None, ..
-            }) if *index < count => At::Phase(*index),
-            Some(_) => At::Complete,
+            // The plan was complete; phases added to its end since are still to be done. Of others
+            // nobody knows whether what follows them is to be done again.
+            Some(ResumePoint { id: None, done, .. }) => {
+                let known = !done.is_empty() && done.len() < count;
+                let ids = plan.phases.iter().map(|phase| &phase.id);
+                if known && ids.take(done.len()).eq(done) {
+                    At::Phase(done.len())
+                } else {
+                    At::Complete
+                }
+            }
         };
         Self {
             plan,
@@ -111,13 +117,8 @@ impl Progress {
     }
 
     fn point_at(&self, index: usize, now: Now, by: SetBy) -> ResumePoint {
-        ResumePoint {
-            index,
-            id: self.plan.phases.get(index).map(|phase| phase.id.clone()),
-            count: self.plan.phases.len(),
-            at: now.wall,
-            by,
-        }
+        let ids: Vec<_> = self.plan.phases.iter().map(|p| p.id.clone()).collect();
+        ResumePoint::new(&ids, index, now.wall, by)
     }
 
     /// The index that a person means.
@@ -142,30 +143,6 @@ impl Progress {
     /// The point that is recorded, whether the plan has it or not.
     pub(super) fn stored(&self) -> Option<&ResumePoint> {
         self.stored.as_ref()
-    }
-
-    /// Why nobody knows where the plan stands, if so.
-    pub(super) fn why_astray(&self) -> Option<String> {
-        match &self.at {
-            At::Astray(Some(point)) => Some(format!(
-                "the resume point is phase {point}, which the plan does not have"
-            )),
-            At::Astray(None) => Some("the resume point is lost".into()),
-            At::NoPlan | At::Phase(_) | At::Complete => None,
-        }
-    }
-
-    /// The point in words: `phase 3 of 6 (2)`.
-    pub(super) fn in_words(&self) -> Option<String> {
-        let count = self.plan.phases.len();
-        match &self.at {
-            At::NoPlan => None,
-            At::Phase(index) => self
-                .current()
-                .map(|(_, phase)| format!("phase {} of {count} ({})", index + 1, phase.id)),
-            At::Complete => Some(format!("complete, {count} of {count} phases")),
-            At::Astray(_) => self.why_astray().map(|why| format!("astray: {why}")),
-        }
     }
 }
 

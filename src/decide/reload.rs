@@ -15,12 +15,13 @@ use crate::{
 };
 
 impl Rig {
-    /// Whether the rig would take this configuration now, by what a reload goes by.
+    /// Whether the rig would take this configuration now, by what a reload goes by, and what it
+    /// would not do that one may expect.
     ///
     /// # Errors
     /// What the command would be answered.
-    pub fn may_reload(&self, now: Now, config: &Config) -> Result<(), Refusal> {
-        self.progress_in(now, config).map(drop)
+    pub fn may_reload(&self, now: Now, config: &Config) -> Result<Option<String>, Refusal> {
+        Ok(self.progress_in(now, config)?.why_complete())
     }
 
     /// Where the plan of this configuration would stand.
@@ -97,6 +98,9 @@ impl Rig {
         );
         if let (Some(why), false) = (self.progress.why_astray(), was_astray) {
             return Ok(format!("reloaded; {}", self.tell_astray(now, &why)));
+        }
+        if let Some(why) = self.progress.why_complete() {
+            self.tell(now, "plan-stays-complete", Level::Warning, None, why);
         }
         Ok("reloaded".into())
     }

@@ -182,13 +182,7 @@ fn same_phase(point: &ResumePoint, plan: &[PhaseId]) -> bool {
 }
 
 fn adopt(point: Point, plan: &[PhaseId], now: Timestamp) -> Standing {
-    let edited = ResumePoint {
-        index: point.index,
-        id: plan.get(point.index).cloned(),
-        count: plan.len(),
-        at: now,
-        by: SetBy::File,
-    };
+    let edited = ResumePoint::new(plan, point.index, now, SetBy::File);
     let mut words = in_words(&edited);
     if let Some(id) = &edited.id {
         words.push_str(&format!(", {id}"));

@@ -68,6 +68,7 @@ fn left_behind(home: &Home) -> std::process::Child {
                 count: 2,
                 at,
                 by: SetBy::Plan,
+                done: Vec::new(),
             }),
             Fact::Decided {
                 attempt: attempt.clone(),

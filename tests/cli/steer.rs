@@ -88,6 +88,7 @@ fn a_reload_prints_what_changes() {
         };
         answer.ok(Reply::Diff(DiffView {
             applied: !dry_run,
+            note: None,
             diff: Diff {
                 added: names(&["new"]),
                 changed: vec![Changed {
@@ -115,6 +116,7 @@ fn a_reload_of_the_same_says_so() {
     let rig = Scripted::start(|_, answer| {
         answer.ok(Reply::Diff(DiffView {
             applied: true,
+            note: None,
             diff: Diff {
                 unchanged: names(&["a", "b"]),
                 ..Diff::default()

@@ -93,6 +93,34 @@ launcher = "process"
 }
 
 #[test]
+fn a_complete_plan_says_which_phases_a_reload_leaves_out() {
+    const PLAN: &str = r#"
+[plan]
+phases = [ { id = "1" }, { id = "2" } ]
+[workers.loop]
+command = "exec sleep 1000"
+launcher = "process"
+"#;
+    let rig = Rig::up(PLAN);
+    rig.done(&["phase", "done"]);
+    rig.done(&["phase", "done"]);
+    rig.configure(&PLAN.replace("phases = [", "phases = [ { id = \"new\" },"));
+    for arguments in [&["reload", "--dry-run"][..], &["reload"]] {
+        let said = rig.done(arguments);
+        assert!(
+            said.contains("the plan stays complete: phase new"),
+            "{said}"
+        );
+        assert!(said.contains("`supervisorctl phase set new`"), "{said}");
+    }
+    assert_eq!(rig.worker("loop")["state"], "stopped");
+    let history = rig.done(&["history"]);
+    assert!(history.contains("the plan stays complete"), "{history}");
+    let done = rig.done(&["phase", "set", "new"]);
+    assert!(done.contains("phase 1 of 3 (new)"), "{done}");
+}
+
+#[test]
 fn sighup_reloads() {
     let mut rig = Rig::up(RIG);
     let (same, changed) = (rig.pid("same"), rig.pid("changed"));

@@ -271,13 +271,8 @@ impl World {
         }
         if let Some(index) = meant(&self.config.plan, &phase) {
             let phases = &self.config.plan.phases;
-            let point = ResumePoint {
-                index,
-                id: phases.get(index).map(|phase| phase.id.clone()),
-                count: phases.len(),
-                at: self.wall(),
-                by: SetBy::File,
-            };
+            let ids: Vec<_> = phases.iter().map(|phase| phase.id.clone()).collect();
+            let point = ResumePoint::new(&ids, index, self.wall(), SetBy::File);
             self.note(|| format!("phase-idx is edited while no daemon runs: {point:?}"));
             self.store.now.set_resume_point(point);
         }

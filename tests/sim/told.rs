@@ -41,8 +41,15 @@ pub(crate) fn place(plan: &Plan, point: Option<&ResumePoint>, lost: bool) -> Pla
             Some(index) => at(index),
             None => Place::Astray,
         },
-        None if point.index < plan.phases.len() => at(point.index),
-        None => Place::Complete,
+        None => {
+            let before = plan.phases.iter().zip(&point.done);
+            let appended = before.clone().count() == point.done.len()
+                && before.clone().all(|(phase, id)| phase.id == *id);
+            match point.done.len() {
+                n @ 1.. if appended && n < plan.phases.len() => at(n),
+                _ => Place::Complete,
+            }
+        }
     }
 }
 
@@ -296,8 +303,10 @@ impl Told {
                 count: self.config.plan.phases.len(),
                 at: Timestamp::UNIX_EPOCH,
                 by: SetBy::Plan,
+                done: Vec::new(),
             });
             (point.index, point.id) = (*index, Some(id.clone()));
+            point.done.clear();
         }
     }
 

@@ -26,13 +26,7 @@ pub(crate) fn plan() -> Vec<PhaseId> {
 }
 
 pub(crate) fn point_of(plan: &[PhaseId], index: usize) -> ResumePoint {
-    ResumePoint {
-        index,
-        id: plan.get(index).cloned(),
-        count: plan.len(),
-        at: at(i64::try_from(index).unwrap()),
-        by: SetBy::Plan,
-    }
+    ResumePoint::new(plan, index, at(i64::try_from(index).unwrap()), SetBy::Plan)
 }
 
 /// The resume point at that index of [`plan`].

@@ -204,6 +204,9 @@ pub struct DiffView {
     pub applied: bool,
     /// From the rig that runs to the one that is declared.
     pub diff: Diff,
+    /// What does not follow from it although one may expect it, and how to get there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Where a worker's files and session are.

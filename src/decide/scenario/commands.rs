@@ -339,6 +339,46 @@ fn a_plan_that_was_complete_stays_so_when_it_is_shortened_and_comes_back() {
 }
 
 #[test]
+fn phases_that_are_put_before_what_was_done_do_not_move_a_complete_plan() {
+    let plan = |ids: &[&str]| {
+        ids.iter()
+            .map(|id| phase(id, Condition::Operator))
+            .collect::<Vec<_>>()
+    };
+    let mut config = rig([worker("w")]);
+    config.plan.phases = plan(&["a", "b"]);
+    for (ids, words) in [
+        (&["new", "a", "b"][..], "complete, 2 of 3 phases (not new)"),
+        (&["a", "new", "b"], "complete, 2 of 3 phases (not new)"),
+        (&["b", "a", "new"], "complete, 2 of 3 phases (not new)"),
+        (&["b", "a"], "complete, 2 of 2 phases"),
+        (&["a", "b", "new"], "phase 3 of 3 (new)"),
+    ] {
+        let goes_on = words.starts_with("phase");
+        for restarted in [false, true] {
+            let (mut play, starts) = Play::running(config.clone());
+            play.tell(Event::PhaseFile(PhaseRef::Index(2)));
+            play.ends(&starts[0], Exit::Code(0));
+            play.config.plan.phases = plan(ids);
+            let other = play.config.clone();
+            let says = play.rig.may_reload(now(0), &other).unwrap();
+            assert_eq!(says.is_some(), words.contains("not new"), "{ids:?}");
+            assert!(says.is_none_or(|says| says.contains("`supervisorctl phase set new`")));
+            let done = if restarted {
+                play.next_daemon(Vec::new())
+            } else {
+                play.reload(|_| {})
+            };
+            assert_eq!(play.rig.progress.in_words().unwrap(), words, "{ids:?}");
+            assert_eq!(!started(&done).is_empty(), goes_on, "{ids:?}");
+            // The next one knows as much.
+            play.next_daemon(Vec::new());
+            assert_eq!(play.rig.progress.in_words().unwrap(), words, "{ids:?}");
+        }
+    }
+}
+
+#[test]
 fn a_restart_is_not_done_by_an_attempt_that_was_there_before() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let second = AttemptRef {

@@ -116,13 +116,8 @@ proptest! {
     fn what_is_written_is_read_back(plan in plans(), at in 0..12_usize, secs in 0..4_000_000_000_i64) {
         let index = at.min(plan.len());
         for by in [SetBy::Plan, SetBy::Operator, SetBy::File] {
-            let point = ResumePoint {
-                index,
-                id: plan.get(index).cloned(),
-                count: plan.len(),
-                at: jiff::Timestamp::from_second(secs).unwrap(),
-                by,
-            };
+            let at = jiff::Timestamp::from_second(secs).unwrap();
+            let point = ResumePoint::new(&plan, index, at, by);
             let read = parse(render(&point).as_bytes(), &plan);
             prop_assert_eq!(read, Ok(Point { index, note: None }));
         }

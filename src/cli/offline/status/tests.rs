@@ -70,6 +70,7 @@ fn point(id: &str) -> ResumePoint {
         count: 2,
         at: jiff::Timestamp::UNIX_EPOCH,
         by: SetBy::Plan,
+        done: Vec::new(),
     }
 }
 
