@@ -31,6 +31,10 @@ impl Rig {
     }
 
     pub(super) fn ended(&mut self, now: Now, of: &AttemptRef, exit: Exit) {
+        if let Some(stray) = self.strays.get_mut(of) {
+            stray.exit = Some(exit);
+            return;
+        }
         let Some(worker) = self.worker_of(of) else {
             return;
         };

@@ -2,7 +2,8 @@
 //! any more, what is left of one whose end is recorded.
 //!
 //! Promise: while a stray lives, or the host cannot say whether it does, nothing of its worker and
-//! nothing with a worktree is started. It is ended as any other attempt, and its end is recorded.
+//! nothing with a worktree is started. It is watched and ended as any other attempt, and its end is
+//! recorded.
 
 use super::{
     Effect, Fact, Level, RestoredWorker, Rig, Stopping,
@@ -29,6 +30,8 @@ pub(super) struct Stray {
     stop: Stop,
     /// Its end is recorded already; only leftovers live.
     recorded: bool,
+    /// How it ended, once its host has said so.
+    pub(super) exit: Option<Exit>,
     /// What is known of it, should it be taken over.
     attempt: Attempt,
 }
@@ -38,7 +41,7 @@ impl Rig {
     pub(super) fn set_aside(&mut self, now: Now, one: Found, known: &mut RestoredWorker) {
         let Found { attempt: of, is } = one;
         let recorded = known.has_end_of(&of);
-        let lives = match is {
+        let (lives, identity) = match is {
             Condition::Ended { survivors: 0, exit } if !recorded => {
                 return self.close(now, &of, exit, true, known);
             }
@@ -49,8 +52,9 @@ impl Rig {
             Condition::Ended { survivors: 0, .. } | Condition::NeverStarted => {
                 return self.out.push(Effect::Conclude(of));
             }
-            Condition::Alive(_) | Condition::Ended { .. } => true,
-            Condition::Unknown(_) => false,
+            Condition::Alive(identity) => (true, Some(identity)),
+            Condition::Ended { .. } => (true, None),
+            Condition::Unknown(_) => (false, None),
         };
         let worker = self.workers.get(&of.worker);
         let stray = Stray {
@@ -58,11 +62,12 @@ impl Rig {
             next: now.mono + ASK_AGAIN,
             stop: worker.map_or(UNDECLARED, |worker| worker.rules.stop),
             recorded,
+            exit: None,
             attempt: self.attempt_of(&of, known),
         };
         self.strays.insert(of.clone(), stray);
         if lives {
-            self.stray_lives(now, &of);
+            self.stray_lives(now, &of, identity);
         }
     }
 
@@ -76,7 +81,7 @@ impl Rig {
         let of = found.attempt;
         let exit = match found.is {
             Condition::Alive(identity) => return self.stray_seen(now, &of, identity),
-            Condition::Ended { survivors: 1.., .. } => return self.stray_lives(now, &of),
+            Condition::Ended { survivors: 1.., .. } => return self.stray_lives(now, &of, None),
             Condition::Unknown(_) => return,
             Condition::Ended { exit, .. } => exit,
             Condition::NeverStarted => Exit::Lost("never started".into()),
@@ -87,14 +92,9 @@ impl Rig {
         if stray.recorded {
             return self.out.push(Effect::Conclude(of));
         }
-        let why = self.why_stray(&of).to_owned();
-        self.tell(
-            now,
-            "worker-ended",
-            Level::Info,
-            Some(&of),
-            format!("{why}: {exit}"),
-        );
+        let exit = stray.exit.unwrap_or(exit);
+        let text = format!("{} ended: {exit} ({})", of.worker, self.why_stray(&of));
+        self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         self.ledger.add(Fact::Ended {
             attempt: of,
             at: now.wall,
@@ -119,12 +119,12 @@ impl Rig {
             }
             // The attempt that was chosen before it may turn out to be dead, or is about to be over.
             Some(Life::Lost { .. } | Life::Stopping { end: Some(_), .. }) if untouched => {}
-            _ => self.stray_lives(now, of),
+            _ => self.stray_lives(now, of, Some(identity)),
         }
     }
 
-    /// It is asked to end, once.
-    fn stray_lives(&mut self, now: Now, of: &AttemptRef) {
+    /// It is asked to end, once. `identity`: its own process lives, so that its end can be seen.
+    fn stray_lives(&mut self, now: Now, of: &AttemptRef, identity: Option<Identity>) {
         let why = self.why_stray(of);
         let Some(stray) = self.strays.get_mut(of).filter(|stray| !stray.lives) else {
             return;
@@ -140,6 +140,8 @@ impl Rig {
             attempt: of.clone(),
             stopping,
         });
+        let adopt = identity.map(|identity| Effect::Adopt(of.clone(), identity));
+        self.out.extend(adopt);
         self.out.push(Effect::Signal(of.clone(), stray.stop.signal));
         let text = format!("{}: {why}; it is being ended", of.worker);
         self.tell(now, "worker-stray", Level::Error, Some(of), text);

@@ -1,6 +1,6 @@
 //! One life a worker, and one a worktree.
 
-use super::*;
+use super::{super::Fact, *};
 
 fn other(of: &AttemptRef) -> AttemptRef {
     AttemptRef {
@@ -64,6 +64,34 @@ fn a_double_has_its_grace_and_its_end_is_asked_for() {
     assert_eq!(signalled(&play.pass(1)), [(double.clone(), Signal::KILL)]);
     // Nobody said that it is gone; the host is asked.
     assert!(play.pass(5_000).contains(&Effect::Inquire(double)));
+}
+
+#[test]
+fn a_stray_is_watched_while_it_is_ended_and_its_end_is_told_as_it_was() {
+    let (mut play, starts) = Play::running(rig([worker("old")]));
+    play.config = rig([]);
+    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    let place = |effect: &Effect| done.iter().position(|one| one == effect);
+    let adopted = place(&Effect::Adopt(starts[0].clone(), play.identity()));
+    let asked = place(&Effect::Signal(starts[0].clone(), Signal::TERM));
+    assert!(adopted.is_some() && adopted < asked, "{done:?}");
+    play.ends(&starts[0], Exit::Code(7));
+    let lost = Exit::Lost("nobody was there".into());
+    let done = play.tell(Event::Found(ended(&starts[0], lost, 0)));
+    let facts = done.iter().flat_map(|effect| match effect {
+        Effect::Record(facts) => facts.as_slice(),
+        _ => &[],
+    });
+    let told: Vec<_> = facts
+        .filter_map(|fact| match fact {
+            Fact::Ended { exit, .. } => Some(exit.to_string()),
+            Fact::Notice(notice) => Some(notice.text.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(told.contains(&"exit code 7".to_owned()), "{told:?}");
+    let news = "old ended: exit code 7 (an attempt of a worker that is no longer declared)";
+    assert!(told.contains(&news.to_owned()), "{told:?}");
 }
 
 #[test]
