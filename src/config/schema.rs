@@ -196,7 +196,7 @@ pub(super) mod worker {
             "being alive is enough" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be still well.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
-            "What a change of phase does to it.";
+            "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
     }
 }
 

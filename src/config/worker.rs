@@ -151,7 +151,7 @@ pub struct Stop {
 pub enum OnPhase {
     /// Stopped and started with the new phase in its environment.
     Restart,
-    /// Left alone.
+    /// Left alone; what has finished stays so.
     Keep,
 }
 

@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Worker {
-    /// It ended for good or is to be run again at once: the way on is found by settling.
-    pub(super) fn phase_changed(&mut self, now: Now) {
+    /// What it finished was for another phase: the way on is found by settling.
+    fn phase_changed(&mut self, now: Now) {
         if matches!(self.life, Life::Stopped(Stopped::Finished)) {
             self.becomes(Life::Waiting("the phase changed".into()), now);
         }
@@ -89,6 +89,18 @@ impl Worker {
 }
 
 impl Rig {
+    /// The current phase is another one.
+    pub(super) fn phase_changed(&mut self, now: Now) {
+        let touched = |worker: &&Worker| !self.is_kept(worker);
+        let touched = self.workers.values().filter(touched);
+        let names: Vec<_> = touched.map(|worker| worker.name().clone()).collect();
+        for name in names {
+            if let Some(worker) = self.workers.get_mut(&name) {
+                worker.phase_changed(now);
+            }
+        }
+    }
+
     /// What runs may have ended, and the news of it been lost.
     pub(super) fn ask_for_what_runs(&mut self) {
         for worker in self.workers.values() {

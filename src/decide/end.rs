@@ -8,7 +8,7 @@ use super::{
     Effect, Fact, Level, Rig, Stopping,
     attempt::in_words,
     budget::{self, Next},
-    worker::{Asked, Attempt, Cause, End, LEFTOVERS, Life, Step, Stopped},
+    worker::{Asked, Attempt, Cause, End, LEFTOVERS, Life, Step, Stopped, Worker},
 };
 use crate::model::{AttemptRef, Exit, Now, WorkerName};
 
@@ -139,7 +139,9 @@ impl Rig {
     /// An attempt ended by itself and nothing of it is left: again, or not.
     fn own_end(&mut self, now: Now, attempt: &Attempt, exit: &Exit, healthy: bool) {
         let name = &attempt.of.worker;
-        let still = self.progress.is_still_at(attempt.phase.as_ref());
+        let same_phase = self.progress.is_still_at(attempt.phase.as_ref());
+        let kept = |worker: &Worker| self.is_kept(worker);
+        let still = same_phase || self.workers.get(name).is_some_and(kept);
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };

@@ -244,9 +244,7 @@ impl Rig {
         self.progress.just_set = point.by != SetBy::Plan;
         self.progress.look = Look::at(now.mono);
         self.progress.failed = None;
-        for worker in self.workers.values_mut() {
-            worker.phase_changed(now);
-        }
+        self.phase_changed(now);
         let words = self.progress.in_words().unwrap_or_default();
         let (event, text) = match point.id {
             Some(_) => ("phase", format!("{over}the resume point is {words}")),

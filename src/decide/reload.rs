@@ -58,11 +58,6 @@ impl Rig {
         let was_astray = self.progress.why_astray().is_some();
         let stored = self.progress.stored().cloned();
         self.progress = progress;
-        if !self.progress.is_still_at(told.as_ref()) {
-            for worker in self.workers.values_mut() {
-                worker.phase_changed(now);
-            }
-        }
         let point = self.progress.point(now, SetBy::Plan);
         if let Some(point) = point.filter(|point| stored.as_ref() != Some(point)) {
             self.ledger.add(Fact::Phase(point));
@@ -87,6 +82,9 @@ impl Rig {
                         .insert(name.clone(), Worker::new(rules.clone(), now));
                 }
             }
+        }
+        if !self.progress.is_still_at(told.as_ref()) {
+            self.phase_changed(now);
         }
         self.config = config;
         self.tell(

@@ -179,7 +179,7 @@ impl Rig {
             last.boot == self.machine.boot
                 && last.definition == worker.definition
                 && !wants_restart(worker.rules.restart, exit)
-                && self.progress.is_still_at(last.phase.as_ref())
+                && (self.progress.is_still_at(last.phase.as_ref()) || self.is_kept(worker))
         })
     }
 

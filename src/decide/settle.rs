@@ -124,6 +124,18 @@ impl Rig {
         if is_loop && self.paused.is_some() {
             return Some(Stopped::Paused);
         }
+        self.out_of_place(worker)
+    }
+
+    /// Whether a change of phase leaves this worker alone: what it does or has finished, it need not
+    /// do anew.
+    pub(super) fn is_kept(&self, worker: &Worker) -> bool {
+        worker.rules.on_phase == OnPhase::Keep && self.out_of_place(worker).is_none()
+    }
+
+    /// Why this worker has nothing to do where the plan stands, if so.
+    fn out_of_place(&self, worker: &Worker) -> Option<Stopped> {
+        let is_loop = worker.rules.kind == Kind::Loop;
         match &self.progress.at {
             At::Astray(_) if is_loop => Some(Stopped::Astray),
             At::Complete if is_loop => Some(Stopped::PlanComplete),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use loopkeeper::{
-    config::{Condition, Restart},
+    config::{Condition, OnPhase, Restart},
     decide::Leave,
     model::WorkerName,
 };
@@ -264,7 +264,7 @@ impl World {
         };
         let definition = guess.map_or(last.worker.definition(), |guess| guess.definition);
         let same_phase = match &told.at {
-            Place::Phase(_, id) => told_id == Some(id),
+            Place::Phase(_, id) => told_id == Some(id) || rules.on_phase == OnPhase::Keep,
             // What outlived the plan is not told that it is complete.
             Place::Complete | Place::NoPlan | Place::Astray => true,
         };

@@ -293,6 +293,39 @@ fn what_ends_while_the_phase_changes_runs_in_the_next() {
 }
 
 #[test]
+fn what_a_change_of_phase_leaves_alone_stays_finished() {
+    let begin = || {
+        let mut config = two_phases(Restart::Never);
+        for worker in config.workers.values_mut() {
+            worker.on_phase = OnPhase::Keep;
+        }
+        Play::running(config)
+    };
+    // It finished before the change, and the next daemon knows that, too.
+    let (mut play, starts) = begin();
+    play.ends(&starts[0], Exit::Code(0));
+    assert_eq!(started(&play.command(Command::PhaseDone)), []);
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(play.state("a"), StateName::Stopped);
+    // It was under way at the change.
+    let (mut play, starts) = begin();
+    assert_eq!(signalled(&play.command(Command::PhaseDone)), []);
+    assert_eq!(started(&play.ends(&starts[0], Exit::Code(0))), []);
+    assert_eq!(started(&play.pass(1_000)), []);
+    // A phase that is not its own came in between.
+    let (mut play, starts) = begin();
+    play.reload(|config| {
+        for worker in config.workers.values_mut() {
+            worker.phases = Some(vec!["one".parse().unwrap()]);
+        }
+    });
+    play.ends(&starts[0], Exit::Code(0));
+    assert_eq!(started(&play.command(Command::PhaseDone)), []);
+    let first = Command::PhaseSet(PhaseRef::Index(0));
+    assert_eq!(started(&play.command(first)).len(), 1);
+}
+
+#[test]
 fn what_finished_stays_so_in_its_phase() {
     let (mut play, starts) = Play::running(two_phases(Restart::OnFailure));
     play.ends(&starts[0], Exit::Code(0));
