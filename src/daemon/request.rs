@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Asked, Daemon, Input, files::SETTLES, journal, status};
 use crate::{
     causes::in_one_line,
-    config::nearest,
     control::{
         protocol::{
             PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
@@ -48,7 +47,7 @@ impl Daemon {
                     // Of a worker that is not declared any more there may be a history.
                     Ok(notices) => {
                         match worker.filter(|name| notices.is_empty() && !self.has(name)) {
-                            Some(unknown) => answer.error(self.no_worker(&unknown)),
+                            Some(unknown) => answer.error(self.rig.unknown_worker(&unknown).into()),
                             None => answer.ok(Reply::History(notices)),
                         }
                     }
@@ -133,18 +132,9 @@ impl Daemon {
         self.config.workers.contains_key(worker) || *worker == WorkerName::watchdog()
     }
 
-    fn no_worker(&self, name: &WorkerName) -> Refusal {
-        let known = self.config.workers.keys().map(WorkerName::as_str);
-        let near = nearest(name.as_str(), known)
-            .map_or(String::new(), |near| format!("did you mean {near}? "));
-        let message = format!("worker {name} does not exist");
-        Refusal::new(RefusalKind::UnknownName, message)
-            .hint(format!("{near}`supervisorctl status` lists the workers"))
-    }
-
     fn place(&self, answer: Answer, worker: WorkerName) {
         let Some(declared) = self.config.workers.get(&worker) else {
-            return answer.error(self.no_worker(&worker));
+            return answer.error(self.rig.unknown_worker(&worker).into());
         };
         let mut found = WhereView {
             state: self.paths.state.clone(),

@@ -54,16 +54,19 @@ impl Rig {
         let unknown = names
             .iter()
             .find(|name| !self.workers.get(*name).is_some_and(|w| w.declared));
-        unknown.map_or(Ok(()), |name| {
-            let declared = self.workers.iter().filter(|(_, worker)| worker.declared);
-            let near = nearest(name.as_str(), declared.map(|(name, _)| name.as_str()))
-                .map_or(String::new(), |near| format!("did you mean {near}? "));
-            Err(Refusal {
-                kind: RefusalKind::Unknown,
-                message: format!("worker {name} does not exist"),
-                hint: Some(format!("{near}`supervisorctl status` lists the workers")),
-            })
-        })
+        unknown.map_or(Ok(()), |name| Err(self.unknown_worker(name)))
+    }
+
+    /// The refusal of whoever names a worker that nobody declares.
+    pub fn unknown_worker(&self, name: &WorkerName) -> Refusal {
+        let declared = self.workers.iter().filter(|(_, worker)| worker.declared);
+        let near = nearest(name.as_str(), declared.map(|(name, _)| name.as_str()))
+            .map_or(String::new(), |near| format!("did you mean {near}? "));
+        Refusal {
+            kind: RefusalKind::Unknown,
+            message: format!("worker {name} does not exist"),
+            hint: Some(format!("{near}`supervisorctl status` lists the workers")),
+        }
     }
 
     fn start_or_restart(
