@@ -59,8 +59,8 @@ impl Daemon {
         }
     }
 
-    /// SIGHUP: a refusal is told and shown, for nobody waits for it. However many come within [`RELOADS_APART`] after one
-    /// was obeyed, they are one more.
+    /// SIGHUP: a refusal is told and shown, for nobody waits for it. However many come within
+    /// [`RELOADS_APART`] after one was obeyed, they are one more.
     pub(super) async fn reload_by_signal(&mut self, due: bool) {
         let now = super::now().mono;
         let left = self.reloads.last.map_or(Duration::ZERO, |last| {

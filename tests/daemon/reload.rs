@@ -20,6 +20,14 @@ command = "echo it wrote this; exec sleep 1002"
 launcher = "process"
 "#;
 
+const PLAN: &str = r#"
+[plan]
+phases = [ { id = "1" }, { id = "2" } ]
+[workers.loop]
+command = "exec sleep 1000"
+launcher = "process"
+"#;
+
 const NEXT: &str = r#"
 [workers.same]
 command = "exec sleep 1000"
@@ -75,13 +83,6 @@ fn unchanged_workers_are_not_touched_changed_ones_restart_and_removed_ones_stop(
 
 #[test]
 fn a_dry_run_is_refused_what_the_real_one_is() {
-    const PLAN: &str = r#"
-[plan]
-phases = [ { id = "1" }, { id = "2" } ]
-[workers.loop]
-command = "exec sleep 1000"
-launcher = "process"
-"#;
     let rig = Rig::up(PLAN);
     rig.configure(&PLAN.replace("\"1\"", "\"3\""));
     let dry = rig.refused(1, &["reload", "--dry-run"]);
@@ -94,13 +95,6 @@ launcher = "process"
 
 #[test]
 fn a_complete_plan_says_which_phases_a_reload_leaves_out() {
-    const PLAN: &str = r#"
-[plan]
-phases = [ { id = "1" }, { id = "2" } ]
-[workers.loop]
-command = "exec sleep 1000"
-launcher = "process"
-"#;
     let rig = Rig::up(PLAN);
     rig.done(&["phase", "done"]);
     rig.done(&["phase", "done"]);
