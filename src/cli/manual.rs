@@ -15,10 +15,7 @@ use super::{
     failure::{Exit, Failure},
     typed,
 };
-use crate::{
-    config::{self},
-    daemon::program,
-};
+use crate::{config, daemon::program};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -40,6 +37,10 @@ const ENVIRONMENT_OF_CTL: Words = &[
     (
         "LOOPKEEPER_SOCKET",
         "The control socket, where --socket does not say.",
+    ),
+    (
+        "LOOPKEEPER_STATE_DIR, LOOPKEEPER_CONFIG",
+        "The state directory and the configuration, where --state-dir and --config do not say.",
     ),
     (
         "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR",

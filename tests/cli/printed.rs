@@ -200,6 +200,7 @@ fn the_pages_are_written_where_man_looks_and_troff_has_nothing_to_say_against_th
             &[
                 "start\\fR [OPTIONS] <WORKER>...\n",
                 "LOOPKEEPER_SOCKET",
+                "LOOPKEEPER_STATE_DIR, LOOPKEEPER_CONFIG",
                 "reboots",
             ][..],
         ),
