@@ -3,5 +3,8 @@
 /// A directory that is there if systemd booted this machine (sd_booted(3)).
 pub const BOOTED: &str = "/run/systemd/system";
 
+pub mod manager;
 pub mod notify;
+pub mod property;
 pub mod unit;
+pub mod units;

@@ -1,0 +1,370 @@
+//! A service manager, over the bus: units are started, signalled, listed and watched.
+//!
+//! Promise: nothing is polled. What a unit comes to is told by [`Manager::changes`]; a job is waited
+//! for by its own end. A manager that re-executes itself is not noticed. When the bus goes away, calls
+//! fail with [`ManagerError::Gone`] and the changes end; a new connection then shows what is.
+//!
+//! How: D-Bus, over the system's bus or the user's. The manager's own socket
+//! (`/run/systemd/private`), which systemctl(1) takes as root, names senders as no bus may, and zbus
+//! refuses that. The interface is org.freedesktop.systemd1(5).
+
+use std::{
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+};
+
+use futures_util::{Stream, StreamExt as _};
+use zbus::{
+    Connection, DBusError as _, MatchRule, MessageStream, OwnedObjectPath, Variant, connection,
+    fdo, message, proxy, proxy::CacheProperties,
+};
+
+use super::property::Value;
+
+/// Which service manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// PID 1.
+    System,
+    /// A user's own, with its `$XDG_RUNTIME_DIR`.
+    User(PathBuf),
+}
+
+impl Whose {
+    /// Where its bus is.
+    pub fn socket(&self) -> PathBuf {
+        let runtime = match self {
+            Self::System => Path::new("/run/dbus/system_bus_socket"),
+            Self::User(runtime) => return runtime.join("bus"),
+        };
+        runtime.to_owned()
+    }
+}
+
+/// A manager did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// Nobody listens.
+    #[error("{}: no service manager answers", socket.display())]
+    NotThere {
+        /// Where it should.
+        socket: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It was there and is no more, or speaks no D-Bus.
+    #[error("service manager does not answer any more")]
+    Gone(#[source] zbus::Error),
+    /// It refused, in its own words.
+    #[error("service manager: {text}")]
+    Refused {
+        /// D-Bus's name of the error.
+        name: String,
+        /// The words.
+        text: String,
+    },
+    /// A job of it did not end well.
+    #[error("{unit}: {result}")]
+    Job {
+        /// Of which unit.
+        unit: String,
+        /// `failed`, `canceled`, `timeout`, `dependency`, `skipped` (org.freedesktop.systemd1(5)).
+        result: String,
+    },
+}
+
+impl From<zbus::Error> for ManagerError {
+    fn from(error: zbus::Error) -> Self {
+        match error {
+            zbus::Error::MethodError(name, text, _) => Self::Refused {
+                name: name.to_string(),
+                text: text.unwrap_or_default(),
+            },
+            zbus::Error::FDO(error) if !is_of_the_way(&error) => Self::Refused {
+                name: error.name().to_string(),
+                text: error.description().unwrap_or_default().to_owned(),
+            },
+            error => Self::Gone(error),
+        }
+    }
+}
+
+/// The bus could not reach the manager, or the manager did not answer: it said nothing itself.
+fn is_of_the_way(error: &fdo::Error) -> bool {
+    matches!(
+        error,
+        fdo::Error::Disconnected(_)
+            | fdo::Error::NoReply(_)
+            | fdo::Error::ServiceUnknown(_)
+            | fdo::Error::NameHasNoOwner(_)
+            | fdo::Error::NoServer(_)
+            | fdo::Error::NoNetwork(_)
+            | fdo::Error::Timeout(_)
+            | fdo::Error::TimedOut(_)
+    )
+}
+
+impl ManagerError {
+    /// There is a unit of this name already.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.UnitExists")
+    }
+
+    /// There is no unit of this name.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.NoSuchUnit")
+    }
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+trait Systemd {
+    fn subscribe(&self) -> zbus::Result<()>;
+    fn start_transient_unit(
+        &self,
+        name: &str,
+        mode: &str,
+        properties: &[(&str, Variant<'_>)],
+        aux: &[(&str, &[(&str, Variant<'_>)])],
+    ) -> zbus::Result<OwnedObjectPath>;
+    fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
+    fn list_units_by_patterns(&self, states: &[&str], patterns: &[&str]) -> zbus::Result<Vec<Row>>;
+    #[zbus(signal)]
+    fn job_removed(
+        &self,
+        id: u32,
+        job: OwnedObjectPath,
+        unit: String,
+        result: String,
+    ) -> zbus::Result<()>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Unit",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait Unit {
+    #[zbus(property)]
+    fn active_state(&self) -> zbus::Result<String>;
+    #[zbus(property, name = "InvocationID")]
+    fn invocation_id(&self) -> zbus::Result<Vec<u8>>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Service",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait Service {
+    #[zbus(property, name = "ExecMainPID")]
+    fn exec_main_pid(&self) -> zbus::Result<u32>;
+}
+
+/// name, description, load, active and sub state, followed, path, job id, type and path
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    u32,
+    String,
+    OwnedObjectPath,
+);
+
+/// One life of a unit, as its manager knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incarnation {
+    /// 32 hexadecimal digits, new at each start (systemd.exec(5), `$INVOCATION_ID`).
+    pub invocation: String,
+    /// The main process, also when it has ended.
+    pub pid: i32,
+    /// Something of it lives, or is about to.
+    pub lives: bool,
+}
+
+impl From<Value> for Variant<'static> {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Boolean(value) => Self::from(value),
+            Value::Text(text) => Self::from(text),
+            Value::List(items) => Self::from(items),
+            Value::Number(number) => Self::from(number),
+            Value::Integer(number) => Self::from(number),
+            Value::Mode(mode) => Self::from(mode),
+            Value::Filter(only, words) => Self::from((only, words)),
+        }
+    }
+}
+
+/// A connection to a service manager.
+#[derive(Debug, Clone)]
+pub struct Manager {
+    connection: Connection,
+    systemd: SystemdProxy<'static>,
+}
+
+impl Manager {
+    /// Connects, and asks to be told of changes.
+    pub async fn connect(whose: &Whose) -> Result<Self, ManagerError> {
+        let socket = whose.socket();
+        let stream = UnixStream::connect(&socket)
+            .map_err(|source| ManagerError::NotThere { socket, source })?;
+        let connection = connection::Builder::unix_stream(stream).build().await?;
+        let systemd = SystemdProxy::builder(&connection)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        systemd.subscribe().await?;
+        Ok(Self {
+            connection,
+            systemd,
+        })
+    }
+
+    /// Starts a transient unit, and waits until its start job has ended.
+    pub async fn start(
+        &self,
+        unit: &str,
+        properties: &[(&str, Variant<'_>)],
+    ) -> Result<(), ManagerError> {
+        let mut ends = self.systemd.receive_job_removed().await?;
+        let job = self
+            .systemd
+            .start_transient_unit(unit, "fail", properties, &[])
+            .await?;
+        while let Some(end) = ends.next().await {
+            let end = end.args()?;
+            if *end.job() == job {
+                return match end.result().as_str() {
+                    "done" => Ok(()),
+                    result => Err(ManagerError::Job {
+                        unit: unit.to_owned(),
+                        result: result.to_owned(),
+                    }),
+                };
+            }
+        }
+        Err(ManagerError::Gone(zbus::Error::InputOutput(
+            std::sync::Arc::new(std::io::ErrorKind::UnexpectedEof.into()),
+        )))
+    }
+
+    /// Signals every process of a unit.
+    pub async fn kill(&self, unit: &str, signal: i32) -> Result<(), ManagerError> {
+        Ok(self.systemd.kill_unit(unit, "all", signal).await?)
+    }
+
+    /// Stops a unit, with its own signal and time limit; does not wait for it.
+    pub async fn stop(&self, unit: &str) -> Result<(), ManagerError> {
+        Ok(self.systemd.stop_unit(unit, "replace").await.map(drop)?)
+    }
+
+    /// Names of the units that are loaded, of those that match (glob(7)).
+    pub async fn units(&self, pattern: &str) -> Result<Vec<String>, ManagerError> {
+        let rows = self.systemd.list_units_by_patterns(&[], &[pattern]).await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// The present or, as long as it is loaded, the last life of a service; `None` when it is not
+    /// loaded or was never started.
+    pub async fn incarnation(&self, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
+        match self.look(unit).await {
+            Ok(found) => Ok(found),
+            Err(error) if error.is_unknown() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn look(&self, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
+        let path = self.systemd.get_unit(unit).await?;
+        let unit = UnitProxy::builder(&self.connection)
+            .path(path.clone())
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let service = ServiceProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let invocation = unit.invocation_id().await?;
+        if invocation.is_empty() {
+            return Ok(None);
+        }
+        let state = unit.active_state().await?;
+        Ok(Some(Incarnation {
+            invocation: invocation
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            pid: service.exec_main_pid().await?.try_into().unwrap_or(0),
+            lives: !matches!(state.as_str(), "inactive" | "failed"),
+        }))
+    }
+
+    /// Names of units of which something changed, until the manager goes away.
+    pub async fn changes(&self) -> Result<impl Stream<Item = String> + use<>, ManagerError> {
+        let rule = MatchRule::builder()
+            .msg_type(message::Type::Signal)
+            .interface("org.freedesktop.DBus.Properties")
+            .member("PropertiesChanged")
+            .path_namespace(UNITS)
+            .build()?;
+        let stream = MessageStream::for_match_rule(rule, &self.connection, None).await?;
+        Ok(stream.filter_map(async |message| {
+            let message = message.ok()?;
+            let header = message.header();
+            let escaped = header.path()?.as_str().strip_prefix(UNITS)?;
+            Some(unescape(escaped.trim_start_matches('/')))
+        }))
+    }
+}
+
+/// Units' objects are below this.
+const UNITS: &str = "/org/freedesktop/systemd1/unit";
+
+/// A unit's name out of its object's path: `_2d` is a dash.
+fn unescape(escaped: &str) -> String {
+    let mut name = Vec::with_capacity(escaped.len());
+    let mut rest = escaped.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'_');
+        let byte = code
+            .and_then(|code| std::str::from_utf8(code).ok())
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        match byte {
+            Some(byte) => {
+                name.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                name.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_on_the_bus_is_a_units_name() {
+        assert_eq!(
+            unescape("loopkeeper_2da_2eb_5fc_2eservice"),
+            "loopkeeper-a.b_c.service"
+        );
+        for odd in ["", "_", "_2", "_zz", "a_"] {
+            assert_eq!(unescape(odd), odd);
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Properties of a unit that an operator may set for a worker, under systemd's own names.
+//!
+//! Promise: what [`Property::read`] takes, systemd takes too, and means the same by it as it does in a
+//! unit file; `tests/systemd` compares the two for each. What is not in the table is not settable
+//! here: the rest of a unit is how a worker is supervised.
+//!
+//! How: a unit file's text and the value on the bus are not the same thing (`CPUQuota=50%` is
+//! `CPUQuotaPerSecUSec`, 500000): a [`Syntax`] goes from the one to the other. Names and meanings
+//! are in systemd.exec(5), systemd.resource-control(5) and systemd.service(5).
+
+use std::fmt;
+
+/// One property.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Property {
+    /// As in a unit file.
+    pub name: &'static str,
+    /// As on the bus.
+    on_bus: &'static str,
+    syntax: Syntax,
+}
+
+/// What a property's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// `yes`, `no`; in TOML also a boolean.
+    Boolean,
+    /// Any text in one line.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Texts.
+    List,
+    /// Bytes: a number with K, M, G or T behind it, or `infinity`.
+    Bytes,
+    /// A number, or `infinity`.
+    Count,
+    /// A whole number between these.
+    Between(i64, i64),
+    /// A weight between 1 and 10000.
+    Weight,
+    /// A share of one processor's time in percent, which may be more than 100.
+    Quota,
+    /// Permission bits, in octal.
+    Mode,
+    /// Words that are allowed or, with `~` before the first, denied.
+    Filter,
+    /// Capabilities (capabilities(7)) that are kept or, with `~` before the first, dropped.
+    Capabilities,
+}
+
+/// A value as it goes over the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `b`
+    Boolean(bool),
+    /// `s`
+    Text(String),
+    /// `as`
+    List(Vec<String>),
+    /// `t`
+    Number(u64),
+    /// `i`
+    Integer(i32),
+    /// `u`
+    Mode(u32),
+    /// `(bas)`: whether these are the only ones that are allowed
+    Filter(bool, Vec<String>),
+}
+
+/// A text is not what a property's value looks like; says what would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected(Syntax);
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Syntax::Boolean => f.write_str("true or false"),
+            Syntax::Text => f.write_str("a text in one line"),
+            Syntax::Word(words) => write!(f, "one of {}", words.join(", ")),
+            Syntax::List => f.write_str("an array of texts"),
+            Syntax::Bytes => f.write_str("a size such as \"2G\" or \"512M\", or \"infinity\""),
+            Syntax::Count => f.write_str("a whole number, or \"infinity\""),
+            Syntax::Between(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Syntax::Weight => f.write_str("a whole number from 1 to 10000"),
+            Syntax::Quota => f.write_str("percent of one processor, such as \"50%\" or \"200%\""),
+            Syntax::Mode => f.write_str("permission bits in octal, such as \"0077\""),
+            Syntax::Filter => f.write_str("an array of words; the first may begin with '~' to deny them"),
+            Syntax::Capabilities => f.write_str(
+                "an array of capabilities such as \"CAP_NET_BIND_SERVICE\"; the first may begin with '~' to drop them",
+            ),
+        }
+    }
+}
+
+const fn property(name: &'static str, syntax: Syntax) -> Property {
+    Property {
+        name,
+        on_bus: name,
+        syntax,
+    }
+}
+
+const DEVICES: Syntax = Syntax::Word(&["auto", "closed", "strict"]);
+const HOME: Syntax = Syntax::Word(&["no", "yes", "read-only", "tmpfs"]);
+const OOM: Syntax = Syntax::Word(&["continue", "stop", "kill"]);
+const PROC: Syntax = Syntax::Word(&["default", "noaccess", "invisible", "ptraceable"]);
+const SUBSET: Syntax = Syntax::Word(&["all", "pid"]);
+const SYSTEM: Syntax = Syntax::Word(&["no", "yes", "full", "strict"]);
+
+/// Every property that may be set.
+pub const PROPERTIES: &[Property] = &[
+    property("AmbientCapabilities", Syntax::Capabilities),
+    property("CPUWeight", Syntax::Weight),
+    Property {
+        name: "CPUQuota",
+        on_bus: "CPUQuotaPerSecUSec",
+        syntax: Syntax::Quota,
+    },
+    property("CapabilityBoundingSet", Syntax::Capabilities),
+    property("DevicePolicy", DEVICES),
+    property("DynamicUser", Syntax::Boolean),
+    property("Group", Syntax::Text),
+    property("IOWeight", Syntax::Weight),
+    property("InaccessiblePaths", Syntax::List),
+    property("LimitCORE", Syntax::Bytes),
+    property("LimitFSIZE", Syntax::Bytes),
+    property("LimitMEMLOCK", Syntax::Bytes),
+    property("LimitNOFILE", Syntax::Count),
+    property("LimitNPROC", Syntax::Count),
+    property("LockPersonality", Syntax::Boolean),
+    property("MemoryDenyWriteExecute", Syntax::Boolean),
+    property("MemoryHigh", Syntax::Bytes),
+    property("MemoryLow", Syntax::Bytes),
+    property("MemoryMax", Syntax::Bytes),
+    property("MemoryMin", Syntax::Bytes),
+    property("MemorySwapMax", Syntax::Bytes),
+    property("Nice", Syntax::Between(-20, 19)),
+    property("NoExecPaths", Syntax::List),
+    property("NoNewPrivileges", Syntax::Boolean),
+    property("OOMPolicy", OOM),
+    property("OOMScoreAdjust", Syntax::Between(-1000, 1000)),
+    property("PrivateDevices", Syntax::Boolean),
+    property("PrivateIPC", Syntax::Boolean),
+    property("PrivateNetwork", Syntax::Boolean),
+    property("PrivateTmp", Syntax::Boolean),
+    property("PrivateUsers", Syntax::Boolean),
+    property("ProcSubset", SUBSET),
+    property("ProtectClock", Syntax::Boolean),
+    property("ProtectControlGroups", Syntax::Boolean),
+    property("ProtectHome", HOME),
+    property("ProtectHostname", Syntax::Boolean),
+    property("ProtectKernelLogs", Syntax::Boolean),
+    property("ProtectKernelModules", Syntax::Boolean),
+    property("ProtectKernelTunables", Syntax::Boolean),
+    property("ProtectProc", PROC),
+    property("ProtectSystem", SYSTEM),
+    property("ReadOnlyPaths", Syntax::List),
+    property("ReadWritePaths", Syntax::List),
+    property("RemoveIPC", Syntax::Boolean),
+    property("RestrictAddressFamilies", Syntax::Filter),
+    property("RestrictRealtime", Syntax::Boolean),
+    property("RestrictSUIDSGID", Syntax::Boolean),
+    property("SupplementaryGroups", Syntax::List),
+    property("SystemCallArchitectures", Syntax::List),
+    property("SystemCallFilter", Syntax::Filter),
+    property("TasksMax", Syntax::Count),
+    property("UMask", Syntax::Mode),
+    property("User", Syntax::Text),
+];
+
+/// What the operator wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written<'a> {
+    /// `true`, `false`
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(&'a str),
+    /// An array of texts.
+    List(&'a [String]),
+}
+
+impl Property {
+    /// The property of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        PROPERTIES.iter().find(|property| property.name == name)
+    }
+
+    /// Its name and value on the bus.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    pub fn read(&self, written: Written<'_>) -> Result<(&'static str, Value), Expected> {
+        let value = value(self.syntax, written).ok_or(Expected(self.syntax))?;
+        Ok((self.on_bus, value))
+    }
+}
+
+fn value(syntax: Syntax, written: Written<'_>) -> Option<Value> {
+    Some(match syntax {
+        Syntax::Boolean => Value::Boolean(boolean(written)?),
+        Syntax::Text => Value::Text(line(written)?),
+        Syntax::Word(words) => Value::Text(word(words, written)?.to_owned()),
+        Syntax::List => Value::List(list(written)?),
+        Syntax::Bytes => Value::Number(bytes(written)?),
+        Syntax::Count => Value::Number(count(written)?),
+        Syntax::Between(least, most) => Value::Integer(
+            integer(written)
+                .filter(|number| (least..=most).contains(number))?
+                .try_into()
+                .ok()?,
+        ),
+        Syntax::Weight => Value::Number(
+            u64::try_from(integer(written)?)
+                .ok()
+                .filter(|weight| (1..=10000).contains(weight))?,
+        ),
+        Syntax::Quota => Value::Number(quota(written)?),
+        Syntax::Mode => Value::Mode(mode(written)?),
+        Syntax::Filter => {
+            let (only, words) = filter(list(written)?)?;
+            Value::Filter(only, words)
+        }
+        Syntax::Capabilities => Value::Number(capabilities(list(written)?)?),
+    })
+}
+
+fn boolean(written: Written<'_>) -> Option<bool> {
+    match written {
+        Written::Boolean(value) => Some(value),
+        Written::Text("yes" | "true" | "on" | "1") => Some(true),
+        Written::Text("no" | "false" | "off" | "0") => Some(false),
+        _ => None,
+    }
+}
+
+fn word(words: &'static [&'static str], written: Written<'_>) -> Option<&'static str> {
+    let text = match written {
+        Written::Boolean(true) => "yes",
+        Written::Boolean(false) => "no",
+        Written::Text(text) => text,
+        Written::Integer(_) | Written::List(_) => return None,
+    };
+    words.iter().find(|word| **word == text).copied()
+}
+
+fn line(written: Written<'_>) -> Option<String> {
+    match written {
+        Written::Text(text) if !text.is_empty() && !text.contains(char::is_control) => {
+            Some(text.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn list(written: Written<'_>) -> Option<Vec<String>> {
+    match written {
+        Written::List(items) => items.iter().map(|item| line(Written::Text(item))).collect(),
+        text => line(text).map(|item| vec![item]),
+    }
+}
+
+fn integer(written: Written<'_>) -> Option<i64> {
+    match written {
+        Written::Integer(number) => Some(number),
+        Written::Text(text) => text.parse().ok(),
+        Written::Boolean(_) | Written::List(_) => None,
+    }
+}
+
+/// No limit, on the bus.
+const INFINITY: u64 = u64::MAX;
+
+fn count(written: Written<'_>) -> Option<u64> {
+    match written {
+        Written::Text("infinity") => Some(INFINITY),
+        other => u64::try_from(integer(other)?).ok(),
+    }
+}
+
+/// systemd's letters are powers of 1024 (systemd.resource-control(5)).
+fn bytes(written: Written<'_>) -> Option<u64> {
+    if let Written::Text(text) = written
+        && let Some((letter, shift)) = [('K', 10), ('M', 20), ('G', 30), ('T', 40)]
+            .into_iter()
+            .find(|(letter, _)| text.ends_with(*letter))
+    {
+        let number: u64 = text.strip_suffix(letter)?.parse().ok()?;
+        return number.checked_mul(1 << shift);
+    }
+    count(written)
+}
+
+/// Microseconds of processor time in a second.
+fn quota(written: Written<'_>) -> Option<u64> {
+    let Written::Text(text) = written else {
+        return None;
+    };
+    let percent: u64 = text.strip_suffix('%')?.parse().ok()?;
+    percent.checked_mul(10_000).filter(|quota| *quota > 0)
+}
+
+fn mode(written: Written<'_>) -> Option<u32> {
+    match written {
+        Written::Text(text) => u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|mode| *mode <= 0o7777),
+        _ => None,
+    }
+}
+
+/// Whether only these are allowed, and these.
+fn filter(mut words: Vec<String>) -> Option<(bool, Vec<String>)> {
+    let first = words.first_mut()?;
+    let denied = first.strip_prefix('~').map(str::to_owned);
+    let only = denied.is_none();
+    if let Some(word) = denied {
+        *first = word;
+    }
+    let plain = |word: &String| !word.is_empty() && !word.starts_with('~');
+    words.iter().all(plain).then_some((only, words))
+}
+
+/// In the order of their numbers (linux/capability.h).
+const CAPABILITIES: &[&str] = &[
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+fn capabilities(words: Vec<String>) -> Option<u64> {
+    if words.is_empty() {
+        return Some(0);
+    }
+    let (keep, names) = filter(words)?;
+    let mut set = 0;
+    for name in names {
+        let number = CAPABILITIES.iter().position(|known| *known == name)?;
+        set |= 1_u64 << number;
+    }
+    let all = (1 << CAPABILITIES.len()) - 1;
+    Some(if keep { set } else { all & !set })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, written: Written<'_>) -> Result<Value, String> {
+        let read = Property::named(name).unwrap().read(written);
+        read.map(|(_, value)| value)
+            .map_err(|expected| expected.to_string())
+    }
+
+    #[test]
+    fn a_name_is_there_once() {
+        for (index, property) in PROPERTIES.iter().enumerate() {
+            assert!(
+                !PROPERTIES[..index]
+                    .iter()
+                    .any(|other| other.name == property.name),
+                "{}",
+                property.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_understood_as_systemd_does() {
+        let list = ["~CAP_SYS_ADMIN".to_owned()];
+        let calls = ["@system-service".to_owned(), "ptrace".to_owned()];
+        for (name, written, value) in [
+            ("MemoryMax", Written::Text("2G"), Value::Number(2 << 30)),
+            ("MemoryMax", Written::Integer(4096), Value::Number(4096)),
+            (
+                "TasksMax",
+                Written::Text("infinity"),
+                Value::Number(u64::MAX),
+            ),
+            ("CPUQuota", Written::Text("150%"), Value::Number(1_500_000)),
+            ("Nice", Written::Integer(-5), Value::Integer(-5)),
+            ("PrivateTmp", Written::Boolean(true), Value::Boolean(true)),
+            ("PrivateTmp", Written::Text("no"), Value::Boolean(false)),
+            (
+                "ProtectHome",
+                Written::Boolean(true),
+                Value::Text("yes".into()),
+            ),
+            ("UMask", Written::Text("0077"), Value::Mode(0o77)),
+            (
+                "CapabilityBoundingSet",
+                Written::List(&list),
+                Value::Number(((1 << CAPABILITIES.len()) - 1) & !(1 << 21)),
+            ),
+            (
+                "CapabilityBoundingSet",
+                Written::List(&[]),
+                Value::Number(0),
+            ),
+            (
+                "SystemCallFilter",
+                Written::List(&calls),
+                Value::Filter(true, calls.to_vec()),
+            ),
+        ] {
+            assert_eq!(read(name, written), Ok(value), "{name} = {written:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_explained() {
+        for (name, written, expected) in [
+            (
+                "MemoryMax",
+                Written::Text("2X"),
+                "a size such as \"2G\" or \"512M\", or \"infinity\"",
+            ),
+            (
+                "MemoryMax",
+                Written::Text("99999999T"),
+                "a size such as \"2G\" or \"512M\", or \"infinity\"",
+            ),
+            (
+                "MemoryMax",
+                Written::Integer(-1),
+                "a size such as \"2G\" or \"512M\", or \"infinity\"",
+            ),
+            (
+                "Nice",
+                Written::Integer(20),
+                "a whole number from -20 to 19",
+            ),
+            (
+                "OOMPolicy",
+                Written::Text("panic"),
+                "one of continue, stop, kill",
+            ),
+            (
+                "CPUQuota",
+                Written::Text("0%"),
+                "percent of one processor, such as \"50%\" or \"200%\"",
+            ),
+            (
+                "UMask",
+                Written::Text("0999"),
+                "permission bits in octal, such as \"0077\"",
+            ),
+            ("User", Written::Text("a\nb"), "a text in one line"),
+            ("PrivateTmp", Written::Integer(3), "true or false"),
+        ] {
+            assert_eq!(
+                read(name, written),
+                Err(expected.to_owned()),
+                "{name} = {written:?}"
+            );
+        }
+    }
+}
