@@ -23,7 +23,7 @@
 //! | [`control`] | the socket between `supervisorctl` and the daemon |
 //! | [`cli`] | what a person types, and what is shown |
 //! | [`demo`] | a whole rig in a temporary directory, to look at |
-//! | [`systemd`] | sd_notify, and the unit that is generated |
+//! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated |
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
 //!
@@ -37,10 +37,9 @@
 //!  loopkeeperd                 the daemon; it may die at any moment
 //!    ├─ lk-proxy               the builtin SOCKS proxy, a worker like every other
 //!    ├─ a worker               launcher = "process": a child, in a session of its own
-//!    ├─ a command              probe, end of a phase, notification: short-lived
-//!    │    └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
-//!    └─ (systemd-run → lk-exec → a worker)
-//!                              run by systemd: lk-exec becomes the worker, in a scope of its own
+//!    └─ a command              probe, end of a phase, notification: short-lived
+//!         └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
+//!  lk-exec → a worker          run by systemd: a service of its own; lk-exec becomes the worker
 //!  tmux                        one server a worker, with nobody of us above it
 //!    ├─ lk-pane                keeps the terminal, writes the exit record
 //!    │    └─ a worker          launcher = "tmux"
@@ -71,7 +70,7 @@
 //! | census | all processes of the machine at one moment |
 //! | adopt, take over | to watch an attempt that an earlier daemon started |
 //! | lease | the lock on a worktree that only one attempt has |
-//! | house | how attempts are kept apart: a systemd scope, a cgroup, or nothing |
+//! | house | how attempts are kept apart: a systemd service, a cgroup, or nothing |
 //! | pane | what is between a worker and its tmux server |
 //! | fact | what is recorded before anything that rests on it is done |
 //!

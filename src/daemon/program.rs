@@ -66,7 +66,7 @@ pub(crate) enum Role {
     /// Runs a worker inside of its tmux pane, and records how it ended
     #[command(hide = true)]
     Pane(Attempt),
-    /// Becomes a worker, inside of the scope that was made for it
+    /// Becomes a worker, inside of the unit that was made for it
     #[command(hide = true)]
     Exec(Attempt),
 }

@@ -9,6 +9,7 @@
 use std::{ffi::OsString, fs, path::PathBuf};
 
 use super::{
+    House,
     ailment::Ailment,
     context::Context,
     directory::{Directory, Pane, Spec, Start},
@@ -18,11 +19,13 @@ use super::{
     not_started::NotStarted,
     process, socket, tmux,
     tree::Tree,
+    unit,
 };
 use crate::{
     config::{Program, Worker},
     host::{process::Process, reaper::Child},
     model::{AttemptRef, HostEvent, Identity, LauncherKind},
+    systemd::units::Units,
 };
 
 /// An attempt that runs, and how its end will be known.
@@ -35,6 +38,10 @@ pub(super) enum Launched {
     Pane {
         start: Start,
         pane: Pane,
+    },
+    Unit {
+        start: Start,
+        units: Units,
     },
 }
 
@@ -76,12 +83,22 @@ pub(super) async fn start(
         created
             .map_err(|error| NotStarted::because(&directory.path().display().to_string(), &error))
     });
-    let launched = match (prepared, spec.launcher) {
-        (Err(why), _) => Err(why),
-        (Ok(output), LauncherKind::Process) => {
+    let launched = match (prepared, &context.settings.house, spec.launcher) {
+        (Err(why), _, _) => Err(why),
+        (Ok(_), House::Unit { units, own }, LauncherKind::Process) => {
+            let manager = unit::Carrier {
+                context,
+                units,
+                own: own.as_deref(),
+            };
+            manager
+                .launch(&attempt, &directory, &spec, environment)
+                .await
+        }
+        (Ok(output), _, LauncherKind::Process) => {
             process::launch(context, &attempt, &directory, &spec, environment, output).await
         }
-        (Ok(_), LauncherKind::Tmux) => {
+        (Ok(_), _, LauncherKind::Tmux) => {
             tmux::launch(context, &attempt, &directory, environment).await
         }
     };
@@ -94,6 +111,10 @@ pub(super) async fn start(
         Ok(Launched::Pane { start, pane }) => {
             let worker = process_of(&start.identity);
             (start, End::Pane { worker, pane }, None)
+        }
+        Ok(Launched::Unit { start, units }) => {
+            let end = End::unit(&start, units, &attempt.worker);
+            (start, end, None)
         }
         Err(not_started) => {
             // For those who look later; the daemon hears it now.
@@ -129,6 +150,12 @@ pub(super) async fn adopt(
     let worker = process_of(&identity);
     let start = directory.start().filter(|start| start.identity == identity);
     let pane = start.as_ref().and_then(|start| start.pane);
+    let carried = match (&context.settings.house, &start) {
+        (House::Unit { units, .. }, Some(start)) if start.invocation.is_some() => {
+            Some(End::unit(start, units.clone(), &attempt.worker))
+        }
+        _ => None,
+    };
     let tree = Tree {
         root: Some(worker),
         // A session id is a pid: it is only taken for ours while its leader is there to be known.
@@ -140,9 +167,10 @@ pub(super) async fn adopt(
         pane,
         ..context.tree(&attempt)
     };
-    let end = match pane {
-        Some(pane) => End::Pane { worker, pane },
-        None => End::Stranger(worker),
+    let end = match (pane, carried) {
+        (Some(pane), _) => End::Pane { worker, pane },
+        (None, Some(end)) => end,
+        (None, None) => End::Stranger(worker),
     };
     let spec = directory.spec();
     // As a rule it has it. Whoever else may is met where the next attempt is to start.

@@ -1,12 +1,7 @@
 //! The cgroup of an attempt: the only grouping a process cannot leave by itself (cgroups(7)).
 //!
 //! How attempts are housed is decided once, when the host is opened:
-//! - run by systemd: each attempt in a transient scope of its own below `loopkeeper.slice`, so that
-//!   a restart of our own unit does not touch it. The scope's name is the worker's, so systemd
-//!   itself refuses a second one while anything of the first lives. The scope's cgroup is systemd's
-//!   alone: removed by anybody else, its end goes unnoticed there and the name is never free again.
-//!   It is ordered before our own unit, and units are stopped in the inverse order (systemd.unit(5)):
-//!   when the machine goes down, nobody of us is left to take that for the end of a worker;
+//! - run by systemd: each attempt in a transient service of its own, see [`unit`](super::unit);
 //! - in a cgroup that was delegated to us: a child cgroup for each attempt;
 //! - elsewhere: none, and an attempt's tree is found by session, descent and marker.
 
@@ -14,35 +9,25 @@ use std::{
     env, fs, io,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
+use super::unit;
 use crate::{
-    model::{AttemptRef, WorkerName},
-    systemd,
+    model::AttemptRef,
+    systemd::{self, manager::Whose, units::Units},
 };
 
-const SLICE: &str = "loopkeeper.slice";
-/// What systemd is given to notice that a scope is empty.
-const SCOPE_ENDS_WITHIN: Duration = Duration::from_secs(10);
-/// Between two looks at an empty scope.
-const SCOPE_LOOK: Duration = Duration::from_millis(2);
-
 /// How attempts are housed on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum House {
-    /// Each in a transient scope, made by `systemd-run`.
-    Scope {
-        /// `systemd-run`, absolute.
-        systemd_run: PathBuf,
-        /// Of the user's manager, not the system's.
-        user: bool,
-        /// The cgroup of the slice that the scopes are in.
-        slice: PathBuf,
+    /// Each in a transient service.
+    Unit {
+        /// The way to the manager.
+        units: Units,
         /// Our own unit, if we are in one.
-        unit: Option<String>,
+        own: Option<String>,
     },
     /// Each in a child of this delegated cgroup.
     Delegated(PathBuf),
@@ -59,40 +44,28 @@ impl House {
     }
 
     fn by_systemd() -> Option<Self> {
-        // The invocation id is inherited; the pid beside it (systemd 248) says whose it is.
-        env::var_os("INVOCATION_ID")?;
-        if let Ok(pid) = env::var("SYSTEMD_EXEC_PID")
-            && pid != std::process::id().to_string()
-        {
-            return None;
-        }
-        if !Path::new(systemd::BOOTED).is_dir() {
-            return None;
-        }
-        let systemd_run = super::find("systemd-run")?;
-        let uid = nix::unistd::geteuid().as_raw();
-        let own = path_of("self")?;
-        let manager = format!("user@{uid}.service");
-        let of_user = own.ancestors().find(|above| above.ends_with(&manager));
-        let inside = |above: &&Path| Some(*above) != of_user;
-        let mut names = own
-            .ancestors()
-            .take_while(inside)
-            .filter_map(|above| above.file_name()?.to_str());
-        let unit = names.find(|name| name.ends_with(".service"));
-        let unit = unit.map(str::to_owned);
-        let root = match of_user {
-            Some(of_user) => of_user.to_owned(),
-            // The manager itself sits in `init.scope`, beside the slices.
-            None if uid == 0 => path_of("1")?.parent()?.to_owned(),
-            None => return None,
-        };
-        Some(Self::Scope {
-            systemd_run,
-            user: of_user.is_some(),
-            slice: root.join(SLICE),
-            unit,
+        let (whose, own) = manager()?;
+        // Where there is a bus it will answer, if not now.
+        whose.socket().exists().then(|| Self::Unit {
+            units: Units::of(whose),
+            own,
         })
+    }
+
+    /// What is missing for what the manager that runs us could give; for the operator.
+    pub(crate) fn lack(&self) -> Option<String> {
+        if matches!(self, Self::Unit { .. }) {
+            return None;
+        }
+        let (whose, _) = manager()?;
+        let hint = match whose {
+            Whose::System => "apt install dbus",
+            Whose::User(_) => "apt install dbus-user-session, then log in again",
+        };
+        Some(format!(
+            "service manager: no bus at {}, so workers are in our own unit and end with it; {hint}",
+            whose.socket().display()
+        ))
     }
 
     fn delegated() -> Option<Self> {
@@ -103,63 +76,6 @@ impl House {
         });
         let writable = rustix::fs::access(&own, rustix::fs::Access::WRITE_OK).is_ok();
         (marked && writable).then_some(Self::Delegated(own))
-    }
-
-    /// The arguments that come before a program so that it runs in its scope, `systemd-run` first.
-    pub(crate) fn prefix(&self, worker: &WorkerName) -> Vec<String> {
-        let Self::Scope {
-            systemd_run,
-            user,
-            unit,
-            ..
-        } = self
-        else {
-            return Vec::new();
-        };
-        let mut prefix = vec![systemd_run.to_string_lossy().into_owned()];
-        if *user {
-            prefix.push("--user".to_owned());
-        }
-        prefix.extend([
-            "--scope".to_owned(),
-            "--quiet".to_owned(),
-            "--collect".to_owned(),
-            format!("--slice={SLICE}"),
-            format!("--unit={}", scope(worker)),
-            format!("--description=Loopkeeper worker {worker}"),
-            // Applies when the machine goes down: by then nobody of us asks the worker to end.
-            "--property=TimeoutStopSec=30s".to_owned(),
-        ]);
-        if let Some(unit) = unit {
-            prefix.push(format!("--property=Before={unit}"));
-        }
-        prefix.push("--".to_owned());
-        prefix
-    }
-
-    /// Waits until the worker's scope is gone, once nothing lives in it: as long as systemd has not
-    /// noticed, it refuses the next one. That takes it a few milliseconds, and the kernel tells
-    /// nobody reliably when a directory of cgroups goes, so it is looked for.
-    ///
-    /// # Errors
-    /// It is still there after [`SCOPE_ENDS_WITHIN`].
-    pub(crate) async fn vacated(&self, worker: &WorkerName) -> io::Result<()> {
-        let Self::Scope { slice, .. } = self else {
-            return Ok(());
-        };
-        let Ok(scope) = Cgroup::at(slice.join(scope(worker))) else {
-            return Ok(());
-        };
-        let gone = async {
-            while scope.exists() && scope.pids().is_empty() {
-                tokio::time::sleep(SCOPE_LOOK).await;
-            }
-        };
-        tokio::time::timeout(SCOPE_ENDS_WITHIN, gone)
-            .await
-            .map_err(|_elapsed| {
-                io::Error::other("nothing of it lives, and systemd has not removed it")
-            })
     }
 
     /// Makes the attempt's child cgroup; its open `cgroup.procs` is for the child to join.
@@ -177,8 +93,35 @@ impl House {
     }
 }
 
-fn scope(worker: &WorkerName) -> String {
-    format!("loopkeeper-{worker}.scope")
+/// The service manager that runs us, and our own unit.
+fn manager() -> Option<(Whose, Option<String>)> {
+    // The invocation id is inherited; the pid beside it (systemd 248) says whose it is.
+    env::var_os("INVOCATION_ID")?;
+    if let Ok(pid) = env::var("SYSTEMD_EXEC_PID")
+        && pid != std::process::id().to_string()
+    {
+        return None;
+    }
+    if !Path::new(systemd::BOOTED).is_dir() {
+        return None;
+    }
+    let uid = nix::unistd::geteuid().as_raw();
+    let cgroup = path_of("self")?;
+    let manager = format!("user@{uid}.service");
+    let of_user = cgroup.ancestors().find(|above| above.ends_with(&manager));
+    let inside = |above: &&Path| Some(*above) != of_user;
+    let mut names = cgroup
+        .ancestors()
+        .take_while(inside)
+        .filter_map(|above| above.file_name()?.to_str());
+    let own = names.find(|name| name.ends_with(".service"));
+    let own = own.map(str::to_owned);
+    let whose = match of_user {
+        Some(_) => Whose::User(env::var_os("XDG_RUNTIME_DIR")?.into()),
+        None if uid == 0 => Whose::System,
+        None => return None,
+    };
+    Some((whose, own))
 }
 
 fn child(attempt: &AttemptRef) -> String {
@@ -205,7 +148,7 @@ impl Cgroup {
         let path = path_of(&pid.to_string())?;
         let name = path.file_name()?.to_str()?;
         // Some builds of tmux put each pane into a scope of its own.
-        let own = name == scope(&attempt.worker)
+        let own = name == unit::name(&attempt.worker)
             || name == child(attempt)
             || name.starts_with("tmux-spawn-");
         if own { Self::at(path).ok() } else { None }
@@ -232,9 +175,12 @@ impl Cgroup {
         }
     }
 
-    /// Removes it once it is empty; a scope is left to systemd.
+    /// Removes it once it is empty; a unit's is left to systemd.
     pub(crate) fn remove(&self) {
-        let by_systemd = self.path.extension().is_some_and(|kind| kind == "scope");
+        let by_systemd = self
+            .path
+            .extension()
+            .is_some_and(|kind| kind == "service" || kind == "scope");
         if !by_systemd && self.exists() {
             remove(&self.path);
         }

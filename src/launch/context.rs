@@ -5,13 +5,14 @@ use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 
 use super::{
-    News, Settings,
+    House, News, Settings,
     ailment::Ailment,
     cgroup::Cgroup,
     command::Runner,
     directory::{Directory, Start},
     not_started::NotStarted,
     tree::{Looker, Part, Tree},
+    unit,
 };
 use crate::{
     causes::in_one_line,
@@ -165,11 +166,12 @@ impl Context {
         if let Some(cgroup) = &tree.cgroup {
             cgroup.remove();
         }
-        let house = &self.settings.house;
-        if let Err(error) = house.vacated(&attempt.worker).await {
+        if let House::Unit { units, .. } = &self.settings.house
+            && let Err(error) = unit::gone(units, &attempt.worker).await
+        {
             self.problem(
-                format!("scope of {}", attempt.worker),
-                format!("{}: its scope: {error}", attempt.worker),
+                format!("unit of {}", attempt.worker),
+                format!("{}: {error}", attempt.worker),
             );
         }
     }

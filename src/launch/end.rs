@@ -6,22 +6,41 @@ use rustix::fs::inotify::WatchFlags;
 use super::{
     ailment::Ailment,
     context::Context,
-    directory::{Directory, Pane},
+    directory::{Directory, Pane, Start},
     life::AGAIN,
+    unit,
 };
 use crate::{
     host::{process::Process, reaper::Child},
-    model::{AttemptRef, Exit},
+    model::{AttemptRef, Exit, WorkerName},
+    systemd::units::Units,
 };
 
 /// What tells the end.
 pub(super) enum End {
     Child(Child),
     Stranger(Process),
-    Pane { worker: Process, pane: Pane },
+    Pane {
+        worker: Process,
+        pane: Pane,
+    },
+    Unit {
+        units: Units,
+        worker: WorkerName,
+        invocation: String,
+    },
 }
 
 impl End {
+    /// Of an attempt that a unit of its worker carries, or carried.
+    pub(super) fn unit(start: &Start, units: Units, worker: &WorkerName) -> Self {
+        Self::Unit {
+            units,
+            worker: worker.clone(),
+            invocation: start.invocation.clone().unwrap_or_default(),
+        }
+    }
+
     /// Waits for the end; how it was, also from the exit record.
     pub(super) async fn exit(
         self,
@@ -33,6 +52,14 @@ impl End {
             Self::Child(mut child) => return child.exit().await,
             Self::Stranger(worker) => (worker, None),
             Self::Pane { worker, pane } => (worker, Some(pane)),
+            Self::Unit {
+                units,
+                worker,
+                invocation,
+            } => {
+                let exit = unit::exit(&units, &worker, &invocation, directory).await;
+                return exit.unwrap_or_else(unseen);
+            }
         };
         let mut watched = loop {
             match worker.watch() {

@@ -73,6 +73,16 @@ impl Inherited {
         added.or_else(|| env::var_os(name).filter(|_| !is_private(OsStr::new(name))))
     }
 
+    /// All that a child has.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+        let added = self
+            .added
+            .iter()
+            .map(|(name, value)| ((*name).into(), value.clone()));
+        let own = env::vars_os().filter(|(name, _)| !is_private(name));
+        own.chain(added)
+    }
+
     /// Makes this the environment of a command to which nothing was added yet.
     pub(crate) fn apply(&self, command: &mut Command) {
         command.envs(self.added.iter().map(|(name, value)| (name, value)));

@@ -1,10 +1,11 @@
-//! `loopkeeperd exec`: the last thing before a worker in a scope of its own.
+//! `loopkeeperd exec`: the last thing before a worker in a service of its own.
 //!
-//! `systemd-run --scope` becomes the program it is given, so from outside a worker that ended and a
-//! `systemd-run` that never got as far look the same. This role comes between: that it recorded the
-//! start proves that the scope exists. It then becomes the worker, under the same pid.
+//! Promise: at most one worker in a worktree, also when somebody starts the unit by hand: the lease is
+//! taken in here, by the process that then becomes the worker and holds it to its end. And the start
+//! is recorded before the worker's first instruction, with the life of the unit that it belongs to, so
+//! that a daemon which died in between finds it.
 
-use std::{io, os::unix::process::CommandExt, path::Path, process::Command};
+use std::{env, io, os::unix::process::CommandExt, path::Path, process::Command};
 
 use jiff::Timestamp;
 
@@ -68,6 +69,8 @@ pub(super) fn record_start(
         at: Timestamp::now(),
         cgroup: attempt_of(directory.path()).and_then(|of| Cgroup::of(process.pid, &of)),
         pane,
+        // Of the unit that we are in, and nobody else's: what the daemon itself has is not handed on.
+        invocation: env::var("INVOCATION_ID").ok(),
     };
     directory.record_start(&start)
 }

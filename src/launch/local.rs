@@ -104,6 +104,9 @@ impl Local {
             news: tell,
             settings,
         };
+        if let Some(lack) = context.settings.house.lack() {
+            context.problem("service manager".into(), lack);
+        }
         let local = Self {
             context: Arc::new(context),
             orders: BTreeMap::new(),

@@ -59,6 +59,7 @@ mod socket;
 mod survey;
 mod tmux;
 mod tree;
+mod unit;
 
 use std::{
     env, fs,

@@ -67,7 +67,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             return Err(error);
         }
     };
-    // Who stops a scope as a whole, as systemd does when the machine goes down, takes its processes in
+    // Who stops a unit as a whole, as systemd does when the machine goes down, takes its processes in
     // the order in which they began: first tmux, whose end takes the terminal away, then us, then the
     // worker. So when that has ended we have been told.
     let mut with_session = false;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock, inotify::WatchFlags};
+use rustix::fs::{FlockOperation, flock};
 
 use super::{
     attempt::Launched,
@@ -81,39 +81,13 @@ pub(super) async fn launch(
     flock(&output, FlockOperation::NonBlockingLockExclusive)
         .map_err(|error| unusable(error.into()))?;
     let also_errors = output.try_clone().map_err(unusable)?;
-    let prefix = context.settings.house.prefix(&attempt.worker);
-    // In a scope, `exec` takes it.
-    let worktree = spec.worktree.as_deref().filter(|_| prefix.is_empty());
-    let lease = worktree.map(Lease::take).transpose();
+    let lease = spec.worktree.as_deref().map(Lease::take).transpose();
     let lease = lease.map_err(|error| NotStarted::from_error(&error))?;
-    let arrival = if prefix.is_empty() {
-        None
-    } else {
-        let watch = context
-            .arrivals
-            .watch(directory.path(), WatchFlags::MOVED_TO);
-        Some(watch.map_err(unusable)?)
-    };
     let (cgroup, procs) = context.house(attempt)?;
 
-    let mut command = match prefix.split_first() {
-        None => {
-            let mut command = Command::new(&spec.program);
-            command.args(&spec.arguments);
-            command
-        }
-        Some((program, arguments)) => {
-            let mut command = Command::new(program);
-            command
-                .args(arguments)
-                .arg(context.settings.executable.to_run());
-            command
-                .args(["exec", "--attempt-dir"])
-                .arg(directory.path());
-            command
-        }
-    };
+    let mut command = Command::new(&spec.program);
     command
+        .args(&spec.arguments)
         .current_dir(&spec.workdir)
         .stdin(Stdio::null())
         .stdout(output)
@@ -130,7 +104,7 @@ pub(super) async fn launch(
     sys::before_exec(&mut command, birth);
     let spawned = context.reaper().spawn(&mut command);
     drop(command);
-    let mut child = match spawned {
+    let child = match spawned {
         Ok(child) => child,
         Err(error) => {
             if let Some(cgroup) = cgroup {
@@ -140,37 +114,17 @@ pub(super) async fn launch(
             return Err(NotStarted::because(&what, &error));
         }
     };
-    let Some(arrival) = arrival else {
-        let start = Start {
-            identity: child.process.identity(&context.boot),
-            at: Timestamp::now(),
-            cgroup,
-            pane: None,
-        };
-        context.record_start(directory, &start);
-        return Ok(Launched::Child {
-            start,
-            child,
-            lease,
-        });
+    let start = Start {
+        identity: child.process.identity(&context.boot),
+        at: Timestamp::now(),
+        cgroup,
+        pane: None,
+        invocation: None,
     };
-    loop {
-        if let Some(start) = directory.start() {
-            return Ok(Launched::Child {
-                start,
-                child,
-                lease,
-            });
-        }
-        tokio::select! {
-            () = arrival.changed() => {}
-            exit = child.exit() => {
-                let why = directory.start_failed().unwrap_or_else(|| {
-                    let said = std::fs::read(directory.output()).unwrap_or_default();
-                    format!("systemd-run: {exit}: {}", String::from_utf8_lossy(&said).trim())
-                });
-                return Err(why.into());
-            }
-        }
-    }
+    context.record_start(directory, &start);
+    Ok(Launched::Child {
+        start,
+        child,
+        lease,
+    })
 }

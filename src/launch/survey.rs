@@ -18,6 +18,7 @@ use std::{
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
+    House,
     ailment::Ailment,
     attempt::process_of,
     cgroup::Cgroup,
@@ -27,8 +28,10 @@ use super::{
     pane::wraps,
     process::output_is_held,
     tree::{Part, Tree},
+    unit::{self, Ending},
 };
 use crate::{
+    causes::in_one_line,
     host::{HostError, census::Census, process::Process},
     model::{AttemptRef, Condition, Exit, Found, LauncherKind},
 };
@@ -153,6 +156,7 @@ fn made_out(
         at: jiff::Timestamp::now(),
         cgroup: Cgroup::of(worker.pid, attempt),
         pane,
+        invocation: None,
     })
 }
 
@@ -165,7 +169,7 @@ async fn condition(
     let directory = context.directory(attempt);
     let recorded = directory.recorded_start();
     if let Some(start) = recorded.map_err(|error| HostError::file(directory.path(), error))? {
-        let condition = since_start(context, attempt, &directory, &start, census);
+        let condition = since_start(context, attempt, &directory, &start, census).await;
         return Ok(Some(condition));
     }
     let tree = context.tree(attempt);
@@ -185,9 +189,8 @@ async fn condition(
     let settled = tokio::time::timeout(SETTLED_WITHIN, async {
         loop {
             if let Some(start) = directory.start() {
-                return Ok(Some(since_start(
-                    context, attempt, &directory, &start, &census,
-                )));
+                let since = since_start(context, attempt, &directory, &start, &census);
+                return Ok(Some(since.await));
             }
             if is_process
                 && let Some(start) = made_out(context, attempt, &census, &members(&census))
@@ -249,7 +252,7 @@ fn found_unrecorded(context: &Context, directory: &Directory, start: &Start) -> 
     Condition::Alive(start.identity.clone())
 }
 
-fn since_start(
+async fn since_start(
     context: &Context,
     attempt: &AttemptRef,
     directory: &Directory,
@@ -269,16 +272,40 @@ fn since_start(
     if worker.lives() || (recording && directory.ended().is_none()) {
         return Condition::Alive(start.identity.clone());
     }
+    let unseen = match carried(context, attempt, directory, start).await {
+        Ok(exit) => exit.unwrap_or_else(unseen),
+        Err(condition) => return condition,
+    };
     let tree = Tree {
         cgroup: start.cgroup.clone(),
         pane: start.pane,
         ..context.tree(attempt)
     };
     Condition::Ended {
-        exit: settle(context, directory, unseen()),
+        exit: settle(context, directory, unseen),
         survivors: tree
             .members(census, &context.looker.reaper, Part::All)
             .len(),
+    }
+}
+
+/// How an attempt ended that a unit carried, when its manager says so; or the condition that it is
+/// still in.
+async fn carried(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    start: &Start,
+) -> Result<Option<Exit>, Condition> {
+    let (House::Unit { units, .. }, Some(invocation), None) =
+        (&context.settings.house, &start.invocation, &start.pane)
+    else {
+        return Ok(None);
+    };
+    match unit::ends(units, &attempt.worker, invocation, directory).await {
+        Ok(Ending::Ended(exit)) => Ok(exit),
+        Ok(Ending::Ending) => Err(Condition::Alive(start.identity.clone())),
+        Err(error) => Err(Condition::Unknown(in_one_line(&error))),
     }
 }
 

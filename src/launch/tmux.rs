@@ -9,11 +9,12 @@
 //! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 
-use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, path::Path, time::Duration};
+use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, time::Duration};
 
 use rustix::fs::inotify::WatchFlags;
 
 use super::{
+    House,
     attempt::Launched,
     command::Request,
     context::Context,
@@ -21,6 +22,7 @@ use super::{
     not_started::NotStarted,
     pane,
     socket::{prepare, socket},
+    unit::Carrier,
 };
 use crate::{
     host::process::Process,
@@ -90,19 +92,23 @@ pub(super) async fn launch(
             let what = format!("{}: cannot be watched", directory.path().display());
             NotStarted::because(&what, &error)
         })?;
+    let argv = invocation(context, worker, directory);
+    if let House::Unit { units, own } = &context.settings.house {
+        let own = own.as_deref();
+        let carrier = Carrier {
+            context,
+            units,
+            own,
+        };
+        carrier
+            .launch_session(attempt, directory, &tmux, &argv, environment)
+            .await?;
+        let start = wait_for_start(directory, &arrival, &[]).await?;
+        return in_pane(start);
+    }
     let (cgroup, procs) = context.house(attempt)?;
-
-    let mut argv: Vec<OsString> = context
-        .settings
-        .house
-        .prefix(worker)
-        .into_iter()
-        .map(OsString::from)
-        .collect();
-    argv.extend(invocation(context, &tmux, worker, directory));
-    let program = argv.remove(0);
     let request = Request {
-        program: program.into(),
+        program: tmux,
         arguments: argv,
         workdir: "/".into(),
         environment,
@@ -133,11 +139,7 @@ pub(super) async fn launch(
         Err(error) => Err(error),
     };
     match started {
-        Ok(start) => {
-            let nameless = || NotStarted::from("start.json: names no pane".to_owned());
-            let pane = start.pane.ok_or_else(nameless)?;
-            Ok(Launched::Pane { start, pane })
-        }
+        Ok(start) => in_pane(start),
         Err(NotStarted { why, shortage }) => {
             let why = context.clean_up(attempt, cgroup, why).await;
             Err(NotStarted { why, shortage })
@@ -145,15 +147,16 @@ pub(super) async fn launch(
     }
 }
 
-/// Everything that tmux is asked, in one command line.
-fn invocation(
-    context: &Context,
-    tmux: &Path,
-    worker: &WorkerName,
-    directory: &Directory,
-) -> Vec<OsString> {
+fn in_pane(start: Start) -> Result<Launched, NotStarted> {
+    let nameless = || NotStarted::from("start.json: names no pane".to_owned());
+    let pane = start.pane.ok_or_else(nameless)?;
+    Ok(Launched::Pane { start, pane })
+}
+
+/// Everything that tmux is asked, as its arguments.
+fn invocation(context: &Context, worker: &WorkerName, directory: &Directory) -> Vec<OsString> {
     let socket = socket(&context.settings, worker);
-    let mut argv: Vec<OsString> = vec![tmux.into(), "-S".into(), socket.into()];
+    let mut argv: Vec<OsString> = vec!["-S".into(), socket.into()];
     argv.extend(["-f", "/dev/null"].map(OsString::from));
     for option in OPTIONS {
         argv.extend(option.iter().map(OsString::from));

@@ -91,11 +91,12 @@ WatchdogSec=30
 # Workers get the time that their own stop settings say; the daemon asks for more when it needs it.
 TimeoutStopSec=90
 
-# Each worker runs in a scope of its own in loopkeeper.slice, beside this unit: a restart or an
-# upgrade of the daemon does not touch it, and the next daemon takes it over. In this unit are the
-# daemon and its short-lived helpers: the daemon is asked to end, what is left then is killed.
+# Each worker is a service of its own, loopkeeper-WORKER.service in loopkeeper.slice, beside this unit:
+# a restart or an upgrade of the daemon does not touch it, and the next daemon takes it over. In this
+# unit are the daemon and its short-lived helpers: the daemon is asked to end, what is left then is
+# killed.
 KillMode=mixed
-# Where scopes cannot be made, workers get a control group of their own below ours instead.
+# Where there is no bus to ask for services, workers get a control group of their own below ours.
 Delegate=yes
 TasksMax=infinity
 # A loop that eats the memory is killed alone; the daemon sees its exit and restarts it.

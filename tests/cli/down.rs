@@ -92,6 +92,7 @@ fn left_behind(home: &Home) -> std::process::Child {
         at,
         cgroup: None,
         pane: None,
+        invocation: None,
     };
     fs::write(
         directory.path().join("start.json"),

@@ -45,6 +45,9 @@ pub struct Start {
     pub cgroup: Option<Cgroup>,
     /// The session around it, for the tmux launcher.
     pub pane: Option<Pane>,
+    /// The life of the unit around it, for those that are in one.
+    #[serde(default)]
+    pub invocation: Option<String>,
 }
 
 /// The processes around a worker in tmux.

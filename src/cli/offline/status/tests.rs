@@ -282,6 +282,7 @@ fn a_pid_of_another_boot_is_nobodys() {
         at: jiff::Timestamp::UNIX_EPOCH,
         cgroup: None,
         pane: None,
+        invocation: None,
     };
     directory.record_start(&start).unwrap();
     let find = |now| attempts::find(state.path(), &attempt, Some(&boot('0')), &boot(now));
@@ -311,6 +312,7 @@ fn who_lives_is_found_although_nothing_of_it_is_recorded() {
         at: jiff::Timestamp::UNIX_EPOCH,
         cgroup: None,
         pane: None,
+        invocation: None,
     };
     directory.record_start(&start).unwrap();
     // A newer one that never ran does not hide it.

@@ -1,0 +1,318 @@
+//! The systemd launcher: a worker is a transient service of its own, below `loopkeeper.slice`.
+//!
+//! Promise: PID 1 carries it, and nothing that happens to the daemon reaches it. Its unit has the
+//! worker's name, so the manager itself refuses a second one while anything of the first lives. How
+//! it ended is written down by the manager's own hand (`record`), also when no daemon is there and no
+//! program of ours is left on the disk.
+//!
+//! How: [`exec`](super::exec) is what the unit runs; it takes the worktree's lease, records the start
+//! and becomes the worker. Before our own unit it is ordered, and units are stopped in the inverse
+//! order (systemd.unit(5)): when the machine goes down, nobody of us is left to take that for the end
+//! of a worker.
+
+mod record;
+mod script;
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::inotify::WatchFlags;
+use zbus::Variant;
+
+use super::{
+    attempt::Launched,
+    context::Context,
+    directory::{Directory, Spec},
+    not_started::NotStarted,
+};
+use crate::{
+    causes::in_one_line,
+    model::{AttemptRef, Exit, WorkerName},
+    systemd::{
+        manager::{Incarnation, Manager, ManagerError},
+        units::Units,
+    },
+};
+
+const SLICE: &str = "loopkeeper.slice";
+/// In the state directory.
+const RECORDER: &str = "record-exit";
+/// In an attempt's directory, where it has a session: how that is made.
+const START: &str = "start.sh";
+/// What the manager is given to let go of a unit in which nothing lives.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What an operator types after `systemctl status` and `journalctl -u`.
+pub(super) fn name(worker: &WorkerName) -> String {
+    format!("loopkeeper-{worker}.service")
+}
+
+/// What is needed to have a worker carried.
+pub(super) struct Carrier<'a> {
+    pub(super) context: &'a Context,
+    pub(super) units: &'a Units,
+    /// Our own unit.
+    pub(super) own: Option<&'a str>,
+}
+
+impl Carrier<'_> {
+    /// Starts an attempt as a service.
+    pub(super) async fn launch(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        spec: &Spec,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Launched, NotStarted> {
+        let unit = name(&attempt.worker);
+        let executable = self.context.settings.executable.to_run();
+        let argv = vec![
+            executable.to_string_lossy().into_owned(),
+            "exec".to_owned(),
+            "--attempt-dir".to_owned(),
+            directory.path().to_string_lossy().into_owned(),
+        ];
+        let mut properties = self.properties(attempt, directory, environment)?;
+        properties.extend([
+            ("Type", "exec".into()),
+            ("ExecStart", command(argv)),
+            ("WorkingDirectory", text(&spec.workdir)?.into()),
+            (
+                "StandardOutputFileToAppend",
+                text(&directory.output())?.into(),
+            ),
+            ("StandardError", "inherit".into()),
+        ]);
+        let arrival = self
+            .context
+            .arrivals
+            .watch(directory.path(), WatchFlags::MOVED_TO)
+            .map_err(|error| {
+                NotStarted::because(&directory.path().display().to_string(), &error)
+            })?;
+        let manager = self
+            .units
+            .manager()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let started = manager.start(&unit, &properties).await;
+        if let Err(error) = &started
+            && !matches!(error, ManagerError::Job { .. })
+        {
+            return Err(refused(&unit, error));
+        }
+        // That the job failed may also be the end of a worker that was too quick for it.
+        loop {
+            if let Some(start) = directory.start() {
+                return Ok(Launched::Unit {
+                    start,
+                    units: self.units.clone(),
+                });
+            }
+            if let Some(why) = directory.start_failed() {
+                return Err(why.into());
+            }
+            if let Err(error) = &started {
+                return Err(in_one_line(error).into());
+            }
+            arrival.changed().await;
+        }
+    }
+
+    /// Starts a tmux server as a service, and its session in it.
+    pub(super) async fn launch_session(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        tmux: &Path,
+        arguments: &[OsString],
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<(), NotStarted> {
+        let unit = name(&attempt.worker);
+        let start = directory.path().join(START);
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        let arguments: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
+        let script = script::run(&text(tmux)?, &arguments);
+        let script = script.map_err(|error| NotStarted::from_error(&error))?;
+        fs::write(&start, script)
+            .map_err(|error| NotStarted::because(&start.display().to_string(), &error))?;
+        let mut properties = self.properties(attempt, directory, environment)?;
+        properties.extend([
+            ("Type", "forking".into()),
+            (
+                "ExecStart",
+                command(vec!["/bin/sh".to_owned(), text(&start)?]),
+            ),
+            ("StandardOutput", "null".into()),
+            ("StandardError", "journal".into()),
+        ]);
+        let manager = self
+            .units
+            .manager()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        match manager.start(&unit, &properties).await {
+            Ok(()) => Ok(()),
+            // The server ends with its only pane, maybe before the job does: then the pane knows why.
+            Err(ManagerError::Job { .. }) if directory.start().is_some() => Ok(()),
+            Err(error) => Err(match directory.start_failed() {
+                Some(why) => why.into(),
+                None => refused(&unit, &error),
+            }),
+        }
+    }
+
+    /// What every unit has, whatever it runs.
+    fn properties(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Vec<(&'static str, Variant<'static>)>, NotStarted> {
+        let inherited = self.context.runner.inherited.variables();
+        let environment = inherited
+            .chain(environment)
+            .map(|(name, value)| variable(&name, &value))
+            .collect::<Result<Vec<String>, NotStarted>>()?;
+        let recorder = self
+            .recorder()
+            .map_err(|error| NotStarted::from_error(&error))?;
+        let recorder = vec![
+            "/bin/sh".to_owned(),
+            text(&recorder)?,
+            text(directory.path())?,
+        ];
+        let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
+        let worker = &attempt.worker;
+        Ok(vec![
+            ("Description", format!("Loopkeeper worker {worker}").into()),
+            ("Slice", SLICE.into()),
+            ("CollectMode", "inactive-or-failed".into()),
+            ("Before", before.into()),
+            ("Environment", environment.into()),
+            ("ExecStopPost", command(recorder)),
+            // Else the recorder would have the worker's user and its restrictions.
+            ("PermissionsStartOnly", true.into()),
+        ])
+    }
+
+    /// Where the recorder is; makes it, or renews another version's.
+    fn recorder(&self) -> io::Result<PathBuf> {
+        let path = self.context.settings.state.join(RECORDER);
+        if fs::read_to_string(&path).is_ok_and(|found| found == script::RECORDER) {
+            return Ok(path);
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, script::RECORDER)?;
+        fs::rename(&new, &path)?;
+        Ok(path)
+    }
+}
+
+/// As the bus has a command line.
+fn command(argv: Vec<String>) -> Variant<'static> {
+    let program = argv.first().cloned().unwrap_or_default();
+    // `$` begins a variable (systemd.service(5), "Command lines").
+    let argv: Vec<String> = argv.iter().map(|word| word.replace('$', "$$")).collect();
+    vec![(program, argv, false)].into()
+}
+
+fn text(path: &Path) -> Result<String, NotStarted> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| NotStarted::from(format!("{}: is not UTF-8", path.display())))
+}
+
+fn variable(name: &OsString, value: &OsString) -> Result<String, NotStarted> {
+    let text = name.to_str().zip(value.to_str());
+    let text = text.map(|(name, value)| format!("{name}={value}"));
+    text.ok_or_else(|| NotStarted::from(format!("environment: {} is not UTF-8", name.display())))
+}
+
+fn refused(unit: &str, error: &ManagerError) -> NotStarted {
+    match error {
+        error if error.is_taken() => NotStarted::from(format!(
+            "{unit} is there already, and is not ours; see: systemctl status {unit}"
+        )),
+        ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
+        error => NotStarted::from(in_one_line(error)),
+    }
+}
+
+/// No fault of the worker's: it is tried again.
+fn unreachable(error: &ManagerError) -> NotStarted {
+    NotStarted {
+        why: in_one_line(error),
+        shortage: true,
+    }
+}
+
+/// Waits until the manager has let go of a worker's unit in which nothing lives: until then it refuses
+/// the next one.
+pub(super) async fn gone(units: &Units, worker: &WorkerName) -> Result<(), String> {
+    let unit = name(worker);
+    let mut watch = units.watch(&unit);
+    let gone = async {
+        loop {
+            match look(units, &unit).await {
+                Ok(None) => return,
+                Ok(Some(_)) | Err(_) => watch.changed().await,
+            }
+        }
+    };
+    tokio::time::timeout(GONE_WITHIN, gone)
+        .await
+        .map_err(|_elapsed| format!("{unit} is there although nothing of it lives"))
+}
+
+async fn look(units: &Units, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
+    let manager: Manager = units.manager().await?;
+    manager.incarnation(unit).await
+}
+
+/// How far the end of one life of a unit has come.
+pub(super) enum Ending {
+    /// Something of it lives, or the recorder has not run yet.
+    Ending,
+    /// It is over; how it ended, if that was recorded.
+    Ended(Option<Exit>),
+}
+
+/// Asks how far its end has come, also of a unit that runs.
+pub(super) async fn ends(
+    units: &Units,
+    worker: &WorkerName,
+    invocation: &str,
+    directory: &Directory,
+) -> Result<Ending, ManagerError> {
+    // In this order: the record is written before the unit is gone.
+    let found = look(units, &name(worker)).await;
+    let text = fs::read_to_string(directory.path().join(script::RECORD)).unwrap_or_default();
+    if let Some(exit) = record::of(&text, invocation) {
+        return Ok(Ending::Ended(Some(exit)));
+    }
+    Ok(match found? {
+        Some(found) if found.lives && found.invocation == invocation => Ending::Ending,
+        Some(_) | None => Ending::Ended(None),
+    })
+}
+
+/// Waits for the end of one life of a unit; how it was, if that was recorded.
+pub(super) async fn exit(
+    units: &Units,
+    worker: &WorkerName,
+    invocation: &str,
+    directory: &Directory,
+) -> Option<Exit> {
+    let mut watch = units.watch(&name(worker));
+    loop {
+        match ends(units, worker, invocation, directory).await {
+            Ok(Ending::Ended(exit)) => return exit,
+            // A manager that cannot be asked has said nothing of the unit.
+            Ok(Ending::Ending) | Err(_) => watch.changed().await,
+        }
+    }
+}

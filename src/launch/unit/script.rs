@@ -1,0 +1,68 @@
+//! The small scripts of an attempt that systemd carries: how a session is made, and what runs last.
+//!
+//! Promise: what runs last needs a shell and nothing else, no program of ours above all, so an
+//! attempt's end is recorded whatever becomes of our installation meanwhile.
+//!
+//! Why scripts: systemd 252 writes arguments into a transient unit's file so that it does not read
+//! them back as they were (`$`, `;`), and reads that file at each `daemon-reload`. A path without such
+//! characters stays what it is.
+
+use std::borrow::Cow;
+
+use shlex::Quoter;
+
+/// What the recorder leaves in the attempt's directory; see [`super::record`].
+pub(super) const RECORD: &str = "unit-exit";
+
+/// What systemd runs last, whichever way the worker ended (`ExecStopPost=`, systemd.service(5)). It
+/// writes in one piece, so that a reader finds a whole line or none.
+pub(super) const RECORDER: &str = "\
+#!/bin/sh
+# Records how a worker's unit ended; systemd runs it, with the attempt's directory.
+printf '%s %s %s %s\\n' \"${SERVICE_RESULT:--}\" \"${EXIT_CODE:--}\" \"${EXIT_STATUS:--}\" \"${INVOCATION_ID:--}\" >>\"$1/unit-exit\"
+";
+
+/// A text that no shell can be given: it has a zero byte in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} has a zero byte in it")]
+pub(super) struct Unquotable(String);
+
+/// Becomes the program.
+pub(super) fn run(program: &str, arguments: &[String]) -> Result<String, Unquotable> {
+    let mut script = "#!/bin/sh\nexec".to_owned();
+    for word in std::iter::once(program).chain(arguments.iter().map(String::as_str)) {
+        script.push(' ');
+        script.push_str(&quoted(word)?);
+    }
+    script.push('\n');
+    Ok(script)
+}
+
+fn quoted(word: &str) -> Result<Cow<'_, str>, Unquotable> {
+    Quoter::new()
+        .quote(word)
+        .map_err(|_| Unquotable(word.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn arguments_come_through_a_real_shell_as_they_are() {
+        let words: Vec<String> = [
+            "", "a b", "$HOME", "`id`", "'", "\"", "\\", "a\nb", "%h", ";", "~", "*", "!x", "-n",
+            "ä",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let mut arguments = vec!["%s\\0".to_owned()];
+        arguments.extend(words.clone());
+        let script = run("/usr/bin/printf", &arguments).unwrap();
+        let output = Command::new("/bin/sh").args(["-c", &script]).output();
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(output, words.join("\0") + "\0");
+    }
+}
