@@ -27,6 +27,9 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
             Some(LauncherKind::Process) => {
                 ("no terminal, since its launcher is process", "logs -f")
             }
+            Some(LauncherKind::Systemd) => {
+                ("no terminal, since its launcher is systemd", "logs -f")
+            }
             Some(LauncherKind::Tmux) | None => ("no tmux session that lives", "logs"),
         };
         let failure = Failure::say(Exit::Failed, format!("worker {worker} has {what}"));

@@ -171,8 +171,8 @@ pub(super) mod rules {
         BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
             "How many restarts, before it is held until the operator releases it.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
-        LAUNCHER: "launcher", "\"process\", \"tmux\" or \"auto\"", "\"auto\"",
-            "How it is started; auto is tmux for loops and process for services.";
+        LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
+            "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
             "How much of an attempt's output is kept.";

@@ -97,7 +97,13 @@ impl Daemon {
         };
         let mut troubles = self.troubles.lines(now.mono);
         troubles.extend(self.executable_lost.clone());
-        let status = status::status(&self.rig.view(now, quiet), &self.own, &troubles, now);
+        let status = status::status(
+            &self.rig.view(now, quiet),
+            &self.own,
+            self.host.carries(),
+            &troubles,
+            now,
+        );
         StatusView {
             config: self.paths.config.to_str().map(str::to_owned),
             state_dir: self.paths.state.to_str().map(str::to_owned),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     control::protocol::{StatusView, WorkerView},
     decide::View,
-    model::{Kind, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
 /// What the daemon holds of itself.
@@ -18,8 +18,21 @@ pub(super) struct OwnTurns {
 }
 
 /// The whole rig, with what only the daemon knows.
-pub(super) fn status(view: &View<'_>, own: &OwnTurns, troubles: &[String], now: Now) -> StatusView {
+///
+/// `carried`: each worker is a service of its own.
+pub(super) fn status(
+    view: &View<'_>,
+    own: &OwnTurns,
+    carried: bool,
+    troubles: &[String],
+    now: Now,
+) -> StatusView {
     let mut status = StatusView::from(view);
+    if carried {
+        for worker in &mut status.workers {
+            worker.launcher = Some(LauncherKind::Systemd);
+        }
+    }
     status.degraded.extend(troubles.iter().cloned());
     status.workers.push(watchdog(view.started_at, own, now));
     status

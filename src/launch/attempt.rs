@@ -45,6 +45,9 @@ pub(super) enum Launched {
     },
 }
 
+const NO_MANAGER: &str = "launcher = \"systemd\": systemd does not run this supervisor, or there is \
+    no bus to reach it; see: supervisorctl doctor";
+
 fn environment(
     attempt: &AttemptRef,
     directory: &Directory,
@@ -85,7 +88,7 @@ pub(super) async fn start(
     });
     let launched = match (prepared, &context.settings.house, spec.launcher) {
         (Err(why), _, _) => Err(why),
-        (Ok(_), House::Unit { units, own }, LauncherKind::Process) => {
+        (Ok(_), House::Unit { units, own }, LauncherKind::Process | LauncherKind::Systemd) => {
             let manager = unit::Carrier {
                 context,
                 units,
@@ -95,6 +98,7 @@ pub(super) async fn start(
                 .launch(&attempt, &directory, &spec, environment)
                 .await
         }
+        (Ok(_), _, LauncherKind::Systemd) => Err(NotStarted::from(NO_MANAGER.to_owned())),
         (Ok(output), _, LauncherKind::Process) => {
             process::launch(context, &attempt, &directory, &spec, environment, output).await
         }

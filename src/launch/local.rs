@@ -114,6 +114,11 @@ impl Local {
         Ok((local, news))
     }
 
+    /// Whether every attempt is a service of its own, whatever runs inside.
+    pub fn carries(&self) -> bool {
+        matches!(self.context.settings.house, House::Unit { .. })
+    }
+
     /// Runs short-lived commands, with this host's reaper.
     pub fn runner(&self) -> Runner {
         self.context.runner.clone()

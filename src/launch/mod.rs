@@ -70,6 +70,7 @@ use std::{
 pub use cgroup::House;
 pub use local::{Local, News, Settings};
 pub use socket::socket;
+pub(crate) use unit::recorded as recorded_by_manager;
 
 /// The worker's name, in every process of it.
 pub const WORKER: &str = "LOOPKEEPER_WORKER";

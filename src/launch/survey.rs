@@ -181,7 +181,7 @@ async fn condition(
     // The daemon died between the fork and the record, or could not write it.
     let is_process = directory
         .spec()
-        .is_none_or(|spec| spec.launcher == LauncherKind::Process);
+        .is_none_or(|spec| spec.launcher != LauncherKind::Tmux);
     let mut census = Arc::clone(census);
     let arrival = context
         .arrivals

@@ -69,10 +69,12 @@ words!(
 words!(
     /// How a program is started and watched on its host.
     LauncherKind {
-        /// A child process of the daemon, re-found after the daemon's death.
+        /// A process, re-found after the daemon's death.
         Process = "process",
         /// A session in a tmux server of its own.
         Tmux = "tmux",
+        /// A transient service, carried by the service manager.
+        Systemd = "systemd",
     }
 );
 

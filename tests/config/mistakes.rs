@@ -71,7 +71,7 @@ fn each_mistake_of_a_worker_is_told() {
         "keep_output = '16 elephants'",
         "keep_output = 1048576",
         "keep_attempts = 99999999999999999999999999999999999999999",
-        "launcher = 'systemd'",
+        "launcher = 'screen'",
         "restart = ''",
         "stop = 'SIGTERM'",
         "stop = { grace = -1 }",

@@ -306,3 +306,20 @@ fn a_proxy_by_tailscale_runs_tailscaled_with_its_settings() {
         },
     );
 }
+
+#[test]
+fn who_needs_a_service_manager_is_not_run_without_one() {
+    alone(
+        "process::who_needs_a_service_manager_is_not_run_without_one",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(LauncherKind::Systemd, "exec sleep 1000");
+            let attempt = world.start(&worker);
+            let why = world.start_failed(&attempt).await;
+            assert!(
+                why.contains("systemd does not run this supervisor"),
+                "{why}"
+            );
+        },
+    );
+}

@@ -77,6 +77,7 @@ impl Rules {
             let words = [
                 (LauncherKind::Process.as_str(), Some(LauncherKind::Process)),
                 (LauncherKind::Tmux.as_str(), Some(LauncherKind::Tmux)),
+                (LauncherKind::Systemd.as_str(), Some(LauncherKind::Systemd)),
                 ("auto", None),
             ];
             set(&mut self.launcher, entry.word(reading, &words));

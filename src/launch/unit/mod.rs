@@ -26,7 +26,7 @@ use zbus::Variant;
 use super::{
     attempt::Launched,
     context::Context,
-    directory::{Directory, Spec},
+    directory::{Directory, Spec, Start},
     not_started::NotStarted,
 };
 use crate::{
@@ -42,7 +42,7 @@ const SLICE: &str = "loopkeeper.slice";
 /// In the state directory.
 const RECORDER: &str = "record-exit";
 /// In an attempt's directory, where it has a session: how that is made.
-const START: &str = "start.sh";
+const SESSION: &str = "start.sh";
 /// What the manager is given to let go of a unit in which nothing lives.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -133,7 +133,7 @@ impl Carrier<'_> {
         environment: Vec<(OsString, OsString)>,
     ) -> Result<(), NotStarted> {
         let unit = name(&attempt.worker);
-        let start = directory.path().join(START);
+        let start = directory.path().join(SESSION);
         let words = arguments.iter().map(|word| word.to_string_lossy());
         let arguments: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
         let script = script::run(&text(tmux)?, &arguments);
@@ -281,6 +281,20 @@ pub(super) enum Ending {
     Ended(Option<Exit>),
 }
 
+/// How an attempt ended that was a unit's main process, if the manager has written it down.
+pub(crate) fn recorded(directory: &Directory, start: &Start) -> Option<Exit> {
+    let invocation = start
+        .invocation
+        .as_deref()
+        .filter(|_| start.pane.is_none())?;
+    of_invocation(directory, invocation)
+}
+
+fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
+    let text = fs::read_to_string(directory.path().join(script::RECORD)).ok()?;
+    record::of(&text, invocation)
+}
+
 /// Asks how far its end has come, also of a unit that runs.
 pub(super) async fn ends(
     units: &Units,
@@ -290,8 +304,7 @@ pub(super) async fn ends(
 ) -> Result<Ending, ManagerError> {
     // In this order: the record is written before the unit is gone.
     let found = look(units, &name(worker)).await;
-    let text = fs::read_to_string(directory.path().join(script::RECORD)).unwrap_or_default();
-    if let Some(exit) = record::of(&text, invocation) {
+    if let Some(exit) = of_invocation(directory, invocation) {
         return Ok(Ending::Ended(Some(exit)));
     }
     Ok(match found? {

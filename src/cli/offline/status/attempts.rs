@@ -6,9 +6,13 @@
 use std::{io, path::Path};
 
 use crate::{
+    control::protocol::WorkerView,
     decide::Restored,
     host::process::Process,
-    launch::directory::{self, Directory},
+    launch::{
+        self,
+        directory::{self, Directory},
+    },
     model::{AttemptRef, BootId, Condition, Exit, Found, WorkerName},
 };
 
@@ -59,6 +63,18 @@ pub(super) fn latest(
     (found, unseen)
 }
 
+/// Whether the row's attempt is, or was, a service of its own.
+pub(super) fn is_carried(state: &Path, row: &WorkerView) -> bool {
+    let start = row.attempt.clone().and_then(|attempt| {
+        let attempt = AttemptRef {
+            worker: row.name.clone(),
+            attempt,
+        };
+        Directory::of(state, &attempt).start()
+    });
+    start.is_some_and(|start| start.invocation.is_some())
+}
+
 /// Those that have a directory and are no history yet, each worker's oldest first.
 fn unconcluded(state: &Path) -> io::Result<Vec<AttemptRef>> {
     let mut all = Vec::new();
@@ -102,7 +118,8 @@ pub(super) fn find(
             if process.lives() {
                 return Condition::Alive(start.identity);
             }
-            Exit::Lost("it ended while no daemon was running".to_owned())
+            launch::recorded_by_manager(&directory, &start)
+                .unwrap_or_else(|| Exit::Lost("it ended while no daemon was running".to_owned()))
         }
         (None, None) => match directory.end_without_start(now) {
             Some(exit) => exit,

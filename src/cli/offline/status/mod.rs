@@ -17,7 +17,9 @@ use crate::{
     },
     decide::{Machine, Restored, RestoredWorker},
     host::boot,
-    model::{BootId, Condition, Found, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{
+        BootId, Condition, Found, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName,
+    },
     paths::Paths,
     store::Problem,
 };
@@ -36,10 +38,16 @@ struct Known {
 }
 
 pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
+    let mut status = view(&gather(paths)?);
+    for row in &mut status.workers {
+        if attempts::is_carried(&paths.state, row) {
+            row.launcher = Some(LauncherKind::Systemd);
+        }
+    }
     Ok(StatusView {
         config: paths.config.to_str().map(str::to_owned),
         state_dir: paths.state.to_str().map(str::to_owned),
-        ..view(&gather(paths)?)
+        ..status
     })
 }
 
