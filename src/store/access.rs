@@ -18,8 +18,9 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, config::
 use super::{
     Problem, ReadOnly, Store, StoreError,
     atomic_file::{exists, file_error, set_aside, with_suffix},
-    database::{self, NoHeader, database_error},
+    database::{self, database_error},
     load,
+    structure::{self, NoHeader},
 };
 
 /// How the database can be used.
@@ -76,12 +77,12 @@ impl Live {
             }
             (Ok(_), Ok(_)) => {}
         }
-        match database::header_of(&self.file) {
+        match structure::header_of(&self.file) {
             Ok(Err(NoHeader::Foreign(why))) => return Some(format!("overwritten ({why})")),
             Ok(Err(NoHeader::Newer(_))) => {
                 return Some("overwritten (its structure is another)".into());
             }
-            Ok(Ok(_)) | Err(_) => {}
+            Ok(Ok(())) | Err(_) => {}
         }
         (self.logged && !exists(&with_suffix(path, "-wal")))
             .then(|| "robbed of its log (loopkeeper.db-wal was deleted)".into())

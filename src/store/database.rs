@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use super::{
     StoreError,
     atomic_file::{exists, file_error, sync_dir_of, with_suffix},
+    structure,
 };
 
 /// Its name in the state directory.
@@ -24,18 +25,10 @@ pub(super) const NAME: &str = "loopkeeper.db";
 /// What SQLite keeps beside it.
 pub(super) const COMPANIONS: &[&str] = &["-wal", "-shm", "-journal"];
 
-/// `Loop`: marks the file as ours, for us and for file(1).
-const APPLICATION_ID: u32 = 0x4c6f_6f70;
-/// The statements that lead from each structure to the next; their count is our structure's number.
-const STRUCTURES: &[&str] = &[include_str!("schema-1.sql")];
 /// The write-ahead log is cut to this when it was longer.
 const LOG_BYTES: i64 = 4 << 20;
 /// How long another program that has the file open may keep us waiting.
 const BUSY: Duration = Duration::from_secs(1);
-
-/// The highest structure that we know.
-#[expect(clippy::cast_possible_truncation, reason = "a handful")]
-pub(super) const VERSION: u32 = STRUCTURES.len() as u32;
 
 /// Why a database could not be opened.
 #[derive(Debug)]
@@ -99,9 +92,10 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, Trouble> {
             None => Ok(None),
         };
     }
-    let version = check_header(path)?;
+    structure::check_header(path)?;
     let mut conn = connect(path)?;
-    verify(&mut conn, version).map_err(|error| match error {
+    structure::refuse(path, &conn)?;
+    verify(&mut conn).map_err(|error| match error {
         Wrong::Content(why) => Trouble::Damaged(why),
         Wrong::Sqlite(error) => trouble(path, "opened", error),
     })?;
@@ -130,7 +124,7 @@ pub(super) fn create(
         .open(&temp)
         .map_err(|source| file_error("made", &temp, source))?;
     let made = Connection::open(&temp).and_then(|mut conn| {
-        begin(&mut conn)?;
+        structure::begin(&mut conn)?;
         fill(&conn)?;
         conn.close().map_err(|(_, error)| error)
     });
@@ -155,107 +149,11 @@ pub(super) fn create(
 /// An empty database in memory, where there is no file to read.
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     let mut conn = Connection::open_in_memory()?;
-    begin(&mut conn)?;
+    structure::begin(&mut conn)?;
     Ok(conn)
 }
 
-fn begin(conn: &mut Connection) -> rusqlite::Result<()> {
-    conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-    bring_up_to_date(conn, 0)
-}
-
-/// Each step in a transaction of its own, so that a crash leaves a structure that has a number.
-fn bring_up_to_date(conn: &mut Connection, from: u32) -> rusqlite::Result<()> {
-    for (version, statements) in (1_u32..).zip(STRUCTURES).skip(from as usize) {
-        let step = conn.transaction()?;
-        step.execute_batch(statements)?;
-        step.pragma_update(None, "user_version", version)?;
-        step.commit()?;
-    }
-    Ok(())
-}
-
-/// Looks at the file's first bytes before SQLite does: SQLite repairs and deletes as it opens. Gives
-/// the structure's number.
-///
-/// Not for a file that this process has a connection to: when the file is closed here, the locks of
-/// that connection are gone (fcntl(2), "Advisory record locking").
-fn check_header(path: &Path) -> Result<u32, Trouble> {
-    let failed = |source| file_error("read", path, source);
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Trouble::Damaged("it is not a regular file".to_owned()));
-    }
-    let file = File::open(path).map_err(failed)?;
-    header_of(&file)
-        .map_err(failed)?
-        .map_err(|wrong| match wrong {
-            NoHeader::Foreign(why) => Trouble::Damaged(why.to_owned()),
-            NoHeader::Newer(found) => Trouble::Refused(StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known: VERSION,
-                written_by: written_by(path),
-            }),
-        })
-}
-
-/// Why a file's first bytes are not those of a database that we can use.
-#[derive(Debug)]
-pub(super) enum NoHeader {
-    Foreign(&'static str),
-    /// Of a later version of ours, with this structure.
-    Newer(u32),
-}
-
-/// The structure's number, from the file's first bytes (SQLite's file format, section 1.3).
-pub(super) fn header_of(file: &File) -> io::Result<Result<u32, NoHeader>> {
-    let mut header = [0_u8; 100];
-    match file.read_exact_at(&mut header, 0) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return Ok(Err(NoHeader::Foreign("it has less than a header")));
-        }
-        read => read?,
-    }
-    let number = |at: usize| {
-        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    Ok(if &header[..16] != b"SQLite format 3\0" {
-        Err(NoHeader::Foreign("it is no SQLite database"))
-    } else if number(68) != APPLICATION_ID {
-        Err(NoHeader::Foreign("it is not a database of loopkeeper"))
-    } else {
-        match number(60) {
-            0 => Err(NoHeader::Foreign("it has no structure")),
-            found if found > VERSION => Err(NoHeader::Newer(found)),
-            known => Ok(known),
-        }
-    })
-}
-
-/// Which program wrote a database that we do not understand. `immutable` keeps SQLite from making
-/// or changing any file.
-fn written_by(path: &Path) -> Option<String> {
-    let mut uri = "file:".to_owned();
-    for byte in path.to_str()?.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02x}"));
-        }
-    }
-    uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let conn = Connection::open_with_flags(uri, flags).ok()?;
-    conn.query_one(
-        "SELECT value FROM meta WHERE name = 'written_by'",
-        [],
-        |row| row.get(0),
-    )
-    .ok()
-}
-
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags).and_then(|conn| {
         conn.busy_timeout(BUSY)?;
@@ -266,6 +164,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
         conn.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
         conn.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
+        // As the kernel has it: SQLite itself, once it has read of it, may have other reasons.
+        if conn.is_readonly("main")? {
+            let readonly = ffi::Error::new(ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(readonly, None));
+        }
         Ok(conn)
     });
     opened.map_err(|error| database_error(path, "opened", error))
@@ -289,13 +192,7 @@ impl From<rusqlite::Error> for Wrong {
     }
 }
 
-fn verify(conn: &mut Connection, version: u32) -> Result<(), Wrong> {
-    if conn.is_readonly("main")? {
-        let readonly = ffi::Error::new(ffi::SQLITE_READONLY);
-        return Err(Wrong::Sqlite(rusqlite::Error::SqliteFailure(
-            readonly, None,
-        )));
-    }
+fn verify(conn: &mut Connection) -> Result<(), Wrong> {
     // The whole of it costs twice as much; of the boots, whose number people see, nothing may be
     // out of step.
     for check in ["quick_check", "integrity_check('boot')"] {
@@ -305,9 +202,8 @@ fn verify(conn: &mut Connection, version: u32) -> Result<(), Wrong> {
             return Err(Wrong::Content(first_of(&found)));
         }
     }
-    if version < VERSION {
-        bring_up_to_date(conn, version)?;
-        // The number must be in the file's header, where an older program looks for it.
+    if structure::bring_up_to_date(conn, structure::STRUCTURES)? {
+        // So that the file's first bytes tell the number as well.
         conn.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))?;
     }
     Ok(())

@@ -44,9 +44,11 @@ pub enum StoreError {
     },
     /// The database has a structure that this version does not know. Nothing was touched.
     #[error(
-        "database {} was written by a newer loopkeeper{} (structure {found}, this one knows {known})",
+        "database {} was written by a newer loopkeeper{}: it has structure {found}, and version {}, \
+         which this is, knows structures up to {known}",
         path.display(),
-        version_in_words(written_by.as_deref())
+        version_in_words(written_by.as_deref()),
+        env!("CARGO_PKG_VERSION")
     )]
     Newer {
         /// The database.
@@ -100,10 +102,18 @@ impl StoreError {
                  of its own"
                     .to_owned(),
             ),
-            Self::Newer { path, .. } => Some(format!(
-                "upgrade loopkeeper, or move {} away to begin a new history; phase-idx and \
-                 REBOOTS.md are kept",
-                path.display()
+            Self::Newer {
+                path, written_by, ..
+            } => Some(format!(
+                "nothing was touched, and workers that run go on: start {} again. To stay with this \
+                 one, move {path} and {path}-wal away: phase-idx and REBOOTS.md keep the resume \
+                 point and the boots; the history, and what was stopped, held or paused, is forgotten",
+                written_by
+                    .as_ref()
+                    .map_or("the newer version".to_owned(), |version| format!(
+                        "version {version} or a later one"
+                    )),
+                path = path.display()
             )),
         }
     }

@@ -84,7 +84,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or says who has it. Nothing is written.
     pub(super) fn take(dir: &Path, patience: Patience) -> Result<Self, StoreError> {
         let opened = File::open(dir).map_err(|source| file_error("opened", dir, source))?;
         let file = dir.join("lock");
@@ -98,9 +98,7 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(file_error("locked", dir, source)),
         }
-        let lock = Self { dir: opened };
-        lock.tell_of_us(dir, None);
-        Ok(lock)
+        Ok(Self { dir: opened })
     }
 
     /// Says in the file who has it. Without that the lock holds all the same; only what others tell

@@ -29,6 +29,11 @@
 //! crash between the two from an edit by hand. The new file is synced before the database commits,
 //! so a full disk is met while the old point still stands everywhere.
 //!
+//! # From one version to the next
+//!
+//! `structure` has the rule: a newer program upgrades, an older one refuses and touches nothing.
+//! `tests/store/golden` has a state directory of every version there was.
+//!
 //! # The first boot
 //!
 //! The first boot that is ever seen is the beginning and no reboot. It has the number 0, and in
@@ -54,6 +59,7 @@ mod read;
 mod reboots_file;
 mod resume;
 mod snapshot;
+mod structure;
 mod twin;
 mod write;
 

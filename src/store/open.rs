@@ -17,9 +17,9 @@ use super::{
     directory,
     load::{self, Loaded},
     lock::{Lock, Patience},
-    phase_file, read, reboots_file,
+    phase_file, reboots_file,
     resume::{self, File, Record, Stale, Standing},
-    write,
+    structure, write,
 };
 use crate::{
     decide::{Fact, Restored},
@@ -41,6 +41,8 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
     directory::make(dir)?;
     let lock = Lock::take(dir, Patience::Moment)?;
     let path = database::path(dir);
+    structure::refuse_newer(&path)?;
+    lock.tell_of_us(dir, None);
     let mut problems = Vec::new();
     match begin(dir, &path, load::traces(dir), &mut problems) {
         Ok(loaded) => {
@@ -85,6 +87,7 @@ fn degraded(
 ) -> Result<Opened, StoreError> {
     let mut seen = match ReadOnly::open(dir, plan) {
         Ok(seen) => seen,
+        Err(newer @ StoreError::Newer { .. }) => return Err(newer),
         Err(error) => ReadOnly::without_database(dir, plan, error)?,
     };
     let is_damage = |problem: &Problem| matches!(problem, Problem::DatabaseDamaged { .. });
@@ -124,7 +127,8 @@ fn begin(
     let lost = match load::at(path) {
         Ok(Some(mut loaded)) => {
             database::use_log(&loaded.conn).map_err(unusable)?;
-            note_program(&loaded.conn);
+            // If it cannot be written now, the next start tries again.
+            drop(structure::note_program(&loaded.conn));
             let added = write::add_lost_boots(&mut loaded.conn, &listed)
                 .map_err(|error| database_error(path, "written", error))?;
             if added > 0 {
@@ -150,10 +154,7 @@ fn begin(
             Some(load::UNREADABLE.to_owned())
         }
     };
-    database::create(path, |conn| {
-        load::seed(conn, &listed, lost.as_deref())?;
-        write::set_meta(conn, "written_by", Some(env!("CARGO_PKG_VERSION")))
-    })?;
+    database::create(path, |conn| load::seed(conn, &listed, lost.as_deref()))?;
     load::new_at(path)
 }
 
@@ -177,19 +178,6 @@ fn set_database_aside(
         aside,
     });
     moved
-}
-
-/// For the message of an older program. If it cannot be written now, the next start tries again.
-fn note_program(conn: &Connection) {
-    let ours = env!("CARGO_PKG_VERSION");
-    if read::meta_text(conn, "written_by")
-        .ok()
-        .flatten()
-        .as_deref()
-        != Some(ours)
-    {
-        drop(write::set_meta(conn, "written_by", Some(ours)));
-    }
 }
 
 impl Store {

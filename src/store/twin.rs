@@ -54,7 +54,7 @@ impl Twin {
     }
 }
 
-/// Copies every table but the history.
+/// Copies every table but the history. A new database has one row already: who made it.
 fn copy(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
     let tables: Vec<String> = from
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'notice'")?
@@ -64,7 +64,8 @@ fn copy(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
         let mut select = from.prepare(&format!("SELECT * FROM {table}"))?;
         let columns = select.column_count();
         let values = vec!["?"; columns].join(", ");
-        let mut insert = to.prepare(&format!("INSERT INTO {table} VALUES ({values})"))?;
+        let mut insert =
+            to.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES ({values})"))?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let row: Vec<Value> = (0..columns)

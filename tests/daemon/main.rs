@@ -18,4 +18,5 @@ mod reload;
 mod rig;
 mod service;
 mod takeover;
+mod upgrade;
 mod worktree;

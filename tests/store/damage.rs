@@ -4,12 +4,12 @@ use std::{fs, path::Path};
 
 use loopkeeper::{
     decide::Fact,
-    store::{Opened, Problem, Store, StoreError},
+    store::{Opened, Problem, Store},
 };
 use tempfile::TempDir;
 
 use crate::rig::{
-    boot, contents, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
+    boot, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
 };
 
 /// A directory with some history. `killed` leaves the log as it is after kill -9.
@@ -247,73 +247,6 @@ fn something_that_is_no_file_is_set_aside() {
     assert!(was_damaged(&opened));
     assert!(only(&dir, "loopkeeper.db.damaged-").is_dir());
     the_essential_is_there(&mut opened, "a directory");
-}
-
-/// As version 0.1.0 wrote it; a database like this one must open for ever.
-fn structure_1(dir: &Path, and_then: &str) {
-    fs::create_dir(dir).unwrap();
-    let conn = rusqlite::Connection::open(dir.join("loopkeeper.db")).unwrap();
-    conn.execute_batch(include_str!("structure-1.sql")).unwrap();
-    conn.execute_batch(and_then).unwrap();
-}
-
-#[test]
-fn a_database_of_structure_1_opens() {
-    let (_temp, dir) = state_dir();
-    structure_1(&dir, "");
-    let opened = Store::open(&dir, &plan()).unwrap();
-    assert!(
-        matches!(opened.problems[..], [Problem::PhaseFileMissing(_)]),
-        "{:?}",
-        opened.problems
-    );
-    let history = opened.store.history();
-    let attempts = history.attempts(&worker("builder"), 9).unwrap();
-    let told = (
-        history.boots(9).unwrap(),
-        attempts,
-        history.notices(9, None).unwrap(),
-    );
-    insta::assert_debug_snapshot!((opened.restored, told));
-}
-
-#[test]
-fn a_newer_database_is_refused_and_nothing_is_touched() {
-    let (_temp, dir) = state_dir();
-    structure_1(
-        &dir,
-        "PRAGMA user_version = 7; UPDATE meta SET value = '3.1.4' WHERE name = 'written_by'",
-    );
-    let before = contents(&dir);
-    for refused in [
-        Store::open(&dir, &plan()).unwrap_err(),
-        Store::read_only(&dir, &plan()).unwrap_err(),
-    ] {
-        assert!(
-            matches!(
-                refused,
-                StoreError::Newer {
-                    found: 7,
-                    known: 1,
-                    ..
-                }
-            ),
-            "{refused:?}"
-        );
-        let text = refused.to_string();
-        assert!(
-            text.contains(dir.join("loopkeeper.db").to_str().unwrap()),
-            "{text}"
-        );
-        assert!(text.contains("3.1.4"), "{text}");
-        assert!(
-            refused
-                .hint()
-                .unwrap()
-                .starts_with("upgrade loopkeeper, or move")
-        );
-    }
-    assert_eq!(contents(&dir), before);
 }
 
 /// What a daemon that starts now would restore.
