@@ -170,7 +170,7 @@ fn of_file() -> String {
             page.control("TP", []);
             page.text([bold(key.name), roman(" = "), italic(key.example)]);
             let value = config::value(key);
-            page.text([roman(format!("{} {value}", key.about))]);
+            page.text([roman(format!("{} {value}", config::about(key)))]);
         }
     }
     words(&mut page, "FILES", FILES);

@@ -116,6 +116,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         workdir,
         worktree,
         environment,
+        systemd,
         launcher,
         requires,
         restart,
@@ -137,6 +138,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (worker::WORKDIR, *workdir != old.workdir),
         (worker::WORKTREE, *worktree != old.worktree),
         (rules::ENVIRONMENT, *environment != old.environment),
+        (rules::SYSTEMD, *systemd != old.systemd),
         (rules::LAUNCHER, *launcher != old.launcher),
     ]));
     let anew = !keys.is_empty();

@@ -30,7 +30,7 @@ pub use environment::{Credentials, Environment};
 pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
-pub use reference::{HEAD, Table, commented, reference, value};
+pub use reference::{HEAD, Table, about, commented, reference, value};
 pub use schema::{Key, SECTIONS, Section};
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, Probe, Program, Ready, Restart, Stop, Worker,

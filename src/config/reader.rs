@@ -123,6 +123,11 @@ impl<'f> Entry<'f> {
         }
     }
 
+    /// The value as it stands: for keys whose type another table says.
+    pub(super) fn value(&self) -> &'f DeValue<'f> {
+        self.value
+    }
+
     /// The integer as it is written: for a hint.
     pub(super) fn integer(&self) -> Option<String> {
         self.value.as_integer().map(ToString::to_string)

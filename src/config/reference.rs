@@ -1,6 +1,9 @@
 //! The reference of the file, for people: each key once, at the table where it is first met.
 
-use super::schema::{Key, SECTIONS, Section};
+use std::borrow::Cow;
+
+use super::schema::{Key, SECTIONS, Section, rules};
+use crate::systemd::property::PROPERTIES;
 
 /// A table as it is explained.
 #[derive(Debug)]
@@ -97,12 +100,32 @@ pub fn commented() -> String {
         }
         for key in &table.keys {
             text.push('\n');
-            text.push_str(&comment(key.about));
+            text.push_str(&comment(&about(key)));
             text.push_str(&comment(&value(key)));
             text.push_str(&format!("#{} = {}\n", key.name, key.example));
         }
     }
     text
+}
+
+/// What the key is for.
+pub fn about(key: &Key) -> Cow<'static, str> {
+    if key != rules::SYSTEMD {
+        return key.about.into();
+    }
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for property in PROPERTIES {
+        let expected = property.expected().to_string();
+        match kinds.iter_mut().find(|(kind, _)| *kind == expected) {
+            Some((_, names)) => names.push(property.name),
+            None => kinds.push((expected, vec![property.name])),
+        }
+    }
+    let kinds = kinds
+        .iter()
+        .map(|(kind, names)| format!("{}: {kind}", names.join(", ")));
+    let settable = kinds.collect::<Vec<_>>().join("; ");
+    format!("{} There are {settable}.", key.about).into()
 }
 
 /// What the key's value is, and what it is by default.

@@ -61,6 +61,8 @@ mod expects {
     pub(super) const DESTINATIONS: &str =
         "an array of destinations, such as \"10.0.0.0/8:22\" or \"*.example.org:443\"";
     pub(super) const PATH: &str = "a path";
+    pub(super) const SYSTEMD: &str =
+        "a table of systemd's properties, such as { MemoryMax = \"2G\", User = \"builder\" }";
     pub(super) const DIRECTORY: &str = "the path of an existing directory";
     pub(super) const READY: &str = "a table with one of socks, tcp, command, file and output, such as { tcp = \"127.0.0.1:8080\" }";
 }
@@ -174,6 +176,10 @@ pub(super) mod rules {
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
+        SYSTEMD: "systemd", expects::SYSTEMD, "{}", "Of the worker's service, under systemd's own names (systemd.exec(5), systemd.resource-control(5)): \
+             its user, how much it may have, what it may do. Each of them takes the place of the one in \
+             [defaults]. Where the daemon is not run by systemd, a worker that says more than how much \
+             it may have is not started, and `supervisorctl status` says that limits are not kept.";
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
             "How much of an attempt's output is kept.";
         KEEP_ATTEMPTS: "keep_attempts", "a whole number from 1 to 100000", "20", "How many ended attempts are kept.";

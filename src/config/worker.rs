@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Builtin, Tailscale};
-use crate::model::{Kind, LauncherKind, PhaseId, Signal, WorkerName};
+use crate::{
+    model::{Kind, LauncherKind, PhaseId, Signal, WorkerName},
+    systemd::property::Settings,
+};
 
 /// One declared worker, or the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Worker {
     pub worktree: Option<PathBuf>,
     /// Added to the environment.
     pub environment: BTreeMap<String, String>,
+    /// What systemd is told of its service.
+    pub systemd: Settings,
     /// How it is started and watched.
     pub launcher: LauncherKind,
     /// Workers that must be ready before this one starts.
@@ -177,6 +182,11 @@ impl Worker {
                 .iter()
                 .map(|(name, value)| format!("{name}={value}")),
         );
+        if !self.systemd.is_empty() {
+            // Numbers, texts and booleans: there is nothing that cannot be written.
+            let text = serde_json::to_string(&self.systemd).unwrap_or_default();
+            parts.push(format!("systemd {text}"));
+        }
         self.program.describe(&mut parts);
         let mut hasher = fnv::FnvHasher::default();
         for part in parts {

@@ -247,6 +247,13 @@ impl Daemon {
         }
     }
 
+    /// Something that is so until it is said to be over.
+    fn last(&mut self, about: &str, text: String) {
+        if self.troubles.begin(now(), about, text.clone()) {
+            tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
+        }
+    }
+
     /// Whether our executable is still in its place; that it is not is told once.
     fn look_at_executable(&mut self) {
         let lost = self.executable.lost();

@@ -165,6 +165,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     for problem in problems {
         daemon.report(&problem);
     }
+    daemon.look_at_limits();
     tracing::info!(
         "{}: keeping {}",
         env!("CARGO_PKG_VERSION"),

@@ -19,6 +19,8 @@ use crate::{
 
 /// The kind of trouble of a configuration that was not taken over.
 const RELOAD: &str = "reload";
+/// The kind of trouble of limits that nobody keeps.
+const LIMITS: &str = "limits";
 /// From one SIGHUP that is obeyed to the next.
 const RELOADS_APART: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,15 @@ impl Daemon {
         self.troubles.over(RELOAD);
         self.files.follow(&config.plan);
         self.config = config;
+        self.look_at_limits();
+    }
+
+    /// Says what of the configuration is not kept on this machine.
+    pub(super) fn look_at_limits(&mut self) {
+        match self.host.not_kept(self.config.workers.values()) {
+            Some(text) => self.last(LIMITS, text),
+            None => self.troubles.over(LIMITS),
+        }
     }
 
     /// Nobody waits for the answer to a signal, so a refusal is told like everything else that

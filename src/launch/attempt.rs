@@ -77,7 +77,8 @@ pub(super) async fn start(
     let directory = context.directory(&attempt);
     let spec = process::spec(worker, context, &directory);
     let environment = environment(&attempt, &directory, worker, handed);
-    let prepared = check(&spec).map_err(NotStarted::from).and_then(|()| {
+    let sound = check(&spec).and_then(|()| confined(context, worker));
+    let prepared = sound.map_err(NotStarted::from).and_then(|()| {
         let settings = match &worker.program {
             Program::BuiltinProxy(settings) => Some(settings),
             Program::Command(_) | Program::Tailscale(_) => None,
@@ -93,6 +94,7 @@ pub(super) async fn start(
                 context,
                 units,
                 own: own.as_deref(),
+                worker,
             };
             manager
                 .launch(&attempt, &directory, &spec, environment)
@@ -103,7 +105,7 @@ pub(super) async fn start(
             process::launch(context, &attempt, &directory, &spec, environment, output).await
         }
         (Ok(_), _, LauncherKind::Tmux) => {
-            tmux::launch(context, &attempt, &directory, environment).await
+            tmux::launch(context, &attempt, &directory, worker, environment).await
         }
     };
     let (start, end, lease) = match launched {
@@ -247,6 +249,21 @@ fn session(start: &Start) -> Option<i32> {
             .pane
             .map_or(start.identity.pid, |pane| pane.wrapper.pid),
     )
+}
+
+/// Nobody runs as somebody else, or may do more, than its worker says.
+fn confined(context: &Context, worker: &Worker) -> Result<(), String> {
+    if matches!(context.settings.house, House::Unit { .. }) {
+        return Ok(());
+    }
+    let mut confining = worker.systemd.iter().filter(|(_, setting)| !setting.limits);
+    let Some((name, _)) = confining.next() else {
+        return Ok(());
+    };
+    Err(format!(
+        "systemd.{name}: only systemd can do that, and it does not run this daemon; \
+         run it as a service (supervisorctl generate unit), or take {name} out of the worker"
+    ))
 }
 
 /// What can be said about a program before it is started, in better words than the kernel's.

@@ -119,6 +119,29 @@ impl Local {
         matches!(self.context.settings.house, House::Unit { .. })
     }
 
+    /// What of these workers' settings is not kept on this machine, and why; for the operator. What
+    /// has to be kept is refused at the start of an attempt.
+    pub fn not_kept<'a>(
+        &self,
+        workers: impl IntoIterator<Item = &'a config::Worker>,
+    ) -> Option<String> {
+        if self.carries() {
+            return None;
+        }
+        let limits = |worker: &config::Worker| {
+            let limits = worker.systemd.iter().filter(|(_, setting)| setting.limits);
+            let names: Vec<&str> = limits.map(|(name, _)| *name).collect();
+            (!names.is_empty()).then(|| format!("{} ({})", worker.name, names.join(", ")))
+        };
+        let workers: Vec<String> = workers.into_iter().filter_map(limits).collect();
+        (!workers.is_empty()).then(|| {
+            format!(
+                "limits are not kept, for the daemon is not run by systemd: {}",
+                workers.join(", ")
+            )
+        })
+    }
+
     /// Runs short-lived commands, with this host's reaper.
     pub fn runner(&self) -> Runner {
         self.context.runner.clone()

@@ -25,6 +25,7 @@ use super::{
     unit::Carrier,
 };
 use crate::{
+    config::Worker,
     host::process::Process,
     model::{AttemptRef, Exit, WorkerName},
 };
@@ -74,10 +75,11 @@ pub(super) async fn launch(
     context: &Context,
     attempt: &AttemptRef,
     directory: &Directory,
+    declared: &Worker,
     mut environment: Vec<(OsString, OsString)>,
 ) -> Result<Launched, NotStarted> {
-    let declared = environment.iter().rfind(|(name, _)| name == "SHELL");
-    let shell = declared.map(|(_, shell)| shell.clone());
+    let shell = environment.iter().rfind(|(name, _)| name == "SHELL");
+    let shell = shell.map(|(_, shell)| shell.clone());
     let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
     environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
     let worker = &attempt.worker;
@@ -99,6 +101,7 @@ pub(super) async fn launch(
             context,
             units,
             own,
+            worker: declared,
         };
         carrier
             .launch_session(attempt, directory, &tmux, &argv, environment)

@@ -2,13 +2,16 @@
 //!
 //! Promise: what [`Property::read`] takes, systemd takes too, and means the same by it as it does in a
 //! unit file; `tests/systemd` compares the two for each. What is not in the table is not settable
-//! here: the rest of a unit is how a worker is supervised.
+//! here: the rest of a unit is how a worker is supervised. Users that exist for one run only
+//! (`DynamicUser=`) own nothing that a worker could come back to.
 //!
 //! How: a unit file's text and the value on the bus are not the same thing (`CPUQuota=50%` is
 //! `CPUQuotaPerSecUSec`, 500000): a [`Syntax`] goes from the one to the other. Names and meanings
 //! are in systemd.exec(5), systemd.resource-control(5) and systemd.service(5).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
 
 /// One property.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +21,25 @@ pub struct Property {
     /// As on the bus.
     on_bus: &'static str,
     syntax: Syntax,
+    /// It says how much a worker may have, and not what it may do.
+    limits: bool,
+}
+
+/// Properties that are set, by their names in a unit file.
+pub type Settings = BTreeMap<&'static str, Setting>;
+
+/// A property that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Its name on the bus.
+    #[serde(skip)]
+    pub on_bus: &'static str,
+    /// What it is set to.
+    pub value: Value,
+    /// It only bounds how much a worker may have. Who runs without it may have more, but is who it
+    /// should be and may do no more than it should.
+    #[serde(skip)]
+    pub limits: bool,
 }
 
 /// What a property's value looks like.
@@ -50,7 +72,7 @@ enum Syntax {
 }
 
 /// A value as it goes over the bus.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Value {
     /// `b`
     Boolean(bool),
@@ -98,6 +120,14 @@ const fn property(name: &'static str, syntax: Syntax) -> Property {
         name,
         on_bus: name,
         syntax,
+        limits: false,
+    }
+}
+
+const fn limit(name: &'static str, syntax: Syntax) -> Property {
+    Property {
+        limits: true,
+        ..property(name, syntax)
     }
 }
 
@@ -111,35 +141,33 @@ const SYSTEM: Syntax = Syntax::Word(&["no", "yes", "full", "strict"]);
 /// Every property that may be set.
 pub const PROPERTIES: &[Property] = &[
     property("AmbientCapabilities", Syntax::Capabilities),
-    property("CPUWeight", Syntax::Weight),
+    limit("CPUWeight", Syntax::Weight),
     Property {
-        name: "CPUQuota",
         on_bus: "CPUQuotaPerSecUSec",
-        syntax: Syntax::Quota,
+        ..limit("CPUQuota", Syntax::Quota)
     },
     property("CapabilityBoundingSet", Syntax::Capabilities),
     property("DevicePolicy", DEVICES),
-    property("DynamicUser", Syntax::Boolean),
     property("Group", Syntax::Text),
-    property("IOWeight", Syntax::Weight),
+    limit("IOWeight", Syntax::Weight),
     property("InaccessiblePaths", Syntax::List),
-    property("LimitCORE", Syntax::Bytes),
-    property("LimitFSIZE", Syntax::Bytes),
-    property("LimitMEMLOCK", Syntax::Bytes),
-    property("LimitNOFILE", Syntax::Count),
-    property("LimitNPROC", Syntax::Count),
+    limit("LimitCORE", Syntax::Bytes),
+    limit("LimitFSIZE", Syntax::Bytes),
+    limit("LimitMEMLOCK", Syntax::Bytes),
+    limit("LimitNOFILE", Syntax::Count),
+    limit("LimitNPROC", Syntax::Count),
     property("LockPersonality", Syntax::Boolean),
     property("MemoryDenyWriteExecute", Syntax::Boolean),
-    property("MemoryHigh", Syntax::Bytes),
-    property("MemoryLow", Syntax::Bytes),
-    property("MemoryMax", Syntax::Bytes),
-    property("MemoryMin", Syntax::Bytes),
-    property("MemorySwapMax", Syntax::Bytes),
-    property("Nice", Syntax::Between(-20, 19)),
+    limit("MemoryHigh", Syntax::Bytes),
+    limit("MemoryLow", Syntax::Bytes),
+    limit("MemoryMax", Syntax::Bytes),
+    limit("MemoryMin", Syntax::Bytes),
+    limit("MemorySwapMax", Syntax::Bytes),
+    limit("Nice", Syntax::Between(-20, 19)),
     property("NoExecPaths", Syntax::List),
     property("NoNewPrivileges", Syntax::Boolean),
-    property("OOMPolicy", OOM),
-    property("OOMScoreAdjust", Syntax::Between(-1000, 1000)),
+    limit("OOMPolicy", OOM),
+    limit("OOMScoreAdjust", Syntax::Between(-1000, 1000)),
     property("PrivateDevices", Syntax::Boolean),
     property("PrivateIPC", Syntax::Boolean),
     property("PrivateNetwork", Syntax::Boolean),
@@ -164,7 +192,7 @@ pub const PROPERTIES: &[Property] = &[
     property("SupplementaryGroups", Syntax::List),
     property("SystemCallArchitectures", Syntax::List),
     property("SystemCallFilter", Syntax::Filter),
-    property("TasksMax", Syntax::Count),
+    limit("TasksMax", Syntax::Count),
     property("UMask", Syntax::Mode),
     property("User", Syntax::Text),
 ];
@@ -188,13 +216,22 @@ impl Property {
         PROPERTIES.iter().find(|property| property.name == name)
     }
 
-    /// Its name and value on the bus.
+    /// What its value looks like.
+    pub fn expected(&self) -> Expected {
+        Expected(self.syntax)
+    }
+
+    /// The property, set to what is written.
     ///
     /// # Errors
     /// What was expected instead.
-    pub fn read(&self, written: Written<'_>) -> Result<(&'static str, Value), Expected> {
-        let value = value(self.syntax, written).ok_or(Expected(self.syntax))?;
-        Ok((self.on_bus, value))
+    pub fn read(&self, written: Written<'_>) -> Result<Setting, Expected> {
+        let value = value(self.syntax, written).ok_or(self.expected())?;
+        Ok(Setting {
+            on_bus: self.on_bus,
+            value,
+            limits: self.limits,
+        })
     }
 }
 
@@ -388,7 +425,7 @@ mod tests {
 
     fn read(name: &str, written: Written<'_>) -> Result<Value, String> {
         let read = Property::named(name).unwrap().read(written);
-        read.map(|(_, value)| value)
+        read.map(|setting| setting.value)
             .map_err(|expected| expected.to_string())
     }
 

@@ -8,6 +8,7 @@ use loopkeeper::{
         Program, Restart, Resume, Stop,
     },
     model::{Kind, LauncherKind, Signal},
+    systemd::property::Value,
 };
 
 use crate::fixture::{EXAMPLE, Machine};
@@ -138,11 +139,13 @@ fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
         "[defaults]
         backoff = { first = '2s', most = '1m' }
         environment = { A = 'of all', B = 'of all' }
+        systemd = { MemoryMax = '1G', CPUQuota = '50%' }
         launcher = 'process'
         [workers.a]
         command = 'true'
         backoff = { first = '500ms' }
         environment = { B = 'its own' }
+        systemd = { MemoryMax = 4096, User = 'builder' }
         [proxy]",
     );
     let worker = &rig.workers["a"];
@@ -152,7 +155,19 @@ fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
     assert_eq!(worker.environment["A"], "of all");
     assert_eq!(worker.environment["B"], "its own");
     assert_eq!(worker.launcher, LauncherKind::Process);
+    let systemd: Vec<_> = worker
+        .systemd
+        .iter()
+        .map(|(name, setting)| (*name, setting.on_bus, setting.value.clone()))
+        .collect();
+    let expected = [
+        ("CPUQuota", "CPUQuotaPerSecUSec", Value::Number(500_000)),
+        ("MemoryMax", "MemoryMax", Value::Number(4096)),
+        ("User", "User", Value::Text("builder".into())),
+    ];
+    assert_eq!(systemd, expected);
     assert!(rig.workers["proxy"].environment.is_empty());
+    assert!(rig.workers["proxy"].systemd.is_empty());
     assert_eq!(
         rig.workers["proxy"].backoff.first,
         Duration::from_millis(200)

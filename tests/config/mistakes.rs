@@ -76,6 +76,9 @@ fn each_mistake_of_a_worker_is_told() {
         "stop = 'SIGTERM'",
         "stop = { grace = -1 }",
         "stop = { grace = '-1' }",
+        "systemd = 'MemoryMax=2G'",
+        "systemd = { MemoryMax = '2X', Nice = 20, UMask = 18, PrivateTmp = 1.5, MemroyMax = '1G' }",
+        "systemd = { Restart = 'always', DynamicUser = true, Whatever = 1, SystemCallFilter = [1] }",
     ] {
         let file = format!("[workers.a]\ncommand = 'x'\n{text}");
         told.push_str(&format!(

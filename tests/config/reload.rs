@@ -41,6 +41,7 @@ fn only_what_a_running_process_cannot_learn_restarts_it() {
         ("workdir = '/srv/builder'", "workdir"),
         ("environment = { A = '1' }", "environment"),
         ("launcher = 'process'", "launcher"),
+        ("systemd.MemoryMax = '1G'", "systemd"),
     ] {
         let changed = change(&worker(""), &worker(keys));
         assert_eq!(changed, (vec![key.to_owned()], true), "{keys}");

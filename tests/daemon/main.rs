@@ -18,5 +18,6 @@ mod reload;
 mod rig;
 mod service;
 mod takeover;
+mod unkept;
 mod upgrade;
 mod worktree;

@@ -122,6 +122,7 @@ impl World {
             workdir: self.path().to_owned(),
             worktree: None,
             environment: BTreeMap::new(),
+            systemd: BTreeMap::new(),
             launcher,
             requires: Vec::new(),
             restart: Restart::Never,

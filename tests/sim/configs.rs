@@ -145,6 +145,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         workdir: "/".into(),
         worktree: (!taken && rng.bool()).then_some(tree),
         environment: BTreeMap::new(),
+        systemd: BTreeMap::new(),
         launcher: LauncherKind::Process,
         requires,
         restart: restart(rng),

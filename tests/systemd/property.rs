@@ -4,7 +4,7 @@ use std::process::Command;
 
 use loopkeeper::systemd::{
     manager::{Manager, Whose},
-    property::{PROPERTIES, Value, Written},
+    property::{PROPERTIES, Setting, Value, Written},
 };
 
 use crate::systemctl;
@@ -90,7 +90,7 @@ async fn each_means_what_it_does_in_a_unit_file() {
             [text] => Written::Text(text),
             _ => Written::List(&list),
         };
-        let (on_bus, value) = property.read(written).unwrap();
+        let Setting { on_bus, value, .. } = property.read(written).unwrap();
         let set = format!("{}={text}", property.name);
         let plain = from_text("plain.service", Some(&set), on_bus);
         let ours = over_the_bus(&manager, "ours.service", on_bus, value).await;

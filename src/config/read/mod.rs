@@ -5,6 +5,7 @@ mod plan;
 mod probe;
 mod proxy;
 mod rules;
+mod systemd;
 mod values;
 mod worker;
 

@@ -223,6 +223,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         workdir: reading.base.to_owned(),
         worktree: None,
         environment: rules.environment,
+        systemd: rules.systemd,
         launcher: LauncherKind::Process,
         requires: Vec::new(),
         restart: rules.restart,

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::values::{self, SHORTEST};
+use super::{
+    systemd,
+    values::{self, SHORTEST},
+};
 use crate::{
     config::{
         Backoff, Budget, Restart, Stop,
@@ -10,6 +13,7 @@ use crate::{
         schema::{self, backoff, budget, rules, stop},
     },
     model::{LauncherKind, Signal},
+    systemd::property::Settings,
 };
 
 /// The shared keys. A table that leaves some of its keys out (`backoff = { first = "2s" }`) keeps
@@ -23,6 +27,7 @@ pub(super) struct Rules {
     /// `None` is `auto`.
     pub(super) launcher: Option<LauncherKind>,
     pub(super) environment: BTreeMap<String, String>,
+    pub(super) systemd: Settings,
     pub(super) keep_output: u64,
     pub(super) keep_attempts: usize,
 }
@@ -47,6 +52,7 @@ impl Default for Rules {
             },
             launcher: None,
             environment: BTreeMap::new(),
+            systemd: Settings::new(),
             keep_output: 16 * 1024 * 1024,
             keep_attempts: 20,
         }
@@ -85,6 +91,10 @@ impl Rules {
         if let Some(entry) = table.get(rules::ENVIRONMENT) {
             self.environment
                 .extend(values::environment(&entry, reading).unwrap_or_default());
+        }
+        if let Some(entry) = table.get(rules::SYSTEMD) {
+            self.systemd
+                .extend(systemd::settings(&entry, reading).unwrap_or_default());
         }
         if let Some(entry) = table.get(rules::KEEP_OUTPUT) {
             set(

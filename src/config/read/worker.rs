@@ -77,6 +77,7 @@ pub(super) fn worker(
         workdir,
         worktree: worktree.as_ref().and_then(|(_, path)| path.clone()),
         environment: rules.environment,
+        systemd: rules.systemd,
         launcher,
         requires: plain(&requires),
         restart: rules.restart,

@@ -299,6 +299,7 @@ pub(super) fn worker(name: &str) -> Worker {
         workdir: "/".into(),
         worktree: None,
         environment: BTreeMap::new(),
+        systemd: BTreeMap::new(),
         launcher: LauncherKind::Process,
         requires: Vec::new(),
         restart: Restart::Always,

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
+    config::Worker,
     model::{AttemptRef, Exit, WorkerName},
     systemd::{
         manager::{Incarnation, Manager, ManagerError},
@@ -57,6 +58,8 @@ pub(super) struct Carrier<'a> {
     pub(super) units: &'a Units,
     /// Our own unit.
     pub(super) own: Option<&'a str>,
+    /// What it says of its service.
+    pub(super) worker: &'a Worker,
 }
 
 impl Carrier<'_> {
@@ -188,7 +191,9 @@ impl Carrier<'_> {
         ];
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
-        Ok(vec![
+        let settings = self.worker.systemd.values();
+        let settings = settings.map(|one| (one.on_bus, one.value.clone().into()));
+        let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),
             ("Slice", SLICE.into()),
             ("CollectMode", "inactive-or-failed".into()),
@@ -197,7 +202,8 @@ impl Carrier<'_> {
             ("ExecStopPost", command(recorder)),
             // Else the recorder would have the worker's user and its restrictions.
             ("PermissionsStartOnly", true.into()),
-        ])
+        ];
+        Ok(ours.into_iter().chain(settings).collect())
     }
 
     /// Where the recorder is; makes it, or renews another version's.
