@@ -14,6 +14,7 @@ mod record;
 mod script;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -177,9 +178,11 @@ impl Carrier<'_> {
         environment: Vec<(OsString, OsString)>,
     ) -> Result<Vec<(&'static str, Variant<'static>)>, NotStarted> {
         let inherited = self.context.runner.inherited.variables();
-        let environment = inherited
-            .chain(environment)
-            .map(|(name, value)| variable(&name, &value))
+        // The manager refuses a name that is there twice; the later value holds.
+        let environment: BTreeMap<OsString, OsString> = inherited.chain(environment).collect();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| variable(name, value))
             .collect::<Result<Vec<String>, NotStarted>>()?;
         let recorder = self
             .recorder()
