@@ -23,7 +23,7 @@
 //! | [`control`] | the socket between `supervisorctl` and the daemon |
 //! | [`cli`] | what a person types, and what is shown |
 //! | [`demo`] | a whole rig in a temporary directory, to look at |
-//! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated |
+//! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated, what the journal's events mean |
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
 //!

@@ -83,6 +83,10 @@ const FILES: Words = &[
         "/run/loopkeeper, $XDG_RUNTIME_DIR/loopkeeper",
         "control.sock, and the sockets of tmux.",
     ),
+    (
+        "/usr/lib/systemd/catalog/loopkeeper.catalog",
+        "What `journalctl -x` says of each event, as `supervisorctl generate catalog` prints it.",
+    ),
 ];
 
 const EXIT_CODES_OF_DAEMON: &str = "\

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     config,
     paths::Given,
-    systemd::unit::{Manager, Unit},
+    systemd::{
+        catalog,
+        unit::{Manager, Unit},
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -28,12 +31,16 @@ pub(super) enum Generate {
     },
     /// Print a configuration of comments: every table and key, what it is for, its default.
     Config,
+    /// Print the message catalog, by which `journalctl -x` explains each event: for
+    /// /usr/lib/systemd/catalog/loopkeeper.catalog, then `journalctl --update-catalog`.
+    Catalog,
 }
 
 pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure> {
     match what {
         Generate::Unit { user } => unit(*user, context),
         Generate::Config => Ok(context.screen.print(config::commented())?),
+        Generate::Catalog => Ok(context.screen.print(catalog::text())?),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the daemon says, and where: into the journal with fields when systemd runs it, as readable
 //! lines on standard error otherwise.
 //!
-//! A notice of the core carries `LOOPKEEPER_EVENT=`, `LOOPKEEPER_WORKER=`, `LOOPKEEPER_PHASE=`,
-//! `LOOPKEEPER_ATTEMPT=` and, for events an operator would look for, a `MESSAGE_ID=`
-//! (systemd.journal-fields(7)). `$LOOPKEEPER_LOG` filters as tracing-subscriber's `EnvFilter` does.
+//! A notice carries `LOOPKEEPER_EVENT=`, `LOOPKEEPER_WORKER=`, `LOOPKEEPER_PHASE=`,
+//! `LOOPKEEPER_ATTEMPT=` and a `MESSAGE_ID=` (systemd.journal-fields(7)), which the [`catalog`]
+//! explains. `$LOOPKEEPER_LOG` filters as tracing-subscriber's `EnvFilter` does.
 
 use std::{io::IsTerminal as _, os::unix::fs::MetadataExt as _};
 
@@ -11,33 +11,10 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, fmt::format, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use crate::decide::{Level, Notice};
-
-/// The ids of the events an operator would look for, with `journalctl MESSAGE_ID=…`.
-/// Made once with `systemd-id128 new`; never reused for something else.
-const MESSAGE_IDS: &[(&str, &str)] = &[
-    ("reboot", "6c3d2d686991476992c9f151272dd9f0"),
-    ("worker-running", "b5a7d09e2e7742218d6179765fb77415"),
-    ("worker-ended", "c4cd2bcf658c4dcda7f5b321d0e09c01"),
-    ("worker-held", "10c172cda6e9472a923ebcf94798a96b"),
-    ("worker-sick", "16f0744ebfce46199748565c844c9294"),
-    ("worker-doubled", "2eff84bfb7714fb1b6be48619edc9df0"),
-    ("worker-unkillable", "c54c818c954344839a4f51fad4f24c2c"),
-    ("phase", "6319639b847b4a6c9e09f7a93a0e0df6"),
-    ("plan-complete", "39fdbdc0d5014e17a904df0370a19e45"),
-    ("plan-astray", "6651e03060124e20bc4105dcc6700971"),
-    ("phase-file-damaged", "aff1b4e98aeb40adb855b2216e11da3a"),
-    ("store-damaged", "62f9d4b2c4e346b5b1a8a876deaeff67"),
-    ("degraded", "1657c47972974ea3af5c83f667ea75cd"),
-];
-
-/// The id of that kind of event, if it has one.
-fn message_id(event: &str) -> Option<&'static str> {
-    MESSAGE_IDS
-        .iter()
-        .find(|(name, _)| *name == event)
-        .map(|(_, id)| *id)
-}
+use crate::{
+    decide::{Level, Notice},
+    systemd::catalog,
+};
 
 /// Sets up where everything that is logged goes; once in a process.
 pub(super) fn begin() {
@@ -95,6 +72,8 @@ pub(super) fn tell(notice: &Notice) {
     let worker = notice.worker.as_ref().map(tracing::field::display);
     let attempt = notice.attempt.as_ref().map(tracing::field::display);
     let phase = notice.phase.as_ref().map(tracing::field::display);
+    let message_id = catalog::entry(&notice.event).map(|entry| entry.id);
+    debug_assert!(message_id.is_some(), "{notice:?} is not in the catalog");
     macro_rules! say {
         ($level:ident) => {
             tracing::$level!(
@@ -102,7 +81,7 @@ pub(super) fn tell(notice: &Notice) {
                 LOOPKEEPER_WORKER = worker,
                 LOOPKEEPER_ATTEMPT = attempt,
                 LOOPKEEPER_PHASE = phase,
-                MESSAGE_ID = message_id(&notice.event),
+                MESSAGE_ID = message_id,
                 "{}",
                 notice.text
             )
@@ -112,24 +91,5 @@ pub(super) fn tell(notice: &Notice) {
         Level::Info => say!(info),
         Level::Warning => say!(warn),
         Level::Error => say!(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_message_id_is_an_id_of_its_own() {
-        let mut ids: Vec<_> = MESSAGE_IDS.iter().map(|(_, id)| id).collect();
-        assert!(
-            ids.iter()
-                .all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
-        );
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), MESSAGE_IDS.len());
-        assert_eq!(message_id("reboot"), Some(MESSAGE_IDS[0].1));
-        assert_eq!(message_id("worker-starting"), None);
     }
 }

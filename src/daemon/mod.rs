@@ -45,7 +45,7 @@ use crate::{
         protocol::DiffView,
         server::{Answer, Call, Server},
     },
-    decide::{Event, Leave, RequestId, Rig},
+    decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot},
     launch::{Local, News},
     model::{Mono, Now},
@@ -54,6 +54,7 @@ use crate::{
     systemd::notify::ServiceManager,
 };
 use files::Files;
+use perform::{DEGRADED, own_notice};
 use reload::Reloads;
 use status::OwnTurns;
 use troubles::Troubles;
@@ -243,7 +244,7 @@ impl Daemon {
     /// Something the host could not do.
     fn trouble(&mut self, about: String, text: String) {
         if self.troubles.add(now(), about, text.clone()) {
-            tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
+            journal::tell(&own_notice(DEGRADED, Level::Warning, text));
         }
     }
 
@@ -261,7 +262,7 @@ impl Daemon {
             return;
         }
         if let Some(text) = &lost {
-            tracing::warn!(LOOPKEEPER_EVENT = "degraded", "{text}");
+            journal::tell(&own_notice(DEGRADED, Level::Warning, text.clone()));
         }
         self.executable_lost = lost;
     }

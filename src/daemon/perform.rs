@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The event, and the kind of problem, of a store that takes no writes.
-const DEGRADED: &str = "degraded";
+pub(super) const DEGRADED: &str = "degraded";
 
 /// The longest that a notification command takes.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(60);
@@ -75,7 +75,7 @@ impl Daemon {
             Effect::Answer(id, answer) => self.answer(id, answer),
             Effect::Ready => {
                 self.manager.ready();
-                tracing::info!(LOOPKEEPER_EVENT = "up", "the rig is up");
+                journal::tell(&own_notice("up", Level::Info, "the rig is up".into()));
             }
             Effect::Exit => self.leave = true,
         }
@@ -216,15 +216,21 @@ impl Daemon {
 
     /// Has the core tell and keep it.
     pub(super) fn announce(&mut self, event: &str, level: Level, text: String) {
-        self.follow.push_back(Event::Notice(Notice {
-            at: super::now().wall,
-            event: event.to_owned(),
-            level,
-            worker: None,
-            attempt: None,
-            phase: None,
-            text,
-        }));
+        let notice = own_notice(event, level, text);
+        self.follow.push_back(Event::Notice(notice));
+    }
+}
+
+/// What happened to the daemon itself.
+pub(super) fn own_notice(event: &str, level: Level, text: String) -> Notice {
+    Notice {
+        at: super::now().wall,
+        event: event.to_owned(),
+        level,
+        worker: None,
+        attempt: None,
+        phase: None,
+        text,
     }
 }
 

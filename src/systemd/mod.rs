@@ -3,6 +3,7 @@
 /// A directory that is there if systemd booted this machine (sd_booted(3)).
 pub const BOOTED: &str = "/run/systemd/system";
 
+pub mod catalog;
 pub mod manager;
 pub mod notify;
 pub mod property;

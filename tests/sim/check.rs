@@ -9,10 +9,12 @@
 //!
 //! [`Checks`] remembers, and says what holds of each turn as a whole: its order, its deadline, that
 //! somebody answers. What holds of an answer is in `answers`, of what is recorded in `recorded`, of
-//! a start in `starts`, of a signal in `signals`; which ends weigh on the budget is in `ends`.
+//! a start in `starts`, of a signal in `signals`, of a notice in `notices`; which ends weigh on the
+//! budget is in `ends`.
 
 mod answers;
 mod ends;
+mod notices;
 mod recorded;
 mod signals;
 mod starts;
@@ -24,6 +26,8 @@ use loopkeeper::{
     decide::{Command, Effect, Event, RequestId, Told as ToldPhase},
     model::{AttemptId, AttemptRef, Mono, PhaseId, WorkerName},
 };
+
+pub(crate) use notices::explained;
 
 use crate::{
     body::Body,

@@ -17,7 +17,7 @@ use loopkeeper::{
 
 use crate::{
     body::{Body, Stage},
-    check::{Checked, Order, ensure},
+    check::{Checked, Order, ensure, explained},
     world::{After, World},
 };
 
@@ -152,11 +152,14 @@ impl World {
                     "refusals"
                 });
             }
-            Effect::Tell(notice) => match notice.event.as_str() {
-                "worker-held" => self.coverage.count("workers held"),
-                "plan-astray" => self.coverage.count("plan astray"),
-                _ => {}
-            },
+            Effect::Tell(notice) => {
+                explained(&notice)?;
+                match notice.event.as_str() {
+                    "worker-held" => self.coverage.count("workers held"),
+                    "plan-astray" => self.coverage.count("plan astray"),
+                    _ => {}
+                }
+            }
             Effect::Notify(_) | Effect::Ready => {}
             Effect::Exit => {
                 self.check_exit()?;

@@ -1,0 +1,308 @@
+//! What there is to say, in the order of a rig's life.
+
+use super::Entry;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        event: "up",
+        id: "f147169c91674c8493d018b833aac794",
+        subject: "The rig is up",
+        text: "The supervisor knows what runs, and has started or tried each worker that should \
+               run.\n\n\
+               Nothing has to be done. `supervisorctl status` shows the rig.",
+    },
+    Entry {
+        event: "leaving",
+        id: "e0a56530a2754e71ba2b9f104039e531",
+        subject: "The supervisor ends",
+        text: "It was asked to end: by SIGTERM, as systemctl(1) does it, and its workers go on; \
+               or by SIGINT, and it stops them first.\n\n\
+               The next supervisor takes over what runs, and learns how the others ended.",
+    },
+    Entry {
+        event: "reboot",
+        id: "6c3d2d686991476992c9f151272dd9f0",
+        subject: "The machine was rebooted",
+        text: "This is the first start of the supervisor in a new boot. The message says how the \
+               boot before ended, what ran then and where the plan stood. A boot ended uncleanly \
+               when its supervisor said no goodbye: the power failed, the kernel crashed, or the \
+               supervisor had been killed before.\n\n\
+               The rig goes on at the phase where it was, unless the plan says resume = \
+               \"manual\": then `supervisorctl resume` goes on. `supervisorctl reboots` lists all \
+               reboots. Why an unclean one happened may stand at the end of the boot before:\n\
+               $ journalctl -b -1 -e",
+    },
+    Entry {
+        event: "worker-starting",
+        id: "eda9cd96953a40d3be22f36caf80343c",
+        subject: "Worker @LOOPKEEPER_WORKER@ is being started",
+        text: "Attempt @LOOPKEEPER_ATTEMPT@ begins. It counts as running when its `ready` probe \
+               says so, or at once where it has none.\n\n\
+               What it writes:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-running",
+        id: "b5a7d09e2e7742218d6179765fb77415",
+        subject: "Worker @LOOPKEEPER_WORKER@ runs",
+        text: "Attempt @LOOPKEEPER_ATTEMPT@ is ready, or was running already and has been taken \
+               over from an earlier supervisor.\n\n\
+               What it writes:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-not-ready",
+        id: "a8d009281af145078917330a60eba5e3",
+        subject: "Worker @LOOPKEEPER_WORKER@ was not ready in time",
+        text: "Its `ready` probe did not succeed within its timeout; the message says what the \
+               last look found. The attempt is stopped and counts as a failed start.\n\n\
+               See what it did:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@ --attempt @LOOPKEEPER_ATTEMPT@\n\n\
+               If it only needs longer, give it a longer `ready.timeout`, then:\n\
+               $ supervisorctl reload",
+    },
+    Entry {
+        event: "worker-sick",
+        id: "16f0744ebfce46199748565c844c9294",
+        subject: "Worker @LOOPKEEPER_WORKER@ is alive but not well",
+        text: "Its `alive` probe failed as many times in a row as `alive.failures` allows; the \
+               message says what the last look found. The attempt is stopped and started again, \
+               and that counts against its budget.\n\n\
+               See what it did:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@ --attempt @LOOPKEEPER_ATTEMPT@",
+    },
+    Entry {
+        event: "worker-stopping",
+        id: "f7e7d330b5804a3986f5c88750c78fed",
+        subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",
+        text: "The message says why. All processes of attempt @LOOPKEEPER_ATTEMPT@ were sent \
+               `stop.signal`; what is left of it after `stop.grace` is killed.",
+    },
+    Entry {
+        event: "worker-ended",
+        id: "c4cd2bcf658c4dcda7f5b321d0e09c01",
+        subject: "Worker @LOOPKEEPER_WORKER@ has ended",
+        text: "Attempt @LOOPKEEPER_ATTEMPT@ is over. The message says how: with an exit code, by \
+               a signal, or lost, when nobody was there to see it. Whether it is started again is \
+               up to its `restart`.\n\n\
+               What it wrote last:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@ --attempt @LOOPKEEPER_ATTEMPT@\n\n\
+               Its earlier ends:\n\
+               $ supervisorctl history @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-finished",
+        id: "d62fb6dd36a14839b62936fc4c862407",
+        subject: "Worker @LOOPKEEPER_WORKER@ has finished",
+        text: "It ended by itself, and its `restart` says that it is not started again after such \
+               an end.\n\n\
+               To run it once more:\n\
+               $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-put-off",
+        id: "b911188ef6f04c54806cb23bdfb99074",
+        subject: "Worker @LOOPKEEPER_WORKER@ cannot be started now",
+        text: "The machine is short of something: disk, memory, processes, open files. The \
+               message says of what. It is tried again by itself, and that does not count against \
+               the worker's budget.\n\n\
+               See what is short:\n\
+               $ supervisorctl doctor",
+    },
+    Entry {
+        event: "worker-held",
+        id: "10c172cda6e9472a923ebcf94798a96b",
+        subject: "Worker @LOOPKEEPER_WORKER@ is held",
+        text: "It will not be started again before somebody says so: it ended more often than its \
+               budget allows, or it is not known whether it has run. The message says which. The \
+               other workers go on, except those that require this one.\n\n\
+               See why it ends:\n\
+               $ supervisorctl logs @LOOPKEEPER_WORKER@\n\
+               $ supervisorctl history @LOOPKEEPER_WORKER@\n\n\
+               With the cause mended:\n\
+               $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-stray",
+        id: "449255ff7c4549749fcb7bfb316e6682",
+        subject: "Something of worker @LOOPKEEPER_WORKER@ lives that should not",
+        text: "Processes of attempt @LOOPKEEPER_ATTEMPT@ were found, and it is not the attempt \
+               that should run, or its worker is no longer declared. They are being ended, by \
+               force if need be, and the worker is not started before they are gone.\n\n\
+               That happens after a supervisor was killed at a bad moment, or when somebody ran \
+               the worker by hand from inside of it. When it comes again and again, see what \
+               starts it:\n\
+               $ supervisorctl history @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-unkillable",
+        id: "c54c818c954344839a4f51fad4f24c2c",
+        subject: "Something of worker @LOOPKEEPER_WORKER@ survives SIGKILL",
+        text: "A process of attempt @LOOPKEEPER_ATTEMPT@ was killed three times and is still \
+               there. The kernel delays that only while a process waits inside of it, mostly for \
+               a disk or a network file system that does not answer. The worker is not started \
+               before it is gone; it is killed again every few seconds.\n\n\
+               See which process it is, and in what it waits:\n\
+               $ ps -eo pid,stat,wchan:30,args | awk '$2 ~ /^D/'\n\n\
+               Mend what it waits for. If that cannot be done, only a reboot ends it.",
+    },
+    Entry {
+        event: "paused",
+        id: "b850ba24d9e848fe9d8646494b330976",
+        subject: "The rig is paused",
+        text: "All loops are stopped and the plan stands still, until:\n\
+               $ supervisorctl resume\n\n\
+               Services and the proxy go on.",
+    },
+    Entry {
+        event: "resumed",
+        id: "92552ce1b90741a485f5eac05418c5d4",
+        subject: "The rig is resumed",
+        text: "The loops are started again, at the phase where the plan stands:\n\
+               $ supervisorctl phase",
+    },
+    Entry {
+        event: "phase",
+        id: "6319639b847b4a6c9e09f7a93a0e0df6",
+        subject: "The plan stands at phase @LOOPKEEPER_PHASE@",
+        text: "The phase before is over, or somebody moved the resume point. It is recorded, so \
+               the rig comes back here after a reboot. Loops are stopped and started with the new \
+               phase, except those with on_phase = \"keep\".\n\n\
+               The plan:\n\
+               $ supervisorctl phase\n\n\
+               To go elsewhere:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "phase-over-already",
+        id: "ca8c8748720148ae95420f52138e82aa",
+        subject: "Phase @LOOPKEEPER_PHASE@ was set and is over already",
+        text: "Somebody moved the plan to this phase, and its end condition, `until`, held at the \
+               first look: the plan has gone on at once.\n\n\
+               To work on the phase again, undo what its condition looks at, such as the file \
+               that it waits for, then:\n\
+               $ supervisorctl phase set @LOOPKEEPER_PHASE@",
+    },
+    Entry {
+        event: "phase-check-failed",
+        id: "6c31940b09a24dc3a6780683927e7911",
+        subject: "Nobody can tell whether phase @LOOPKEEPER_PHASE@ is over",
+        text: "Its end condition, `until`, could not be looked at; the message says why. The plan \
+               stays where it is, and it is looked again.\n\n\
+               If you know that the phase is over:\n\
+               $ supervisorctl phase done",
+    },
+    Entry {
+        event: "phase-file-edited",
+        id: "f985787c9fe3409cb5382903e98ceb5f",
+        subject: "The resume point was taken from phase-idx",
+        text: "While no supervisor watched it, somebody edited phase-idx in the state directory, \
+               or put one there. The plan goes on where it says.\n\n\
+               If that was not meant:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "phase-file-refused",
+        id: "46f1fab0efc54b78bb1d45fada9406be",
+        subject: "phase-idx names a phase that the plan does not have",
+        text: "Somebody edited phase-idx in the state directory. Nothing has changed: the plan \
+               stays where it is.\n\n\
+               The phases that there are:\n\
+               $ supervisorctl phase\n\n\
+               To go to one of them:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "phase-file-damaged",
+        id: "aff1b4e98aeb40adb855b2216e11da3a",
+        subject: "phase-idx, the resume point's file, is missing or damaged",
+        text: "The message says what was wrong with it, what was used instead, and where a \
+               damaged file was set aside. It was not written over.\n\n\
+               See where the plan stands:\n\
+               $ supervisorctl phase\n\n\
+               If that is wrong:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "plan-complete",
+        id: "39fdbdc0d5014e17a904df0370a19e45",
+        subject: "The plan is complete",
+        text: "Its last phase is over. The loops are stopped; services and the proxy go on.\n\n\
+               Phases that are added to the end of the plan begin by themselves after:\n\
+               $ supervisorctl reload\n\n\
+               To go back to a phase:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "plan-stays-complete",
+        id: "025b3a734d504c84a37c0282136a9100",
+        subject: "The plan has new phases and stays complete",
+        text: "The plan was complete, and phases were added elsewhere than at its end. Nobody \
+               knows whether they are to be done, so nothing begins by itself.\n\n\
+               To go on at one of them:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "plan-astray",
+        id: "6651e03060124e20bc4105dcc6700971",
+        subject: "Nobody knows where the plan stands",
+        text: "The phase that is recorded is not in the plan any more, or what was recorded is \
+               lost. The message says which. No loop is started before somebody says where to go \
+               on.\n\n\
+               The phases that there are:\n\
+               $ supervisorctl phase\n\n\
+               To go on at one of them:\n\
+               $ supervisorctl resume --phase ID",
+    },
+    Entry {
+        event: "reloaded",
+        id: "ed80633b4b024a9b9d84bd895ce15425",
+        subject: "The configuration was reloaded",
+        text: "What did not change in it was not touched. Workers whose definition changed are \
+               stopped and started anew.",
+    },
+    Entry {
+        event: "reload-refused",
+        id: "5e9a6483617d4cb19d83fa1c0acb5e9f",
+        subject: "The configuration has mistakes and was not reloaded",
+        text: "The rig goes on with the configuration that it had.\n\n\
+               See every mistake with its place:\n\
+               $ supervisorctl check\n\n\
+               With them mended:\n\
+               $ supervisorctl reload",
+    },
+    Entry {
+        event: "survey-failed",
+        id: "fde33da039924027ada290bbb0db97d4",
+        subject: "The machine cannot say what runs",
+        text: "The supervisor asked which attempts there are and got no answer; the message says \
+               why. As long as it does not know what runs it starts nothing, for what it would \
+               start may be running already. It asks again every few seconds.\n\n\
+               See what is wrong:\n\
+               $ supervisorctl doctor",
+    },
+    Entry {
+        event: "store-damaged",
+        id: "62f9d4b2c4e346b5b1a8a876deaeff67",
+        subject: "Something in the state directory was damaged or lost",
+        text: "The message says what it was, what was lost with it, and where a damaged file was \
+               set aside. The rig goes on with what is left.\n\n\
+               See what the supervisor knows:\n\
+               $ supervisorctl status\n\
+               $ supervisorctl phase\n\n\
+               See what is wrong with the directory:\n\
+               $ supervisorctl doctor\n\n\
+               To put a copy back, end the supervisor first.",
+    },
+    Entry {
+        event: "degraded",
+        id: "1657c47972974ea3af5c83f667ea75cd",
+        subject: "The supervisor works with less than it needs",
+        text: "The message says what fails: mostly that the disk is full or read-only, so that \
+               nothing can be recorded, or that this machine does not give what was asked of it. \
+               Workers go on. What could not be recorded is recorded when it can be.\n\n\
+               See what it is now:\n\
+               $ supervisorctl status\n\
+               $ supervisorctl doctor",
+    },
+];
