@@ -17,6 +17,18 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::model::Signal;
 
+/// A descriptor that this process was started with, to be taken once.
+pub(crate) fn take_descriptor(number: RawFd) -> OwnedFd {
+    #[expect(
+        unsafe_code,
+        reason = "a bare number becomes a descriptor with an owner"
+    )]
+    // SAFETY: it was open before main began, and nobody else in this process knows of it.
+    unsafe {
+        std::os::fd::FromRawFd::from_raw_fd(number)
+    }
+}
+
 /// What a child does between fork(2) and execve(2).
 #[derive(Debug, Default)]
 pub(crate) struct Birth {

@@ -113,7 +113,7 @@ fn is_down(why: &ClientError) -> bool {
 
 fn next(context: &Context) -> Result<Client, Failure> {
     loop {
-        match context.try_connect()? {
+        match context.try_connect_within(PATIENCE)? {
             Ok(client) => return Ok(client),
             Err(why) if is_down(&why) => thread::sleep(LOOK),
             Err(other) => return Err(other.into()),

@@ -15,8 +15,8 @@ use crate::{
     config,
     paths::Given,
     systemd::{
-        catalog,
-        unit::{Manager, Unit},
+        catalog, socket_unit,
+        unit::{BadPath, Manager, Unit},
     },
 };
 
@@ -25,6 +25,13 @@ pub(super) enum Generate {
     /// Print a hardened loopkeeper.service for systemd, for the rig that --config, --state-dir and
     /// --socket say.
     Unit {
+        /// Make it one for systemd --user, to be put into ~/.config/systemd/user.
+        #[arg(long)]
+        user: bool,
+    },
+    /// Print a loopkeeper.socket to go with it: while the daemon is restarted, supervisorctl waits for
+    /// the next one.
+    Socket {
         /// Make it one for systemd --user, to be put into ~/.config/systemd/user.
         #[arg(long)]
         user: bool,
@@ -39,6 +46,7 @@ pub(super) enum Generate {
 pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure> {
     match what {
         Generate::Unit { user } => unit(*user, context),
+        Generate::Socket { user } => socket(*user, context),
         Generate::Config => Ok(context.screen.print(config::commented())?),
         Generate::Catalog => Ok(context.screen.print(catalog::text())?),
     }
@@ -52,15 +60,13 @@ fn unit(user: bool, context: &Context) -> Result<(), Failure> {
     } = &context.rig.given;
     let path = |given: &Option<PathBuf>| given.as_deref().map(absolute).transpose();
     let unit = Unit {
-        manager: if user { Manager::User } else { Manager::System },
+        manager: manager(user),
         daemon: daemon()?,
         config: path(config)?,
         state: path(state)?,
         socket: path(socket)?,
     };
-    let text = unit
-        .text()
-        .map_err(|why| Failure::new(Exit::Usage, &why).hint("choose a path of plain characters"))?;
+    let text = unit.text().map_err(bad_path)?;
     if let Some(why) = passing(&unit.daemon) {
         let daemon = unit.daemon.display();
         Failure::show(&printable_lines(&format!(
@@ -69,6 +75,21 @@ fn unit(user: bool, context: &Context) -> Result<(), Failure> {
         )));
     }
     Ok(context.screen.print(text)?)
+}
+
+fn socket(user: bool, context: &Context) -> Result<(), Failure> {
+    let place = context.rig.given.socket.as_deref();
+    let place = place.map(absolute).transpose()?;
+    let text = socket_unit::text(manager(user), place.as_deref());
+    Ok(context.screen.print(text.map_err(bad_path)?)?)
+}
+
+fn manager(user: bool) -> Manager {
+    if user { Manager::User } else { Manager::System }
+}
+
+fn bad_path(why: BadPath) -> Failure {
+    Failure::new(Exit::Usage, &why).hint("choose a path of plain characters")
 }
 
 /// Why a program will not be there for long.

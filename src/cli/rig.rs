@@ -6,7 +6,8 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
@@ -186,26 +187,63 @@ impl Context {
     /// Why there is no daemon to talk to; when none runs, with how to run this rig's.
     pub(super) fn refused(&self, error: ClientError) -> Failure {
         let down = match &error {
-            ClientError::NotRunning { socket } => Some(socket.clone()),
+            ClientError::NotRunning { socket, waited } => Some((socket.clone(), *waited)),
             _ => None,
         };
         let failure = Failure::from(error);
-        let Some(socket) = down else { return failure };
+        let Some((socket, waited)) = down else {
+            return failure;
+        };
+        if waited.is_some() {
+            return failure.hint("see why with: systemctl status loopkeeper.service");
+        }
         let meant = Meant::by(&socket, self.rig.given.socket.is_some());
         failure.hint(meant.how_to_run(&self.rig.arguments()))
     }
 
+    /// Says that it waits, when it has to.
     pub(super) fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
-        let socket = match &self.rig.given.socket {
+        let socket = self.socket()?;
+        self.try_connect_by(|| {
+            let waiting = format!("waiting for the daemon on {}\n", socket.display());
+            Client::connect_or_wait(socket, PATIENCE, || Failure::show(&waiting))
+        })
+    }
+
+    /// For who has something else to do than to wait; says nothing.
+    pub(super) fn try_connect_within(
+        &self,
+        patience: Duration,
+    ) -> Result<Result<Client, ClientError>, Failure> {
+        let socket = self.socket()?;
+        self.try_connect_by(|| Client::connect(socket, patience))
+    }
+
+    fn socket(&self) -> Result<&Path, Failure> {
+        Ok(match &self.rig.given.socket {
             Some(socket) => socket,
             None => &self.paths()?.socket,
-        };
-        let connected = Client::connect(socket, PATIENCE);
-        Ok(connected.map_err(|error| match (error, &self.rig.paths) {
-            (ClientError::NotRunning { socket }, Ok(paths)) => match Store::holder(&paths.state) {
-                Some(pid) => ClientError::NoSocket { socket, pid },
-                None => ClientError::NotRunning { socket },
-            },
+        })
+    }
+
+    fn try_connect_by(
+        &self,
+        connect: impl FnOnce() -> Result<Client, ClientError>,
+    ) -> Result<Result<Client, ClientError>, Failure> {
+        Ok(connect().map_err(|error| match (error, &self.rig.paths) {
+            // As long as nobody has it, and we may know that.
+            (ClientError::Silent { socket, after }, Ok(paths))
+                if paths.state.read_dir().is_ok() && Store::holder(&paths.state).is_none() =>
+            {
+                let waited = Some(after);
+                ClientError::NotRunning { socket, waited }
+            }
+            (ClientError::NotRunning { socket, waited }, Ok(paths)) => {
+                match Store::holder(&paths.state) {
+                    Some(pid) => ClientError::NoSocket { socket, pid },
+                    None => ClientError::NotRunning { socket, waited },
+                }
+            }
             (error, _) => error,
         }))
     }

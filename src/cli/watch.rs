@@ -31,6 +31,8 @@ use crate::control::{
 
 /// Milliseconds.
 const REDRAW: u16 = 1000;
+/// For a daemon to greet. While systemd listens for one that is down, the keys have to wait for that.
+const GREETING: Duration = Duration::from_secs(2);
 /// For the rest of an event whose beginning is there.
 const HALF_EVENT: Duration = Duration::from_secs(2);
 
@@ -106,7 +108,8 @@ impl Daemon {
     /// `None` while it is down: it may come back.
     fn connect(context: &Context) -> Result<Option<Self>, Failure> {
         let pair = |context: &Context| -> Result<Result<Self, ClientError>, Failure> {
-            let (asks, hears) = (context.try_connect()?, context.try_connect()?);
+            let connect = || context.try_connect_within(GREETING);
+            let (asks, hears) = (connect()?, connect()?);
             Ok(asks.and_then(|asks| {
                 let mut hears = hears?;
                 hears.follow(&Request::Events {

@@ -95,10 +95,18 @@ pub fn policy(everyone_reads: bool) -> io::Result<Policy> {
 }
 
 impl Server {
-    /// Makes the socket of the daemon that keeps the state directory `state`, and begins to accept.
-    /// Needs a tokio runtime around it.
-    pub fn bind(path: &Path, state: &Path, policy: Policy) -> Result<Self, BindError> {
-        let (listener, place) = socket::bind(path, state, &policy)?;
+    /// Makes the socket of the daemon that keeps the state directory `state`, or takes the one over
+    /// that was `handed` to it, and begins to accept. Needs a tokio runtime around it.
+    pub fn bind(
+        path: &Path,
+        state: &Path,
+        policy: Policy,
+        handed: Option<std::os::unix::net::UnixListener>,
+    ) -> Result<Self, BindError> {
+        let (listener, place) = match handed {
+            Some(handed) => socket::take_over(handed, path, state, &policy)?,
+            None => socket::bind(path, state, &policy)?,
+        };
         let listener = listen(listener, path)?;
         let place = Arc::new(Mutex::new(Some(place)));
         let (sender, calls) = mpsc::channel(CALLS);
@@ -167,6 +175,8 @@ impl Door {
         let mut warned = None;
         loop {
             let accepted = tokio::select! {
+                // First: who is not taken any more may be another daemon's.
+                biased;
                 () = self.closing.cancelled() => return,
                 () = self.removed(watch.as_ref()) => {
                     match self.bind_again() {

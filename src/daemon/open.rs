@@ -19,7 +19,7 @@ use crate::{
     launch::{House, Local, Settings},
     paths::Paths,
     store::{Opened, Store, StoreError},
-    systemd::notify::ServiceManager,
+    systemd::{handed, notify::ServiceManager},
 };
 
 /// Where the daemon finds everything.
@@ -135,7 +135,9 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     };
     let policy = server::policy(options.everyone_reads)
         .map_err(|error| StartError::Process("access policy", error))?;
-    let server = Server::bind(&paths.socket, &paths.state, policy)?;
+    let handed = handed::socket()
+        .map_err(|error| StartError::Process("socket of the service manager", error))?;
+    let server = Server::bind(&paths.socket, &paths.state, policy, handed)?;
     let (files, phase_file) = Files::watch(&paths.state, &config.plan);
     let (results, results_out) = mpsc::unbounded_channel();
     let (later, later_out) = mpsc::unbounded_channel();

@@ -4,8 +4,10 @@
 pub const BOOTED: &str = "/run/systemd/system";
 
 pub mod catalog;
+pub mod handed;
 pub mod manager;
 pub mod notify;
 pub mod property;
+pub mod socket_unit;
 pub mod unit;
 pub mod units;

@@ -175,8 +175,8 @@ const USER_IDENTITY: &str = "\
 # would give them another machine than the one their operator sees.
 ";
 
-/// systemd.service(5), "Command lines": `%` and `$` are doubled, the rest is C-style quoting.
-fn quoted(path: &Path) -> Result<String, BadPath> {
+/// A path as it stands in a line of its own.
+pub(super) fn plain(path: &Path) -> Result<String, BadPath> {
     let bad = |why| BadPath {
         path: path.to_owned(),
         why,
@@ -188,9 +188,15 @@ fn quoted(path: &Path) -> Result<String, BadPath> {
     if text.chars().any(char::is_control) {
         return Err(bad("it has control characters"));
     }
+    Ok(text.to_owned())
+}
+
+/// systemd.service(5), "Command lines": `%` and `$` are doubled, the rest is C-style quoting.
+fn quoted(path: &Path) -> Result<String, BadPath> {
+    let text = plain(path)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@=,".contains(c);
     if text.chars().all(plain) {
-        return Ok(text.to_owned());
+        return Ok(text);
     }
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -60,6 +60,50 @@ fn systemd_has_nothing_to_say_against_the_unit() {
 }
 
 #[test]
+fn systemd_has_nothing_to_say_against_the_socket() {
+    let home = Home::new();
+    for (user, place) in [
+        (false, "/run/loopkeeper/control.sock"),
+        (true, "%t/loopkeeper/control.sock"),
+    ] {
+        for what in ["unit", "socket"] {
+            let mut command = home.supervisorctl();
+            command
+                .env_remove("LOOPKEEPER_SOCKET")
+                .args(["generate", what]);
+            if user {
+                command.arg("--user");
+            }
+            let printed = command.assert().code(0);
+            let ending = what.replace("unit", "service");
+            let unit = home.path().join(format!("loopkeeper.{ending}"));
+            fs::write(&unit, &printed.get_output().stdout).unwrap();
+        }
+        let unit = home.path().join("loopkeeper.socket");
+        assert_eq!(verify(&unit, user), "", "user: {user}");
+        let text = fs::read_to_string(&unit).unwrap();
+        assert!(
+            text.contains(&format!("\nListenStream={place}\n")),
+            "{text}"
+        );
+        fs::write(&unit, text.replace("RemoveOnStop=", "RemoveOnEnd=")).unwrap();
+        assert!(
+            verify(&unit, user).contains("RemoveOnEnd"),
+            "the check finds nothing"
+        );
+    }
+    home.supervisorctl()
+        .current_dir(home.path())
+        .args(["--socket", "a 100% rig/c.sock", "generate", "socket"])
+        .assert()
+        .code(0)
+        .stdout(contains(format!(
+            "\nListenStream={}/a 100%% rig/c.sock\n",
+            home.path().display()
+        )));
+}
+
+#[test]
 fn the_unit_runs_the_daemon_beside_supervisorctl() {
     let home = Home::new();
     let daemon = assert_cmd::cargo::cargo_bin("loopkeeperd")

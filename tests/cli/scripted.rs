@@ -49,7 +49,8 @@ impl Scripted {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let mut server = Server::bind(&socket, &state, policy(false).unwrap()).unwrap();
+                let mut server =
+                    Server::bind(&socket, &state, policy(false).unwrap(), None).unwrap();
                 ready.send(()).unwrap();
                 loop {
                     tokio::select! {

@@ -7,6 +7,7 @@
     reason = "these are tests: one that cannot go on has failed, one that cannot run says so"
 )]
 
+mod activated;
 mod disk;
 mod elsewhere;
 mod events;

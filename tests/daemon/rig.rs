@@ -86,7 +86,8 @@ impl Rig {
             .env("RUNTIME_DIRECTORY", self.path("run"))
             .env("STATE_DIRECTORY", self.path("state"))
             .env("CONFIGURATION_DIRECTORY", self.directory.path())
-            .current_dir(self.directory.path());
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null());
         command
     }
 
@@ -148,7 +149,7 @@ impl Rig {
         self.daemon.as_mut().unwrap().wait_for("READY=1");
     }
 
-    fn start_as(&mut self, mut command: Command) {
+    pub(crate) fn start_as(&mut self, mut command: Command) {
         let socket = self.path("notify");
         drop(fs::remove_file(&socket));
         let manager = UnixDatagram::bind(&socket).unwrap();
@@ -158,10 +159,7 @@ impl Rig {
             .append(true)
             .open(self.path("daemon.log"))
             .unwrap();
-        command
-            .env("NOTIFY_SOCKET", &socket)
-            .stdin(Stdio::null())
-            .stderr(log);
+        command.env("NOTIFY_SOCKET", &socket).stderr(log);
         let child = command.spawn().unwrap();
         self.daemon = Some(Daemon {
             child,

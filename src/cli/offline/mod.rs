@@ -31,8 +31,9 @@ pub(super) fn ask<T: DeserializeOwned>(
     known: impl FnOnce(&Paths) -> Result<T, Failure>,
     show: impl FnOnce(&T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    match context.try_connect()? {
-        Ok(mut daemon) => show(&daemon.ask(request)?),
+    let connected = context.try_connect()?;
+    match connected.and_then(|mut daemon| daemon.ask(request)) {
+        Ok(answer) => show(&answer),
         Err(down @ ClientError::NotRunning { .. }) => without_daemon(down, context, known, show),
         Err(other) => Err(other.into()),
     }

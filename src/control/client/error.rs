@@ -1,20 +1,26 @@
 //! Why a daemon did not do what it was asked, and what helps.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::control::{
-    protocol::{PROTOCOL, Refusal},
+    protocol::{ENDED, PROTOCOL, Refusal},
     server::LOOK_AGAIN,
 };
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
-    #[error("daemon is not running: nobody listens on {socket}")]
+    /// Nobody listens, or nobody but the service manager.
+    #[error("daemon is not running: {}", not_running(socket, *waited))]
     NotRunning {
         /// Where it should.
         socket: PathBuf,
+        /// The manager listens, and so long the daemon did not come that it starts.
+        waited: Option<Duration>,
     },
     /// Nobody listens, and yet a daemon has the state directory.
     #[error("daemon runs (pid {pid}), but nobody listens on {socket}")]
@@ -72,7 +78,27 @@ pub enum ClientError {
     Refused(Refusal),
 }
 
+fn not_running(socket: &Path, waited: Option<Duration>) -> String {
+    let socket = socket.display();
+    match waited {
+        None => format!("nobody listens on {socket}"),
+        Some(waited) => format!(
+            "systemd listens on {socket}, and did not get it to answer within {} s",
+            waited.as_secs()
+        ),
+    }
+}
+
 impl ClientError {
+    /// The daemon ended while it was asked.
+    pub(super) fn daemon_ended(&self) -> bool {
+        match self {
+            Self::Broken { .. } => true,
+            Self::Refused(refusal) => refusal.message == ENDED,
+            _ => false,
+        }
+    }
+
     /// What helps.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -2,7 +2,8 @@
 //!
 //! Promise: a daemon that is gone, stuck, older, newer or no daemon at all is told apart, each with
 //! what helps. A connection that breaks before the greeting is tried again, for a daemon that is
-//! just ending may still take one.
+//! just ending may still take one; and so is a question that changes nothing. Where the service
+//! manager keeps the socket from one daemon to the next, both wait for the next one.
 
 mod error;
 
@@ -18,6 +19,7 @@ use std::{
 
 use nix::{
     errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         socket::{
             AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
@@ -39,10 +41,13 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// gives up on that itself within a minute.
 const TO_DO: Duration = Duration::from_secs(80);
 
-/// Connections that may break before the greeting.
+/// Connections that may break before the greeting, and daemons that may end before they answer.
 const TRIES: u32 = 10;
 /// From one of them to the next.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// Milliseconds after which who waits for a greeting hears of it.
+const NOTICEABLE: u16 = 1000;
 
 /// Bytes of one line of a daemon. Far more than a status has; a bound against a stranger.
 const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
@@ -65,19 +70,33 @@ impl Client {
     /// A daemon that is just ending may still take a connection and then break it; it is asked again
     /// until it is gone, or greets.
     pub fn connect(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
+        Self::connect_or_wait(socket, patience, || ())
+    }
+
+    /// As [`Client::connect`]; `waiting` is called when the greeting takes a noticeable time.
+    pub fn connect_or_wait(
+        socket: &Path,
+        patience: Duration,
+        mut waiting: impl FnMut(),
+    ) -> Result<Self, ClientError> {
         for _ in 0..TRIES {
-            match Self::greeted(socket, patience) {
+            match Self::greeted(socket, patience, &mut waiting) {
                 Err(ClientError::Broken { .. }) => std::thread::sleep(BETWEEN_TRIES),
                 done => return done,
             }
         }
-        Self::greeted(socket, patience)
+        Self::greeted(socket, patience, &mut waiting)
     }
 
-    fn greeted(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
+    fn greeted(
+        socket: &Path,
+        patience: Duration,
+        waiting: &mut impl FnMut(),
+    ) -> Result<Self, ClientError> {
         let stream = open(socket, patience).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning {
                 socket: socket.to_owned(),
+                waited: None,
             },
             io::ErrorKind::PermissionDenied => ClientError::NoAccess {
                 socket: socket.to_owned(),
@@ -103,6 +122,10 @@ impl Client {
             waits: patience,
             last_id: 0,
         };
+        let mut silent = [PollFd::new(client.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut silent, PollTimeout::from(NOTICEABLE)) == Ok(0) {
+            waiting();
+        }
         client.greeting = client.hear_greeting()?;
         Ok(client)
     }
@@ -112,8 +135,21 @@ impl Client {
         &self.greeting
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer. What changes nothing is asked again, of the next daemon, if this
+    /// one ends meanwhile.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
+        for _ in 0..TRIES {
+            match self.ask_once(request) {
+                Err(error) if error.daemon_ended() && request.needed() == Access::Read => {
+                    *self = Self::connect(&self.socket, self.patience)?;
+                }
+                answered => return answered,
+            }
+        }
+        self.ask_once(request)
+    }
+
+    fn ask_once<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         self.send(request)?;
         let patience = match request.needed() {
             Access::Read => self.patience,

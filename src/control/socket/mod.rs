@@ -6,6 +6,10 @@
 //! then renamed into its place; rename(2) is told not to replace anything. One that somebody removes
 //! is made once more.
 //!
+//! Where the service manager listens for us, it makes the socket and keeps it from one daemon to the
+//! next, so that clients wait in its queue. Owner and mode are given by us all the same, and we do not
+//! remove it.
+//!
 //! The lock file says which state directory the daemon keeps, and stays when the daemon ends: who is
 //! given only the socket finds there what was kept.
 
@@ -17,6 +21,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Write as _},
+    os::fd::AsRawFd as _,
     os::unix::{
         ffi::{OsStrExt as _, OsStringExt as _},
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
@@ -26,8 +31,12 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     fcntl::{Flock, FlockArg},
-    sys::socket::{getsockopt, sockopt::PeerCredentials},
+    sys::socket::{
+        AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket,
+        sockopt::PeerCredentials,
+    },
 };
 use rustix::fs::{CWD, RenameFlags};
 
@@ -47,6 +56,8 @@ pub(super) struct Place {
     state: PathBuf,
     /// Device and inode, to remove nothing but our own.
     ours: (u64, u64),
+    /// It stays when we end: the service manager listens on it.
+    stays: bool,
     lock: Flock<File>,
 }
 
@@ -65,7 +76,7 @@ impl Place {
             self.lock = lock(&self.path, &self.state)?;
         }
         let (listener, ours) = put_in_place(&self.path, &directory, policy)?;
-        self.ours = ours;
+        (self.ours, self.stays) = (ours, false);
         Ok(listener)
     }
 
@@ -77,7 +88,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.is_ours()
+        if !self.stays
+            && self.is_ours()
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "control socket cannot be removed");
@@ -98,9 +110,62 @@ pub(super) fn bind(
         path: path.to_owned(),
         state: state.to_owned(),
         ours,
+        stays: false,
         lock,
     };
     Ok((listener, place))
+}
+
+/// Takes the socket over on which the service manager listens for the daemon.
+pub(super) fn take_over(
+    handed: UnixListener,
+    path: &Path,
+    state: &Path,
+    policy: &Policy,
+) -> Result<(UnixListener, Place), BindError> {
+    let there = handed
+        .local_addr()
+        .map_err(refused(path, "look at it".into()))?;
+    let same =
+        |there: &Path| there == path || fs::canonicalize(there).ok() == fs::canonicalize(path).ok();
+    if !there.as_pathname().is_some_and(same) {
+        return Err(BindError::Elsewhere {
+            path: path.to_owned(),
+            handed: there.as_pathname().map(|path| path.display().to_string()),
+        });
+    }
+    if !is_listened_on(path) {
+        tracing::warn!(
+            "control socket {} was removed from where the service manager had put it; it is made \
+             once more, and is the manager's again after: systemctl restart loopkeeper.socket \
+             loopkeeper.service",
+            path.display()
+        );
+        return bind(path, state, policy);
+    }
+    let lock = lock(path, state)?;
+    if let Err(error) = give(path, policy) {
+        tracing::warn!(%error, "control socket cannot be given its group and mode");
+    }
+    let found = fs::symlink_metadata(path).map_err(refused(path, "look at it".into()))?;
+    let place = Place {
+        path: path.to_owned(),
+        state: state.to_owned(),
+        ours: (found.dev(), found.ino()),
+        stays: true,
+        lock,
+    };
+    Ok((handed, place))
+}
+
+/// Whether a socket in this place has somebody who listens. Never waits: that may be us.
+fn is_listened_on(path: &Path) -> bool {
+    let asked = UnixAddr::new(path).and_then(|address| {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let asks = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(asks.as_raw_fd(), &address)
+    });
+    matches!(asked, Ok(()) | Err(Errno::EAGAIN))
 }
 
 fn refused(path: &Path, what: String) -> impl FnOnce(io::Error) -> BindError {
@@ -204,7 +269,7 @@ fn lock(path: &Path, state: &Path) -> Result<Flock<File>, BindError> {
         .map_err(tried)?;
     let locked =
         Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => BindError::InUse {
+            Errno::EWOULDBLOCK => BindError::InUse {
                 path: path.to_owned(),
                 pid: answering(path).ok().flatten(),
             },
@@ -278,8 +343,15 @@ fn bind_inside(
     DirBuilder::new().mode(0o700).create(den)?;
     let listener = UnixListener::bind(inside)?;
     listener.set_nonblocking(true)?;
+    give(inside, policy)?;
+    let made = fs::symlink_metadata(inside)?;
+    Ok((listener, (made.dev(), made.ino())))
+}
+
+/// Gives the socket to those who may use it.
+fn give(socket: &Path, policy: &Policy) -> io::Result<()> {
     let shared = match policy.group {
-        Some(group) => match chown(inside, None, Some(group)) {
+        Some(group) => match chown(socket, None, Some(group)) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, "control socket cannot be given to group {GROUP}");
@@ -293,7 +365,5 @@ fn bind_inside(
         (false, true) => 0o660,
         (false, false) => 0o600,
     };
-    fs::set_permissions(inside, Permissions::from_mode(mode))?;
-    let made = fs::symlink_metadata(inside)?;
-    Ok((listener, (made.dev(), made.ino())))
+    fs::set_permissions(socket, Permissions::from_mode(mode))
 }
