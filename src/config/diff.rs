@@ -117,6 +117,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         worktree,
         environment,
         systemd,
+        secrets,
         launcher,
         requires,
         restart,
@@ -139,6 +140,11 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (worker::WORKTREE, *worktree != old.worktree),
         (rules::ENVIRONMENT, *environment != old.environment),
         (rules::SYSTEMD, *systemd != old.systemd),
+        (worker::SECRETS, secrets.files != old.secrets.files),
+        (
+            worker::ENVIRONMENT_FROM,
+            secrets.variables != old.secrets.variables,
+        ),
         (rules::LAUNCHER, *launcher != old.launcher),
     ]));
     let anew = !keys.is_empty();
@@ -153,6 +159,10 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (rules::STOP, written && *stop != old.stop),
         (worker::PHASES, *phases != old.phases),
         (worker::ON_PHASE, *on_phase != old.on_phase),
+        (
+            worker::ON_SECRET_CHANGE,
+            secrets.on_change != old.secrets.on_change,
+        ),
         (rules::KEEP_OUTPUT, *keep_output != old.keep_output),
         (rules::KEEP_ATTEMPTS, *keep_attempts != old.keep_attempts),
     ]));

@@ -132,6 +132,13 @@ pub(super) enum Flaw {
     Hidden(io::Error),
 }
 
+impl Flaw {
+    /// Nobody knows from here what is there.
+    pub(super) fn is_hidden(&self) -> bool {
+        matches!(self, Self::Hidden(_))
+    }
+}
+
 impl From<io::Error> for Flaw {
     fn from(error: io::Error) -> Self {
         match error.kind() {

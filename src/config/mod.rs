@@ -33,7 +33,8 @@ pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, about, commented, reference, value};
 pub use schema::{Key, SECTIONS, Section};
 pub use worker::{
-    Alive, Backoff, Budget, Command, OnPhase, Probe, Program, Ready, Restart, Stop, Worker,
+    Alive, Backoff, Budget, Command, OnPhase, OnSecretChange, Probe, Program, Ready, Restart,
+    Secrets, Stop, Worker,
 };
 
 use std::{
@@ -185,8 +186,8 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
     broken.is_some()
 }
 
-/// What may be right and mostly is not: briefs that are not there, and ids that are the numbers of
-/// other phases.
+/// What may be right and mostly is not: briefs and secrets that are not there, and ids that are the
+/// numbers of other phases.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
     let phases = &config.plan.phases;
     let missing = phases.iter().filter_map(|phase| {
@@ -207,5 +208,14 @@ pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
             )
         })
     });
-    missing.chain(mistakable).collect()
+    let secrets = config.workers.values().flat_map(|worker| {
+        let files = worker.secrets.files.iter();
+        files.filter_map(|(name, path)| {
+            // Who asks may see less than the daemon does.
+            let why = env.file(path).err().filter(|why| !why.is_hidden())?;
+            let (of, shown) = (&worker.name, path.display());
+            Some(format!("secret {name} of {of} is {shown}, which {why}"))
+        })
+    });
+    missing.chain(mistakable).chain(secrets).collect()
 }

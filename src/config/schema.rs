@@ -203,6 +203,18 @@ pub(super) mod worker {
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
+        SECRETS: "secrets", "a table of files, such as { gitea = \"/run/secrets/gitea\" }", "{}" as in "{ gitea = \"/run/secrets/gitea\" }",
+            "Files that it finds under these names in the directory $CREDENTIALS_DIRECTORY, as they were when it \
+             was started: a credential of its service (systemd.exec(5), LoadCredential=) or, where the daemon \
+             is not run by systemd, a copy in the runtime directory that only its user can read. Who is started before \
+             one can be read is tried again until it can be.";
+        ENVIRONMENT_FROM: "environment_from", "an array of names of the worker's secrets, such as [\"gitea\"]", "[]",
+            "Secrets that it finds in its environment as well, for programs that want them there: gitea in $GITEA, \
+             gitea-token in $GITEA_TOKEN, without the newline at the end. What runs as the same user can read them there.";
+        ON_SECRET_CHANGE: "on_secret_change", "\"restart\", \"ignore\" or a signal such as \"SIGHUP\"", "\"restart\"",
+            "When what is in a secret's file changed: begin anew with it, go on with the old one, or send its \
+             process a signal. A signal is for a program that reads the file in its own place: \
+             $CREDENTIALS_DIRECTORY and the environment stay as they were at the start.";
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Worker {
     pub environment: BTreeMap<String, String>,
     /// What systemd is told of its service.
     pub systemd: Settings,
+    /// What it is handed that nobody else may see.
+    pub secrets: Secrets,
     /// How it is started and watched.
     pub launcher: LauncherKind,
     /// Workers that must be ready before this one starts.
@@ -49,6 +51,29 @@ pub struct Worker {
     pub keep_output: u64,
     /// Directories of ended attempts that are kept.
     pub keep_attempts: usize,
+}
+
+/// What a worker is handed that nobody else may see.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// Absolute paths, by the names under which the worker finds them in `$CREDENTIALS_DIRECTORY`.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Names of secrets, by the variables that they are in as well.
+    pub variables: BTreeMap<String, String>,
+    /// What happens when another text is in one of the files.
+    pub on_change: OnSecretChange,
+}
+
+/// What happens when another text is in the file of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnSecretChange {
+    /// It is started anew, with the new one.
+    #[default]
+    Restart,
+    /// Its own process is told.
+    Signal(Signal),
+    /// Nothing.
+    Ignore,
 }
 
 /// What is run.
@@ -187,6 +212,17 @@ impl Worker {
             let text = serde_json::to_string(&self.systemd).unwrap_or_default();
             parts.push(format!("systemd {text}"));
         }
+        let Secrets {
+            files,
+            variables,
+            on_change: _,
+        } = &self.secrets;
+        let files = files
+            .iter()
+            .map(|(name, path)| (name, path.display().to_string()));
+        parts.extend(files.map(|(name, path)| format!("secret {name}={path}")));
+        let variables = variables.iter();
+        parts.extend(variables.map(|(name, secret)| format!("variable {name}={secret}")));
         self.program.describe(&mut parts);
         let mut hasher = fnv::FnvHasher::default();
         for part in parts {

@@ -69,6 +69,9 @@ pub(crate) enum Role {
     /// Becomes a worker, inside of the unit that was made for it
     #[command(hide = true)]
     Exec(Attempt),
+    /// Becomes a worker that has secrets in its environment
+    #[command(hide = true)]
+    Become(Attempt),
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +107,7 @@ impl Role {
             Self::Proxy { .. } => c"lk-proxy",
             Self::ProxyReady(_) => c"lk-proxy-ready",
             Self::Pane(_) => c"lk-pane",
-            Self::Exec(_) => c"lk-exec",
+            Self::Exec(_) | Self::Become(_) => c"lk-exec",
         }
     }
 
@@ -115,6 +118,7 @@ impl Role {
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
             Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Exec(of) => failed(exec::run(&of.attempt_dir)),
+            Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
         }
     }
 }

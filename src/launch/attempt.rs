@@ -17,7 +17,7 @@ use super::{
     lease::Lease,
     life::{Orders, aftermath, see_through},
     not_started::NotStarted,
-    process, socket, tmux,
+    process, secrets, socket, tmux,
     tree::Tree,
     unit,
 };
@@ -76,7 +76,7 @@ pub(super) async fn start(
 ) {
     let directory = context.directory(&attempt);
     let spec = process::spec(worker, context, &directory);
-    let environment = environment(&attempt, &directory, worker, handed);
+    let mut environment = environment(&attempt, &directory, worker, handed);
     let sound = check(&spec).and_then(|()| confined(context, worker));
     let prepared = sound.map_err(NotStarted::from).and_then(|()| {
         let settings = match &worker.program {
@@ -86,6 +86,14 @@ pub(super) async fn start(
         let created = directory.create(&spec, settings);
         created
             .map_err(|error| NotStarted::because(&directory.path().display().to_string(), &error))
+    });
+    let prepared = prepared.and_then(|output| {
+        secrets::readable(&worker.secrets)?;
+        if !matches!(context.settings.house, House::Unit { .. }) {
+            let lent = secrets::lend(&context.settings, &attempt, &worker.secrets)?;
+            environment.extend(lent.map(|lent| (secrets::DIRECTORY.into(), lent.into())));
+        }
+        Ok(output)
     });
     let launched = match (prepared, &context.settings.house, spec.launcher) {
         (Err(why), _, _) => Err(why),
@@ -125,6 +133,7 @@ pub(super) async fn start(
         Err(not_started) => {
             // For those who look later; the daemon hears it now.
             directory.nothing_was_started(&not_started.why);
+            context.take_back(&attempt);
             context.tell(not_started.event(attempt));
             return;
         }

@@ -11,6 +11,7 @@ use super::{
     command::Runner,
     directory::{Directory, Start},
     not_started::NotStarted,
+    secrets,
     tree::{Looker, Part, Tree},
     unit,
 };
@@ -67,10 +68,17 @@ impl Context {
 
     /// Nothing of the attempt lives any more, so nothing ails it either.
     pub(super) fn gone(&self, attempt: AttemptRef) {
+        self.take_back(&attempt);
         for ailment in Ailment::ALL {
             self.is_well(&attempt, ailment);
         }
         self.tell(HostEvent::Gone(attempt));
+    }
+
+    /// What it was lent is nobody's any more.
+    pub(super) fn take_back(&self, attempt: &AttemptRef) {
+        let done = secrets::take_back(&self.settings, attempt);
+        self.outcome(format!("copies of secrets of {}", attempt.worker), done);
     }
 
     /// Tells that it worked, or else the problem.

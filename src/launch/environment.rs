@@ -15,6 +15,7 @@ use nix::unistd::{User, geteuid};
 
 /// What the daemon's own environment says about the daemon and must not be told to anybody else.
 const PRIVATE: &[&str] = &[
+    "CREDENTIALS_DIRECTORY",
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "LISTEN_FDNAMES",

@@ -1,18 +1,28 @@
-//! `loopkeeperd exec`: the last thing before a worker in a service of its own.
+//! `loopkeeperd exec`: the last thing before a worker in a service of its own; and `become`, the last
+//! thing before any worker with secrets in its environment.
 //!
 //! Promise: at most one worker in a worktree, also when somebody starts the unit by hand: the lease is
 //! taken in here, by the process that then becomes the worker and holds it to its end. And the start
 //! is recorded before the worker's first instruction, with the life of the unit that it belongs to, so
 //! that a daemon which died in between finds it.
 
-use std::{env, io, os::unix::process::CommandExt, path::Path, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    fmt::Display,
+    fs, io,
+    os::unix::{ffi::OsStringExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use jiff::Timestamp;
 
 use super::{
     cgroup::Cgroup,
-    directory::{Directory, Pane, Start},
+    directory::{Directory, Pane, Spec, Start},
     lease::Lease,
+    secrets,
 };
 use crate::{
     causes::in_one_line,
@@ -36,6 +46,11 @@ pub fn run(attempt_dir: &Path) -> io::Error {
         Ok(lease) => lease,
         Err(error) => return failed(io::Error::other(in_one_line(&error))),
     };
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.arguments).current_dir(&spec.workdir);
+    if let Err(error) = add_secrets(&mut command, &spec) {
+        return failed(error);
+    }
     let recorded = i32::try_from(std::process::id())
         .map_err(io::Error::other)
         .and_then(Process::of)
@@ -43,8 +58,6 @@ pub fn run(attempt_dir: &Path) -> io::Error {
     if let Err(error) = recorded {
         return failed(error);
     }
-    let mut command = Command::new(&spec.program);
-    command.args(&spec.arguments).current_dir(&spec.workdir);
     let birth = sys::Birth {
         inherits: lease.as_ref().map(Lease::number),
         ..sys::Birth::default()
@@ -55,6 +68,66 @@ pub fn run(attempt_dir: &Path) -> io::Error {
         error.kind(),
         format!("{}: {error}", spec.program.display()),
     ))
+}
+
+/// What is run first for a worker whose start others record: the worker, or who becomes it once its
+/// secrets are in its environment.
+///
+/// Nobody else may have those: who starts a worker may live long, and be looked into.
+pub(super) fn first(executable: &Path, directory: &Directory, spec: &Spec) -> Command {
+    if spec.variables.is_empty() {
+        let mut command = Command::new(&spec.program);
+        command.args(&spec.arguments);
+        return command;
+    }
+    let mut command = Command::new(executable);
+    command
+        .args(["become", "--attempt-dir"])
+        .arg(directory.path());
+    command
+}
+
+/// `loopkeeperd become`: becomes the worker whose attempt has this directory, and whose start is
+/// recorded; returns only when that was not possible.
+pub fn become_worker(attempt_dir: &Path) -> io::Error {
+    let Some(spec) = Directory::at(attempt_dir.to_owned()).spec() else {
+        return io::Error::other("spec.json: cannot be read");
+    };
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.arguments);
+    if let Err(error) = add_secrets(&mut command, &spec) {
+        return error;
+    }
+    let error = command.exec();
+    io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
+}
+
+/// Puts the secrets that the worker wants there into its environment.
+fn add_secrets(command: &mut Command, spec: &Spec) -> io::Result<()> {
+    if spec.variables.is_empty() {
+        return Ok(());
+    }
+    // Nobody looks into this process, and it leaves no core, until it is the worker (prctl(2)).
+    nix::sys::prctl::set_dumpable(false)?;
+    let directory = env::var_os(secrets::DIRECTORY).map(PathBuf::from);
+    let directory = directory
+        .ok_or_else(|| io::Error::other(format!("${}: is not set", secrets::DIRECTORY)))?;
+    for (variable, secret) in &spec.variables {
+        let path = directory.join(secret);
+        let wrong = |why: &dyn Display| {
+            io::Error::other(format!("secret {secret}: {}: {why}", path.display()))
+        };
+        let mut value = fs::read(&path).map_err(|error| wrong(&error))?;
+        // As editors and `echo` end a file, and no program expects a variable to end.
+        if value.last() == Some(&b'\n') {
+            value.pop();
+        }
+        if value.contains(&0) {
+            return Err(wrong(&"a zero byte is in it, so it cannot be a variable"));
+        }
+        command.env(variable, OsString::from_vec(value));
+    }
+    Ok(())
 }
 
 /// Writes the start record of `process`, which is of the attempt that has this directory.

@@ -55,6 +55,7 @@ mod not_started;
 pub mod output;
 pub mod pane;
 mod process;
+mod secrets;
 mod socket;
 mod survey;
 mod tmux;

@@ -15,7 +15,7 @@ use std::{
     io,
     os::unix::{ffi::OsStrExt, process::parent_id},
     path::Path,
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
 use nix::sys::signal::{SigSet, Signal};
@@ -27,7 +27,7 @@ use rustix::{
 use super::{
     command,
     directory::{Directory, Pane, Spec},
-    exec::record_start,
+    exec::{self, record_start},
     lease::Lease,
     tree::tag,
 };
@@ -197,9 +197,9 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         wrapper: own(std::process::id())?,
         server: own(parent_id())?,
     };
-    let mut command = Command::new(&spec.program);
+    // Whatever became of the file that we are.
+    let mut command = exec::first(Path::new("/proc/self/exe"), directory, spec);
     command
-        .args(&spec.arguments)
         .current_dir(&spec.workdir)
         // Its own tmux is not the one we keep it in.
         .env_remove("TMUX")

@@ -5,12 +5,7 @@
 //! there, from before it runs: so a daemon that is killed at the worst moment leaves no attempt that
 //! looks as if it had never been started.
 
-use std::{
-    ffi::OsString,
-    fs::File,
-    io,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsString, fs::File, io, process::Stdio};
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
@@ -19,6 +14,7 @@ use super::{
     attempt::Launched,
     context::Context,
     directory::{Directory, Spec, Start},
+    exec,
     lease::Lease,
     not_started::NotStarted,
     tree::tag,
@@ -50,6 +46,7 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         arguments,
         workdir: worker.workdir.clone(),
         worktree: worker.worktree.clone(),
+        variables: worker.secrets.variables.clone(),
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
         boot: Some(context.boot.clone()),
@@ -85,9 +82,8 @@ pub(super) async fn launch(
     let lease = lease.map_err(|error| NotStarted::from_error(&error))?;
     let (cgroup, procs) = context.house(attempt)?;
 
-    let mut command = Command::new(&spec.program);
+    let mut command = exec::first(&context.settings.executable.to_run(), directory, spec);
     command
-        .args(&spec.arguments)
         .current_dir(&spec.workdir)
         .stdin(Stdio::null())
         .stdout(output)

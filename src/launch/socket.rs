@@ -28,13 +28,17 @@ const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Between two looks whether it is there: nobody announces that a socket is listened at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Each state directory has one of its own, for rigs that share a runtime directory may have workers
-/// of the same name.
-fn directory(settings: &Settings) -> PathBuf {
+/// A place in the runtime directory. Each state directory has one of its own, for rigs that share a
+/// runtime directory may have workers of the same name.
+pub(super) fn of_rig(settings: &Settings, what: &str) -> PathBuf {
     let mut rig = fnv::FnvHasher::default();
     rig.write(settings.state.as_os_str().as_bytes());
     let rig = rig.finish() >> 32;
-    settings.runtime.join(format!("tmux-{rig:08x}"))
+    settings.runtime.join(format!("{what}-{rig:08x}"))
+}
+
+fn directory(settings: &Settings) -> PathBuf {
+    of_rig(settings, "tmux")
 }
 
 /// Where the socket of a worker's tmux server is.

@@ -27,6 +27,7 @@ use super::{
     end::unseen,
     pane::wraps,
     process::output_is_held,
+    secrets,
     tree::{Part, Tree},
     unit::{self, Ending},
 };
@@ -67,6 +68,14 @@ pub(super) async fn survey(
             unlisted.insert(is);
         }
     }
+    secrets::sweep(&context.settings, |attempt| {
+        let lives = |is: &Condition| match is {
+            Condition::Alive(_) | Condition::Unknown(_) => true,
+            Condition::Ended { survivors, .. } => *survivors > 0,
+            Condition::NeverStarted => false,
+        };
+        begins(attempt) || found.get(attempt).is_some_and(lives)
+    });
     let found = found.into_iter().map(|(attempt, is)| Found { attempt, is });
     Ok(found.collect())
 }

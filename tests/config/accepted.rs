@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 
 use loopkeeper::{
     config::{
-        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase, Probe,
-        Program, Restart, Resume, Stop,
+        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase,
+        OnSecretChange, Probe, Program, Restart, Resume, Secrets, Stop,
     },
     model::{Kind, LauncherKind, Signal},
     systemd::property::Value,
@@ -172,6 +172,41 @@ fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
         rig.workers["proxy"].backoff.first,
         Duration::from_millis(200)
     );
+}
+
+#[test]
+fn a_secret_is_a_file_and_if_wanted_the_variable_that_it_is_called() {
+    let machine = Machine::new();
+    let rig = machine.valid(
+        "[workers.a]
+        command = 'true'
+        secrets = { gitea-token = '/run/credentials/proxy-users', later = 'later.key' }
+        environment_from = ['gitea-token', 'gitea-token']
+        on_secret_change = 'HUP'
+        [workers.b]
+        command = 'true'",
+    );
+    let secrets = &rig.workers["a"].secrets;
+    let files: Vec<_> = secrets
+        .files
+        .iter()
+        .map(|(name, path)| (name.as_str(), path.to_str().unwrap()))
+        .collect();
+    let expected = [
+        ("gitea-token", "/run/credentials/proxy-users"),
+        ("later", "/etc/loopkeeper/later.key"),
+    ];
+    assert_eq!(files, expected);
+    let variables: Vec<_> = secrets.variables.iter().collect();
+    assert_eq!(
+        variables,
+        [(&"GITEA_TOKEN".to_owned(), &"gitea-token".to_owned())]
+    );
+    assert_eq!(secrets.on_change, OnSecretChange::Signal(Signal::HUP));
+    assert_eq!(rig.workers["b"].secrets, Secrets::default());
+    let doubts = config::doubts(&rig, &machine.env);
+    let expected = "secret later of a is /etc/loopkeeper/later.key, which does not exist";
+    assert_eq!(doubts, [expected]);
 }
 
 #[test]

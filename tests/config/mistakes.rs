@@ -76,6 +76,12 @@ fn each_mistake_of_a_worker_is_told() {
         "stop = 'SIGTERM'",
         "stop = { grace = -1 }",
         "stop = { grace = '-1' }",
+        "secrets = { 'a/b' = '/x', c = '' }",
+        "secrets.git = '/x'\nenvironment_from = ['gti', 'x']",
+        "secrets = { a-b = '/x', a_b = '/y', 1a = '/z', loopkeeper_x = '/z', lang = '/z' }\n\
+         environment.LANG = 'C'\nenvironment_from = ['a-b', 'a_b', '1a', 'loopkeeper_x', 'lang']",
+        "on_secret_change = 'reload'",
+        "environment.CREDENTIALS_DIRECTORY = '/x'",
         "systemd = 'MemoryMax=2G'",
         "systemd = { MemoryMax = '2X', Nice = 20, UMask = 18, PrivateTmp = 1.5, MemroyMax = '1G' }",
         "systemd = { Restart = 'always', DynamicUser = true, Whatever = 1, SystemCallFilter = [1] }",

@@ -42,10 +42,14 @@ fn only_what_a_running_process_cannot_learn_restarts_it() {
         ("environment = { A = '1' }", "environment"),
         ("launcher = 'process'", "launcher"),
         ("systemd.MemoryMax = '1G'", "systemd"),
+        ("secrets.a = '/x'", "secrets"),
     ] {
         let changed = change(&worker(""), &worker(keys));
         assert_eq!(changed, (vec![key.to_owned()], true), "{keys}");
     }
+    let with = |keys| worker(&format!("secrets = {{ a = '/x', b = '/y' }}\n{keys}"));
+    let (keys, restart) = change(&with(""), &with("environment_from = ['b']"));
+    assert_eq!((keys, restart), (vec!["environment_from".to_owned()], true));
     let (keys, restart) = change(&worker(""), "[workers.a]\ncommand = 'y'");
     assert_eq!((keys, restart), (vec!["command".to_owned()], true));
     let (keys, restart) = change(&worker(""), &worker("worktree = '/srv/builder'"));
@@ -65,6 +69,7 @@ fn changed_rules_leave_the_worker_running() {
         ("requires = ['b']", "requires"),
         ("phases = ['1']", "phases"),
         ("on_phase = 'keep'", "on_phase"),
+        ("on_secret_change = 'HUP'", "on_secret_change"),
         ("keep_output = '1MiB'", "keep_output"),
         ("keep_attempts = 1", "keep_attempts"),
     ] {

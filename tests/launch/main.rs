@@ -16,6 +16,7 @@ mod lease;
 mod limits;
 mod output;
 mod process;
+mod secrets;
 mod session;
 mod survey;
 mod tmux;

@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{self, Backoff, Budget, OnPhase, Program, Restart, Stop, Worker},
+    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Stop, Worker},
     host::Executable,
     launch::{House, Local, News, Settings, directory::Directory, output::Tail},
     model::{
@@ -123,6 +123,7 @@ impl World {
             worktree: None,
             environment: BTreeMap::new(),
             systemd: BTreeMap::new(),
+            secrets: Secrets::default(),
             launcher,
             requires: Vec::new(),
             restart: Restart::Never,

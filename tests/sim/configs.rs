@@ -9,7 +9,7 @@ use fastrand::Rng;
 use loopkeeper::{
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Resume, Stop, Worker,
+        Ready, Restart, Resume, Secrets, Stop, Worker,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, WorkerName},
 };
@@ -146,6 +146,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         worktree: (!taken && rng.bool()).then_some(tree),
         environment: BTreeMap::new(),
         systemd: BTreeMap::new(),
+        secrets: Secrets::default(),
         launcher: LauncherKind::Process,
         requires,
         restart: restart(rng),

@@ -143,6 +143,7 @@ fn what_version_1_left_of_attempts_is_read() {
             arguments: vec!["-c".into(), "echo x; kill -KILL $$".into()],
             workdir: "/srv/builder".into(),
             worktree: Some("/srv/builder".into()),
+            variables: std::collections::BTreeMap::new(),
             keep_output: 16 << 20,
             keep_attempts: 20,
             boot: Some(boot_id(1)),

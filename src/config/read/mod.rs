@@ -5,6 +5,7 @@ mod plan;
 mod probe;
 mod proxy;
 mod rules;
+mod secrets;
 mod systemd;
 mod values;
 mod worker;

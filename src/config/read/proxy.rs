@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, OnPhase, Probe, Program, Ready, Tailscale, Worker,
+        Alive, Auth, Backoff, Builtin, OnPhase, Probe, Program, Ready, Secrets, Tailscale, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -224,6 +224,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         worktree: None,
         environment: rules.environment,
         systemd: rules.systemd,
+        secrets: Secrets::default(),
         launcher: LauncherKind::Process,
         requires: Vec::new(),
         restart: rules.restart,

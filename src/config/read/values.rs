@@ -111,21 +111,17 @@ pub(super) fn environment(
     let mut variables = BTreeMap::new();
     for (name, value) in table.named(entry.key, "a string") {
         let text = *name.get_ref();
-        let mut bytes = text.bytes();
-        let first = bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-        if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        if !is_variable(text) {
             reading.complain(
                 &name.span(),
                 format!("variable `{text}` of `{}` is not valid", entry.path),
                 "letters, digits and '_', not beginning with a digit",
             );
-        } else if text.starts_with("LOOPKEEPER_") || text == "RESUME_PHASE" {
+        } else if is_reserved(text) {
             reading.complain(
                 &name.span(),
                 format!("variable `{text}` of `{}` is reserved", entry.path),
-                "a name that is not RESUME_PHASE and does not begin with LOOPKEEPER_",
+                "a name that is not RESUME_PHASE or CREDENTIALS_DIRECTORY and does not begin with LOOPKEEPER_",
             );
         }
         if let Some(value) = value.any_string(reading) {
@@ -133,6 +129,19 @@ pub(super) fn environment(
         }
     }
     Some(variables)
+}
+
+pub(super) fn is_variable(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let first = bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    first && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A worker is told it by us.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.starts_with("LOOPKEEPER_") || matches!(name, "RESUME_PHASE" | "CREDENTIALS_DIRECTORY")
 }
 
 /// `host:port`, kept as it is written.

@@ -4,7 +4,7 @@ use std::{fmt::Display, path::PathBuf, str::FromStr};
 
 use toml::Spanned;
 
-use super::{Declared, machine, probe, rules::Rules};
+use super::{Declared, machine, probe, rules::Rules, secrets};
 use crate::{
     config::{
         OnPhase, Program, Worker,
@@ -70,6 +70,7 @@ pub(super) fn worker(
         Kind::Loop => OnPhase::Restart,
         Kind::Service | Kind::Proxy | Kind::Watchdog => OnPhase::Keep,
     });
+    let secrets = secrets::secrets(&table, &rules.environment, reading);
     let worker = command.zip(workdir).map(|(command, workdir)| Worker {
         name: name.clone(),
         kind,
@@ -78,6 +79,7 @@ pub(super) fn worker(
         worktree: worktree.as_ref().and_then(|(_, path)| path.clone()),
         environment: rules.environment,
         systemd: rules.systemd,
+        secrets,
         launcher,
         requires: plain(&requires),
         restart: rules.restart,

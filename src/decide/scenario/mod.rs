@@ -300,6 +300,7 @@ pub(super) fn worker(name: &str) -> Worker {
         worktree: None,
         environment: BTreeMap::new(),
         systemd: BTreeMap::new(),
+        secrets: config::Secrets::default(),
         launcher: LauncherKind::Process,
         requires: Vec::new(),
         restart: Restart::Always,

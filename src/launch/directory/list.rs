@@ -68,6 +68,8 @@ fn names<T: std::str::FromStr>(directory: &Path) -> io::Result<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{launch::directory::Spec, model::LauncherKind};
 
@@ -89,6 +91,7 @@ mod tests {
             arguments: Vec::new(),
             workdir: "/".into(),
             worktree: None,
+            variables: BTreeMap::new(),
             keep_output: 1,
             keep_attempts: 2,
             boot: None,

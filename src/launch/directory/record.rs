@@ -1,6 +1,6 @@
 //! What the files of an attempt's directory say.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Spec {
     /// The checkout that no other attempt may be in meanwhile.
     #[serde(default)]
     pub worktree: Option<PathBuf>,
+    /// Names of secrets, by the variables that they are in as well.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
     /// Bytes of output that are kept.
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.

@@ -194,6 +194,10 @@ impl Carrier<'_> {
         ];
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
+        let mut credentials = Vec::new();
+        for (name, path) in &self.worker.secrets.files {
+            credentials.push((name.clone(), text(path)?));
+        }
         let settings = self.worker.systemd.values();
         let settings = settings.map(|one| (one.on_bus, one.value.clone().into()));
         let ours = [
@@ -206,7 +210,8 @@ impl Carrier<'_> {
             // Else the recorder would have the worker's user and its restrictions.
             ("PermissionsStartOnly", true.into()),
         ];
-        Ok(ours.into_iter().chain(settings).collect())
+        let lent = (!credentials.is_empty()).then(|| ("LoadCredential", credentials.into()));
+        Ok(ours.into_iter().chain(settings).chain(lent).collect())
     }
 
     /// Where the recorder is; makes it, or renews another version's.
