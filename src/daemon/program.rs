@@ -117,7 +117,7 @@ impl Role {
             Self::Proxy { settings } => proxy::main(&settings),
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
             Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
-            Self::Exec(of) => failed(exec::run(&of.attempt_dir)),
+            Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
         }
     }

@@ -115,7 +115,7 @@ impl Rig {
             HostEvent::Started(of, identity) => self.started(now, &of, identity),
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
             HostEvent::Shortage(of, why) => self.short(now, &of, why),
-            HostEvent::Ended(of, exit) => self.ended(now, &of, exit),
+            HostEvent::Ended(of, exit, by) => self.ended(now, &of, exit, by),
             HostEvent::Gone(of) => self.gone(now, &of),
         }
     }
@@ -210,8 +210,12 @@ impl Rig {
                     self.started(now, &of, identity);
                 }
             }
-            Condition::Ended { exit, survivors } => {
-                self.ended(now, &of, exit);
+            Condition::Ended {
+                exit,
+                survivors,
+                by,
+            } => {
+                self.ended(now, &of, exit, by);
                 if survivors == 0 {
                     self.gone(now, &of);
                 }
@@ -231,7 +235,7 @@ impl Rig {
                     // and nothing says that it was a fault of its own.
                     return self.short(now, &of, NOTHING.into());
                 }
-                self.ended(now, &of, Exit::not_started(NOTHING));
+                self.ended(now, &of, Exit::not_started(NOTHING), None);
                 self.gone(now, &of);
             }
             Condition::Unknown(why) => {

@@ -10,7 +10,7 @@ use super::{
     budget::{self, Next},
     worker::{Asked, Attempt, Cause, End, LEFTOVERS, Life, Step, Stopped, Worker},
 };
-use crate::model::{AttemptRef, Exit, Now, WorkerName};
+use crate::model::{AttemptRef, Exit, Intervention, Now, WorkerName};
 
 /// Who stopped an attempt that nobody ever saw run: it did not end by itself.
 pub(super) const NEVER_RAN: &str = "never seen to run";
@@ -26,15 +26,46 @@ impl Rig {
         ) {
             return;
         }
-        self.ended(now, of, Exit::not_started(why));
+        self.ended(now, of, Exit::not_started(why), None);
         self.gone(now, of);
     }
 
-    pub(super) fn ended(&mut self, now: Now, of: &AttemptRef, exit: Exit) {
+    /// What somebody did to its unit counts as the same done through us.
+    pub(super) fn by_hand(&mut self, name: &WorkerName, by: Intervention) -> Cause {
+        match by {
+            Intervention::Stopped => {
+                if let Some(worker) = self.workers.get_mut(name) {
+                    worker.run = false;
+                    worker.asked = Asked::Nothing;
+                    self.ledger.add(Fact::Operator {
+                        worker: name.clone(),
+                        run: false,
+                    });
+                }
+                Cause::Stop(Stopped::Systemctl)
+            }
+            Intervention::Restarted => {
+                Cause::Restart("restarted by the operator with systemctl".into())
+            }
+            Intervention::ManagerEnded => Cause::Restart("its service manager was ending".into()),
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        now: Now,
+        of: &AttemptRef,
+        exit: Exit,
+        by: Option<Intervention>,
+    ) {
         if let Some(stray) = self.strays.get_mut(of) {
             stray.exit = Some(exit);
             return;
         }
+        if !self.worker_of(of).is_some_and(|worker| worker.may_end()) {
+            return;
+        }
+        let by = by.map(|by| self.by_hand(&of.worker, by));
         let Some(worker) = self.worker_of(of) else {
             return;
         };
@@ -47,24 +78,20 @@ impl Rig {
         };
         match &mut worker.life {
             Life::Stopping {
-                end: known @ None,
-                cause,
-                ..
+                end: known, cause, ..
             } => {
                 end.stopped = cause.stopped_by();
                 end.news = Some(news_of(of, &end));
                 *known = Some(end);
             }
-            Life::Stopping { .. } => return,
             Life::Starting { attempt, .. }
             | Life::Running { attempt, .. }
             | Life::Lost { attempt, .. } => {
                 let attempt = attempt.clone();
-                let cause = attempt.cause_of_end();
-                end.stopped = attempt
-                    .stopping
-                    .as_ref()
-                    .map(|stopping| stopping.why.clone());
+                let begun = attempt.stopping.as_ref();
+                let by_hand = by.as_ref().and_then(Cause::stopped_by);
+                end.stopped = begun.map(|stopping| stopping.why.clone()).or(by_hand);
+                let cause = by.unwrap_or_else(|| attempt.cause_of_end());
                 end.news = Some(news_of(of, &end));
                 let life = Life::Stopping {
                     attempt,

@@ -9,7 +9,7 @@ use super::{
     Effect, Fact, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
     end::NEVER_RAN,
-    worker::{ASK_AGAIN, Asked, Attempt, End, Life, Step, Stopped, Worker},
+    worker::{ASK_AGAIN, Asked, Attempt, Cause, End, Life, Step, Stopped, Worker},
 };
 use crate::model::{AttemptRef, Condition, Exit, Found, Now, WorkerName};
 
@@ -99,24 +99,41 @@ impl Rig {
                 };
                 self.becomes(now, name, life);
             }
-            Condition::Ended { exit, survivors } => {
-                self.resume_ended(now, attempt, exit, survivors);
+            Condition::Ended {
+                exit,
+                survivors,
+                by,
+            } => {
+                let by = by.map(|by| self.by_hand(name, by));
+                self.resume_ended(now, attempt, exit, survivors, by);
             }
             Condition::NeverStarted => {}
         }
     }
 
     /// The attempt ended while no daemon saw it, or the last one was killed while it dealt with it.
-    fn resume_ended(&mut self, now: Now, attempt: Attempt, exit: Exit, survivors: usize) {
+    /// `by`: what ended it, past every daemon.
+    fn resume_ended(
+        &mut self,
+        now: Now,
+        attempt: Attempt,
+        exit: Exit,
+        survivors: usize,
+        by: Option<Cause>,
+    ) {
         let of = attempt.of.clone();
         let Some(worker) = self.workers.get_mut(&of.worker) else {
             return;
         };
-        let cause = attempt.cause_of_end();
+        let by_hand = by.as_ref().and_then(Cause::stopped_by);
+        let cause = by.unwrap_or_else(|| attempt.cause_of_end());
         let stop = worker.rules.stop;
         worker.last_exit = Some(exit.clone());
-        let text = format!("{} had ended meanwhile: {exit}", of.worker);
-        let stopped_by_machine = exit.stopped_by_machine();
+        let who = by_hand
+            .as_ref()
+            .map_or(String::new(), |why| format!(" ({why})"));
+        let text = format!("{} had ended meanwhile: {exit}{who}", of.worker);
+        let stopped = by_hand.or_else(|| exit.stopped_by_machine());
         let news = Some((Level::Info, text));
         let life = Life::Stopping {
             end: Some(End {
@@ -126,7 +143,7 @@ impl Rig {
                     .stopping
                     .as_ref()
                     .map(|stopping| stopping.why.clone())
-                    .or(stopped_by_machine),
+                    .or(stopped),
                 news,
             }),
             attempt,
@@ -154,7 +171,7 @@ impl Rig {
             let attempt = self.attempt_of(&last.attempt, &known);
             let exit = self.unseen(last);
             self.close_unseen(now, name, &mut known, Some(&attempt.of));
-            return self.resume_ended(now, attempt, exit, 0);
+            return self.resume_ended(now, attempt, exit, 0, None);
         }
         self.close_unseen(now, name, &mut known, None);
         let finished = known.last.as_ref().filter(|last| match &last.ended {

@@ -42,7 +42,9 @@ impl Rig {
         let Found { attempt: of, is } = one;
         let recorded = known.has_end_of(&of);
         let (lives, identity) = match is {
-            Condition::Ended { survivors: 0, exit } if !recorded => {
+            Condition::Ended {
+                survivors: 0, exit, ..
+            } if !recorded => {
                 return self.close(now, &of, exit, true, known);
             }
             Condition::NeverStarted if !recorded => {

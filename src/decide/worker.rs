@@ -185,6 +185,8 @@ pub(super) enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopped {
     Operator,
+    /// The operator, past us.
+    Systemctl,
     Paused,
     PlanComplete,
     /// The current phase is not one of its own.
@@ -202,6 +204,7 @@ impl Stopped {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "stopped by the operator",
+            Self::Systemctl => "stopped by the operator with systemctl",
             Self::Paused => "the rig is paused",
             Self::PlanComplete => "the plan is complete",
             Self::Phase => "not part of this phase",
@@ -300,6 +303,15 @@ impl Worker {
 
     pub(super) fn name(&self) -> &WorkerName {
         &self.rules.name
+    }
+
+    /// Nobody has said yet how its attempt ended.
+    pub(super) fn may_end(&self) -> bool {
+        match &self.life {
+            Life::Starting { .. } | Life::Running { .. } | Life::Lost { .. } => true,
+            Life::Stopping { end, .. } => end.is_none(),
+            Life::Waiting(_) | Life::BackingOff { .. } | Life::Stopped(_) | Life::Held(_) => false,
+        }
     }
 
     /// Enters another stretch of life; the clock on the screen restarts only when the word changes.

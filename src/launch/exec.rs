@@ -10,10 +10,11 @@ use std::{
     env,
     ffi::OsString,
     fmt::Display,
-    fs, io,
+    fs,
+    io::{self, Write},
     os::unix::{ffi::OsStringExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
 };
 
 use jiff::Timestamp;
@@ -31,14 +32,23 @@ use crate::{
     sys,
 };
 
-/// Becomes the worker whose attempt has this directory; returns only when that was not possible.
-pub fn run(attempt_dir: &Path) -> io::Error {
+/// Becomes the worker whose attempt has this directory; returns only where nothing is to be run, as
+/// the attempt has run already.
+///
+/// # Errors
+/// When it could not be started, which is also recorded.
+pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     let directory = Directory::at(attempt_dir.to_owned());
     let failed = |error: io::Error| {
         // If that fails as well, our exit code says that nothing was started.
         drop(directory.record_start_failed(&error.to_string()));
-        error
+        Err(error)
     };
+    if directory.start().is_some() {
+        let text = "this attempt has run, and its unit was started by hand; the supervisor begins the \
+                    next one";
+        return writeln!(io::stderr(), "{text}").map(|()| ExitCode::SUCCESS);
+    }
     let Some(spec) = directory.spec() else {
         return failed(io::Error::other("spec.json: cannot be read"));
     };

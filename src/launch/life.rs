@@ -16,6 +16,7 @@ use super::{
     end::End,
     output::Bound,
     tree::{Part, Tree},
+    unit,
 };
 use crate::{
     causes::in_one_line,
@@ -84,7 +85,8 @@ pub(super) async fn see_through(
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
     context.record_exit(directory, &exit);
-    context.tell(HostEvent::Ended(attempt.clone(), exit));
+    let by = unit::intervention(directory);
+    context.tell(HostEvent::Ended(attempt.clone(), exit, by));
 }
 
 /// From the end of the worker's own process to the end of the last one.

@@ -116,6 +116,7 @@ fn unlisted_condition(context: &Context, attempt: &AttemptRef, census: &Census) 
             return Condition::Ended {
                 exit: ended.map_or_else(unseen, |ended| ended.exit),
                 survivors: members.len(),
+                by: None,
             };
         }
         Ok(false) => {}
@@ -238,6 +239,7 @@ fn without_start(context: &Context, attempt: &AttemptRef, begins: bool) -> Condi
         Some(exit) => Condition::Ended {
             exit: settle(context, &directory, exit),
             survivors: 0,
+            by: None,
         },
         None => Condition::NeverStarted,
     }
@@ -273,7 +275,11 @@ async fn since_start(
             Some(ended) => ended.after_reboot(),
             None => settle(context, directory, Exit::machine_went_down()),
         };
-        return Condition::Ended { exit, survivors: 0 };
+        return Condition::Ended {
+            exit,
+            survivors: 0,
+            by: unit::intervention(directory),
+        };
     }
     let worker = process_of(&start.identity);
     // A wrapper that lives has yet to record how the worker ended.
@@ -295,6 +301,7 @@ async fn since_start(
         survivors: tree
             .members(census, &context.looker.reaper, Part::All)
             .len(),
+        by: unit::intervention(directory),
     }
 }
 

@@ -17,6 +17,6 @@ pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::Exit;
 pub use moment::{Mono, Now};
 pub use name::{NameError, PhaseId, WorkerName};
-pub use report::{Condition, Found, HostEvent};
+pub use report::{Condition, Found, HostEvent, Intervention};
 pub use signal::Signal;
 pub use state::{Kind, LauncherKind, StateName, Verdict, VerdictIs};

@@ -12,10 +12,22 @@ pub enum HostEvent {
     /// It could not be started because the machine, or the daemon, is out of something: room on a
     /// disk, open files, processes, memory. No fault of the worker's; nothing of it lives.
     Shortage(AttemptRef, String),
-    /// The worker's own process ended, and its exit record is written.
-    Ended(AttemptRef, Exit),
+    /// The worker's own process ended, and its exit record is written. And who asked its service
+    /// manager for that, if somebody did.
+    Ended(AttemptRef, Exit, Option<Intervention>),
     /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
     Gone(AttemptRef),
+}
+
+/// What was done by hand to the unit around an attempt, past the supervisor, and ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intervention {
+    /// `systemctl stop`.
+    Stopped,
+    /// `systemctl restart`: another attempt is wanted.
+    Restarted,
+    /// The service manager itself was ending.
+    ManagerEnded,
 }
 
 /// What a host answers of one attempt when it is asked.
@@ -38,6 +50,8 @@ pub enum Condition {
         exit: Exit,
         /// Processes of its tree that still live.
         survivors: usize,
+        /// Who asked its service manager for the end, if somebody did.
+        by: Option<Intervention>,
     },
     /// It is certain that nothing was ever started of it.
     NeverStarted,

@@ -76,6 +76,11 @@ impl Units {
         }
     }
 
+    /// Whose manager it is the way to.
+    pub fn whose(&self) -> &Whose {
+        &self.whose
+    }
+
     /// The manager.
     ///
     /// # Errors

@@ -136,6 +136,7 @@ fn an_end_that_nobody_saw_is_lost_and_stays_so() {
             let condition = Condition::Ended {
                 exit: exit.clone(),
                 survivors: 0,
+                by: None,
             };
             assert_eq!(world.found().await, (attempt.clone(), condition.clone()));
             assert_eq!(of.ended().unwrap().exit, exit);

@@ -205,7 +205,7 @@ fn a_full_disk_fails_a_start_and_spares_what_runs() {
             // Its exit cannot be recorded; it is told all the same, with the problem.
             world.local.signal(&attempt, Signal::TERM);
             match world.event(&attempt).await {
-                loopkeeper::model::HostEvent::Ended(_, exit) => assert_eq!(exit, Exit::Code(3)),
+                loopkeeper::model::HostEvent::Ended(_, exit, _) => assert_eq!(exit, Exit::Code(3)),
                 other => panic!("{other:?}"),
             }
             world.gone(&attempt).await;

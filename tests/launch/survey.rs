@@ -38,6 +38,7 @@ fn an_attempt_of_another_boot_went_down_with_the_machine() {
             let recorded = Condition::Ended {
                 exit: Exit::Code(4),
                 survivors: 0,
+                by: None,
             };
             assert_eq!(
                 world.found().await.1,
@@ -48,7 +49,11 @@ fn an_attempt_of_another_boot_went_down_with_the_machine() {
             let exit = Exit::machine_went_down();
             assert_eq!(
                 world.found().await.1,
-                Condition::Ended { exit, survivors: 0 }
+                Condition::Ended {
+                    exit,
+                    survivors: 0,
+                    by: None
+                }
             );
         },
     );
@@ -68,7 +73,11 @@ async fn told_to_end(who: impl Fn(&Pane, i32) -> Vec<i32>, exit: Signal) {
     assert_eq!(world.gone_after_end(&attempt).await, Exit::Signal(exit));
     of_another_boot(&directory);
     let exit = Exit::machine_went_down();
-    let ended = Condition::Ended { exit, survivors: 0 };
+    let ended = Condition::Ended {
+        exit,
+        survivors: 0,
+        by: None,
+    };
     assert_eq!(world.found().await.1, ended);
 }
 
@@ -131,7 +140,11 @@ fn whether_it_ran_is_admitted_not_to_be_known_where_its_start_was_not_recorded()
                 }
             };
             forget(&["start.json", "exit.json"]);
-            let lost = |exit| Condition::Ended { exit, survivors: 0 };
+            let lost = |exit| Condition::Ended {
+                exit,
+                survivors: 0,
+                by: None,
+            };
             let condition = world.found().await.1;
             assert_eq!(condition, lost(Exit::start_unseen()));
             assert_eq!(directory.ended().unwrap().exit, Exit::start_unseen());

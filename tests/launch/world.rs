@@ -234,7 +234,7 @@ impl World {
     /// The exit, which must have been recorded before.
     pub(crate) async fn ended(&mut self, attempt: &AttemptRef) -> Exit {
         match self.event(attempt).await {
-            HostEvent::Ended(_, exit) => {
+            HostEvent::Ended(_, exit, _) => {
                 let recorded = self.directory(attempt).ended().expect("exit.json");
                 assert_eq!(recorded.exit, exit);
                 exit
@@ -342,7 +342,7 @@ fn of(event: &HostEvent) -> &AttemptRef {
         HostEvent::Started(of, _)
         | HostEvent::StartFailed(of, _)
         | HostEvent::Shortage(of, _)
-        | HostEvent::Ended(of, _)
+        | HostEvent::Ended(of, ..)
         | HostEvent::Gone(of) => of,
     }
 }

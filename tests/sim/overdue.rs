@@ -115,7 +115,7 @@ impl Overdue {
                 self.seen(of).started.get_or_insert(t);
             }
             Event::Host(
-                HostEvent::Ended(of, _)
+                HostEvent::Ended(of, ..)
                 | HostEvent::StartFailed(of, _)
                 | HostEvent::Shortage(of, _),
             ) => {

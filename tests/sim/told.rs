@@ -194,7 +194,7 @@ impl Told {
             Event::Host(HostEvent::Started(of, _)) => {
                 self.heard(of).started.get_or_insert(t);
             }
-            Event::Host(HostEvent::Ended(of, _) | HostEvent::StartFailed(of, _)) => {
+            Event::Host(HostEvent::Ended(of, ..) | HostEvent::StartFailed(of, _)) => {
                 self.heard(of).ended.get_or_insert(t);
             }
             Event::Host(HostEvent::Shortage(of, _)) => {

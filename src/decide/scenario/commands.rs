@@ -124,7 +124,7 @@ fn a_restart_while_it_ends_by_itself_is_one() {
     let mut once = worker("a");
     once.restart = Restart::Never;
     let (mut play, starts) = Play::running(rig([once]));
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0), None));
     play.command(Command::Restart(a()));
     let done = play.says(HostEvent::Gone(starts[0].clone()));
     assert_eq!(started(&done).len(), 1);
@@ -135,7 +135,7 @@ fn who_stops_a_held_worker_has_released_it() {
     let mut held = worker("a");
     held.budget.restarts = 0;
     let (mut play, starts) = Play::running(rig([held]));
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1), None));
     play.command(Command::Stop(a()));
     play.says(HostEvent::Gone(starts[0].clone()));
     assert_eq!(play.state("a"), StateName::Stopped);

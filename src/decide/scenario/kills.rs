@@ -31,7 +31,7 @@ fn a_stop_that_was_begun_is_finished() {
 #[test]
 fn a_failure_between_its_end_and_its_trees_end_is_counted() {
     let (mut play, starts) = Play::running(one(|_| {}));
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1), None));
     play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0)]);
     assert_eq!(play.state("a"), StateName::BackingOff);
     assert_eq!(play.rig.workers["a"].restarts.streak, 1);
@@ -41,7 +41,7 @@ fn a_failure_between_its_end_and_its_trees_end_is_counted() {
 fn an_end_stands_once_in_the_history() {
     for survivors in [0, 1] {
         let (mut play, starts) = Play::running(one(|_| {}));
-        play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+        play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1), None));
         // And once more, by a daemon that is killed before all of it is gone.
         play.next_daemon(vec![ended(&starts[0], Exit::Code(1), survivors)]);
         play.next_daemon(vec![ended(&starts[0], Exit::Code(1), 0)]);
@@ -56,7 +56,7 @@ fn an_end_stands_once_in_the_history() {
 fn an_end_that_was_followed_by_the_next_start_stands_once_in_the_history() {
     let (mut play, starts) = Play::running(one(|_| {}));
     play.command(Command::Restart(vec!["a".parse().unwrap()]));
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0), None));
     // The end and the next start are recorded together; neither is acted upon.
     play.cut(Event::Host(HostEvent::Gone(starts[0].clone())));
     let done = play.next_daemon(vec![ended(&starts[0], Exit::Code(0), 0)]);
@@ -286,7 +286,7 @@ fn what_finished_in_one_phase_runs_in_the_next_although_the_daemon_died_in_betwe
 #[test]
 fn what_ends_while_the_phase_changes_runs_in_the_next() {
     let (mut play, starts) = Play::running(two_phases(Restart::OnFailure));
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(0), None));
     play.command(Command::PhaseDone);
     let done = play.says(HostEvent::Gone(starts[0].clone()));
     assert_eq!(started(&done).len(), 1);

@@ -7,6 +7,7 @@
 
 mod commands;
 mod deadlines;
+mod hand;
 mod kills;
 mod lost;
 mod policy;
@@ -186,7 +187,7 @@ impl Play {
 
     /// The host says that this attempt ended, and that nothing of it is left.
     pub(super) fn ends(&mut self, of: &AttemptRef, exit: Exit) -> Vec<Effect> {
-        let mut done = self.says(HostEvent::Ended(of.clone(), exit));
+        let mut done = self.says(HostEvent::Ended(of.clone(), exit, None));
         done.extend(self.says(HostEvent::Gone(of.clone())));
         done
     }
@@ -239,7 +240,14 @@ pub(super) fn found(of: &AttemptRef, is: model::Condition) -> Found {
 }
 
 pub(super) fn ended(of: &AttemptRef, exit: Exit, survivors: usize) -> Found {
-    found(of, model::Condition::Ended { exit, survivors })
+    found(
+        of,
+        model::Condition::Ended {
+            exit,
+            survivors,
+            by: None,
+        },
+    )
 }
 
 /// The attempts that are started.

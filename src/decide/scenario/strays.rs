@@ -43,7 +43,7 @@ fn a_double_that_turns_out_to_live_while_the_present_one_ends_is_taken_over_then
     let double = other(&starts[0]);
     let unknown = found(&double, model::Condition::Unknown("no answer".into()));
     play.next_daemon(vec![play.alive(&starts[0]), unknown]);
-    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1)));
+    play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1), None));
     let done = play.tell(Event::Found(play.alive(&double)));
     assert_eq!(signalled(&done), []);
     play.says(HostEvent::Gone(starts[0].clone()));

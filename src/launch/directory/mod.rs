@@ -106,6 +106,11 @@ impl Directory {
         make.recursive(true).mode(0o700).create(&self.path)
     }
 
+    /// How its processes are recognised; there since it runs.
+    pub(super) fn start_record(&self) -> PathBuf {
+        self.path.join(START)
+    }
+
     /// The builtin proxy's settings.
     pub(crate) fn proxy(&self) -> PathBuf {
         self.path.join(PROXY)

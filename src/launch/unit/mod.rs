@@ -13,13 +13,7 @@
 mod record;
 mod script;
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, time::Duration};
 
 use rustix::fs::inotify::WatchFlags;
 use zbus::Variant;
@@ -33,9 +27,9 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::Worker,
-    model::{AttemptRef, Exit, WorkerName},
+    model::{AttemptRef, Exit, Intervention, WorkerName},
     systemd::{
-        manager::{Incarnation, Manager, ManagerError},
+        manager::{Incarnation, Manager, ManagerError, Whose},
         units::Units,
     },
 };
@@ -43,6 +37,8 @@ use crate::{
 const SLICE: &str = "loopkeeper.slice";
 /// In the state directory.
 const RECORDER: &str = "record-exit";
+/// In the state directory.
+const ASKER: &str = "record-stop";
 /// In an attempt's directory, where it has a session: how that is made.
 const SESSION: &str = "start.sh";
 /// What the manager is given to let go of a unit in which nothing lives.
@@ -59,7 +55,7 @@ pub(super) struct Carrier<'a> {
     pub(super) units: &'a Units,
     /// Our own unit.
     pub(super) own: Option<&'a str>,
-    /// What it says of its service.
+    /// What is declared of the worker.
     pub(super) worker: &'a Worker,
 }
 
@@ -140,7 +136,8 @@ impl Carrier<'_> {
         let start = directory.path().join(SESSION);
         let words = arguments.iter().map(|word| word.to_string_lossy());
         let arguments: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
-        let script = script::run(&text(tmux)?, &arguments);
+        // By hand, a unit can be started a second time; an attempt cannot.
+        let script = script::run_once(&text(&directory.start_record())?, &text(tmux)?, &arguments);
         let script = script.map_err(|error| NotStarted::from_error(&error))?;
         fs::write(&start, script)
             .map_err(|error| NotStarted::because(&start.display().to_string(), &error))?;
@@ -184,14 +181,21 @@ impl Carrier<'_> {
             .iter()
             .map(|(name, value)| variable(name, value))
             .collect::<Result<Vec<String>, NotStarted>>()?;
-        let recorder = self
-            .recorder()
-            .map_err(|error| NotStarted::from_error(&error))?;
         let recorder = vec![
             "/bin/sh".to_owned(),
-            text(&recorder)?,
+            self.script(RECORDER, script::RECORDER)?,
             text(directory.path())?,
         ];
+        let mut asker = vec![
+            "/bin/sh".to_owned(),
+            self.script(ASKER, script::ASK)?,
+            text(directory.path())?,
+            name(&attempt.worker),
+        ];
+        if matches!(self.units.whose(), Whose::User(_)) {
+            asker.push("--user".to_owned());
+        }
+        let stop = &self.worker.stop;
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
         let mut credentials = Vec::new();
@@ -206,25 +210,35 @@ impl Carrier<'_> {
             ("CollectMode", "inactive-or-failed".into()),
             ("Before", before.into()),
             ("Environment", environment.into()),
+            ("ExecStop", command(asker)),
             ("ExecStopPost", command(recorder)),
             // Else the recorder would have the worker's user and its restrictions.
             ("PermissionsStartOnly", true.into()),
+            // For who stops it by hand.
+            ("KillSignal", stop.signal.number().into()),
+            ("TimeoutStopUSec", micros(stop.grace).into()),
+            // `systemctl isolate` is about what belongs to a target, and this does to none.
+            ("IgnoreOnIsolate", true.into()),
         ];
         let lent = (!credentials.is_empty()).then(|| ("LoadCredential", credentials.into()));
         Ok(ours.into_iter().chain(settings).chain(lent).collect())
     }
 
-    /// Where the recorder is; makes it, or renews another version's.
-    fn recorder(&self) -> io::Result<PathBuf> {
-        let path = self.context.settings.state.join(RECORDER);
-        if fs::read_to_string(&path).is_ok_and(|found| found == script::RECORDER) {
-            return Ok(path);
+    /// The path of a script in the state directory; makes it, or renews another version's.
+    fn script(&self, name: &str, content: &str) -> Result<String, NotStarted> {
+        let path = self.context.settings.state.join(name);
+        if !fs::read_to_string(&path).is_ok_and(|found| found == content) {
+            let new = path.with_extension("new");
+            fs::write(&new, content)
+                .and_then(|()| fs::rename(&new, &path))
+                .map_err(|error| NotStarted::because(&path.display().to_string(), &error))?;
         }
-        let new = path.with_extension("new");
-        fs::write(&new, script::RECORDER)?;
-        fs::rename(&new, &path)?;
-        Ok(path)
+        text(&path)
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// As the bus has a command line.
@@ -307,6 +321,13 @@ pub(crate) fn recorded(directory: &Directory, start: &Start) -> Option<Exit> {
 fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
     let text = fs::read_to_string(directory.path().join(script::RECORD)).ok()?;
     record::of(&text, invocation)
+}
+
+/// What somebody did to the attempt's unit, past us, and ended it.
+pub(super) fn intervention(directory: &Directory) -> Option<Intervention> {
+    let invocation = directory.start()?.invocation?;
+    let text = fs::read_to_string(directory.path().join(script::ASKED)).ok()?;
+    record::asked(&text, &invocation)
 }
 
 /// Asks how far its end has come, also of a unit that runs.

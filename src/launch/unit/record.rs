@@ -1,7 +1,22 @@
 //! What systemd says of an end, as the recorder wrote it down (systemd.exec(5), "Environment variables
 //! set or propagated by the service manager").
 
-use crate::model::Exit;
+use crate::model::{Exit, Intervention};
+
+/// What somebody asked of this incarnation of the unit, and ended it; `None` when nobody did.
+pub(super) fn asked(text: &str, invocation: &str) -> Option<Intervention> {
+    let complete = text.rsplit_once('\n')?.0;
+    let of_it = complete.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let (job, manager) = (words.next()?, words.next()?);
+        (words.next() == Some(invocation)).then_some((job, manager))
+    });
+    Some(match of_it? {
+        (_, "stopping") => Intervention::ManagerEnded,
+        ("restart", _) => Intervention::Restarted,
+        _ => Intervention::Stopped,
+    })
+}
 
 /// How the main process of this incarnation ended; `None` when no whole line says so.
 ///
@@ -60,6 +75,22 @@ mod tests {
         let two = format!("{one}exit-code exited 7 bb\nexit-code ex");
         assert_eq!(of(&two, "bb"), Some(Exit::Code(7)));
         assert_eq!(of(&two, "aa"), Some(Exit::Code(0)));
+    }
+
+    #[test]
+    fn what_was_asked_of_a_unit_is_told_by_its_job() {
+        for (line, by) in [
+            ("stop running aa", Some(Intervention::Stopped)),
+            ("restart degraded aa", Some(Intervention::Restarted)),
+            ("stop stopping aa", Some(Intervention::ManagerEnded)),
+            ("- - aa", Some(Intervention::Stopped)),
+            ("stop running bb", None),
+            ("stop running", None),
+            ("", None),
+        ] {
+            assert_eq!(asked(&format!("{line}\n"), "aa"), by, "{line}");
+        }
+        assert_eq!(asked("stop running aa", "aa"), None, "not a whole line");
     }
 
     #[test]

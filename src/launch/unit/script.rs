@@ -22,14 +22,37 @@ pub(super) const RECORDER: &str = "\
 printf '%s %s %s %s\\n' \"${SERVICE_RESULT:--}\" \"${EXIT_CODE:--}\" \"${EXIT_STATUS:--}\" \"${INVOCATION_ID:--}\" >>\"$1/unit-exit\"
 ";
 
+/// What the script of [`ASK`] leaves in the attempt's directory; see [`super::record`].
+pub(super) const ASKED: &str = "unit-asked";
+
+/// What systemd runs first when a unit stops (`ExecStop=`, systemd.service(5)): also when the worker
+/// has ended by itself, but then there is no main process. Which job it is, only the manager knows;
+/// that the manager itself ends as well.
+pub(super) const ASK: &str = "\
+#!/bin/sh
+# Records that a worker's unit was asked to end; systemd runs it, with the attempt's directory, the
+# unit, and --user where the manager is a user's.
+[ -n \"${MAINPID-}\" ] || exit 0
+directory=$1 unit=$2
+shift 2
+state=$(systemctl \"$@\" is-system-running)
+set -- $(systemctl \"$@\" list-jobs --no-legend \"$unit\")
+printf '%s %s %s\\n' \"${3:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" >>\"$directory/unit-asked\"
+";
+
 /// A text that no shell can be given: it has a zero byte in it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} has a zero byte in it")]
 pub(super) struct Unquotable(String);
 
-/// Becomes the program.
-pub(super) fn run(program: &str, arguments: &[String]) -> Result<String, Unquotable> {
-    let mut script = "#!/bin/sh\nexec".to_owned();
+/// Becomes the program, unless `done` is there.
+pub(super) fn run_once(
+    done: &str,
+    program: &str,
+    arguments: &[String],
+) -> Result<String, Unquotable> {
+    let done = quoted(done)?;
+    let mut script = format!("#!/bin/sh\n[ -e {done} ] && exit 0\nexec");
     for word in std::iter::once(program).chain(arguments.iter().map(String::as_str)) {
         script.push(' ');
         script.push_str(&quoted(word)?);
@@ -60,7 +83,7 @@ mod tests {
         .to_vec();
         let mut arguments = vec!["%s\\0".to_owned()];
         arguments.extend(words.clone());
-        let script = run("/usr/bin/printf", &arguments).unwrap();
+        let script = run_once("/nowhere", "/usr/bin/printf", &arguments).unwrap();
         let output = Command::new("/bin/sh").args(["-c", &script]).output();
         let output = String::from_utf8(output.unwrap().stdout).unwrap();
         assert_eq!(output, words.join("\0") + "\0");

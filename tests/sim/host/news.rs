@@ -120,6 +120,7 @@ impl World {
                     .clone()
                     .unwrap_or_else(|| Exit::Lost("nobody saw it".into())),
                 survivors: usize::try_from(*left).unwrap(),
+                by: None,
             },
             Stage::NeverStarted => Condition::NeverStarted,
         }

@@ -30,7 +30,7 @@ impl World {
         body.watched = true;
         if let Some(exit) = body.record.clone() {
             let (of, lives) = (body.of.clone(), body.lives());
-            self.hear(index, HostEvent::Ended(of.clone(), exit));
+            self.hear(index, HostEvent::Ended(of.clone(), exit, None));
             if !lives {
                 self.hear(index, HostEvent::Gone(of));
             }
@@ -197,7 +197,7 @@ impl World {
         };
         self.coverage.count(what);
         self.note(|| format!("  {of:?} ends: {exit}, {left} left"));
-        self.hear(index, HostEvent::Ended(of.clone(), exit));
+        self.hear(index, HostEvent::Ended(of.clone(), exit, None));
         match (left, leftovers_end) {
             (0, _) => self.hear(index, HostEvent::Gone(of)),
             (_, Some(after)) => self.later(after, Item::Body(index, Act::LeftoversEnd)),

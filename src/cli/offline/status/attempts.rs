@@ -126,5 +126,9 @@ pub(super) fn find(
             None => return Condition::NeverStarted,
         },
     };
-    Condition::Ended { exit, survivors: 0 }
+    Condition::Ended {
+        exit,
+        survivors: 0,
+        by: None,
+    }
 }

@@ -149,6 +149,7 @@ fn known() -> Known {
                 Condition::Ended {
                     exit: Ended::Signal(Signal::KILL),
                     survivors: 0,
+                    by: None,
                 },
             ),
         ],

@@ -1,0 +1,99 @@
+//! What an operator does to a worker's unit with systemctl, past the supervisor.
+
+use super::*;
+use crate::model::Intervention::{self, ManagerEnded, Restarted, Stopped};
+
+/// It ends by the operator's hand, and nothing of it is left.
+fn ends_by(play: &mut Play, of: &AttemptRef, by: Intervention) -> Vec<Effect> {
+    let exit = Exit::Signal(Signal::TERM);
+    let mut done = play.says(HostEvent::Ended(of.clone(), exit, Some(by)));
+    done.extend(play.says(HostEvent::Gone(of.clone())));
+    done
+}
+
+fn ended_by(of: &AttemptRef, by: Intervention) -> Found {
+    let is = model::Condition::Ended {
+        exit: Exit::Signal(Signal::TERM),
+        survivors: 0,
+        by: Some(by),
+    };
+    found(of, is)
+}
+
+fn reason(play: &Play) -> Option<String> {
+    let view = play.rig.view(now(play.t), |_, _| None);
+    view.workers[0].reason.clone()
+}
+
+#[test]
+fn who_is_stopped_by_hand_stays_stopped() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    assert_eq!(started(&ends_by(&mut play, &starts[0], Stopped)), []);
+    assert_eq!(play.state("a"), StateName::Stopped);
+    assert_eq!(
+        reason(&play).as_deref(),
+        Some("stopped by the operator"),
+        "as if it had been asked of us"
+    );
+    assert_eq!(started(&play.pass(3_600_000)), []);
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    assert_eq!(play.state("a"), StateName::Stopped);
+    let done = play.command(Command::Start(vec!["a".parse().unwrap()]));
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
+fn who_is_restarted_by_hand_begins_anew_and_has_not_failed() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let again = started(&ends_by(&mut play, &starts[0], Restarted));
+    assert_eq!(again.len(), 1, "at once");
+    assert_eq!(play.rig.workers["a"].restarts.window, []);
+}
+
+#[test]
+fn who_finished_is_run_again_when_restarted_by_hand() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    assert_eq!(started(&ends_by(&mut play, &starts[0], Restarted)).len(), 1);
+}
+
+#[test]
+fn the_end_of_its_manager_is_nobodys_wish() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    assert_eq!(
+        started(&ends_by(&mut play, &starts[0], ManagerEnded)).len(),
+        1
+    );
+    assert_eq!(play.rig.workers["a"].restarts.window, []);
+}
+
+#[test]
+fn what_was_done_while_no_daemon_ran_counts_as_well() {
+    for (by, starts_again) in [(Stopped, 0), (Restarted, 1), (ManagerEnded, 1)] {
+        let (mut play, starts) = Play::running(rig([worker("a")]));
+        let done = play.next_daemon(vec![ended_by(&starts[0], by)]);
+        assert_eq!(started(&done).len(), starts_again, "{by:?}");
+        assert_eq!(play.rig.workers["a"].restarts.window, [], "{by:?}");
+    }
+}
+
+#[test]
+fn a_stop_by_hand_wins_over_a_restart_of_ours() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    play.command(Command::Restart(vec!["a".parse().unwrap()]));
+    assert_eq!(play.state("a"), StateName::Stopping);
+    assert_eq!(started(&ends_by(&mut play, &starts[0], Stopped)), []);
+    assert_eq!(play.state("a"), StateName::Stopped);
+}
+
+#[test]
+fn the_news_of_an_old_attempt_stops_nobody() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let again = started(&ends_by(&mut play, &starts[0], Restarted));
+    play.runs(&again[0]);
+    ends_by(&mut play, &starts[0], Stopped);
+    assert_eq!(play.state("a"), StateName::Running);
+}
