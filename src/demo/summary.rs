@@ -90,6 +90,7 @@ fn exits(exits: &[Option<Exit>]) -> String {
         let words = match exit {
             Exit::Code(code) => format!("with code {code}"),
             Exit::Signal(signal) => format!("by {signal}"),
+            Exit::OutOfMemory(_) => "out of memory".to_owned(),
             Exit::Lost(_) => continue,
         };
         match known.iter_mut().find(|(other, _)| *other == words) {

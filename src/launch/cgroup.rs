@@ -167,6 +167,15 @@ impl Cgroup {
         pids
     }
 
+    /// How many of its processes the kernel has killed for lack of memory (`memory.events`, cgroup v2);
+    /// 0 where memory is not accounted for.
+    pub(crate) fn out_of_memory_kills(&self) -> u64 {
+        let events = fs::read_to_string(self.path.join("memory.events")).unwrap_or_default();
+        let mut lines = events.lines();
+        let kills = lines.find_map(|line| line.strip_prefix("oom_kill "));
+        kills.and_then(|kills| kills.parse().ok()).unwrap_or(0)
+    }
+
     /// Kills all of it at once, where the kernel can (5.14).
     pub(crate) fn kill(&self) {
         if self.exists() {

@@ -34,7 +34,8 @@ use super::{
 use crate::{
     causes::in_one_line,
     host::process::{Process, exit_of_status},
-    model, sys,
+    model::{self, Exit, Status},
+    sys,
 };
 
 /// The worker's `$SHELL`, which tmux would replace by its own.
@@ -85,7 +86,8 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             Signal::SIGCHLD => {
                 let Collected { of_worker, left } = collect(worker);
                 if let Some(status) = of_worker {
-                    directory.record_end(&exit_of_status(status), with_session)?;
+                    let exit = for_want_of_memory(exit_of_status(status), &directory);
+                    directory.record_end(&exit, with_session)?;
                     recorded = true;
                 }
                 if recorded && !left {
@@ -96,6 +98,18 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
             // Typed, or sent to everybody here: the worker got it as well.
             _ => {}
         }
+    }
+}
+
+/// Who is killed in a cgroup of its own in which the kernel killed for lack of memory, was killed for
+/// that: systemd ends a unit at the first such kill, unless `OOMPolicy` says otherwise.
+fn for_want_of_memory(exit: Exit, directory: &Directory) -> Exit {
+    let cgroup = directory.start().and_then(|start| start.cgroup);
+    match (exit, cgroup) {
+        (Exit::Signal(model::Signal::KILL), Some(cgroup)) if cgroup.out_of_memory_kills() > 0 => {
+            Exit::OutOfMemory(Status::Signal(model::Signal::KILL))
+        }
+        (exit, _) => exit,
     }
 }
 

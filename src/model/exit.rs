@@ -8,16 +8,92 @@ use super::Signal;
 
 /// How an attempt ended: the truth, or the admission that it is lost. Never a made-up number.
 ///
-/// As JSON: `{"code":42}`, `{"signal":"SIGKILL"}`, `{"lost":"why"}`.
+/// As JSON: `{"code":42}`, `{"signal":"SIGKILL"}`, `{"signal":"SIGKILL","oom":true}`,
+/// `{"lost":"why"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(try_from = "Json", into = "Json")]
 pub enum Exit {
     /// It returned this status, 0 to 255.
     Code(u8),
     /// It was ended by this signal.
     Signal(Signal),
+    /// The kernel killed it, or something of it, because memory ran out; how it ended itself.
+    OutOfMemory(Status),
     /// Nobody saw it end, or it never began; the text says why.
     Lost(String),
+}
+
+/// What a process leaves behind (wait(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It returned this status, 0 to 255.
+    Code(u8),
+    /// It was ended by this signal.
+    Signal(Signal),
+}
+
+impl From<Status> for Exit {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Code(code) => Self::Code(code),
+            Status::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signal: Option<Signal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    oom: bool,
+}
+
+impl From<Exit> for Json {
+    fn from(exit: Exit) -> Self {
+        let oom = matches!(exit, Exit::OutOfMemory(_));
+        let (code, signal, lost) = match exit {
+            Exit::Code(code) | Exit::OutOfMemory(Status::Code(code)) => (Some(code), None, None),
+            Exit::Signal(signal) | Exit::OutOfMemory(Status::Signal(signal)) => {
+                (None, Some(signal), None)
+            }
+            Exit::Lost(why) => (None, None, Some(why)),
+        };
+        Self {
+            code,
+            signal,
+            lost,
+            oom,
+        }
+    }
+}
+
+/// The JSON says none of what an exit can be, or more than one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an exit is one of code, signal and lost")]
+struct NotAnExit;
+
+impl TryFrom<Json> for Exit {
+    type Error = NotAnExit;
+
+    fn try_from(json: Json) -> Result<Self, NotAnExit> {
+        let status = match (json.code, json.signal, json.lost) {
+            (Some(code), None, None) => Status::Code(code),
+            (None, Some(signal), None) => Status::Signal(signal),
+            (None, None, Some(why)) if !json.oom => return Ok(Self::Lost(why)),
+            _ => return Err(NotAnExit),
+        };
+        Ok(if json.oom {
+            Self::OutOfMemory(status)
+        } else {
+            status.into()
+        })
+    }
 }
 
 /// The text of a [`Exit::Lost`] that the machine is to blame for.
@@ -54,7 +130,7 @@ impl Exit {
     pub fn stopped_by_machine(&self) -> Option<String> {
         match self {
             Self::Lost(why) if why == WENT_DOWN => Some(why.clone()),
-            Self::Code(_) | Self::Signal(_) | Self::Lost(_) => None,
+            Self::Code(_) | Self::Signal(_) | Self::OutOfMemory(_) | Self::Lost(_) => None,
         }
     }
 
@@ -74,6 +150,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "killed by {signal}"),
+            Self::OutOfMemory(status) => write!(f, "{}, out of memory", Self::from(*status)),
             Self::Lost(why) if self.is_not_started() => f.write_str(why),
             Self::Lost(why) => write!(f, "exit lost: {why}"),
         }
@@ -101,6 +178,14 @@ mod tests {
             (Exit::Code(42), r#"{"code":42}"#),
             (Exit::Signal(Signal::KILL), r#"{"signal":"SIGKILL"}"#),
             (Exit::Lost("why".into()), r#"{"lost":"why"}"#),
+            (
+                Exit::OutOfMemory(Status::Signal(Signal::KILL)),
+                r#"{"signal":"SIGKILL","oom":true}"#,
+            ),
+            (
+                Exit::OutOfMemory(Status::Code(143)),
+                r#"{"code":143,"oom":true}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&exit).unwrap(), json);
             assert_eq!(serde_json::from_str::<Exit>(json).unwrap(), exit);
@@ -109,6 +194,10 @@ mod tests {
             r#"{"code":256}"#,
             r#"{"code":-1}"#,
             r#"{"signal":"SIGNOPE"}"#,
+            r#"{"code":1,"signal":"SIGKILL"}"#,
+            r#"{"lost":"why","oom":true}"#,
+            r#"{"oom":true}"#,
+            r#"{"code":1,"more":1}"#,
             "{}",
             "null",
         ] {

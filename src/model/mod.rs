@@ -14,7 +14,7 @@ mod signal;
 mod state;
 
 pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
-pub use exit::Exit;
+pub use exit::{Exit, Status};
 pub use moment::{Mono, Now};
 pub use name::{NameError, PhaseId, WorkerName};
 pub use report::{Condition, Found, HostEvent, Intervention};

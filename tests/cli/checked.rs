@@ -290,7 +290,9 @@ fn a_database_that_a_daemon_could_not_use_is_found() {
         found.1
     );
     let shown = home.supervisorctl().arg("doctor").assert().code(1);
-    shown.stdout(contains("hint: nothing was touched, and workers that run go on"));
+    shown.stdout(contains(
+        "hint: nothing was touched, and workers that run go on",
+    ));
 
     std::fs::write(&database, &whole[..whole.len() / 2]).unwrap();
     let found = findings(&home, 1)("database");

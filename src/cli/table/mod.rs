@@ -203,6 +203,7 @@ fn last_exit(worker: &WorkerView) -> String {
         None => "-".to_owned(),
         Some(Exit::Code(code)) => code.to_string(),
         Some(Exit::Signal(signal)) => signal.to_string(),
+        Some(Exit::OutOfMemory(_)) => "oom".to_owned(),
         Some(Exit::Lost(_)) => "lost".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! What systemd says of an end, as the recorder wrote it down (systemd.exec(5), "Environment variables
 //! set or propagated by the service manager").
 
-use crate::model::{Exit, Intervention};
+use crate::model::{Exit, Intervention, Status};
 
 /// What somebody asked of this incarnation of the unit, and ended it; `None` when nobody did.
 pub(super) fn asked(text: &str, invocation: &str) -> Option<Intervention> {
@@ -32,11 +32,15 @@ pub(super) fn of(text: &str, invocation: &str) -> Option<Exit> {
 }
 
 fn exit(result: &str, code: &str, status: &str) -> Option<Exit> {
-    match (result, code) {
-        (_, "exited") => Some(Exit::Code(status.parse().ok()?)),
-        (_, "killed" | "dumped") => Some(Exit::Signal(status.parse().ok()?)),
-        _ => None,
-    }
+    let status = match code {
+        "exited" => Status::Code(status.parse().ok()?),
+        "killed" | "dumped" => Status::Signal(status.parse().ok()?),
+        _ => return None,
+    };
+    Some(match result {
+        "oom-kill" => Exit::OutOfMemory(status),
+        _ => status.into(),
+    })
 }
 
 #[cfg(test)]
@@ -45,6 +49,7 @@ mod tests {
 
     use super::*;
     use crate::launch::unit::script::{RECORD, RECORDER};
+    use crate::model::Signal;
 
     #[test]
     fn systemds_words_are_an_exit() {
@@ -55,6 +60,14 @@ mod tests {
             ("success killed TERM aa", signal("SIGTERM")),
             ("core-dump dumped SEGV aa", signal("SIGSEGV")),
             ("signal killed RTMIN+3 aa", signal("SIGRTMIN+3")),
+            (
+                "oom-kill killed KILL aa",
+                Some(Exit::OutOfMemory(Status::Signal(Signal::KILL))),
+            ),
+            (
+                "oom-kill exited 0 aa",
+                Some(Exit::OutOfMemory(Status::Code(0))),
+            ),
             ("exit-code exited 256 aa", None),
             ("exit-code exited x aa", None),
             ("signal killed NOPE aa", None),
