@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
 use super::{
+    House,
     attempt::Launched,
     context::Context,
     directory::{Directory, Spec, Start},
@@ -49,6 +50,7 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         variables: worker.secrets.variables.clone(),
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
+        carried: matches!(context.settings.house, House::Unit { .. }),
         boot: Some(context.boot.clone()),
     }
 }

@@ -184,9 +184,18 @@ async fn condition(
     }
     let tree = context.tree(attempt);
     let members = |census: &Census| tree.members(census, &context.looker.reaper, Part::All);
-    let unclear = |census: &Census| !members(census).is_empty() || output_is_held(&directory);
-    if !unclear(census) {
-        return Ok(None);
+    // A unit that was asked for is there before any process of it can be recognised.
+    let under_way = async |census: &Census| match &context.settings.house {
+        _ if !members(census).is_empty() || output_is_held(&directory) => Ok(true),
+        House::Unit { units, .. } => unit::carries(units, &attempt.worker, &directory)
+            .await
+            .map_err(|error| Condition::Unknown(in_one_line(&error))),
+        House::Delegated(_) | House::None => Ok(false),
+    };
+    match under_way(census).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(unknown) => return Ok(Some(unknown)),
     }
     // The daemon died between the fork and the record, or could not write it.
     let is_process = directory
@@ -207,8 +216,10 @@ async fn condition(
             {
                 return Ok(Some(found_unrecorded(context, &directory, &start)));
             }
-            if !unclear(&census) {
-                return Ok(None);
+            match under_way(&census).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(unknown) => return Ok(Some(unknown)),
             }
             match &arrival {
                 Ok(arrival) => {

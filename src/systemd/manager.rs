@@ -162,6 +162,8 @@ trait Unit {
 trait Service {
     #[zbus(property, name = "ExecMainPID")]
     fn exec_main_pid(&self) -> zbus::Result<u32>;
+    #[zbus(property)]
+    fn environment(&self) -> zbus::Result<Vec<String>>;
 }
 
 /// name, description, load, active and sub state, followed, path, job id, type and path
@@ -289,11 +291,7 @@ impl Manager {
             .cache_properties(CacheProperties::No)
             .build()
             .await?;
-        let service = ServiceProxy::builder(&self.connection)
-            .path(path)
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await?;
+        let service = self.service(path).await?;
         let invocation = unit.invocation_id().await?;
         if invocation.is_empty() {
             return Ok(None);
@@ -307,6 +305,19 @@ impl Manager {
             pid: service.exec_main_pid().await?.try_into().unwrap_or(0),
             lives: !matches!(state.as_str(), "inactive" | "failed"),
         }))
+    }
+
+    /// The environment that a service was given, as `NAME=VALUE`.
+    pub async fn environment(&self, unit: &str) -> Result<Vec<String>, ManagerError> {
+        let path = self.systemd.get_unit(unit).await?;
+        Ok(self.service(path).await?.environment().await?)
+    }
+
+    async fn service(&self, path: OwnedObjectPath) -> Result<ServiceProxy<'static>, ManagerError> {
+        let service = ServiceProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No);
+        Ok(service.build().await?)
     }
 
     /// Names of units of which something changed, until the manager goes away.

@@ -146,6 +146,7 @@ fn what_version_1_left_of_attempts_is_read() {
             variables: std::collections::BTreeMap::new(),
             keep_output: 16 << 20,
             keep_attempts: 20,
+            carried: false,
             boot: Some(boot_id(1)),
         })
     );

@@ -94,6 +94,7 @@ mod tests {
             variables: BTreeMap::new(),
             keep_output: 1,
             keep_attempts: 2,
+            carried: false,
             boot: None,
         };
         for second in 0..6 {

@@ -8,10 +8,12 @@
 //! | `output.log` | what it wrote; its head may be a hole | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
+//! | `unit-exit` | how its service ended, in systemd's words | by that service, last |
 //! | `exit.json` | how it ended | when it ended |
 //! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
 //!
-//! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran.
+//! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran; unless a
+//! service was to carry it: that began only if it is there or has left `unit-exit`.
 //!
 //! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
@@ -37,6 +39,7 @@ pub use record::{Ended, Pane, Spec, Start};
 
 use crate::{
     config::Builtin,
+    launch::unit,
     model::{AttemptRef, BootId, Exit},
 };
 
@@ -174,9 +177,13 @@ impl Directory {
         if self.start_failed().is_some() {
             return None;
         }
-        let of_this_boot = prepared
-            .and_then(|spec| spec.boot)
-            .is_none_or(|then| then == *boot);
+        let of_this_boot = prepared.as_ref().and_then(|spec| spec.boot.as_ref());
+        let of_this_boot = of_this_boot.is_none_or(|then| then == boot);
+        // Whoever carries it writes down the end of all that had a beginning.
+        let carried = prepared.is_some_and(|spec| spec.carried);
+        if of_this_boot && carried && !self.path.join(unit::RECORD).exists() {
+            return None;
+        }
         Some(if of_this_boot {
             Exit::start_unseen()
         } else {
@@ -256,5 +263,34 @@ mod tests {
         assert_eq!(directory.ended().unwrap().exit, Exit::Code(42));
         fs::write(state.path().join(EXIT), b"{\"exit\":{\"co").unwrap();
         assert_eq!(directory.ended(), None, "damaged is as good as absent");
+    }
+
+    #[test]
+    fn what_a_service_was_to_carry_and_left_no_end_was_never_begun() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = Directory::at(state.path().join("builder"));
+        let boot: BootId = "4c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap();
+        let spec = |carried, boot: &BootId| Spec {
+            launcher: crate::model::LauncherKind::Systemd,
+            program: "/bin/true".into(),
+            arguments: Vec::new(),
+            workdir: "/".into(),
+            worktree: None,
+            keep_output: 1,
+            keep_attempts: 2,
+            carried,
+            variables: std::collections::BTreeMap::new(),
+            boot: Some(boot.clone()),
+        };
+        let unseen = Some(Exit::start_unseen());
+        directory.create(&spec(false, &boot), None).unwrap();
+        assert_eq!(directory.end_without_start(&boot), unseen);
+        directory.create(&spec(true, &boot), None).unwrap();
+        assert_eq!(directory.end_without_start(&boot), None);
+        let next: BootId = "1c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap();
+        let down = Some(Exit::machine_went_down());
+        assert_eq!(directory.end_without_start(&next), down);
+        fs::write(state.path().join("builder/unit-exit"), "").unwrap();
+        assert_eq!(directory.end_without_start(&boot), unseen);
     }
 }

@@ -32,6 +32,9 @@ pub struct Spec {
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
     pub keep_attempts: usize,
+    /// In a service of systemd's.
+    #[serde(default)]
+    pub carried: bool,
     /// The boot in which it was to be run.
     #[serde(default)]
     pub boot: Option<BootId>,

@@ -16,9 +16,11 @@ mod script;
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, time::Duration};
 
 use rustix::fs::inotify::WatchFlags;
+pub(super) use script::RECORD;
 use zbus::Variant;
 
 use super::{
+    ATTEMPT_DIR,
     attempt::Launched,
     context::Context,
     directory::{Directory, Spec, Start},
@@ -301,6 +303,19 @@ async fn look(units: &Units, unit: &str) -> Result<Option<Incarnation>, ManagerE
     manager.incarnation(unit).await
 }
 
+/// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it.
+pub(super) async fn carries(
+    units: &Units,
+    worker: &WorkerName,
+    directory: &Directory,
+) -> Result<bool, ManagerError> {
+    let unit = name(worker);
+    let manager = units.manager().await?;
+    let found = manager.incarnation(&unit).await?;
+    let own = format!("{ATTEMPT_DIR}={}", directory.path().display());
+    Ok(found.is_some_and(|found| found.lives) && manager.environment(&unit).await?.contains(&own))
+}
+
 /// How far the end of one life of a unit has come.
 pub(super) enum Ending {
     /// Something of it lives, or the recorder has not run yet.
@@ -319,7 +334,7 @@ pub(crate) fn recorded(directory: &Directory, start: &Start) -> Option<Exit> {
 }
 
 fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
-    let text = fs::read_to_string(directory.path().join(script::RECORD)).ok()?;
+    let text = fs::read_to_string(directory.path().join(RECORD)).ok()?;
     record::of(&text, invocation)
 }
 

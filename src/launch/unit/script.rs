@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use shlex::Quoter;
 
 /// What the recorder leaves in the attempt's directory; see [`super::record`].
-pub(super) const RECORD: &str = "unit-exit";
+pub(in crate::launch) const RECORD: &str = "unit-exit";
 
 /// What systemd runs last, whichever way the worker ended (`ExecStopPost=`, systemd.service(5)). It
 /// writes in one piece, so that a reader finds a whole line or none.
