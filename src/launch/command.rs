@@ -125,6 +125,7 @@ impl Runner {
             session: Some(leader.pid),
             cgroup: None,
             pane: None,
+            carrier: None,
             ours: true,
         };
         let mut killed_unless_done = Abandoned {

@@ -133,6 +133,10 @@ impl Context {
             session: None,
             cgroup: None,
             pane: None,
+            carrier: match &self.settings.house {
+                House::Unit { units, .. } => Some((units.clone(), attempt.worker.clone())),
+                House::Delegated(_) | House::None => None,
+            },
             ours: false,
         }
     }

@@ -20,14 +20,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{cgroup::Cgroup, directory::Pane};
+use super::{cgroup::Cgroup, directory::Pane, unit};
 use crate::{
     host::{
         census::{Census, CensusTaker, Traits},
         process::Process,
         reaper::Reaper,
     },
-    model::Signal,
+    model::{Signal, WorkerName},
+    systemd::units::Units,
 };
 
 /// How the processes of one attempt are recognised.
@@ -42,6 +43,8 @@ pub(crate) struct Tree {
     pub(crate) cgroup: Option<Cgroup>,
     /// What is around it in tmux.
     pub(crate) pane: Option<Pane>,
+    /// Who carries it, and as whose unit.
+    pub(crate) carrier: Option<(Units, WorkerName)>,
     /// Whether orphans of it come to us.
     pub(crate) ours: bool,
 }
@@ -107,6 +110,12 @@ impl Tree {
         members
     }
 
+    /// What writes down how it ended, while that runs.
+    async fn recorder(&self) -> Option<i32> {
+        let (units, worker) = self.carrier.as_ref()?;
+        unit::recorder_of(units, worker).await
+    }
+
     fn among<'a>(&self, traits: &'a Traits) -> impl Iterator<Item = i32> + use<'a> {
         let (variable, value) = &self.marker;
         let of_session = self.session.map_or(&[][..], |id| traits.in_session(id));
@@ -157,13 +166,17 @@ impl Looker {
             if signal == Signal::KILL
                 && let Some(cgroup) = &tree.cgroup
                 && tree.pane.is_none()
+                && tree.recorder().await.is_none()
             {
                 cgroup.kill();
             }
             let members = self.members(tree, part).await.map_err(SignalError::Look)?;
+            // Asked after these were found, so it is known if it is among them.
+            let recorder = tree.recorder().await;
             let mut fresh = false;
             for process in members
                 .into_iter()
+                .filter(|process| Some(process.pid) != recorder)
                 .filter(|process| reached.insert(*process))
             {
                 fresh = true;

@@ -162,6 +162,8 @@ trait Unit {
 trait Service {
     #[zbus(property, name = "ExecMainPID")]
     fn exec_main_pid(&self) -> zbus::Result<u32>;
+    #[zbus(property, name = "ControlPID")]
+    fn control_pid(&self) -> zbus::Result<u32>;
     #[zbus(property)]
     fn environment(&self) -> zbus::Result<Vec<String>>;
 }
@@ -311,6 +313,20 @@ impl Manager {
     pub async fn environment(&self, unit: &str) -> Result<Vec<String>, ManagerError> {
         let path = self.systemd.get_unit(unit).await?;
         Ok(self.service(path).await?.environment().await?)
+    }
+
+    /// What the manager itself runs at the end of a service (`ExecStop=`, `ExecStopPost=`), if it does
+    /// so now.
+    pub async fn last_command(&self, unit: &str) -> Result<Option<i32>, ManagerError> {
+        let path = self.systemd.get_unit(unit).await?;
+        let state = UnitProxy::builder(&self.connection)
+            .path(path.clone())
+            .cache_properties(CacheProperties::No);
+        if state.build().await?.active_state().await? != "deactivating" {
+            return Ok(None);
+        }
+        let pid = self.service(path).await?.control_pid().await?;
+        Ok(i32::try_from(pid).ok().filter(|pid| *pid != 0))
     }
 
     async fn service(&self, path: OwnedObjectPath) -> Result<ServiceProxy<'static>, ManagerError> {

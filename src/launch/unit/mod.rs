@@ -43,6 +43,8 @@ const RECORDER: &str = "record-exit";
 const ASKER: &str = "record-stop";
 /// In an attempt's directory, where it has a session: how that is made.
 const SESSION: &str = "start.sh";
+/// What the manager is given to answer while a signal waits for it.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// What the manager is given to let go of a unit in which nothing lives.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -301,6 +303,15 @@ pub(super) async fn gone(units: &Units, worker: &WorkerName) -> Result<(), Strin
 async fn look(units: &Units, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
     let manager: Manager = units.manager().await?;
     manager.incarnation(unit).await
+}
+
+/// The recorder, while it runs. It is in the worker's cgroup, and what is meant for that must not reach
+/// it. A manager that does not say it in time has no say.
+pub(super) async fn recorder_of(units: &Units, worker: &WorkerName) -> Option<i32> {
+    let unit = name(worker);
+    let asked = async { units.manager().await.ok()?.last_command(&unit).await.ok()? };
+    let answer = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
+    answer.ok().flatten()
 }
 
 /// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it.
