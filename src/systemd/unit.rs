@@ -1,7 +1,8 @@
 //! `loopkeeper.service` for hosts without Nix.
 //!
-//! Promise: the unit can be installed as it is printed. It says itself what each choice is for, and
-//! which hardening it leaves out and why, because who reads a unit file has nothing else at hand.
+//! Promise: the unit can be installed as it is printed, and `systemd-analyze security` gives the
+//! system's an exposure of at most 4.0. It says itself what each choice is for, and which hardening it
+//! leaves out and why, because who reads a unit file has nothing else at hand.
 
 use std::path::{Path, PathBuf};
 
@@ -141,38 +142,57 @@ RuntimeDirectoryPreserve=yes
 ";
 
 const SYSTEM_IDENTITY: &str = "\
-# Hardening. Workers are started by the daemon, so what confines the daemon confines them. Shut is
-# what no loop has business with: the clock, kernel modules, the kernel log, raw devices, swap, the
-# host's name, real-time priority, other programs' keys.
+# Hardening. It holds for the daemon and for the commands that it runs itself: probes, the ends of
+# phases, notifications. Workers are services of their own, which PID 1 starts: nothing in here confines
+# them. (With User=, or without D-Bus, they would be in here: for a rig without root take the unit for a
+# user, supervisorctl generate unit --user.)
+CapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE CAP_SYS_RESOURCE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_SETUID CAP_SETGID
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
+ProtectSystem=full
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
 RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
 KeyringMode=private
-CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_SYS_PACCT CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_LINUX_IMMUTABLE CAP_LEASE
-SystemCallFilter=~@clock @cpu-emulation @module @obsolete @raw-io @swap
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
-# Left open on purpose, because a loop is a person's stand-in that builds, installs, and uses sudo,
-# containers and ssh:
-#   ProtectSystem= ProtectHome= PrivateTmp= PrivateDevices= ProtectProc= ReadWritePaths=
-#     would give the loops another file system than the one their operator sees;
-#   NoNewPrivileges= RestrictSUIDSGID= and a smaller CapabilityBoundingSet=
-#     would break sudo, ping, and every build that makes setuid files;
-#   RestrictNamespaces= RestrictAddressFamilies= SystemCallArchitectures= and an allow list of calls
-#     would break containers, Nix builds, browsers, debuggers and 32-bit programs;
-#   MemoryDenyWriteExecute= LockPersonality=
-#     would break just-in-time compilers and debuggers;
-#   ProtectKernelTunables= ProtectControlGroups=
-#     would break containers and loops that look after the machine.
-# To confine daemon and workers further, add what your loops can live with: systemctl edit loopkeeper
-# To run all of it without root, take the unit for a user: supervisorctl generate unit --user
+# What is left open, and what for:
+#   User=                          workers of any user are started, looked at and stopped
+#   CAP_KILL                       signals to workers of other users
+#   CAP_SYS_PTRACE                 whose a process is stands in its environment (/proc/PID/environ)
+#   CAP_SYS_RESOURCE               the mark of a worker's processes is a limit of theirs (prlimit(2))
+#   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+#                                  work trees and files of other users, also for the ends of phases
+#   CAP_CHOWN, CAP_FOWNER          an attempt's files are its user's; the control socket its group's
+#   CAP_SETUID, CAP_SETGID         runuser in a command
+#   @privileged, @resources        the calls of these capabilities
+#   ProtectControlGroups=, Delegate=
+#                                  what is left of a worker is ended by its control group
+#   ProtectProc=, ProcSubset=      every process is looked at; boot, pressure and limits of the kernel
+#   ProtectKernelTunables=         would hide the boot_id that a container has, below /proc/sys
+#   ProtectHome=, PrivateTmp=, ProtectSystem=strict, UMask=
+#                                  commands work where the loops do, with files that these can read
+#   PrivateNetwork=, IPAddressDeny=, AF_INET, AF_INET6, AF_NETLINK
+#                                  probes over TCP and SOCKS, to wherever you say
+#   AF_UNIX                        D-Bus, the journal, tmux, the control socket
+#   PrivateUsers=, RootDirectory=  the machine's own users and files are meant
+#   MemoryDenyWriteExecute=        commands with just-in-time compilers
+#   DeviceAllow=char-rtc           comes with ProtectClock=
+# A command that needs more (containers, setuid programs, devices) is let by: systemctl edit loopkeeper
 ";
 
 const USER_IDENTITY: &str = "\
 # To keep the rig running without a login: loginctl enable-linger
-# Hardening by namespaces and system call filters is left out: workers would inherit it, and it
-# would give them another machine than the one their operator sees.
+# Hardening is left out: without root, systemd can give it only together with namespaces of the user's
+# own and without setuid programs, and the commands that the daemon runs need both as you have them.
 ";
 
 /// A path as it stands in a line of its own.

@@ -59,6 +59,31 @@ fn systemd_has_nothing_to_say_against_the_unit() {
     }
 }
 
+/// Whether the unit file in `home` is exposed no more than to `tenths`.
+fn is_shut(unit: &Path, tenths: u32) -> (bool, String) {
+    let threshold = format!("--threshold={tenths}");
+    let unit = unit.to_str().unwrap();
+    let arguments = ["security", "--offline=true", "--no-pager", &threshold, unit];
+    let output = tool("systemd-analyze", "systemd", &arguments);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    (output.status.success(), said)
+}
+
+#[test]
+fn the_unit_is_exposed_no_more_than_it_says() {
+    let home = Home::new();
+    let printed = home.supervisorctl().args(["generate", "unit"]).assert();
+    let printed = text(&printed.code(0).get_output().stdout);
+    let unit = home.path().join("loopkeeper.service");
+    fs::write(&unit, &printed).unwrap();
+    let (shut, said) = is_shut(&unit, 40);
+    assert!(shut, "{said}");
+    for open in ["CapabilityBoundingSet=", "SystemCallFilter="] {
+        fs::write(&unit, printed.replace(&format!("\n{open}"), "\n#")).unwrap();
+        assert!(!is_shut(&unit, 40).0, "the check finds nothing: {open}");
+    }
+}
+
 #[test]
 fn systemd_has_nothing_to_say_against_the_socket() {
     let home = Home::new();
