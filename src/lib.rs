@@ -84,8 +84,9 @@
 //! # Invariants
 //!
 //! Through daemons killed at any moment, reboots, clock jumps, results that come late, twice or never,
-//! and disks that refuse. `tests/sim` checks them after every event of 10,000 simulated worlds;
-//! `tests/daemon` and `tests/lab` show them on the real thing:
+//! and disks that refuse. `tests/sim` checks them after every event of 10,000 simulated worlds, and in
+//! small ones after everything that can happen, in every order, to a depth; `tests/daemon` and
+//! `tests/lab` show them on the real thing:
 //!
 //! 1. At most one live attempt of a worker, and in a worktree.
 //! 2. No worker is stopped that the operator, the plan, its definition or a verdict did not stop.

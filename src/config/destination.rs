@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Destinations by network or name, and port. Written `10.0.0.0/8`, `10.0.0.7:22`, `*.example.org:443`,
 /// `*:1024-65535`, `[fd00::/8]:22`, `*`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Destination {
     /// Which hosts.
@@ -20,7 +20,7 @@ pub struct Destination {
 }
 
 /// The host part of a [`Destination`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Hosts {
     /// Every host.
     Any,

@@ -50,7 +50,7 @@ use self::reader::Reading;
 use crate::model::WorkerName;
 
 /// A whole, checked rig.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// What this rig is called in messages and session names; the host's name by default.
     pub rig: String,

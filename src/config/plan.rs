@@ -6,7 +6,7 @@ use super::Command;
 use crate::model::PhaseId;
 
 /// The ordered plan.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Plan {
     /// In the order in which they are worked on.
     pub phases: Vec<Phase>,
@@ -15,7 +15,7 @@ pub struct Plan {
 }
 
 /// What the rig does with the plan after a boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Resume {
     /// Goes on at the resume point.
     #[default]
@@ -25,7 +25,7 @@ pub enum Resume {
 }
 
 /// One phase.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Phase {
     /// Unique in the plan.
     pub id: PhaseId,
@@ -36,7 +36,7 @@ pub struct Phase {
 }
 
 /// When a phase is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// Only when the operator says `phase done`.
     Operator,

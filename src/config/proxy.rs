@@ -12,7 +12,7 @@ use super::{Command, Destination};
 
 /// The builtin SOCKS5 proxy. It is handed to `loopkeeperd proxy` as JSON in a file, so that a
 /// change of it is a change of that worker and of nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Builtin {
     /// Where it listens; beyond loopback only together with `auth`.
@@ -65,14 +65,14 @@ impl Builtin {
 }
 
 /// User names and passwords.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Auth {
     /// A file of `user:password` lines, absolute; read at start and on SIGHUP, never copied.
     pub file: PathBuf,
 }
 
 /// A userspace tailscaled whose SOCKS server is the proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tailscale {
     /// Where its SOCKS server listens; loopback only.
     pub listen: SocketAddr,

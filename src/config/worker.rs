@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// One declared worker, or the proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Worker {
     /// Its name, unique in the rig.
     pub name: WorkerName,
@@ -54,7 +54,7 @@ pub struct Worker {
 }
 
 /// What a worker is handed that nobody else may see.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Secrets {
     /// Absolute paths, by the names under which the worker finds them in `$CREDENTIALS_DIRECTORY`.
     pub files: BTreeMap<String, PathBuf>,
@@ -65,7 +65,7 @@ pub struct Secrets {
 }
 
 /// What happens when another text is in the file of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnSecretChange {
     /// It is started anew, with the new one.
     #[default]
@@ -77,7 +77,7 @@ pub enum OnSecretChange {
 }
 
 /// What is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Program {
     /// The operator's command.
     Command(Command),
@@ -88,7 +88,7 @@ pub enum Program {
 }
 
 /// A program with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     /// An absolute path; what the operator wrote was looked up when the file was checked.
     pub program: PathBuf,
@@ -97,7 +97,7 @@ pub struct Command {
 }
 
 /// When a worker that ended by itself is started again. Erlang's permanent, transient, temporary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restart {
     /// Whatever its exit was.
     Always,
@@ -109,7 +109,7 @@ pub enum Restart {
 
 /// The delay before a restart: `first`, doubled with each one in a row up to `most`, then moved by
 /// up to `jitter` percent either way. After `healthy` of being ready it begins at `first` again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Backoff {
     /// Before the first restart in a row; may be zero.
     pub first: Duration,
@@ -122,7 +122,7 @@ pub struct Backoff {
 }
 
 /// More than `restarts` within `window`, and the worker is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Budget {
     /// Restarts that are allowed.
     pub restarts: u32,
@@ -131,7 +131,7 @@ pub struct Budget {
 }
 
 /// How a worker is known to be ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ready {
     /// What is looked at.
     pub probe: Probe,
@@ -142,7 +142,7 @@ pub struct Ready {
 }
 
 /// How a ready worker is known to be still well.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Alive {
     /// What is looked at.
     pub probe: Probe,
@@ -153,7 +153,7 @@ pub struct Alive {
 }
 
 /// Something that can be looked at from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Probe {
     /// A SOCKS5 server answers the greeting (RFC 1928 section 3) at `host:port`.
     Socks(String),
@@ -168,7 +168,7 @@ pub enum Probe {
 }
 
 /// How a worker is stopped: the signal to its whole tree, and after the grace SIGKILL to what is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stop {
     /// The signal that asks.
     pub signal: Signal,
@@ -177,7 +177,7 @@ pub struct Stop {
 }
 
 /// What a change of phase does to a worker that runs in both phases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnPhase {
     /// Stopped and started with the new phase in its environment.
     Restart,

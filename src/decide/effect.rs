@@ -49,7 +49,7 @@ pub enum Effect {
 }
 
 /// The phase as a worker is told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Told {
     /// Its place, 0 for the first.
     pub index: usize,

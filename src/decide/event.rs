@@ -8,7 +8,7 @@ use crate::{
 
 /// Something that happened. Events may come late, twice or in another order than they happened;
 /// one that no longer fits is without effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The host's answer to [`Effect::Survey`](super::Effect::Survey).
     Surveyed(Result<Vec<Found>, String>),
@@ -37,11 +37,11 @@ pub enum Event {
 }
 
 /// Tells answers apart; given by the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
 /// What a person may ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Run these, also when they are held or were stopped.
     Start(Vec<WorkerName>),
@@ -62,7 +62,7 @@ pub enum Command {
 }
 
 /// A phase as a person names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PhaseRef {
     /// By its place, 0 for the first. The number of phases is the end of the plan, in `phase-idx`
     /// only.
@@ -72,7 +72,7 @@ pub enum PhaseRef {
 }
 
 /// How the daemon ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Leave {
     /// Workers go on; the next daemon takes them over.
     WorkersGoOn,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{AttemptId, AttemptRef, BootId, Exit, Identity, Mono, PhaseId, WorkerName};
 
 /// Something to be recorded. A slice of them is recorded in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Fact {
     /// A boot seen for the first time; a second one of the same boot_id changes nothing.
     /// Survives a power cut, as do all facts up to [`Fact::Operator`].
@@ -128,7 +128,7 @@ impl Fact {
 }
 
 /// The budget of one worker, as it is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Restarts {
     /// The boot the moments belong to; in another boot they are void.
     pub boot: Option<BootId>,
@@ -143,7 +143,7 @@ pub struct Restarts {
 }
 
 /// A stop that was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stopping {
     /// Who or what wanted it, in words.
     pub why: String,
@@ -152,7 +152,7 @@ pub struct Stopping {
 }
 
 /// Where the plan stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ResumePoint {
     /// 0 for the first phase; the number of phases when the plan is complete.
     pub index: usize,
@@ -195,7 +195,7 @@ impl ResumePoint {
 }
 
 /// Who set the resume point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SetBy {
     /// The phase's own end condition, or the beginning.
@@ -207,7 +207,7 @@ pub enum SetBy {
 }
 
 /// One boot of the machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Boot {
     /// Which.
     pub boot: BootId,
@@ -220,7 +220,7 @@ pub struct Boot {
 }
 
 /// The way from the boot before to this one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reboot {
     /// The boot that ended.
     pub from: BootId,
@@ -235,7 +235,7 @@ pub struct Reboot {
 }
 
 /// Something an operator may want to know of: a line in the history, the journal and `events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
     /// When.
     pub at: Timestamp,
@@ -254,7 +254,7 @@ pub struct Notice {
 }
 
 /// How loud a notice is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Normal course of things.
@@ -270,7 +270,7 @@ pub enum Level {
 pub const POINT_LOST: &str = "the resume point was lost";
 
 /// What the store gives back when the daemon starts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Restored {
     /// The boot that was recorded last.
     pub boot: Option<Boot>,
@@ -289,7 +289,7 @@ pub struct Restored {
 }
 
 /// What the store knows of one worker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RestoredWorker {
     /// The operator stopped it.
     pub stopped: bool,
@@ -311,7 +311,7 @@ pub struct RestoredWorker {
 }
 
 /// What is recorded of an attempt that was decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KnownAttempt {
     /// Which.
     pub attempt: AttemptRef,

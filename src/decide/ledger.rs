@@ -13,7 +13,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Facts that wait at the most; beyond it the oldest lines of the history are given up.
 const MOST: usize = 4096;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Ledger {
     /// Not offered yet, or refused.
     waiting: Vec<Fact>,

@@ -40,6 +40,7 @@ mod ledger;
 mod plan;
 mod reload;
 mod resume;
+mod sameness;
 #[cfg(test)]
 mod scenario;
 mod settle;
@@ -79,7 +80,7 @@ const SIGN_OF_LIFE: std::time::Duration = std::time::Duration::from_secs(60);
 const UP_AT_LAST: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The machine the rig begins on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
     /// Its present boot.
     pub boot: BootId,
@@ -88,7 +89,7 @@ pub struct Machine {
 }
 
 /// The whole rig: every worker, the plan, and what is on its way to the store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rig {
     config: Config,
     machine: Machine,

@@ -18,7 +18,7 @@ const SLOW_LOOK: Duration = Duration::from_secs(10);
 const LOOK_SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// How far the plan has come.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Progress {
     pub(super) plan: Plan,
     pub(super) at: At,
@@ -35,7 +35,7 @@ pub(super) struct Progress {
 }
 
 /// Where the plan stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum At {
     NoPlan,
     Phase(usize),

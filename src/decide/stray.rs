@@ -21,7 +21,7 @@ const UNDECLARED: Stop = Stop {
 };
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Stray {
     /// The host has said that it lives, and it was asked to end.
     lives: bool,

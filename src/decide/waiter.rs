@@ -18,7 +18,7 @@ use crate::model::{AttemptId, Exit, Mono, Now, WorkerName};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody waits for workers to come up or to be gone.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Waiter {
     id: RequestId,
     goals: Vec<Goal>,
@@ -29,7 +29,7 @@ pub(super) struct Waiter {
 }
 
 /// A decision that the next daemon has to know of.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Decision {
     fact: Fact,
     /// What a daemon does that does not know of it.
@@ -71,13 +71,13 @@ impl Decision {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Goal {
     pub(super) worker: WorkerName,
     pub(super) to: To,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum To {
     /// Running, in another attempt than this one.
     Run { not: Option<AttemptId> },

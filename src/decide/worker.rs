@@ -21,7 +21,7 @@ pub(super) const PROBE_SILENCE: Duration = Duration::from_secs(60);
 /// From one question to a host that does not answer to the next.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Worker {
     pub(super) rules: config::Worker,
     pub(super) definition: u64,
@@ -39,7 +39,7 @@ pub(super) struct Worker {
 }
 
 /// What the operator asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Asked {
     Nothing,
     /// An attempt that lives, whatever ended before.
@@ -49,7 +49,7 @@ pub(super) enum Asked {
 }
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Life {
     /// Should run, and cannot yet; the text says for what it waits.
     Waiting(String),
@@ -98,7 +98,7 @@ pub(super) enum Life {
 }
 
 /// An attempt, with what it was started from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Attempt {
     pub(super) of: AttemptRef,
     pub(super) phase: Option<PhaseId>,
@@ -118,7 +118,7 @@ pub(super) struct Attempt {
 }
 
 /// The end of an attempt's own process, as it is recorded once nothing of its tree lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct End {
     pub(super) exit: Exit,
     /// When it was seen.
@@ -130,7 +130,7 @@ pub(super) struct End {
 }
 
 /// What the watchdog saw of a running worker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Health {
     /// The next look; `None` where there is nothing to look at.
     pub(super) look: Option<Look>,
@@ -141,7 +141,7 @@ pub(super) struct Health {
 }
 
 /// When somebody looks next, or, once asked, by when an answer should have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Look {
     pub(super) at: Mono,
     pub(super) asked: bool,
@@ -158,7 +158,7 @@ impl Look {
 }
 
 /// How hard an attempt was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     /// Not at all: its own process ended, and the rest of its tree may do so too.
     Left,
@@ -169,7 +169,7 @@ pub(super) enum Step {
 }
 
 /// Why an attempt is being stopped, or that it ended by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Cause {
     OwnEnd,
     /// It was not ready in time, or no longer well: counts as a failure.
@@ -182,7 +182,7 @@ pub(super) enum Cause {
 }
 
 /// Why a worker does not run and should not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stopped {
     Operator,
     /// The operator, past us.

@@ -134,7 +134,7 @@ impl fmt::Display for AttemptId {
 }
 
 /// An attempt, by worker and id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptRef {
     /// Whose.
     pub worker: WorkerName,
@@ -144,7 +144,7 @@ pub struct AttemptRef {
 
 /// Which process an attempt is. A pid alone is not enough: it is recycled, so it counts only
 /// together with the boot and the process's start time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The boot the process belongs to.
     pub boot: BootId,

@@ -10,7 +10,7 @@ use super::Signal;
 ///
 /// As JSON: `{"code":42}`, `{"signal":"SIGKILL"}`, `{"signal":"SIGKILL","oom":true}`,
 /// `{"lost":"why"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Json", into = "Json")]
 pub enum Exit {
     /// It returned this status, 0 to 255.
@@ -24,7 +24,7 @@ pub enum Exit {
 }
 
 /// What a process leaves behind (wait(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// It returned this status, 0 to 255.
     Code(u8),

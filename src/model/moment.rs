@@ -33,7 +33,7 @@ impl Add<Duration> for Mono {
 }
 
 /// The moment an event is handled: rules use `mono`, people read `wall`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Now {
     /// For every deadline, delay and budget.
     pub mono: Mono,

@@ -3,7 +3,7 @@
 use super::{AttemptRef, Exit, Identity};
 
 /// What a host tells of an attempt, unasked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HostEvent {
     /// The worker's own process runs.
     Started(AttemptRef, Identity),
@@ -20,7 +20,7 @@ pub enum HostEvent {
 }
 
 /// What was done by hand to the unit around an attempt, past the supervisor, and ended it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Intervention {
     /// `systemctl stop`.
     Stopped,
@@ -31,7 +31,7 @@ pub enum Intervention {
 }
 
 /// What a host answers of one attempt when it is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Found {
     /// Which.
     pub attempt: AttemptRef,
@@ -40,7 +40,7 @@ pub struct Found {
 }
 
 /// The condition in which an attempt was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// The worker's own process lives.
     Alive(Identity),

@@ -29,7 +29,7 @@ pub struct Property {
 pub type Settings = BTreeMap<&'static str, Setting>;
 
 /// A property that is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Setting {
     /// Its name on the bus.
     #[serde(skip)]
@@ -72,7 +72,7 @@ enum Syntax {
 }
 
 /// A value as it goes over the bus.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub enum Value {
     /// `b`
     Boolean(bool),

@@ -10,7 +10,7 @@ use loopkeeper::{
 };
 
 /// How a tree behaves; drawn when it is started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Temper {
     /// It cannot be started at all.
     pub(crate) unstartable: bool,
@@ -53,6 +53,24 @@ impl Temper {
             leftovers_obey: true,
             killed_within: 5,
             ready_after: Some(rng.u64(0..1_000)),
+            sick: None,
+        }
+    }
+
+    /// A tree that does by itself what it cannot but do: when, and what else, somebody says.
+    pub(crate) fn by_hand(stop: &Stop) -> Self {
+        Self {
+            unstartable: false,
+            short: false,
+            latency: 0,
+            own_end: None,
+            loses_exit: false,
+            leftovers: 0,
+            leftovers_end: None,
+            obeys: Some((0, Exit::Signal(stop.signal))),
+            leftovers_obey: true,
+            killed_within: 0,
+            ready_after: Some(0),
             sick: None,
         }
     }
@@ -118,7 +136,7 @@ fn own_exit(rng: &mut Rng) -> Exit {
 }
 
 /// Where the tree stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
     /// Its directory is made; nothing of it has run.
     Ordered,
@@ -131,7 +149,7 @@ pub(crate) enum Stage {
 }
 
 /// An attempt, with what the world remembers of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Body {
     pub(crate) of: AttemptRef,
     pub(crate) stage: Stage,
@@ -159,7 +177,7 @@ pub(crate) struct Body {
 }
 
 /// A signal that a tree got.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Signalled {
     pub(crate) t: u64,
     pub(crate) signal: Signal,

@@ -14,7 +14,7 @@ use loopkeeper::{
 use crate::told::millis;
 
 /// One end that weighs on the budget.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Failure {
     of: AttemptRef,
     /// When its end was first and last recorded.
@@ -46,7 +46,7 @@ impl Failure {
 }
 
 /// The failures of every worker in this boot, since the operator last forgave them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Failures(BTreeMap<WorkerName, Vec<Failure>>);
 
 impl Failures {

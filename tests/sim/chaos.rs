@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Nature {
     calm: bool,
+    /// Nothing happens by chance, and nothing at once: somebody says what is next.
+    by_hand: bool,
     /// From one chance to the next at the most, ms.
     every: u64,
     /// Percent of what is told that is lost, doubled, or late.
@@ -42,6 +44,7 @@ impl Nature {
         let mut some = |most: u32| if rng.bool() { rng.u32(0..=most) } else { 0 };
         Self {
             calm: false,
+            by_hand: false,
             losses: some(15),
             doubles: some(20),
             late: some(60),
@@ -60,6 +63,7 @@ impl Nature {
     pub(crate) fn calm() -> Self {
         Self {
             calm: true,
+            by_hand: false,
             every: 1,
             losses: 0,
             doubles: 0,
@@ -75,13 +79,30 @@ impl Nature {
         }
     }
 
+    pub(crate) fn by_hand() -> Self {
+        Self {
+            calm: false,
+            by_hand: true,
+            ..Self::calm()
+        }
+    }
+
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand
+    }
+
+    /// What else is left to chance.
+    pub(crate) fn flips(&self, rng: &mut Rng) -> bool {
+        self.by_hand || rng.bool()
+    }
+
     pub(crate) fn is_calm(&self) -> bool {
         self.calm
     }
 
     /// True so often, and never in calm.
     pub(crate) fn percent(&self, rng: &mut Rng, percent: u32) -> bool {
-        !self.calm && rng.u32(0..100) < percent
+        !self.calm && !self.by_hand && rng.u32(0..100) < percent
     }
 
     pub(crate) fn loses(&self, rng: &mut Rng) -> bool {
@@ -94,6 +115,9 @@ impl Nature {
 
     /// How long something is under way, ms.
     pub(crate) fn delay(&self, rng: &mut Rng) -> u64 {
+        if self.by_hand {
+            return 0;
+        }
         if !self.percent(rng, self.late) {
             return rng.u64(0..20);
         }
@@ -112,7 +136,9 @@ impl Nature {
 
     /// From a daemon's death to the next one, ms.
     pub(crate) fn downtime(&self, rng: &mut Rng) -> u64 {
-        if rng.u32(0..4) == 0 {
+        if self.by_hand {
+            1_000
+        } else if rng.u32(0..4) == 0 {
             rng.u64(0..120_000)
         } else {
             rng.u64(50..3_000)
@@ -120,7 +146,9 @@ impl Nature {
     }
 
     pub(crate) fn temper(&self, rng: &mut Rng, stop: &Stop) -> Temper {
-        if self.calm {
+        if self.by_hand {
+            Temper::by_hand(stop)
+        } else if self.calm {
             Temper::calm(rng)
         } else {
             Temper::wild(rng, self.trouble, stop)

@@ -62,7 +62,7 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 /// Why a tree may be signalled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Why {
     Leftovers,
     Wanted(&'static str),
@@ -83,14 +83,14 @@ pub(crate) struct Order<'a> {
 }
 
 /// A question of a person that has no answer yet.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Open {
     command: Command,
     asked: u64,
 }
 
 /// What the checks remember.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Checks {
     pub(crate) failures: Failures,
     /// The number of the present boot.

@@ -24,7 +24,7 @@ use crate::{
 use news::doubled;
 
 /// Something that happens to a tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Act {
     Begin,
     /// Its own process ends.

@@ -4,10 +4,12 @@
 //! faults at every joint, and a while in
 //! which nothing but its own deadlines wakes the rig (`still`). After every event the invariants of the design are checked (`check`,
 //! `budget`); when the faults are over, the rig must come to rest in the state that an independent
-//! reading of its configuration calls for (`end`).
+//! reading of its configuration calls for (`end`). In small worlds everything that can happen does, in
+//! every order, to a depth (`explore`).
 //!
 //! `SIM_SEED=N cargo test --release --test sim -- replay --nocapture` shows one world; `SIM_SEEDS`,
-//! `SIM_FIRST` and `SIM_FAILURES` say how many are run, from which on, and until how many failed.
+//! `SIM_FIRST` and `SIM_FAILURES` say how many are run, from which on, and until how many failed; `SIM_DEEPER`, how many
+//! steps deeper is explored.
 
 #![expect(clippy::unwrap_used, reason = "these are tests, their worlds included")]
 
@@ -18,6 +20,7 @@ mod check;
 mod configs;
 mod coverage;
 mod end;
+mod explore;
 mod host;
 mod overdue;
 mod seeds;

@@ -33,7 +33,7 @@ const LOOK_SILENCE: u64 = 15 * 60_000;
 const PROBE_SILENCE: u64 = 60_000;
 
 /// What is beyond doubt of one attempt.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 struct Seen {
     /// The present daemon started it.
     ordered: bool,
@@ -55,7 +55,7 @@ struct Seen {
 }
 
 /// What the present daemon has to do, and by when.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Overdue {
     /// When the daemon began.
     since: u64,

@@ -4,7 +4,10 @@
 //! A power cut may take the last batches, but none that is older than a batch with a fact of the
 //! durable kind (up to [`Fact::Operator`]), for that one was synced with everything before it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+};
 
 use jiff::Timestamp;
 use loopkeeper::{
@@ -16,7 +19,7 @@ use loopkeeper::{
 const WRITTEN_BACK: u64 = 30_000;
 
 /// What is kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Content {
     /// Boots in the order in which they were recorded.
     pub(crate) boots: Vec<Boot>,
@@ -29,7 +32,7 @@ pub(crate) struct Content {
 }
 
 /// The store.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
     pub(crate) now: Content,
     synced: Content,
@@ -66,7 +69,11 @@ impl Store {
             .iter()
             .filter(|(at, _)| at + WRITTEN_BACK < t)
             .count();
-        let kept = rng.usize(old..=self.unsynced.len());
+        self.keep(rng.usize(old..=self.unsynced.len()))
+    }
+
+    /// Of what is not synced, only so many batches are kept. Gives how many were lost.
+    pub(crate) fn keep(&mut self, kept: usize) -> usize {
         let lost = self.unsynced.len() - kept;
         self.unsynced.truncate(kept);
         self.sync();
@@ -74,6 +81,23 @@ impl Store {
             self.now = self.synced.clone();
         }
         lost
+    }
+
+    /// How many batches a power cut may take.
+    pub(crate) fn unsynced(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// What is kept, and what a power cut would leave of it; lines of the history decide nothing.
+    pub(crate) fn hash_state(&self, state: &mut impl Hasher) {
+        (&self.now, &self.synced, self.refuses).hash(state);
+        for (_, facts) in &self.unsynced {
+            let weighs = |fact: &&Fact| !matches!(fact, Fact::Notice(_) | Fact::Alive { .. });
+            for fact in facts.iter().filter(weighs) {
+                fact.hash(state);
+            }
+            state.write_u8(0);
+        }
     }
 
     /// What a daemon that starts now is given.

@@ -19,7 +19,7 @@ use crate::store::Content;
 const SILENCE: u64 = 60_000;
 
 /// Where the plan stands, by what is recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     NoPlan,
     Phase(usize, PhaseId),
@@ -67,7 +67,7 @@ pub(crate) fn asked_for(plan: &Plan, phase: &PhaseRef) -> Option<usize> {
 }
 
 /// What one attempt was heard of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Heard {
     /// When the host said that it runs.
     pub(crate) started: Option<u64>,
@@ -92,7 +92,7 @@ pub(crate) struct Heard {
 }
 
 /// What the present daemon was told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(crate) struct Told {
     pub(crate) config: Config,
     pub(crate) stopped: BTreeMap<WorkerName, bool>,

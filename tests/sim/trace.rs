@@ -5,10 +5,11 @@ use std::{collections::VecDeque, hash::Hasher as _};
 /// Lines that are kept.
 const TAIL: usize = 400;
 
+#[derive(Clone)]
 pub(crate) struct Trace {
     lines: Option<VecDeque<String>>,
     whole: bool,
-    fingerprint: fnv::FnvHasher,
+    fingerprint: u64,
 }
 
 impl Trace {
@@ -17,7 +18,7 @@ impl Trace {
         Self {
             lines: None,
             whole: false,
-            fingerprint: fnv::FnvHasher::default(),
+            fingerprint: 0,
         }
     }
 
@@ -26,14 +27,16 @@ impl Trace {
         Self {
             lines: Some(VecDeque::new()),
             whole,
-            fingerprint: fnv::FnvHasher::default(),
+            fingerprint: 0,
         }
     }
 
     pub(crate) fn line(&mut self, line: impl FnOnce() -> String) {
         let Some(lines) = &mut self.lines else { return };
         let line = line();
-        self.fingerprint.write(line.as_bytes());
+        let mut state = fnv::FnvHasher::with_key(self.fingerprint);
+        state.write(line.as_bytes());
+        self.fingerprint = state.finish();
         lines.push_back(line);
         if lines.len() > TAIL && !self.whole {
             lines.pop_front();
@@ -42,7 +45,7 @@ impl Trace {
 
     /// Of all lines, kept or not.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.fingerprint.finish()
+        self.fingerprint
     }
 
     pub(crate) fn text(&self) -> String {

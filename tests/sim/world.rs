@@ -39,7 +39,7 @@ use crate::{
 const KERNEL: u64 = 3_000;
 
 /// Something that will happen.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Item {
     /// The daemon of that number is told.
     Tell(u64, Event),
@@ -56,30 +56,31 @@ pub(crate) enum Item {
 }
 
 /// The daemon's process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Daemon {
     pub(crate) number: u64,
     pub(crate) rig: Rig,
     pub(crate) told: Told,
     follow: VecDeque<Event>,
     /// Wake-ups for this deadline come at this time.
-    wake: Option<(Mono, u64)>,
+    pub(crate) wake: Option<(Mono, u64)>,
 }
 
 /// How the world goes on when the daemon has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum After {
     Restart,
     Reboot,
 }
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) nature: Nature,
     /// Real time, ms.
     pub(crate) t: u64,
     /// When the present boot began.
-    booted: u64,
+    pub(crate) booted: u64,
     /// What the wall clock is wrong by, ms.
     pub(crate) skew: i64,
     pub(crate) queue: BTreeMap<(u64, u64), Item>,
@@ -93,7 +94,7 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) daemon: Option<Daemon>,
     daemons: u64,
-    /// The daemon dies when so many more effects were performed.
+    /// The daemon dies when so many more effects that leave a trace were performed.
     pub(crate) dies_in: Option<u32>,
     pub(crate) after: After,
     /// Until then the host does not know.
@@ -116,6 +117,13 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let nature = Nature::random(&mut rng);
         let config = configs::random(&mut rng);
+        let mut world = Self::with(rng, nature, config, 0, trace);
+        world.later(0, Item::Chance);
+        world
+    }
+
+    /// A world with this rig, `t` ms after its machine came up, in which a daemon is about to start.
+    pub(crate) fn with(mut rng: Rng, nature: Nature, config: Config, t: u64, trace: Trace) -> Self {
         let mut world = Self {
             machine: Machine {
                 boot: boot_id(&mut rng),
@@ -123,7 +131,7 @@ impl World {
             },
             rng,
             nature,
-            t: 0,
+            t,
             booted: 0,
             skew: 0,
             queue: BTreeMap::new(),
@@ -150,7 +158,6 @@ impl World {
         world.machine.booted = world.wall();
         world.coverage.count("boots");
         world.later(0, Item::DaemonUp);
-        world.later(0, Item::Chance);
         world
     }
 
@@ -201,15 +208,24 @@ impl World {
             .and_then(|d| d.wake)
             .map_or(u64::MAX, |(_, t)| t);
         if wake_at < item_at {
-            self.t = wake_at;
-            self.checks.woken(self.t)?;
-            return self.tell(Event::Wake);
+            self.checks.woken(wake_at)?;
+            return self.wake(wake_at);
         }
         let Some(((t, _), item)) = self.queue.pop_first() else {
             return Ok(());
         };
         // What was due while the machine was down happens now.
         self.t = self.t.max(t);
+        self.happen(item)
+    }
+
+    /// The rig is woken at its deadline.
+    pub(crate) fn wake(&mut self, t: u64) -> Checked {
+        self.t = t;
+        self.tell(Event::Wake)
+    }
+
+    pub(crate) fn happen(&mut self, item: Item) -> Checked {
         match item {
             Item::Tell(number, event) => {
                 if self
@@ -342,7 +358,7 @@ impl World {
             self.busy = self.t;
         }
         for effect in effects {
-            if let Some(left) = &mut self.dies_in {
+            if let Some(left) = self.dies_in.as_mut().filter(|_| leaves_a_trace(&effect)) {
                 if *left == 0 {
                     self.coverage.count("daemon killed between two effects");
                     self.kill_daemon();
@@ -463,6 +479,26 @@ fn is_quiet(effect: &Effect) -> bool {
         Effect::Record(facts) => facts.iter().all(|fact| matches!(fact, Fact::Alive { .. })),
         Effect::Probe(..) | Effect::CheckPhase(..) | Effect::Inquire(_) => true,
         _ => false,
+    }
+}
+
+/// Whether it makes a difference to the world that the daemon came to this.
+fn leaves_a_trace(effect: &Effect) -> bool {
+    match effect {
+        Effect::Record(_)
+        | Effect::Start { .. }
+        | Effect::Signal(..)
+        | Effect::Conclude(_)
+        | Effect::Answer(..)
+        | Effect::Exit => true,
+        Effect::Survey
+        | Effect::Inquire(_)
+        | Effect::Adopt(..)
+        | Effect::Probe(..)
+        | Effect::CheckPhase(..)
+        | Effect::Tell(_)
+        | Effect::Notify(_)
+        | Effect::Ready => false,
     }
 }
 

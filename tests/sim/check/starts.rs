@@ -164,8 +164,14 @@ impl Checks {
         let asked = told.asked.get(name).is_some_and(|asked| *asked >= since);
         // It was to make way for another one by then.
         let signalled = |body: &Body| body.of == *of && !body.signals.is_empty();
+        // Or it was asked for another one after it.
+        let since_order = |body: &Body| {
+            let asked = told.asked.get(name);
+            body.of == *of && asked.is_some_and(|asked| *asked >= body.ordered)
+        };
+        let replaced = |body: &Body| signalled(body) || since_order(body);
         ensure!(
-            t >= since + PUT_OFF || asked || world.iter().any(signalled),
+            t >= since + PUT_OFF || asked || world.iter().any(replaced),
             "put-off",
             "{name} is started again {} ms after there was not enough of something for {of:?}",
             t - since

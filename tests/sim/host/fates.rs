@@ -20,7 +20,7 @@ impl World {
             let body = &mut self.bodies[index];
             body.watched = false;
             body.guessed |= !self.store.now.attempts.contains_key(&body.of);
-            if self.bodies[index].stage == Stage::Ordered {
+            if self.bodies[index].stage == Stage::Ordered && !self.nature.is_by_hand() {
                 match self.rng.u32(0..4) {
                     0 | 1 => {
                         self.coverage.count("starts cut off, and it runs");
@@ -49,7 +49,7 @@ impl World {
             if !body.lives() {
                 continue;
             }
-            if body.stage == Stage::Ordered && self.rng.bool() {
+            if body.stage == Stage::Ordered && self.nature.flips(&mut self.rng) {
                 body.stage = Stage::NeverStarted;
                 continue;
             }

@@ -84,7 +84,7 @@ impl World {
     }
 
     pub(super) fn survey(&mut self) -> Result<Vec<Found>, String> {
-        if self.t < self.silent_until && self.rng.bool() {
+        if self.t < self.silent_until && self.nature.flips(&mut self.rng) {
             self.coverage.count("surveys that failed");
             return Err("cannot list processes".into());
         }
@@ -103,7 +103,7 @@ impl World {
     }
 
     pub(super) fn condition(&mut self, of: &AttemptRef) -> Condition {
-        if self.t < self.silent_until && self.rng.bool() {
+        if self.t < self.silent_until && self.nature.flips(&mut self.rng) {
             self.coverage.count("answers: unknown");
             return Condition::Unknown("the host does not answer".into());
         }
