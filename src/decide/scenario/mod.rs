@@ -7,6 +7,7 @@
 
 mod commands;
 mod deadlines;
+mod erlang;
 mod hand;
 mod kills;
 mod lost;
