@@ -104,6 +104,8 @@ pub mod control;
 pub mod daemon;
 pub mod decide;
 pub mod demo;
+#[cfg(test)]
+mod fuzz;
 pub mod host;
 pub mod launch;
 pub mod model;

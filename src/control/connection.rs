@@ -76,7 +76,7 @@ struct Client<R, W> {
     half_written: bool,
 }
 
-enum Got {
+pub(super) enum Got {
     Line(Vec<u8>),
     TooLong,
     Half,
@@ -247,7 +247,10 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
 
 /// Waits for a line for as long as `patience` says, `None` is for ever, and for the end of one that
 /// has begun [`HALF_LINE`].
-async fn read_line<R: AsyncBufRead + Unpin>(reader: &mut R, patience: Option<Duration>) -> Got {
+pub(super) async fn read_line<R: AsyncBufRead + Unpin>(
+    reader: &mut R,
+    patience: Option<Duration>,
+) -> Got {
     let begun = match patience {
         Some(patience) => match timeout(patience, reader.fill_buf()).await {
             Ok(begun) => begun,

@@ -23,6 +23,8 @@
 mod answer;
 pub mod client;
 mod connection;
+#[cfg(test)]
+mod fuzz;
 pub mod protocol;
 mod seat;
 pub mod server;

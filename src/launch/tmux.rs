@@ -200,17 +200,20 @@ fn argument(text: &std::ffi::OsStr) -> OsString {
     OsString::from_vec(bytes)
 }
 
+/// The pane's process, as tmux was asked for it; `None` where it says something else.
+fn pane_pid(output: &[u8]) -> Option<i32> {
+    let text = std::str::from_utf8(output).ok()?;
+    text.trim().parse().ok().filter(|pid| *pid > 0)
+}
+
 /// Waits until the pane has recorded that the worker runs, or why not.
 async fn wait_for_start(
     directory: &Directory,
     arrival: &crate::host::inotify::Watch,
     output: &[u8],
 ) -> Result<Start, String> {
-    let pid: Option<i32> = std::str::from_utf8(output)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
     let ended = async {
-        match pid.map(Process::of) {
+        match pane_pid(output).map(Process::of) {
             Some(Ok(wrapper)) => wrapper.ended().await,
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             // Whether it lives cannot be told; what it records can.
@@ -243,9 +246,26 @@ async fn wait_for_start(
 }
 
 #[cfg(test)]
+mod fuzz {
+    use super::pane_pid;
+    use crate::fuzz::fuzz;
+
+    #[test]
+    fn what_tmux_says_is_one_process_or_none() {
+        fuzz("pane-pid", 512, |output| {
+            let Some(pid) = pane_pid(output) else {
+                return;
+            };
+            let text = String::from_utf8_lossy(output);
+            let digits = text.trim().trim_start_matches(['+', '0']);
+            assert!(pid > 0 && digits == pid.to_string(), "{pid} of {text:?}");
+        });
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
     #[test]
     fn a_semicolon_at_the_end_of_an_argument_stays_one() {
         for (plain, escaped) in [

@@ -51,6 +51,8 @@ mod column;
 mod database;
 mod directory;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod load;
 mod lock;
 mod open;

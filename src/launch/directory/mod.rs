@@ -18,6 +18,8 @@
 //! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
 
+#[cfg(test)]
+mod fuzz;
 mod list;
 mod record;
 

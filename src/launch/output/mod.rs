@@ -1,6 +1,8 @@
 //! What an attempt writes: bounded without its help, and readable while it is written.
 
 mod bound;
+#[cfg(test)]
+mod fuzz;
 mod plain;
 mod tail;
 

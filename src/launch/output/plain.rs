@@ -46,6 +46,10 @@ impl Paper {
 
 impl Perform for Paper {
     fn print(&mut self, character: char) {
+        // DEL, and what is left of the second set of control codes: no terminal shows them.
+        if character.is_control() {
+            return;
+        }
         if self.line.len() < self.column {
             self.line.resize(self.column, ' ');
         }
@@ -101,6 +105,7 @@ mod tests {
             (b"\x1b[2J\x1b[Htop\x1b[5;1Hbelow", &["top", "below"]),
             ("grün ✓\n".as_bytes(), &["grün ✓"]),
             (b"\xff\xfe\n", &["\u{fffd}\u{fffd}"]),
+            (b"ab\x7fc\n", &["abc"]),
             (b"", &[]),
         ] {
             assert_eq!(plain(sent), lines, "{:?}", String::from_utf8_lossy(sent));

@@ -10,6 +10,8 @@
 //! order (systemd.unit(5)): when the machine goes down, nobody of us is left to take that for the end
 //! of a worker.
 
+#[cfg(test)]
+mod fuzz;
 mod record;
 mod script;
 

@@ -23,6 +23,8 @@
 //! damaged.
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::{
