@@ -116,6 +116,13 @@ impl Rig {
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
             HostEvent::Shortage(of, why) => self.short(now, &of, why),
             HostEvent::Ended(of, exit, by) => self.ended(now, &of, exit, by),
+            HostEvent::KilledByHand(of, signal) => {
+                let text = format!(
+                    "{}: {signal} was sent by the operator with systemctl kill",
+                    of.worker
+                );
+                self.tell(now, "worker-killed", Level::Info, Some(&of), text);
+            }
             HostEvent::Gone(of) => self.gone(now, &of),
         }
     }

@@ -20,6 +20,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    attempt::process_of,
     cgroup::Cgroup,
     directory::{Directory, Pane, Spec, Start},
     lease::Lease,
@@ -44,7 +45,16 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         drop(directory.record_start_failed(&error.to_string()));
         Err(error)
     };
-    if directory.start().is_some() {
+    let own = i32::try_from(std::process::id())
+        .map_err(io::Error::other)
+        .and_then(Process::of);
+    let own = match own {
+        Ok(own) => own,
+        Err(error) => return failed(error),
+    };
+    // A daemon that looks meanwhile may have recorded us.
+    let of_another = |start: Start| process_of(&start.identity) != own;
+    if directory.start().is_some_and(of_another) {
         let text = "this attempt has run, and its unit was started by hand; the supervisor begins the \
                     next one";
         return writeln!(io::stderr(), "{text}").map(|()| ExitCode::SUCCESS);
@@ -61,11 +71,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     if let Err(error) = add_secrets(&mut command, &spec) {
         return failed(error);
     }
-    let recorded = i32::try_from(std::process::id())
-        .map_err(io::Error::other)
-        .and_then(Process::of)
-        .and_then(|process| record_start(&directory, process, None));
-    if let Err(error) = recorded {
+    if let Err(error) = record_start(&directory, own, None) {
         return failed(error);
     }
     let birth = sys::Birth {

@@ -86,7 +86,8 @@ pub(super) async fn see_through(
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
     context.record_exit(directory, &exit);
     let by = unit::intervention(directory);
-    context.tell(HostEvent::Ended(attempt.clone(), exit, by));
+    context.tell(HostEvent::Ended(attempt.clone(), exit.clone(), by));
+    unit::look_for_hand(context, attempt, directory, &exit);
 }
 
 /// From the end of the worker's own process to the end of the last one.

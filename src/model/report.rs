@@ -1,6 +1,6 @@
 //! What a host says of attempts: unasked, and when it is asked.
 
-use super::{AttemptRef, Exit, Identity};
+use super::{AttemptRef, Exit, Identity, Signal};
 
 /// What a host tells of an attempt, unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,6 +15,9 @@ pub enum HostEvent {
     /// The worker's own process ended, and its exit record is written. And who asked its service
     /// manager for that, if somebody did.
     Ended(AttemptRef, Exit, Option<Intervention>),
+    /// The signal that ended it was sent by the operator with `systemctl kill`. Comes after `Ended`, if
+    /// that is found out at all, and changes nothing.
+    KilledByHand(AttemptRef, Signal),
     /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
     Gone(AttemptRef),
 }

@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod fuzz;
+mod killed;
 mod record;
 mod script;
 
@@ -22,7 +23,7 @@ pub(super) use script::RECORD;
 use zbus::Variant;
 
 use super::{
-    ATTEMPT_DIR,
+    ATTEMPT_DIR, House, News,
     attempt::Launched,
     context::Context,
     directory::{Directory, Spec, Start},
@@ -31,7 +32,7 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::Worker,
-    model::{AttemptRef, Exit, Intervention, WorkerName},
+    model::{AttemptRef, Exit, HostEvent, Intervention, WorkerName},
     systemd::{
         manager::{Incarnation, Manager, ManagerError, Whose},
         units::Units,
@@ -105,6 +106,7 @@ impl Carrier<'_> {
             .manager()
             .await
             .map_err(|error| unreachable(&error))?;
+        let mut watch = self.units.watch(&unit);
         let started = manager.start(&unit, &properties).await;
         if let Err(error) = &started
             && !matches!(error, ManagerError::Job { .. })
@@ -113,6 +115,8 @@ impl Carrier<'_> {
         }
         // That the job failed may also be the end of a worker that was too quick for it.
         loop {
+            // In this order: what the unit has recorded was there before it ended.
+            let found = look(self.units, &unit).await;
             if let Some(start) = directory.start() {
                 return Ok(Launched::Unit {
                     start,
@@ -125,7 +129,15 @@ impl Carrier<'_> {
             if let Err(error) = &started {
                 return Err(in_one_line(error).into());
             }
-            arrival.changed().await;
+            if found.is_ok_and(|found| found.is_none_or(|found| !found.lives)) {
+                let why =
+                    format!("{unit} ended before its worker began; see: journalctl -u {unit}");
+                return Err(why.into());
+            }
+            tokio::select! {
+                () = arrival.changed() => {}
+                () = watch.changed() => {}
+            }
         }
     }
 
@@ -268,9 +280,11 @@ fn variable(name: &OsString, value: &OsString) -> Result<String, NotStarted> {
 
 fn refused(unit: &str, error: &ManagerError) -> NotStarted {
     match error {
-        error if error.is_taken() => NotStarted::from(format!(
-            "{unit} is there already, and is not ours; see: systemctl status {unit}"
-        )),
+        // No fault of the worker's.
+        error if error.is_taken() => NotStarted {
+            why: format!("{unit} is there already; see: systemctl status {unit}"),
+            shortage: true,
+        },
         ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
         error => NotStarted::from(in_one_line(error)),
     }
@@ -356,6 +370,32 @@ pub(super) fn intervention(directory: &Directory) -> Option<Intervention> {
     let invocation = directory.start()?.invocation?;
     let text = fs::read_to_string(directory.path().join(script::ASKED)).ok()?;
     record::asked(&text, &invocation)
+}
+
+/// Looks whether a signal that ended an attempt was sent by hand, and tells it then.
+pub(super) fn look_for_hand(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    exit: &Exit,
+) {
+    let House::Unit { units, .. } = &context.settings.house else {
+        return;
+    };
+    let Exit::Signal(ended_by) = *exit else {
+        return;
+    };
+    let Some(invocation) = directory.start().and_then(|start| start.invocation) else {
+        return;
+    };
+    let (runner, news) = (context.runner.clone(), context.news.clone());
+    let (whose, attempt) = (units.whose().clone(), attempt.clone());
+    tokio::spawn(async move {
+        if killed::by_hand(&runner, &whose, &invocation).await == Some(ended_by) {
+            // The daemon that does not listen any more is ending.
+            drop(news.send(News::Event(HostEvent::KilledByHand(attempt, ended_by))));
+        }
+    });
 }
 
 /// Asks how far its end has come, also of a unit that runs.
