@@ -76,8 +76,8 @@ const FILES: Words = &[
     ),
     (
         "/var/lib/loopkeeper, ~/.local/state/loopkeeper",
-        "The state: phase-idx (the resume point), REBOOTS.md, attempts/WORKER/ATTEMPT/output.log, \
-         loopkeeper.db (the history).",
+        "The state: phase-idx (the resume point), REBOOTS.md, attempts/WORKER/ATTEMPT (with output.log, \
+         where output is not in the journal), loopkeeper.db (the history).",
     ),
     (
         "/run/loopkeeper, $XDG_RUNTIME_DIR/loopkeeper",

@@ -181,7 +181,7 @@ pub(super) mod rules {
              [defaults]. Where the daemon is not run by systemd, a worker that says more than how much \
              it may have is not started, and `supervisorctl status` says that limits are not kept.";
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
-            "How much of an attempt's output is kept.";
+            "How much of the file of an attempt's output is kept. Of what is in the journal, journald keeps as much as journald.conf(5) says.";
         KEEP_ATTEMPTS: "keep_attempts", "a whole number from 1 to 100000", "20", "How many ended attempts are kept.";
     }
 }

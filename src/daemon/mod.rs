@@ -27,7 +27,7 @@ mod troubles;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use nix::sys::signal::SigSet;
@@ -48,7 +48,7 @@ use crate::{
     decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot},
     launch::{Local, News},
-    model::{Mono, Now},
+    model::{AttemptRef, Mono, Now},
     paths::Paths,
     store::Store,
     systemd::notify::ServiceManager,
@@ -69,6 +69,11 @@ enum Input {
     Event(Event),
     Host(News),
     Call(Call),
+    /// Somebody waits for the status; what attempts last wrote is known now.
+    Show {
+        answer: Answer,
+        wrote: BTreeMap<AttemptRef, SystemTime>,
+    },
     /// SIGHUP; due, when it has waited long enough after the one before.
     Reload {
         due: bool,
@@ -194,6 +199,7 @@ impl Daemon {
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
             Input::Call(call) => self.call(call).await,
+            Input::Show { answer, wrote } => self.show(answer, &wrote),
             Input::Reload { due } => self.reload_by_signal(due).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
             Input::State => {

@@ -124,7 +124,7 @@ impl Daemon {
         let runner = self.host.runner();
         let worker = self.config.workers.get(&attempt.worker).cloned();
         tokio::task::spawn_local(async move {
-            let result = probe::look(&looked, &place, worker.as_ref(), &runner).await;
+            let result = probe::look(&looked, &attempt, &place, worker.as_ref(), &runner).await;
             // The receiver goes only with the daemon.
             drop(results.send(Event::Probed(attempt, result)));
         });

@@ -9,19 +9,26 @@ use super::command;
 use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
-    launch::{command::Runner, directory::Directory, output::Tail},
-    model::PhaseId,
+    launch::{
+        command::Runner,
+        directory::Directory,
+        output::{Entries, Tail},
+    },
+    model::{AttemptRef, PhaseId},
     proxy::handshake,
 };
 
 /// The longest that one look takes.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an output in which a line is looked for.
+const BEGINNING: usize = 64 * 1024;
 /// The longest that a phase's command takes.
 const PHASE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// One look at an attempt; the error says what is missing.
 pub(super) async fn look(
     probe: &Probe,
+    of: &AttemptRef,
     place: &Directory,
     worker: Option<&Worker>,
     runner: &Runner,
@@ -47,7 +54,7 @@ pub(super) async fn look(
             command::succeed(runner, request).await
         }
         Probe::File(path) => file_is_newer(path, place),
-        Probe::Output(pattern) => output_has(place, pattern),
+        Probe::Output(pattern) => output_has(of, place, pattern, runner).await,
     }
 }
 
@@ -68,13 +75,23 @@ fn file_is_newer(path: &Path, place: &Directory) -> Result<(), String> {
     }
 }
 
-/// A line of the output matches.
-fn output_has(place: &Directory, pattern: &str) -> Result<(), String> {
+/// A line of the output's beginning matches.
+async fn output_has(
+    of: &AttemptRef,
+    place: &Directory,
+    pattern: &str,
+    runner: &Runner,
+) -> Result<(), String> {
     let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
     let path = place.output();
     let unreadable = |error| format!("{}: {error}", path.display());
-    let mut tail = Tail::from_head(&path).map_err(unreadable)?;
-    let output = tail.read().map_err(unreadable)?;
+    let output = match Tail::from_head(&path) {
+        Ok(mut tail) => tail.read().map_err(unreadable)?,
+        Err(error) => match Entries::of(place, of) {
+            Some(entries) => entries.head(runner, BEGINNING).await?,
+            None => return Err(unreadable(error)),
+        },
+    };
     match output
         .split(|byte| *byte == b'\n')
         .any(|line| pattern.is_match(line))

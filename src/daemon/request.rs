@@ -1,6 +1,9 @@
 //! Requests on the control socket: a command for the core, or an answer from what is known.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use super::{Asked, Daemon, Input, files::SETTLES, journal, status};
 use crate::{
@@ -34,8 +37,7 @@ impl Daemon {
             Request::PhaseDone {} => Command::PhaseDone,
             Request::Reload { dry_run } => return self.reload(answer, dry_run).await,
             Request::Status {} => {
-                self.look_at_executable();
-                return answer.ok(Reply::Status(Box::new(self.status())));
+                return self.ask_what_was_written(answer);
             }
             Request::PhaseShow {} => {
                 let view = self.rig.view(super::now(), |_, _| None);
@@ -84,16 +86,39 @@ impl Daemon {
         }
     }
 
-    /// The rig as it is shown.
-    pub(super) fn status(&self) -> StatusView {
+    /// Before the rig is shown: the journal is asked beside the loop, and at no other time.
+    fn ask_what_was_written(&self, answer: Answer) {
+        let view = self.rig.view(super::now(), |_, _| None);
+        let attempts = view.workers.iter().filter_map(|row| {
+            Some(AttemptRef {
+                worker: row.name.clone(),
+                attempt: row.attempt?.clone(),
+            })
+        });
+        let wrote = self.host.wrote(attempts.collect());
+        let inputs = self.later.clone();
+        tokio::task::spawn_local(async move {
+            let wrote = wrote.await;
+            if inputs.send(Input::Show { answer, wrote }).is_err() {
+                tracing::debug!("the daemon is ending");
+            }
+        });
+    }
+
+    /// The rig as it is shown, to somebody who asked for it.
+    pub(super) fn show(&mut self, answer: Answer, wrote: &BTreeMap<AttemptRef, SystemTime>) {
+        self.look_at_executable();
+        answer.ok(Reply::Status(Box::new(self.status(wrote))));
+    }
+
+    fn status(&self, wrote: &BTreeMap<AttemptRef, SystemTime>) -> StatusView {
         let now = super::now();
         let quiet = |worker: &WorkerName, attempt: &AttemptId| {
             let of = AttemptRef {
                 worker: worker.clone(),
                 attempt: attempt.clone(),
             };
-            let (written, _) = self.host.output(&of)?;
-            written.elapsed().ok()
+            wrote.get(&of)?.elapsed().ok()
         };
         let mut troubles = self.troubles.lines(now.mono);
         troubles.extend(self.executable_lost.clone());

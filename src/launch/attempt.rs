@@ -84,6 +84,10 @@ pub(super) async fn start(
             Program::Command(_) | Program::Tailscale(_) => None,
         };
         let created = directory.create(&spec, settings);
+        let created = created.and_then(|()| match spec.has_file() {
+            true => directory.open_output().map(drop),
+            false => Ok(()),
+        });
         created
             .map_err(|error| NotStarted::because(&directory.path().display().to_string(), &error))
     });
@@ -97,7 +101,7 @@ pub(super) async fn start(
     });
     let launched = match (prepared, &context.settings.house, spec.launcher) {
         (Err(why), _, _) => Err(why),
-        (Ok(_), House::Unit { units, own }, LauncherKind::Process | LauncherKind::Systemd) => {
+        (Ok(()), House::Unit { units, own, .. }, LauncherKind::Process | LauncherKind::Systemd) => {
             let manager = unit::Carrier {
                 context,
                 units,
@@ -108,11 +112,11 @@ pub(super) async fn start(
                 .launch(&attempt, &directory, &spec, environment)
                 .await
         }
-        (Ok(_), _, LauncherKind::Systemd) => Err(NotStarted::from(NO_MANAGER.to_owned())),
-        (Ok(output), _, LauncherKind::Process) => {
-            process::launch(context, &attempt, &directory, &spec, environment, output).await
+        (Ok(()), _, LauncherKind::Systemd) => Err(NotStarted::from(NO_MANAGER.to_owned())),
+        (Ok(()), _, LauncherKind::Process) => {
+            process::launch(context, &attempt, &directory, &spec, environment).await
         }
-        (Ok(_), _, LauncherKind::Tmux) => {
+        (Ok(()), _, LauncherKind::Tmux) => {
             tmux::launch(context, &attempt, &directory, worker, environment).await
         }
     };
@@ -147,7 +151,7 @@ pub(super) async fn start(
         ours: true,
         ..context.tree(&attempt)
     };
-    let keep = Some(spec.keep_output);
+    let keep = spec.has_file().then_some(spec.keep_output);
     see_through(context, &attempt, &directory, keep, tree, end, orders).await;
     // Whoever hears that nothing is left may start the next one at once.
     drop(lease);
@@ -199,7 +203,7 @@ pub(super) async fn adopt(
             format!("{path}/spec.json cannot be read; the output of this attempt is not bounded");
         context.ails(&attempt, Ailment::Spec, &text);
     }
-    let keep = spec.map(|spec| spec.keep_output);
+    let keep = spec.filter(Spec::has_file).map(|spec| spec.keep_output);
     tokio::join!(
         see_through(context, &attempt, &directory, keep, tree, end, orders),
         async {

@@ -13,7 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::unit;
+use super::{directory::Output, output::journal, unit};
 use crate::{
     model::AttemptRef,
     systemd::{self, manager::Whose, units::Units},
@@ -28,6 +28,8 @@ pub enum House {
         units: Units,
         /// Our own unit, if we are in one.
         own: Option<String>,
+        /// Where their output goes.
+        output: Output,
     },
     /// Each in a child of this delegated cgroup.
     Delegated(PathBuf),
@@ -47,6 +49,7 @@ impl House {
         let (whose, own) = manager()?;
         // Where there is a bus it will answer, if not now.
         whose.socket().exists().then(|| Self::Unit {
+            output: output(&whose),
             units: Units::of(whose),
             own,
         })
@@ -90,6 +93,21 @@ impl House {
             .write(true)
             .open(cgroup.path.join("cgroup.procs"))?;
         Ok(Some((cgroup, procs.into())))
+    }
+}
+
+/// Into the journal, where it can be read back.
+fn output(whose: &Whose) -> Output {
+    let (of_user, output) = match whose {
+        Whose::System => (false, Output::Journal),
+        Whose::User(_) => (true, Output::UserJournal),
+    };
+    match journal::answers(of_user) {
+        Ok(()) => output,
+        Err(why) => {
+            tracing::info!("output of workers goes into files in the state directory: {why}");
+            Output::File
+        }
     }
 }
 

@@ -12,11 +12,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::{
     House, attempt, command::Runner, context::Context, directory, environment::Inherited,
-    life::Orders, survey, tree::Looker,
+    life::Orders, output::Entries, survey, tree::Looker,
 };
 use crate::{
     config,
@@ -226,11 +227,33 @@ impl Local {
         );
     }
 
-    /// When an attempt last wrote something, and how many bytes it has written since it began.
-    /// `None` when it has no output file.
-    pub fn output(&self, attempt: &AttemptRef) -> Option<(SystemTime, u64)> {
-        let output = fs::metadata(self.context.directory(attempt).output()).ok()?;
-        Some((output.modified().ok()?, output.len()))
+    /// When these attempts last wrote something, of those of which that is known. Of who has a file
+    /// its time says it. The journal is asked about the others, beside the loop, and one that does not
+    /// answer within seconds says nothing.
+    pub fn wrote(
+        &self,
+        attempts: Vec<AttemptRef>,
+    ) -> impl Future<Output = BTreeMap<AttemptRef, SystemTime>> + use<> {
+        let mut wrote = BTreeMap::new();
+        let mut asked = Vec::new();
+        for attempt in attempts {
+            let directory = self.context.directory(&attempt);
+            let file = fs::metadata(directory.output());
+            if let Ok(at) = file.and_then(|file| file.modified()) {
+                wrote.insert(attempt, at);
+            } else if let Some(entries) = Entries::of(&directory, &attempt) {
+                asked.push((attempt, entries));
+            }
+        }
+        let runner = self.runner();
+        async move {
+            let answers = asked.into_iter().map(async |(attempt, entries)| {
+                let at = entries.last_at(&runner).await?;
+                Some((attempt, at))
+            });
+            wrote.extend(join_all(answers).await.into_iter().flatten());
+            wrote
+        }
     }
 
     /// The socket of the tmux server around an attempt that lives, with somebody who answers there;

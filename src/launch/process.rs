@@ -14,7 +14,7 @@ use super::{
     House,
     attempt::Launched,
     context::Context,
-    directory::{Directory, Spec, Start},
+    directory::{Directory, Output, Spec, Start},
     exec,
     lease::Lease,
     not_started::NotStarted,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Program, Worker},
-    model::AttemptRef,
+    model::{AttemptRef, LauncherKind},
     proxy::tailscale::tailscaled,
     sys,
 };
@@ -41,6 +41,10 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
             (command.program, command.arguments)
         }
     };
+    let output = match (&context.settings.house, worker.launcher) {
+        (House::Unit { output, .. }, LauncherKind::Process | LauncherKind::Systemd) => *output,
+        _ => Output::File,
+    };
     Spec {
         launcher: worker.launcher,
         program,
@@ -48,6 +52,7 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         workdir: worker.workdir.clone(),
         worktree: worker.worktree.clone(),
         variables: worker.secrets.variables.clone(),
+        output,
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
         carried: matches!(context.settings.house, House::Unit { .. }),
@@ -73,10 +78,10 @@ pub(super) async fn launch(
     directory: &Directory,
     spec: &Spec,
     environment: Vec<(OsString, OsString)>,
-    output: File,
 ) -> Result<Launched, NotStarted> {
     let unusable =
         |error: io::Error| NotStarted::because(&directory.path().display().to_string(), &error);
+    let output = directory.open_output().map_err(unusable)?;
     flock(&output, FlockOperation::NonBlockingLockExclusive)
         .map_err(|error| unusable(error.into()))?;
     let also_errors = output.try_clone().map_err(unusable)?;

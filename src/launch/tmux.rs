@@ -95,7 +95,7 @@ pub(super) async fn launch(
             NotStarted::because(&what, &error)
         })?;
     let argv = invocation(context, worker, directory);
-    if let House::Unit { units, own } = &context.settings.house {
+    if let House::Unit { units, own, .. } = &context.settings.house {
         let own = own.as_deref();
         let carrier = Carrier {
             context,

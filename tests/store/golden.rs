@@ -8,7 +8,7 @@ use std::{
 };
 
 use loopkeeper::{
-    launch::directory::{Directory, Ended, Pane, Spec, attempts, workers},
+    launch::directory::{Directory, Ended, Output, Pane, Spec, attempts, workers},
     model::{AttemptRef, Exit, Identity, LauncherKind},
     store::{Problem, Store},
 };
@@ -144,6 +144,7 @@ fn what_version_1_left_of_attempts_is_read() {
             workdir: "/srv/builder".into(),
             worktree: Some("/srv/builder".into()),
             variables: std::collections::BTreeMap::new(),
+            output: Output::File,
             keep_output: 16 << 20,
             keep_attempts: 20,
             carried: false,

@@ -2,16 +2,14 @@
 
 use std::{
     io,
+    os::fd::BorrowedFd,
     path::{Path, PathBuf},
 };
 
-use super::{Arguments, Printer, Style, lines::Lines, unreadable};
+use super::{Arguments, Printer, Style, lines::Lines, source::Source, unreadable};
 use crate::{
     cli::failure::{Exit, Failure},
-    launch::{
-        directory::{Directory, attempts},
-        output::Tail,
-    },
+    launch::directory::{Directory, attempts},
     model::{AttemptId, AttemptRef, WorkerName},
 };
 
@@ -22,7 +20,9 @@ pub(super) struct Log<'a> {
     /// Only this attempt is shown.
     only: Option<AttemptId>,
     reading: Option<Reading>,
-    /// A later attempt that has no output file yet.
+    /// As bytes, and not as lines.
+    raw: bool,
+    /// The directory of a later attempt that has no output yet.
     coming: Option<PathBuf>,
     /// Lines of an attempt before the one at hand were shown.
     spoke: bool,
@@ -30,8 +30,7 @@ pub(super) struct Log<'a> {
 
 struct Reading {
     of: AttemptRef,
-    path: PathBuf,
-    tail: Tail,
+    source: Source,
     lines: Lines,
     shown: Shown,
 }
@@ -60,6 +59,7 @@ impl<'a> Log<'a> {
             worker,
             only,
             reading: None,
+            raw: arguments.raw,
             coming: None,
             spoke: false,
         };
@@ -72,7 +72,7 @@ impl<'a> Log<'a> {
             )));
         }
         for (attempt, lines) in log.past(&all, arguments.lines)? {
-            let next = log.read(&attempt, |path| Tail::last_lines(path, lines))?;
+            let next = log.read(&attempt, Some(lines))?;
             log.go_to(next, printer)?;
         }
         Ok(log)
@@ -93,8 +93,7 @@ impl<'a> Log<'a> {
         let mut past = Vec::new();
         let mut wanted = lines;
         for attempt in all.iter().rev() {
-            let Some(mut reading) = self.read(attempt, |path| Tail::last_lines(path, wanted))?
-            else {
+            let Some(mut reading) = self.read(attempt, Some(wanted))? else {
                 continue;
             };
             past.push((attempt.clone(), wanted));
@@ -107,32 +106,25 @@ impl<'a> Log<'a> {
         Ok(past)
     }
 
-    fn output(&self, of: &AttemptRef) -> PathBuf {
-        Directory::of(self.state, of).output()
-    }
-
-    /// `None` when it is gone meanwhile, or has no output yet.
-    fn read(
-        &self,
-        attempt: &AttemptId,
-        open: impl FnOnce(&Path) -> io::Result<Tail>,
-    ) -> Result<Option<Reading>, Failure> {
+    fn directory(&self, attempt: &AttemptId) -> (AttemptRef, Directory) {
         let of = AttemptRef {
             worker: self.worker.clone(),
             attempt: attempt.clone(),
         };
-        let path = self.output(&of);
-        match open(&path) {
-            Ok(tail) => Ok(Some(Reading {
-                of,
-                path,
-                tail,
-                lines: Lines::default(),
-                shown: Shown::Nothing { heading: false },
-            })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unreadable(&path, &error)),
-        }
+        let directory = Directory::of(self.state, &of);
+        (of, directory)
+    }
+
+    /// At its last lines, or at its head. `None` when it is gone meanwhile, or has no output yet.
+    fn read(&self, attempt: &AttemptId, lines: Option<usize>) -> Result<Option<Reading>, Failure> {
+        let (of, directory) = self.directory(attempt);
+        let source = Source::open(&of, &directory, lines, self.raw)?;
+        Ok(source.map(|source| Reading {
+            of,
+            source,
+            lines: Lines::default(),
+            shown: Shown::Nothing { heading: false },
+        }))
     }
 
     /// Prints what the attempt at hand still has, and then what the next one has so far.
@@ -150,6 +142,7 @@ impl<'a> Log<'a> {
     /// Prints the rest of the attempt at hand, also a last line without an end.
     pub(super) fn finish(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
         if let Some(mut reading) = self.reading.take() {
+            reading.source.end()?;
             reading.read_on(printer)?;
             reading
                 .lines
@@ -166,6 +159,7 @@ impl<'a> Log<'a> {
             .as_ref()
             .map(|reading| reading.of.attempt.clone());
         if let Some(reading) = &mut self.reading {
+            reading.source.follow()?;
             reading.read_on(printer)?;
         }
         self.coming = None;
@@ -173,13 +167,10 @@ impl<'a> Log<'a> {
             if latest.as_ref().is_some_and(|latest| attempt <= *latest) {
                 continue;
             }
-            let next = self.read(&attempt, Tail::from_head)?;
+            let next = self.read(&attempt, None)?;
             if next.is_none() {
-                let of = AttemptRef {
-                    worker: self.worker.clone(),
-                    attempt,
-                };
-                self.coming = self.output(&of).parent().map(Path::to_owned);
+                let (_, directory) = self.directory(&attempt);
+                self.coming = Some(directory.path().to_owned());
             }
             self.go_to(next, printer)?;
         }
@@ -187,15 +178,21 @@ impl<'a> Log<'a> {
     }
 
     /// What has to be watched to notice that there is more: the file, the directory in which later
-    /// attempts appear, and the one in which the next file does.
+    /// attempts appear, and the one in which the next output does.
     pub(super) fn watched(&self) -> impl Iterator<Item = PathBuf> {
-        let latest = self.reading.as_ref().map(|reading| reading.path.clone());
-        let directory = latest.as_deref().and_then(|path| path.parent()?.parent());
-        let directory = directory.map(Path::to_owned);
-        latest
-            .into_iter()
-            .chain(directory)
-            .chain(self.coming.clone())
+        let latest = self.reading.as_ref();
+        let file = latest.and_then(|reading| reading.source.file());
+        let directory = latest.and_then(|reading| {
+            let (_, directory) = self.directory(&reading.of.attempt);
+            directory.path().parent().map(Path::to_owned)
+        });
+        let file = file.map(Path::to_owned).into_iter();
+        file.chain(directory).chain(self.coming.clone())
+    }
+
+    /// What is readable when the journal has more.
+    pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
+        self.reading.as_ref()?.source.news()
     }
 }
 
@@ -239,8 +236,6 @@ impl Reading {
     }
 
     fn next(&mut self) -> Result<Vec<u8>, Failure> {
-        self.tail
-            .read()
-            .map_err(|error| unreadable(&self.path, &error))
+        self.source.read()
     }
 }

@@ -1,10 +1,13 @@
 //! `logs`: what workers wrote, across their attempts.
 //!
-//! The files are read where they lie; the daemon is only asked where that is, so that `logs` also
-//! works when it is down. To follow is to watch the files and their directories (inotify(7)).
+//! The output of an attempt is read where its directory says, in the journal or in a file beside it;
+//! the daemon is only asked where those are, so that `logs` also works when it is down. To follow is to
+//! watch files and directories (inotify(7)) and to listen to journalctl(1).
 
+mod journal;
 mod lines;
 mod log;
+mod source;
 
 use std::{
     collections::BTreeSet,
@@ -238,7 +241,11 @@ fn follow(logs: &mut [Log<'_>], printer: &Printer<'_>) -> Result<(), Failure> {
             // Something may have been written before it was watched.
             continue;
         }
-        let mut watched = [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)];
+        let news = logs.iter().filter_map(Log::news);
+        let mut watched: Vec<PollFd<'_>> = std::iter::once(inotify.as_fd())
+            .chain(news)
+            .map(|source| PollFd::new(source, PollFlags::POLLIN))
+            .collect();
         match poll(&mut watched, PollTimeout::from(LOOK)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(failed(errno)),

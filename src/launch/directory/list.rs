@@ -71,7 +71,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{launch::directory::Spec, model::LauncherKind};
+    use crate::{
+        launch::directory::{Output, Spec},
+        model::LauncherKind,
+    };
 
     fn attempt(second: u32) -> AttemptRef {
         AttemptRef {
@@ -92,6 +95,7 @@ mod tests {
             workdir: "/".into(),
             worktree: None,
             variables: BTreeMap::new(),
+            output: Output::File,
             keep_output: 1,
             keep_attempts: 2,
             carried: false,

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `spec.json` | what was to be run, and how | before anything runs |
 //! | `proxy.json` | the builtin proxy's settings | before anything runs |
-//! | `output.log` | what it wrote; its head may be a hole | by the attempt itself |
+//! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
 //! | `unit-exit` | how its service ended, in systemd's words | by that service, last |
@@ -37,7 +37,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use list::of_worker;
 pub(crate) use list::prune;
 pub use list::{attempts, workers};
-pub use record::{Ended, Pane, Spec, Start};
+pub use record::{Ended, Output, Pane, Spec, Start};
 
 use crate::{
     config::Builtin,
@@ -86,13 +86,17 @@ impl Directory {
         self.path.join(OUTPUT)
     }
 
-    /// Makes it, with its spec, and opens its output for appending. Only its owner can read it.
-    pub(crate) fn create(&self, spec: &Spec, proxy: Option<&Builtin>) -> io::Result<File> {
+    /// Makes it, with its spec. Only its owner can read it.
+    pub(crate) fn create(&self, spec: &Spec, proxy: Option<&Builtin>) -> io::Result<()> {
         self.make()?;
         if let Some(settings) = proxy {
             self.write(PROXY, settings)?;
         }
-        self.write(SPEC, spec)?;
+        self.write(SPEC, spec)
+    }
+
+    /// Opens the file of its output for appending; makes it.
+    pub(crate) fn open_output(&self) -> io::Result<File> {
         OpenOptions::new()
             .append(true)
             .create(true)
@@ -278,6 +282,7 @@ mod tests {
             arguments: Vec::new(),
             workdir: "/".into(),
             worktree: None,
+            output: Output::File,
             keep_output: 1,
             keep_attempts: 2,
             carried,

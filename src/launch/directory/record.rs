@@ -28,7 +28,10 @@ pub struct Spec {
     /// Names of secrets, by the variables that they are in as well.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// Bytes of output that are kept.
+    /// Where what it writes can be read.
+    #[serde(default)]
+    pub output: Output,
+    /// Bytes that are kept of the file of its output.
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
     pub keep_attempts: usize,
@@ -38,6 +41,26 @@ pub struct Spec {
     /// The boot in which it was to be run.
     #[serde(default)]
     pub boot: Option<BootId>,
+}
+
+impl Spec {
+    /// Whether there is a file of its output, of its lines or of all that its terminal was sent.
+    pub(crate) fn has_file(&self) -> bool {
+        self.output == Output::File || self.launcher == LauncherKind::Tmux
+    }
+}
+
+/// Where what an attempt writes can be read, line by line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// In its directory.
+    #[default]
+    File,
+    /// In the journal, below a unit of the system's manager.
+    Journal,
+    /// In the journal, below a unit of a user's manager.
+    UserJournal,
 }
 
 /// How to recognise the attempt's processes.

@@ -1,11 +1,16 @@
-//! What an attempt writes: bounded without its help, and readable while it is written.
+//! What an attempt writes: bounded without its help, and readable while it is written. A worker that
+//! systemd carries writes into the [`journal`], which has bounds of its own.
 
 mod bound;
+mod export;
 #[cfg(test)]
 mod fuzz;
+pub(crate) mod journal;
 mod plain;
 mod tail;
 
 pub(crate) use bound::Bound;
+pub use export::{Entry, Export};
+pub use journal::{Entries, READER};
 pub use plain::plain;
 pub use tail::Tail;

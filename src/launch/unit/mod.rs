@@ -88,10 +88,14 @@ impl Carrier<'_> {
             ("Type", "exec".into()),
             ("ExecStart", command(argv)),
             ("WorkingDirectory", text(&spec.workdir)?.into()),
-            (
-                "StandardOutputFileToAppend",
-                text(&directory.output())?.into(),
-            ),
+            match spec.has_file() {
+                true => (
+                    "StandardOutputFileToAppend",
+                    text(&directory.output())?.into(),
+                ),
+                false => ("StandardOutput", "journal".into()),
+            },
+            // The same stream, so that lines stay in their order.
             ("StandardError", "inherit".into()),
         ]);
         let arrival = self
@@ -225,6 +229,8 @@ impl Carrier<'_> {
         let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),
             ("Slice", SLICE.into()),
+            ("SyslogIdentifier", worker.as_str().to_owned().into()),
+            ("LogExtraFields", fields(attempt).into()),
             ("CollectMode", "inactive-or-failed".into()),
             ("Before", before.into()),
             ("Environment", environment.into()),
@@ -257,6 +263,17 @@ impl Carrier<'_> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What journald adds to every line of it (systemd.exec(5)).
+fn fields(attempt: &AttemptRef) -> Vec<Vec<u8>> {
+    let fields = [
+        (super::WORKER, attempt.worker.as_str()),
+        (super::ATTEMPT, attempt.attempt.as_str()),
+    ];
+    fields
+        .map(|(name, value)| format!("{name}={value}").into_bytes())
+        .into()
 }
 
 /// As the bus has a command line.

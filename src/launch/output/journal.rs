@@ -1,0 +1,181 @@
+//! What attempts wrote into the journal: whether that can be read back, and where in it one attempt's
+//! output is.
+//!
+//! Promise: entries of an attempt are told from all others by fields that only journald sets, so
+//! nobody else can put words into a worker's mouth.
+//!
+//! How: journald gives each line the worker's unit, the life of it, and `LOOPKEEPER_ATTEMPT=` (of
+//! workers that the system's manager carries: journald knows extra fields of no others). It looks them
+//! up when it takes the line, which may be after the unit is gone, if the worker was quick or journald
+//! slow. Then the unit is still known, since systemd named it when it made the stream, and the process.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Read as _},
+    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
+    process::{Command, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::export::{Export, OPTIONS};
+use crate::{
+    causes::in_one_line,
+    launch::{
+        ATTEMPT,
+        command::{Request, Runner},
+        directory::{Directory, Output},
+        unit,
+    },
+    model::AttemptRef,
+};
+
+/// The program that reads the journal.
+pub const READER: &str = "journalctl";
+/// What it is given for an answer of a few lines.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// Of its complaints, this much is worth repeating.
+const KEEP: usize = 4096;
+
+/// Which entries of the journal an attempt wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entries {
+    matches: Vec<String>,
+}
+
+impl Entries {
+    /// Those of an attempt whose directory says that it writes into the journal.
+    pub fn of(directory: &Directory, attempt: &AttemptRef) -> Option<Self> {
+        let unit = unit::name(&attempt.worker);
+        let from = match directory.spec()?.output {
+            Output::File => return None,
+            Output::Journal => vec![format!("_SYSTEMD_UNIT={unit}")],
+            Output::UserJournal => {
+                let owner = fs::metadata(directory.path()).ok()?.uid();
+                vec![
+                    format!("_SYSTEMD_USER_UNIT={unit}"),
+                    format!("_UID={owner}"),
+                ]
+            }
+        };
+        let named = format!("{ATTEMPT}={}", attempt.attempt);
+        let mut known_by = vec![vec![named]];
+        if let Some(start) = directory.start() {
+            let invocation = start.invocation.iter();
+            known_by.extend(invocation.map(|id| vec![format!("_SYSTEMD_INVOCATION_ID={id}")]));
+            known_by.push(vec![
+                format!("_BOOT_ID={}", start.identity.boot),
+                format!("_PID={}", start.identity.pid),
+            ]);
+        }
+        // One "+" between alternatives (journalctl(1)).
+        let alternatives = known_by
+            .into_iter()
+            .map(|known| [&from[..], &known].concat());
+        let matches = alternatives.collect::<Vec<_>>().join(&"+".to_owned());
+        Some(Self { matches })
+    }
+
+    /// How journalctl(1) is called to print them, with these options besides.
+    pub fn arguments<'a>(&'a self, options: &[&'a str]) -> Vec<&'a str> {
+        let matches = self.matches.iter().map(String::as_str);
+        OPTIONS
+            .into_iter()
+            .chain(options.iter().copied())
+            .chain(matches)
+            .collect()
+    }
+
+    /// When the last of them was written. `None` when there is none, and when the journal does not
+    /// answer.
+    pub(crate) async fn last_at(&self, runner: &Runner) -> Option<SystemTime> {
+        let output = self.ask(runner, &["--lines=1"], KEEP).await.ok()?;
+        let mut entries = Export::default().take(&output);
+        entries.pop().map(|entry| entry.at)
+    }
+
+    /// The first bytes that were written, at least so many if there are.
+    pub(crate) async fn head(&self, runner: &Runner, bytes: usize) -> Result<Vec<u8>, String> {
+        // Around each line there are some 200 bytes of what else is known of it.
+        let output = self.ask(runner, &[], bytes * 8).await?;
+        let entries = Export::default().take(&output);
+        Ok(entries.into_iter().flat_map(|entry| entry.bytes).collect())
+    }
+
+    async fn ask(&self, runner: &Runner, options: &[&str], keep: usize) -> Result<Vec<u8>, String> {
+        let program = crate::launch::find(READER).ok_or("journalctl: not found in $PATH")?;
+        let request = Request {
+            program,
+            arguments: self.arguments(options).iter().map(OsString::from).collect(),
+            workdir: "/".into(),
+            environment: Vec::new(),
+            input: Vec::new(),
+            limit: ANSWERS_WITHIN,
+            keep,
+            cgroup: None,
+        };
+        let outcome = runner.run(request).await;
+        let outcome = outcome.map_err(|error| in_one_line(&error))?;
+        match outcome.exit.is_success() {
+            true => Ok(outcome.output),
+            false => Err(format!(
+                "journalctl: {}: {}",
+                outcome.exit,
+                String::from_utf8_lossy(&outcome.errors).trim()
+            )),
+        }
+    }
+}
+
+/// Whether a worker that this manager carries can write into the journal so that we can read it
+/// back: the journal has something of this boot for us.
+///
+/// # Errors
+/// Why not, and what helps.
+pub(crate) fn answers(of_user: bool) -> Result<(), String> {
+    let uid = nix::unistd::geteuid();
+    let own = of_user.then(|| format!("_UID={uid}"));
+    let mut command = Command::new(READER);
+    command
+        .args(OPTIONS)
+        .args(["--boot", "--lines=1"])
+        .args(own);
+    let said = first_words(&mut command).map_err(|error| format!("{READER}: {error}"))?;
+    if said.is_empty() {
+        return Err(match of_user {
+            false => {
+                "the journal has nothing of this boot; see Storage= in journald.conf(5)".into()
+            }
+            true => "the journal has nothing of this user's for him to read; either make it \
+                     persistent (mkdir /var/log/journal) or, as root: \
+                     usermod --append --groups systemd-journal USER"
+                .into(),
+        });
+    }
+    Ok(())
+}
+
+/// What a program says first; nothing when it ends, or says nothing for too long.
+fn first_words(command: &mut Command) -> io::Result<Vec<u8>> {
+    let (mut output, its_output) = io::pipe()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(its_output)
+        .stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    // Ours is the last writing end but the program's.
+    command.stdout(Stdio::null());
+    let limit = PollTimeout::try_from(ANSWERS_WITHIN).unwrap_or(PollTimeout::MAX);
+    let mut heard = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+    let mut words = vec![0; KEEP];
+    let count = match poll(&mut heard, limit)? {
+        0 => 0,
+        _ => output.read(&mut words)?,
+    };
+    words.truncate(count);
+    child.kill()?;
+    child.wait()?;
+    Ok(words)
+}
