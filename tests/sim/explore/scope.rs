@@ -106,14 +106,14 @@ pub(crate) const SCOPES: &[Scope] = &[
     },
 ];
 
-/// A loop in a worktree and a service: the one always runs, the other until it succeeds.
+/// A loop in a worktree and a service: the one always runs, the other until it succeeds, and has one
+/// restart.
 fn apart() -> Config {
     let mut looping = worker("a", Kind::Loop, Restart::Always);
     looping.worktree = Some("/srv/a".into());
-    rig(
-        [looping, worker("b", Kind::Service, Restart::OnFailure)],
-        Plan::default(),
-    )
+    let mut service = worker("b", Kind::Service, Restart::OnFailure);
+    service.budget.restarts = 1;
+    rig([looping, service], Plan::default())
 }
 
 /// What is to be run once, and only while a service with a probe is ready.
