@@ -131,6 +131,27 @@ pub(crate) fn tag_of(pid: i32) -> Option<u64> {
     (answer == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
+/// The largest error that the kernel's clock may have, in µs, as who synchronises it has said
+/// (adjtimex(2), `maxerror`). It grows by itself when nobody does.
+pub(crate) fn largest_clock_error() -> io::Result<i64> {
+    let mut timex = std::mem::MaybeUninit::<libc::timex>::zeroed();
+    #[expect(unsafe_code, reason = "adjtimex(2) has no safe wrapper")]
+    // SAFETY: it is of integers alone, for which zero is a value; with no mode set nothing is
+    // changed, and the kernel writes no more than the structure.
+    let (answer, timex) = unsafe {
+        let answer = libc::adjtimex(timex.as_mut_ptr());
+        (answer, timex.assume_init())
+    };
+    if answer == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    #[expect(
+        clippy::useless_conversion,
+        reason = "the kernel's long is shorter elsewhere"
+    )]
+    Ok(timex.maxerror.into())
+}
+
 /// Waits for `fd` to become readable, from within a tokio runtime.
 pub(crate) fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     #[expect(unsafe_code, reason = "tokio has no safe form for an owned descriptor")]

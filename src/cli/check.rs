@@ -24,12 +24,15 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// Where systemd hands credentials to the daemon (systemd.exec(5), `LoadCredential=`).
+pub(super) const HANDED: &str = "/run/credentials/loopkeeper.service";
+
 /// The environment of this machine, for somebody who is not the daemon.
 pub(super) fn environment() -> Result<Environment, Failure> {
     let mut environment = Environment::of_this_process()
         .map_err(|error| Failure::say(Exit::Failed, format!("this machine is unknown: {error}")))?;
     // Credentials are handed to the daemon and not to us, so their names are taken as right.
-    environment.credentials = Credentials::Elsewhere("/run/credentials/loopkeeper.service".into());
+    environment.credentials = Credentials::Elsewhere(HANDED.into());
     Ok(environment)
 }
 

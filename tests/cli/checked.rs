@@ -173,8 +173,15 @@ fn a_rig_in_good_health() {
         found("tmux").1
     );
     // What a container may lack is worth a warning and no more.
-    for check in ["systemd", "journald"] {
-        assert_ne!(found(check).0, "fail", "{check}");
+    for check in [
+        "systemd",
+        "cgroups",
+        "journald",
+        "file system",
+        "clock sync",
+        "memory",
+    ] {
+        assert_ne!(found(check).0, "fail", "{check}: {}", found(check).1);
     }
     let text = rig.home.supervisorctl().arg("doctor").assert().code(0);
     text.stdout(contains(
@@ -234,6 +241,63 @@ fn each_thing_that_is_missing_is_found() {
         .stdout(contains(
             "hint: needed for workers with launcher = \"tmux\"",
         ));
+}
+
+#[test]
+fn tmux_is_not_missed_where_no_worker_needs_it() {
+    let home = Home::new();
+    home.declare("[workers.w]\ncommand = [\"/bin/sh\"]\nlauncher = \"process\"\n");
+    let mut doctor = home.supervisorctl();
+    let doctor = doctor.env("PATH", "/nonexistent").arg("doctor").assert();
+    doctor
+        .stdout(contains("ok    tmux           tmux cannot be run: "))
+        .stdout(contains("; no worker needs it\n"));
+}
+
+#[test]
+fn a_state_that_a_reboot_takes_away_is_warned_of() {
+    let home = Home::new();
+    home.declare("[workers.w]\ncommand = [\"/bin/sh\"]\n");
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let doctor = home
+        .supervisorctl()
+        .args(["doctor", "--state-dir"])
+        .arg(memory.path().join("not/yet"))
+        .assert()
+        .code(1);
+    doctor
+        .stdout(contains("warn  file system    /dev/shm/"))
+        .stdout(contains(" is on tmpfs, mounted at /dev/shm: in memory: "));
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let home = Home::new();
+    let users = home.path().join("users");
+    std::fs::write(&users, "ann:hunter2\n").unwrap();
+    std::fs::create_dir(home.state()).unwrap();
+    home.declare(&format!(
+        "[proxy]\nlisten = \"127.0.0.1:1\"\nauth = \"{}\"\n",
+        users.display()
+    ));
+    for (mode, is, said) in [
+        (0o644, "warn", "of proxy can be read by everybody here"),
+        (0o600, "ok", "of proxy can be read"),
+    ] {
+        std::fs::set_permissions(&users, std::fs::Permissions::from_mode(mode)).unwrap();
+        let found = findings(&home, 1)("secret");
+        assert_eq!(found.0, is);
+        assert!(found.1.ends_with(said), "{}", found.1);
+        assert!(!found.1.contains("hunter2"));
+    }
+    home.declare(&format!(
+        "[workers.w]\ncommand = [\"/bin/sh\"]\nsecrets = {{ users = \"{}\" }}\n",
+        users.display()
+    ));
+    let found = findings(&home, 1)("secret");
+    assert!(found.1.ends_with("of w can be read"), "{}", found.1);
 }
 
 #[test]

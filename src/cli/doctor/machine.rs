@@ -1,57 +1,16 @@
 //! What the machine has to offer.
 
-use std::{fs, os::unix::net::UnixDatagram, path::Path, process::Command, time::SystemTime};
+use std::{fs, os::unix::net::UnixDatagram, path::Path};
 
 use rustix::process::{Resource, getrlimit};
 
 use super::{Finding, Is};
-use crate::{config::Config, model::LauncherKind};
 
 /// Descriptors that the daemon keeps for each worker, as counted in /proc/PID/fd: one for a process,
 /// two for a session.
 const FILES_OF_A_WORKER: u64 = 2;
 /// For the daemon itself, its clients, and what is open for a moment.
 const FILES_OF_THE_DAEMON: u64 = 320;
-
-pub(super) fn tmux(config: Option<&Config>) -> Finding {
-    let needed = config.is_some_and(|config| {
-        config
-            .workers
-            .values()
-            .any(|worker| worker.launcher == LauncherKind::Tmux)
-    });
-    let version = Command::new("tmux").arg("-V").output();
-    match version {
-        Ok(output) if output.status.success() => {
-            let version = String::from_utf8_lossy(&output.stdout);
-            Finding::new("tmux", Is::Ok, version.trim().to_owned())
-        }
-        Ok(output) => Finding::new(
-            "tmux",
-            Is::Fail,
-            format!("tmux -V ends with {}", output.status),
-        )
-        .hint("install it anew: apt-get install --reinstall tmux"),
-        Err(error) => {
-            let is = if needed { Is::Fail } else { Is::Warn };
-            Finding::new("tmux", is, format!("tmux cannot be run: {error}"))
-                .hint("needed for workers with launcher = \"tmux\": apt-get install tmux")
-        }
-    }
-}
-
-pub(super) fn systemd(sign: &Path) -> Finding {
-    if sign.is_dir() {
-        Finding::new("systemd", Is::Ok, "the machine was booted with systemd")
-    } else {
-        Finding::new(
-            "systemd",
-            Is::Warn,
-            "the machine was not booted with systemd",
-        )
-        .hint("nothing starts the daemon at boot, and nothing restarts it")
-    }
-}
 
 pub(super) fn journald(socket: &Path) -> Finding {
     match UnixDatagram::unbound().and_then(|probe| probe.connect(socket)) {
@@ -62,27 +21,6 @@ pub(super) fn journald(socket: &Path) -> Finding {
             format!("{} does not answer: {error}", socket.display()),
         )
         .hint("the daemon writes to standard error instead"),
-    }
-}
-
-/// A clock that was never set shows a time before this program was installed.
-pub(super) fn clock(now: SystemTime) -> Finding {
-    let installed = std::env::current_exe()
-        .and_then(fs::metadata)
-        .and_then(|m| m.modified());
-    match installed {
-        Ok(installed) if now < installed => Finding::new(
-            "clock",
-            Is::Fail,
-            "it is earlier than when this program was installed",
-        )
-        .hint("set it, or see why it is not set, with: timedatectl"),
-        Ok(_) => Finding::new("clock", Is::Ok, "its time is plausible"),
-        Err(error) => Finding::new(
-            "clock",
-            Is::Warn,
-            format!("nothing to compare it with: {error}"),
-        ),
     }
 }
 

@@ -1,21 +1,31 @@
 //! `doctor`: is everything there that a rig needs.
 //!
-//! Each check says what it found; what does not work fails, what only might not work warns.
+//! Each check says what it found; what does not work fails, what only might not work warns. Reading
+//! the machine is one thing, and judging what was read another.
 
+mod cgroups;
+mod clock;
+mod file_system;
 mod machine;
+mod memory;
 mod rig;
+mod secrets;
+mod systemd;
+mod tmux;
 
-use std::{path::Path, time::SystemTime};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::{
     Context,
+    check::HANDED,
     failure::{Exit, Failure},
     words::printable,
 };
-use crate::{store::Store, systemd::BOOTED};
+use crate::store::Store;
+use cgroups::Cgroups;
 use rig::Answer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,30 +69,32 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
         context.rig.learn(status);
     }
     let (mut findings, mut config) = (Vec::new(), None);
+    let (mut owner, mut holder) = (nix::unistd::geteuid(), None);
     match context.paths() {
         Ok(paths) => {
             let (configuration, declared) = rig::configuration(paths)?;
             config = declared;
+            owner = systemd::owner(&paths.state);
+            holder = Store::holder(&paths.state);
             findings.extend([configuration, rig::state(&paths.state, runs), daemon]);
             findings.extend(rig::database(&paths.state, config.as_ref()));
+            let mount = file_system::of(&paths.state);
+            findings.push(file_system::judge(&paths.state, &mount));
         }
         Err(unknown) => findings.extend([rig::unknown(unknown), daemon]),
     }
-    findings.push(machine::tmux(config.as_ref()));
-    findings.push(machine::systemd(Path::new(BOOTED)));
+    let tmux_needed = tmux::is_needed(config.as_ref());
+    findings.push(tmux::judge(tmux_needed, &tmux::version()));
+    findings.extend(systemd::findings(owner, holder));
+    findings.push(cgroups::judge(&Cgroups::of_this_machine()));
     findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
-    findings.push(machine::clock(SystemTime::now()));
-    let may_open = machine::most_open_files(
-        context
-            .paths()
-            .ok()
-            .and_then(|paths| Store::holder(&paths.state)),
-    );
-    findings.extend(
-        may_open
-            .zip(config.as_ref())
-            .map(|(most, config)| machine::open_files(most, config.workers.len())),
-    );
+    findings.extend(clock::findings());
+    findings.extend(memory::findings(owner));
+    if let Some(config) = &config {
+        let most = machine::most_open_files(holder);
+        findings.extend(most.map(|most| machine::open_files(most, config.workers.len())));
+        findings.extend(secrets::findings(config, owner, Path::new(HANDED)));
+    }
     findings.extend(config.as_ref().and_then(|config| rig::proxy(config, runs)));
     if json {
         context.screen.json(&findings)?;

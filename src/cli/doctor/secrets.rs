@@ -1,0 +1,133 @@
+//! Whether the files with secrets can be read, by whom they are for and by nobody else. What is in
+//! them is never read.
+
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    libc::O_NONBLOCK,
+    unistd::{Uid, geteuid},
+};
+
+use super::{Finding, Is};
+use crate::{
+    config::{Config, Program},
+    model::WorkerName,
+    paths::typed,
+};
+
+/// For everybody else (inode(7)).
+const OTHERS: u32 = 0o004;
+
+/// Each file that the rig names, with the worker that it is for.
+fn declared(config: &Config) -> Vec<(&WorkerName, &Path)> {
+    let mut files = Vec::new();
+    for (name, worker) in &config.workers {
+        let all = worker
+            .secrets
+            .files
+            .values()
+            .chain(of_program(&worker.program));
+        files.extend(all.map(|path| (name, path.as_path())));
+    }
+    files
+}
+
+fn of_program(program: &Program) -> Option<&PathBuf> {
+    match program {
+        Program::BuiltinProxy(builtin) => Some(&builtin.auth.as_ref()?.file),
+        Program::Tailscale(tailscale) => tailscale.auth_key.as_ref(),
+        Program::Command(_) => None,
+    }
+}
+
+/// For a rig of this user. Those that systemd hands to the daemon are known by their place.
+pub(super) fn findings(config: &Config, owner: Uid, handed: &Path) -> Vec<Finding> {
+    let asks = geteuid();
+    declared(config)
+        .into_iter()
+        // They are there only as long as the daemon runs, and the manager has looked at them.
+        .filter(|(_, path)| !path.starts_with(handed))
+        .map(|(worker, path)| judge(worker, path, &look(path), asks == owner))
+        .collect()
+}
+
+/// The permissions of a file that could be opened.
+fn look(path: &Path) -> io::Result<u32> {
+    // A FIFO would wait for who writes into it.
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)?;
+    let found = file.metadata()?;
+    if found.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(found.mode())
+}
+
+/// `ours`: it was looked at as the user whose rig it is.
+fn judge(worker: &WorkerName, path: &Path, look: &io::Result<u32>, ours: bool) -> Finding {
+    let name = typed(path);
+    let finding =
+        |is, found: &str| Finding::new("secret", is, format!("{name} of {worker} {found}"));
+    match look {
+        Ok(mode) if mode & OTHERS != 0 => {
+            finding(Is::Warn, "can be read by everybody here").hint(format!("chmod o-rwx {name}"))
+        }
+        Ok(_) if ours => finding(Is::Ok, "can be read"),
+        Ok(_) => {
+            finding(Is::Warn, "was not tried as the daemon's user").hint("ask again as that user")
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !ours => {
+            finding(Is::Warn, "is not ours, so it was not tried")
+                .hint("ask again as the daemon's user, or with sudo")
+        }
+        Err(error) => finding(Is::Fail, &format!("cannot be read: {error}")).hint(format!(
+            "{worker} needs it; see who may read what with: namei -l {name}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_for_its_user_and_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("users");
+        let worker = WorkerName::proxy();
+        let judged = |look: io::Result<u32>, ours| judge(&worker, &path, &look, ours);
+        let missing = judged(look(&path), true);
+        assert_eq!(missing.is, Is::Fail);
+        assert!(
+            missing
+                .found
+                .contains("users of proxy cannot be read: No such file")
+        );
+        assert!(missing.hint.unwrap().contains("namei -l /"));
+
+        fs::write(&path, "ann:hunter2").unwrap();
+        let with = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            judged(look(&path), true)
+        };
+        assert_eq!(with(0o600).is, Is::Ok);
+        assert_eq!(with(0o640).is, Is::Ok);
+        let open = with(0o644);
+        assert_eq!(open.is, Is::Warn);
+        assert!(open.hint.unwrap().starts_with("chmod o-rwx "));
+
+        assert_eq!(judged(Ok(0o600), false).is, Is::Warn);
+        let denied = || Err(io::ErrorKind::PermissionDenied.into());
+        assert_eq!(judged(denied(), true).is, Is::Fail);
+        assert_eq!(judged(denied(), false).is, Is::Warn);
+        assert_eq!(judged(look(directory.path()), true).is, Is::Fail);
+    }
+}
