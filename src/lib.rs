@@ -26,6 +26,7 @@
 //! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated, what the journal's events mean |
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
+//! | `fault` | points at which test builds die |
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
 //! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
@@ -104,6 +105,7 @@ pub mod control;
 pub mod daemon;
 pub mod decide;
 pub mod demo;
+mod fault;
 #[cfg(test)]
 mod fuzz;
 pub mod host;

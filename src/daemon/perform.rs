@@ -8,6 +8,7 @@ use crate::{
     config::{Condition, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
+    fault,
     launch::directory::Directory,
     model::{self, AttemptRef, Found, HostEvent},
     store::{Problem, StoreError, phase_file},
@@ -29,6 +30,11 @@ impl Daemon {
     }
 
     pub(super) async fn perform(&mut self, effect: Effect) {
+        fault::point(|| {
+            let effect = format!("{effect:?}");
+            let name = effect.split(|c: char| !c.is_alphanumeric()).next();
+            format!("before {}", name.unwrap_or_default())
+        });
         match effect {
             Effect::Record(facts) => {
                 let result = self.store.record(&facts);

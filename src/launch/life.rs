@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
+    fault,
     host::process::Process,
     model::{AttemptRef, Exit, HostEvent, Signal},
 };
@@ -84,7 +85,9 @@ pub(super) async fn see_through(
 }
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
+    fault::point(|| "before the exit record".to_owned());
     context.record_exit(directory, &exit);
+    fault::point(|| "after the exit record".to_owned());
     let by = unit::intervention(directory);
     context.tell(HostEvent::Ended(attempt.clone(), exit.clone(), by));
     unit::look_for_hand(context, attempt, directory, &exit);

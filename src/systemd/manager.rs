@@ -20,6 +20,7 @@ use zbus::{
 };
 
 use super::property::Value;
+use crate::fault;
 
 /// Which service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,10 +240,12 @@ impl Manager {
         properties: &[(&str, Variant<'_>)],
     ) -> Result<(), ManagerError> {
         let mut ends = self.systemd.receive_job_removed().await?;
+        fault::point(|| "before a unit is asked for".to_owned());
         let job = self
             .systemd
             .start_transient_unit(unit, "fail", properties, &[])
             .await?;
+        fault::point(|| "after a unit was asked for".to_owned());
         while let Some(end) = ends.next().await {
             let end = end.args()?;
             if *end.job() == job {
