@@ -148,7 +148,8 @@ pub(super) async fn start(
         session: session(&start),
         cgroup: start.cgroup,
         pane: start.pane,
-        ours: true,
+        // What a service carries has PID 1 above it.
+        ours: start.invocation.is_none(),
         ..context.tree(&attempt)
     };
     let keep = spec.has_file().then_some(spec.keep_output);

@@ -25,6 +25,7 @@ use super::{
     directory::{Directory, Pane, Spec, Start},
     lease::Lease,
     secrets,
+    tree::tag,
 };
 use crate::{
     causes::in_one_line,
@@ -75,6 +76,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         return failed(error);
     }
     let birth = sys::Birth {
+        tag: Some(tag(directory.path().as_os_str())),
         inherits: lease.as_ref().map(Lease::number),
         ..sys::Birth::default()
     };
