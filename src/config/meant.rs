@@ -24,7 +24,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
 const NOT_YET: &[(&str, &str)] = &[
     (
         "user",
-        "not supported yet: a worker runs as the user of loopkeeperd",
+        "it is a property of the worker's service: systemd = { User = \"…\" }",
     ),
     (
         "autostart",

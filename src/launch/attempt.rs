@@ -93,7 +93,15 @@ pub(super) async fn start(
     });
     let prepared = prepared.and_then(|output| {
         secrets::readable(&worker.secrets)?;
-        if !matches!(context.settings.house, House::Unit { .. }) {
+        if matches!(context.settings.house, House::Unit { .. }) {
+            if let Some(user) = unit::user(worker)? {
+                let unusable =
+                    |error| NotStarted::because(&directory.path().display().to_string(), &error);
+                directory.hand_over(user.id).map_err(unusable)?;
+                // What the worker itself declares comes after it, and holds.
+                environment.splice(0..0, user.environment);
+            }
+        } else {
             let lent = secrets::lend(&context.settings, &attempt, &worker.secrets)?;
             environment.extend(lent.map(|lent| (secrets::DIRECTORY.into(), lent.into())));
         }
@@ -229,12 +237,13 @@ pub(super) async fn way_in(
     context: &Context,
     attempt: &AttemptRef,
 ) -> Result<Option<PathBuf>, String> {
-    let start = context.directory(attempt).start();
+    let directory = context.directory(attempt);
+    let start = directory.start();
     let Some(pane) = start.and_then(|start| start.pane) else {
         return Ok(None);
     };
-    let socket = socket::of_living(&context.settings, &attempt.worker, pane.server).await?;
-    Ok(Some(socket))
+    let path = socket::of_attempt(&context.settings, &attempt.worker, &directory);
+    Ok(Some(socket::of_living(path, pane.server).await?))
 }
 
 /// Signals what is left of an attempt that ended before it was found, until nothing is.

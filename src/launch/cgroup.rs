@@ -8,7 +8,7 @@
 use std::{
     env, fs, io,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,10 @@ fn manager() -> Option<(Whose, Option<String>)> {
     Some((whose, own))
 }
 
+fn is_name_of(name: &str, attempt: &AttemptRef) -> bool {
+    name == unit::name(&attempt.worker) || name == child(attempt)
+}
+
 fn child(attempt: &AttemptRef) -> String {
     format!("{}.{}", attempt.worker, attempt.attempt)
 }
@@ -166,10 +170,16 @@ impl Cgroup {
         let path = path_of(&pid.to_string())?;
         let name = path.file_name()?.to_str()?;
         // Some builds of tmux put each pane into a scope of its own.
-        let own = name == unit::name(&attempt.worker)
-            || name == child(attempt)
-            || name.starts_with("tmux-spawn-");
+        let own = is_name_of(name, attempt) || name.starts_with("tmux-spawn-");
         if own { Self::at(path).ok() } else { None }
+    }
+
+    /// Whether it is the attempt's own by its place.
+    pub(crate) fn is_of(&self, attempt: &AttemptRef) -> bool {
+        let mut components = self.path.components();
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| is_name_of(name, attempt))
+            && !components.any(|part| part == Component::ParentDir)
     }
 
     fn exists(&self) -> bool {

@@ -95,7 +95,9 @@ impl End {
 async fn recorded(context: &Context, directory: &Directory, pane: Option<Pane>) -> Option<Exit> {
     if let Some(pane) = pane {
         let arrivals = &context.arrivals;
-        let arrival = arrivals.watch(directory.path(), WatchFlags::MOVED_TO).ok();
+        let arrival = arrivals
+            .watch(&directory.records(), WatchFlags::MOVED_TO)
+            .ok();
         let wrapper_ended = pane.wrapper.ended();
         tokio::pin!(wrapper_ended);
         while directory.ended().is_none() {

@@ -40,7 +40,7 @@ use crate::{
 /// # Errors
 /// When it could not be started, which is also recorded.
 pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
-    let directory = Directory::at(attempt_dir.to_owned());
+    let directory = Directory::at(attempt_dir.to_owned()).of_worker();
     let failed = |error: io::Error| {
         // If that fails as well, our exit code says that nothing was started.
         drop(directory.record_start_failed(&error.to_string()));
@@ -72,7 +72,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     if let Err(error) = add_secrets(&mut command, &spec) {
         return failed(error);
     }
-    if let Err(error) = record_start(&directory, own, None) {
+    if let Err(error) = record_start(&directory, &spec, own, None) {
         return failed(error);
     }
     let birth = sys::Birth {
@@ -151,10 +151,15 @@ fn add_secrets(command: &mut Command, spec: &Spec) -> io::Result<()> {
 /// Writes the start record of `process`, which is of the attempt that has this directory.
 pub(super) fn record_start(
     directory: &Directory,
+    spec: &Spec,
     process: Process,
     pane: Option<Pane>,
 ) -> io::Result<()> {
-    let boot = boot::boot_id().map_err(|error: HostError| io::Error::other(error))?;
+    // Who is confined may not see it (systemd.exec(5), `ProcSubset=`).
+    let boot = match &spec.boot {
+        Some(boot) => boot.clone(),
+        None => boot::boot_id().map_err(|error: HostError| io::Error::other(error))?,
+    };
     let start = Start {
         identity: process.identity(&boot),
         at: Timestamp::now(),

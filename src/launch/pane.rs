@@ -48,7 +48,7 @@ const CLOSED_WITHIN_SECONDS: u32 = 2;
 /// # Errors
 /// When it could not be started, which is also recorded.
 pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
-    let directory = Directory::at(attempt_dir.to_owned());
+    let directory = Directory::at(attempt_dir.to_owned()).of_worker();
     // Before the worker exists, so that its end is not missed.
     let signals = hold_signals()?;
     nix::sys::prctl::set_child_subreaper(true)?;
@@ -235,7 +235,7 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
     })?;
     let worker = own(child.id())?;
-    record_start(directory, worker, Some(pane)).inspect_err(|_| {
+    record_start(directory, spec, worker, Some(pane)).inspect_err(|_| {
         // What cannot be found again must not run.
         drop(worker.signal(model::Signal::KILL));
     })?;

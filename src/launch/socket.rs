@@ -14,7 +14,7 @@ use std::{
 
 use tokio::net::UnixStream;
 
-use super::Settings;
+use super::{Settings, directory::Directory};
 use crate::{
     causes::in_one_line,
     host::{HostError, process::Process},
@@ -37,7 +37,7 @@ pub(super) fn of_rig(settings: &Settings, what: &str) -> PathBuf {
     settings.runtime.join(format!("{what}-{rig:08x}"))
 }
 
-fn directory(settings: &Settings) -> PathBuf {
+pub(super) fn directory(settings: &Settings) -> PathBuf {
     of_rig(settings, "tmux")
 }
 
@@ -46,22 +46,31 @@ pub fn socket(settings: &Settings, worker: &WorkerName) -> PathBuf {
     directory(settings).join(worker.as_str())
 }
 
-/// Makes the directory of the sockets, and checks that a socket of this worker fits.
+/// Where an attempt's is: of one that is another user, where that user may make it.
+pub(super) fn of_attempt(settings: &Settings, worker: &WorkerName, attempt: &Directory) -> PathBuf {
+    let records = attempt.records();
+    match records == attempt.path() {
+        true => socket(settings, worker),
+        false => records.join("tmux"),
+    }
+}
+
+/// Makes the directory of the sockets, and checks that this one fits.
 ///
 /// # Errors
 /// The path is too long, or the directory cannot be made.
-pub(super) fn prepare(settings: &Settings, worker: &WorkerName) -> Result<(), HostError> {
-    let path = socket(settings, worker);
+pub(super) fn prepare(path: &Path) -> Result<(), HostError> {
     let length = path.as_os_str().len();
     if length > LONGEST {
+        let path = path.to_owned();
         return Err(HostError::SocketPath { path, length });
     }
-    let directory = directory(settings);
+    let directory = path.parent().unwrap_or(path);
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&directory);
-    made.map_err(|error| HostError::file(&directory, error))
+        .create(directory);
+    made.map_err(|error| HostError::file(directory, error))
 }
 
 /// The socket, at which `server` answers: where nobody does any more, that one is asked to make it
@@ -69,16 +78,11 @@ pub(super) fn prepare(settings: &Settings, worker: &WorkerName) -> Result<(), Ho
 ///
 /// # Errors
 /// Why there is no way in.
-pub(super) async fn of_living(
-    settings: &Settings,
-    worker: &WorkerName,
-    server: Process,
-) -> Result<PathBuf, String> {
-    let path = socket(settings, worker);
+pub(super) async fn of_living(path: PathBuf, server: Process) -> Result<PathBuf, String> {
     if answers(&path).await {
         return Ok(path);
     }
-    prepare(settings, worker).map_err(|error| in_one_line(&error))?;
+    prepare(&path).map_err(|error| in_one_line(&error))?;
     let user1 = Signal::from_number(nix::libc::SIGUSR1);
     let asked = user1.map_or(Ok(false), |signal| server.signal(signal));
     match asked {
@@ -127,7 +131,7 @@ mod tests {
             house: House::None,
             executable: Executable::at("/bin/true".into()).unwrap(),
         };
-        let error = prepare(&settings, &worker).unwrap_err();
+        let error = prepare(&socket(&settings, &worker)).unwrap_err();
         assert!(
             error.to_string().contains("allows 107 bytes, this has 127"),
             "{error}"

@@ -204,7 +204,7 @@ async fn condition(
     let mut census = Arc::clone(census);
     let arrival = context
         .arrivals
-        .watch(directory.path(), WatchFlags::MOVED_TO);
+        .watch(&directory.records(), WatchFlags::MOVED_TO);
     let settled = tokio::time::timeout(SETTLED_WITHIN, async {
         loop {
             if let Some(start) = directory.start() {

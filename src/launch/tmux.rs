@@ -9,7 +9,7 @@
 //! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 
-use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, time::Duration};
+use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 
 use rustix::fs::inotify::WatchFlags;
 
@@ -21,7 +21,7 @@ use super::{
     directory::{Directory, Start},
     not_started::NotStarted,
     pane,
-    socket::{prepare, socket},
+    socket::{of_attempt, prepare},
     unit::Carrier,
 };
 use crate::{
@@ -86,15 +86,16 @@ pub(super) async fn launch(
     let tmux = super::find("tmux")
         .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")
         .map_err(|why| NotStarted::from(why.to_owned()))?;
-    prepare(&context.settings, worker).map_err(|error| NotStarted::from_error(&error))?;
+    let socket = of_attempt(&context.settings, worker, directory);
+    prepare(&socket).map_err(|error| NotStarted::from_error(&error))?;
     let arrival = context
         .arrivals
-        .watch(directory.path(), WatchFlags::MOVED_TO)
+        .watch(&directory.records(), WatchFlags::MOVED_TO)
         .map_err(|error| {
             let what = format!("{}: cannot be watched", directory.path().display());
             NotStarted::because(&what, &error)
         })?;
-    let argv = invocation(context, worker, directory);
+    let argv = invocation(context, worker, directory, socket);
     if let House::Unit { units, own, .. } = &context.settings.house {
         let own = own.as_deref();
         let carrier = Carrier {
@@ -157,8 +158,12 @@ fn in_pane(start: Start) -> Result<Launched, NotStarted> {
 }
 
 /// Everything that tmux is asked, as its arguments.
-fn invocation(context: &Context, worker: &WorkerName, directory: &Directory) -> Vec<OsString> {
-    let socket = socket(&context.settings, worker);
+fn invocation(
+    context: &Context,
+    worker: &WorkerName,
+    directory: &Directory,
+    socket: PathBuf,
+) -> Vec<OsString> {
     let mut argv: Vec<OsString> = vec!["-S".into(), socket.into()];
     argv.extend(["-f", "/dev/null"].map(OsString::from));
     for option in OPTIONS {

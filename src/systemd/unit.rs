@@ -121,7 +121,8 @@ After=network.target
 
 const SYSTEM_STATE: &str = "\
 StateDirectory=loopkeeper
-StateDirectoryMode=0700
+# Workers that are another user pass through it, to what is theirs; what is in it, they do not see.
+StateDirectoryMode=0711
 ";
 
 const SYSTEM_DIRECTORIES: &str = "\

@@ -10,6 +10,7 @@
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
 //! | `unit-exit` | how its service ended, in systemd's words | by that service, last |
 //! | `exit.json` | how it ended | when it ended |
+//! | `own/` | `start.json`, `start-failed`, `exit.json` of a worker that is another user | before anything runs |
 //! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
 //!
 //! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran; unless a
@@ -21,6 +22,7 @@
 #[cfg(test)]
 mod fuzz;
 mod list;
+mod own;
 mod record;
 
 use std::{
@@ -57,6 +59,8 @@ const CONCLUDED: &str = "concluded";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     path: PathBuf,
+    /// Where this process records.
+    writes: PathBuf,
 }
 
 impl Directory {
@@ -67,7 +71,10 @@ impl Directory {
 
     /// The directory at this path.
     pub fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            writes: path.clone(),
+            path,
+        }
     }
 
     /// Where it is.
@@ -104,6 +111,24 @@ impl Directory {
             .open(self.output())
     }
 
+    /// Lets this user be the worker in it: what the worker's side records is then below it.
+    pub(crate) fn hand_over(&self, user: u32) -> io::Result<()> {
+        own::make(&self.path, user)
+    }
+
+    /// Where the worker's side records, whoever that is.
+    pub(crate) fn records(&self) -> PathBuf {
+        own::of(&self.path).unwrap_or_else(|| self.path.clone())
+    }
+
+    /// The same directory for the worker's side: what it records is where its user may write.
+    pub(crate) fn of_worker(self) -> Self {
+        Self {
+            writes: self.records(),
+            ..self
+        }
+    }
+
     /// Makes it again for an attempt that runs, where somebody removed it.
     pub(crate) fn restore(&self, start: &Start) -> io::Result<()> {
         self.make()?;
@@ -117,7 +142,7 @@ impl Directory {
 
     /// How its processes are recognised; there since it runs.
     pub(super) fn start_record(&self) -> PathBuf {
-        self.path.join(START)
+        self.records().join(START)
     }
 
     /// The builtin proxy's settings.
@@ -140,11 +165,23 @@ impl Directory {
     /// # Errors
     /// When it cannot be known, for lack of descriptors above all.
     pub(crate) fn recorded_start(&self) -> io::Result<Option<Start>> {
-        match fs::read(self.path.join(START)) {
-            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (text, theirs) = match fs::read(self.path.join(START)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (own::read(&self.path, START), true)
+            }
+            read => (read, false),
+        };
+        let start = match text {
+            Ok(text) => serde_json::from_slice(&text).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Whatever its user has put there.
+            Err(_) if theirs => None,
+            Err(error) => return Err(error),
+        };
+        Ok(match theirs {
+            true => start.and_then(|start| own::trusted(&self.path, start)),
+            false => start,
+        })
     }
 
     pub(crate) fn record_start(&self, start: &Start) -> io::Result<()> {
@@ -153,7 +190,10 @@ impl Directory {
 
     /// Why it never ran.
     pub fn start_failed(&self) -> Option<String> {
-        fs::read_to_string(self.path.join(START_FAILED)).ok()
+        let text = fs::read(self.path.join(START_FAILED));
+        let text = text.or_else(|_| own::read(&self.path, START_FAILED));
+        text.ok()
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
     }
 
     pub(crate) fn record_start_failed(&self, why: &str) -> io::Result<()> {
@@ -199,7 +239,11 @@ impl Directory {
 
     /// How it ended.
     pub fn ended(&self) -> Option<Ended> {
-        self.read(EXIT)
+        let theirs = || {
+            let text = own::read(&self.path, EXIT).ok()?;
+            serde_json::from_slice(&text).ok()
+        };
+        self.read(EXIT).or_else(theirs)
     }
 
     pub(crate) fn record_exit(&self, exit: &Exit) -> io::Result<()> {
@@ -240,7 +284,7 @@ impl Directory {
     }
 
     fn place(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let beside = self.path.join(format!(".{name}.{}", std::process::id()));
+        let beside = self.writes.join(format!(".{name}.{}", std::process::id()));
         let written = OpenOptions::new()
             .write(true)
             .create(true)
@@ -248,7 +292,7 @@ impl Directory {
             .mode(0o600)
             .open(&beside)
             .and_then(|mut file| file.write_all(content))
-            .and_then(|()| fs::rename(&beside, self.path.join(name)));
+            .and_then(|()| fs::rename(&beside, self.writes.join(name)));
         if written.is_err() {
             drop(fs::remove_file(&beside));
         }

@@ -10,13 +10,17 @@
 //! order (systemd.unit(5)): when the machine goes down, nobody of us is left to take that for the end
 //! of a worker.
 
+mod confine;
 #[cfg(test)]
 mod fuzz;
 mod killed;
 mod record;
 mod script;
 
-use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
+    time::Duration,
+};
 
 use rustix::fs::inotify::WatchFlags;
 pub(super) use script::RECORD;
@@ -28,6 +32,7 @@ use super::{
     context::Context,
     directory::{Directory, Spec, Start},
     not_started::NotStarted,
+    socket,
 };
 use crate::{
     causes::in_one_line,
@@ -38,6 +43,8 @@ use crate::{
         units::Units,
     },
 };
+
+pub(super) use confine::user;
 
 const SLICE: &str = "loopkeeper.slice";
 /// In the state directory.
@@ -101,7 +108,7 @@ impl Carrier<'_> {
         let arrival = self
             .context
             .arrivals
-            .watch(directory.path(), WatchFlags::MOVED_TO)
+            .watch(&directory.records(), WatchFlags::MOVED_TO)
             .map_err(|error| {
                 NotStarted::because(&directory.path().display().to_string(), &error)
             })?;
@@ -162,6 +169,8 @@ impl Carrier<'_> {
         let script = script::run_once(&text(&directory.start_record())?, &text(tmux)?, &arguments);
         let script = script.map_err(|error| NotStarted::from_error(&error))?;
         fs::write(&start, script)
+            // Whoever the worker is reads it.
+            .and_then(|()| fs::set_permissions(&start, fs::Permissions::from_mode(0o644)))
             .map_err(|error| NotStarted::because(&start.display().to_string(), &error))?;
         let mut properties = self.properties(attempt, directory, environment)?;
         properties.extend([
@@ -224,8 +233,8 @@ impl Carrier<'_> {
         for (name, path) in &self.worker.secrets.files {
             credentials.push((name.clone(), text(path)?));
         }
-        let settings = self.worker.systemd.values();
-        let settings = settings.map(|one| (one.on_bus, one.value.clone().into()));
+        let sockets = socket::directory(&self.context.settings);
+        let settings = confine::settings(self.worker, &text(directory.path())?, &text(&sockets)?);
         let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),
             ("Slice", SLICE.into()),

@@ -1,0 +1,80 @@
+//! What a worker's configuration says of its service, and what follows from it for us.
+
+use std::ffi::OsString;
+
+use nix::unistd::{self, geteuid};
+use zbus::Variant;
+
+use crate::{config::Worker, launch::not_started::NotStarted, systemd::property::Value};
+
+/// Somebody else, whom a worker is.
+pub(crate) struct User {
+    pub(crate) id: u32,
+    /// What login(1) would tell them, and not what the daemon was told of itself.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+}
+
+/// The user that a worker is, where that is not the daemon's own.
+pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
+    let Some(Value::Text(name)) = worker.systemd.get("User").map(|setting| &setting.value) else {
+        return Ok(None);
+    };
+    let found = match name.parse() {
+        Ok(id) => unistd::User::from_uid(unistd::Uid::from_raw(id)),
+        Err(_) => unistd::User::from_name(name),
+    };
+    let found =
+        found.map_err(|error| NotStarted::because(&format!("systemd.User: {name}"), &error))?;
+    let Some(found) = found else {
+        return Err(format!("systemd.User: there is no user {name} on this machine").into());
+    };
+    if found.uid == geteuid() {
+        return Ok(None);
+    }
+    Ok(Some(User {
+        id: found.uid.as_raw(),
+        environment: vec![
+            ("HOME".into(), found.dir.into()),
+            ("USER".into(), found.name.clone().into()),
+            ("LOGNAME".into(), found.name.into()),
+            ("SHELL".into(), found.shell.into()),
+        ],
+    }))
+}
+
+/// Those by which a worker may come to see our own places as it cannot use them.
+const FILE_SYSTEM: [&str; 4] = [
+    "ProtectHome",
+    "ProtectSystem",
+    "ReadOnlyPaths",
+    "ReadWritePaths",
+];
+
+/// The properties that are set. Whatever they are, the worker's side can record what it has to in the
+/// attempt's directory, and be reached at its socket.
+pub(super) fn settings(
+    worker: &Worker,
+    directory: &str,
+    sockets: &str,
+) -> Vec<(&'static str, Variant<'static>)> {
+    let mut settings: Vec<_> = worker
+        .systemd
+        .iter()
+        .filter(|(name, _)| **name != "ReadWritePaths")
+        .map(|(_, setting)| (setting.on_bus, setting.value.clone().into()))
+        .collect();
+    if FILE_SYSTEM
+        .iter()
+        .any(|name| worker.systemd.contains_key(name))
+    {
+        let declared = worker.systemd.get("ReadWritePaths");
+        let mut paths = match declared.map(|setting| &setting.value) {
+            Some(Value::List(paths)) => paths.clone(),
+            _ => Vec::new(),
+        };
+        // With `-` it need not be there.
+        paths.extend([directory.to_owned(), format!("-{sockets}")]);
+        settings.push(("ReadWritePaths", paths.into()));
+    }
+    settings
+}
