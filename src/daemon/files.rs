@@ -1,5 +1,5 @@
-//! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase; and the
-//! state directory itself, which nobody should touch.
+//! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase; secrets,
+//! which others write; and the state directory itself, which nobody should touch.
 //!
 //! Promise: a change is noticed when it happens; one that is missed (a directory that did not exist
 //! yet, too many events) is found by the core's own slow look.
@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use notify::{
 };
 use tokio::sync::mpsc;
 
+use super::way::way;
 use crate::{
     config::{Condition, Plan},
     store::phase_file,
@@ -27,6 +28,8 @@ use crate::{
 pub(super) enum Changed {
     PhaseFile,
     Condition,
+    /// Something on the way to a secret.
+    Secret,
     /// The state directory came or went.
     State,
 }
@@ -34,10 +37,21 @@ pub(super) enum Changed {
 /// An editor may take the file away for a moment; only what it still is after this counts as damage.
 pub(super) const SETTLES: Duration = Duration::from_secs(2);
 
+/// An activation of secrets writes several, and some write a file in more than one step.
+pub(super) const SECRETS_SETTLE: Duration = Duration::from_secs(2);
+
+/// What the configuration names.
+#[derive(Default)]
+struct Named {
+    conditions: BTreeSet<PathBuf>,
+    /// All on the way to secrets.
+    secrets: BTreeSet<PathBuf>,
+}
+
 /// The watch over the files.
 pub(super) struct Files {
     watcher: Option<RecommendedWatcher>,
-    conditions: Arc<Mutex<BTreeSet<PathBuf>>>,
+    named: Arc<Mutex<Named>>,
     watched: BTreeSet<PathBuf>,
 }
 
@@ -45,11 +59,11 @@ impl Files {
     /// Watches the state directory and the plan's files; changes come out of the channel.
     pub(super) fn watch(state: &Path, plan: &Plan) -> (Self, mpsc::UnboundedReceiver<Changed>) {
         let (sender, changes) = mpsc::unbounded_channel();
-        let conditions = Arc::new(Mutex::new(BTreeSet::new()));
+        let named = Arc::new(Mutex::new(Named::default()));
         let phase_file = [phase_file::path(state), phase_file::place(state)];
         let directory = state.to_owned();
         let led_to = phase_file[1].parent().map(Path::to_owned);
-        let of_plan = Arc::clone(&conditions);
+        let by_config = Arc::clone(&named);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             // A file that is still being written is not looked at before it is closed.
@@ -65,17 +79,18 @@ impl Files {
             if !complete {
                 return;
             }
-            let of_plan = of_plan.lock().unwrap_or_else(PoisonError::into_inner);
+            let by_config = by_config.lock().unwrap_or_else(PoisonError::into_inner);
             for path in &event.paths {
-                let changed = match () {
-                    () if phase_file.contains(path) => Changed::PhaseFile,
-                    () if of_plan.contains(path) => Changed::Condition,
-                    () if *path == directory => Changed::State,
-                    () => continue,
-                };
-                let sent = sender.send(changed);
-                if sent.is_err() {
-                    tracing::debug!("the daemon is ending");
+                let changed = [
+                    (phase_file.contains(path), Changed::PhaseFile),
+                    (by_config.conditions.contains(path), Changed::Condition),
+                    (by_config.secrets.contains(path), Changed::Secret),
+                    (*path == directory, Changed::State),
+                ];
+                for (_, changed) in changed.into_iter().filter(|(is, _)| *is) {
+                    if sender.send(changed).is_err() {
+                        tracing::debug!("the daemon is ending");
+                    }
                 }
             }
         });
@@ -86,7 +101,7 @@ impl Files {
             .ok();
         let mut files = Self {
             watcher,
-            conditions,
+            named,
             watched: BTreeSet::new(),
         };
         files.watch_directory(state);
@@ -125,13 +140,29 @@ impl Files {
             .filter_map(|path| path.parent())
             .map(Path::to_owned)
             .collect();
-        *self
-            .conditions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = paths;
+        self.named().conditions = paths;
         for directory in directories {
             self.watch_directory(&directory);
         }
+    }
+
+    /// These secrets are named now, or something on the way to one of them is another.
+    pub(super) fn follow_secrets<'a>(&mut self, files: impl Iterator<Item = &'a PathBuf>) {
+        let names: BTreeSet<_> = files.flat_map(|path| way(path)).collect();
+        let directories: BTreeSet<_> = names
+            .iter()
+            .filter_map(|name| name.parent())
+            .filter(|directory| directory.is_dir())
+            .map(Path::to_owned)
+            .collect();
+        self.named().secrets = names;
+        for directory in directories {
+            self.watch_again(&directory);
+        }
+    }
+
+    fn named(&self) -> MutexGuard<'_, Named> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch_directory(&mut self, directory: &Path) {

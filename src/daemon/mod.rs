@@ -24,6 +24,7 @@ mod reload;
 mod request;
 mod status;
 mod troubles;
+mod way;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -82,6 +83,10 @@ enum Input {
     PhaseFile {
         settled: bool,
     },
+    /// Something on the way to a secret is another; settled, when it had time to be written.
+    Secrets {
+        settled: bool,
+    },
     /// The state directory came or went.
     State,
 }
@@ -107,6 +112,8 @@ struct Daemon {
     /// Those who follow events.
     followers: Vec<Answer>,
     reloads: Reloads,
+    /// A look at the secrets was put off.
+    secrets_settle: bool,
     troubles: Troubles,
     executable: Executable,
     /// What was told of it last.
@@ -172,6 +179,7 @@ impl Daemon {
                 Some(event) = sources.results.recv() => Input::Event(event),
                 Some(changed) = sources.phase_file.recv() => match changed {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
+                    files::Changed::Secret => Input::Secrets { settled: false },
                     files::Changed::State => Input::State,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
@@ -202,6 +210,7 @@ impl Daemon {
             Input::Show { answer, wrote } => self.show(answer, &wrote),
             Input::Reload { due } => self.reload_by_signal(due).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
+            Input::Secrets { settled } => self.secrets_changed(settled).await,
             Input::State => {
                 if self.keep_directory().is_ok() {
                     self.files.watch_again(&self.paths.state);

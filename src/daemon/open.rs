@@ -157,6 +157,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         asked: std::collections::BTreeMap::new(),
         next_request: 0,
         followers: Vec::new(),
+        secrets_settle: false,
         reloads: super::reload::Reloads::default(),
         troubles: Troubles::default(),
         executable,
@@ -168,6 +169,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         daemon.report(&problem);
     }
     daemon.look_at_limits();
+    daemon.follow_secrets();
     tracing::info!(
         "{}: keeping {}",
         env!("CARGO_PKG_VERSION"),

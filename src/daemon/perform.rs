@@ -75,6 +75,14 @@ impl Daemon {
             Effect::Signal(attempt, signal) => self.host.signal(&attempt, signal),
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
+            Effect::CompareSecrets(attempt, files) => {
+                if self.host.secrets_differ(&attempt, &files) {
+                    self.follow.push_back(Event::SecretsDiffer(attempt));
+                }
+            }
+            Effect::Reload(attempt, identity, signal) => {
+                self.host.reload(&attempt, &identity, signal);
+            }
             Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
             Effect::Tell(notice) => self.tell(&notice),
             Effect::Notify(text) => self.notify(text),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Asked, Daemon, Input};
+use super::{Asked, Daemon, Input, files::SECRETS_SETTLE};
 use crate::{
     config::{self, Complaints, Config, Diff},
     control::{
@@ -113,6 +113,28 @@ impl Daemon {
         self.files.follow(&config.plan);
         self.config = config;
         self.look_at_limits();
+        self.follow_secrets();
+    }
+
+    /// Watches what the configuration has as secrets.
+    pub(super) fn follow_secrets(&mut self) {
+        let workers = self.config.workers.values();
+        let files = workers.flat_map(|worker| worker.secrets.files.values());
+        self.files.follow_secrets(files);
+    }
+
+    /// Something on the way to a secret is another. All that happens within [`SECRETS_SETTLE`] is
+    /// looked at together.
+    pub(super) async fn secrets_changed(&mut self, settled: bool) {
+        if settled {
+            self.secrets_settle = false;
+            // What happens from now on is heard; what did not change is found to be the same.
+            self.follow_secrets();
+            self.turn(Event::SecretsMayDiffer).await;
+        } else if !self.secrets_settle {
+            self.secrets_settle = true;
+            self.later(SECRETS_SETTLE, Input::Secrets { settled: true });
+        }
     }
 
     /// Says what of the configuration is not kept on this machine.

@@ -158,6 +158,8 @@ impl Rig {
                     attempt: of.clone(),
                     identity,
                 });
+                // They may have changed while it was being started.
+                self.compare_secrets_of(of);
             }
             Life::Stopping { attempt, .. } => attempt.identity = Some(identity),
             Life::Waiting(_)
@@ -331,9 +333,13 @@ impl Rig {
         worker.becomes(life, now);
         if let Some(stopping) = stopping {
             self.begin_stop(now, &of.worker, Cause::of(stopping));
-        } else if !has_probe {
+            return;
+        }
+        if !has_probe {
             self.ready(now, &of);
         }
+        // Nobody watched them meanwhile.
+        self.compare_secrets_of(&of);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the core asks for.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Fact, Notice, RequestId};
 use crate::{
@@ -34,6 +34,11 @@ pub enum Effect {
     Conclude(AttemptRef),
     /// Look whether it is ready, or still well.
     Probe(AttemptRef, Probe),
+    /// Look whether what is in these files is still what the attempt was handed; told once for each
+    /// change, by [`Event::SecretsDiffer`](super::Event::SecretsDiffer).
+    CompareSecrets(AttemptRef, BTreeMap<String, PathBuf>),
+    /// Signal an attempt's own process and nobody else.
+    Reload(AttemptRef, Identity, Signal),
     /// Look whether this phase is over.
     CheckPhase(PhaseId, Condition),
     /// Say it in the journal and to those who follow events.

@@ -22,6 +22,11 @@ pub enum Event {
     PhaseChecked(PhaseId, Result<bool, String>),
     /// A file that an end condition names may have changed.
     PhaseMayBeOver,
+    /// Something happened to the files of secrets, or on the way to them.
+    SecretsMayDiffer,
+    /// This attempt was handed other secrets than are in the files now; answers
+    /// [`Effect::CompareSecrets`](super::Effect::CompareSecrets).
+    SecretsDiffer(AttemptRef),
     /// Somebody edited `phase-idx`.
     PhaseFile(PhaseRef),
     /// The oldest unanswered [`Effect::Record`](super::Effect::Record) is done, or failed.

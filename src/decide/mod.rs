@@ -43,6 +43,7 @@ mod resume;
 mod sameness;
 #[cfg(test)]
 mod scenario;
+mod secret;
 mod settle;
 mod standing;
 mod stray;
@@ -148,6 +149,8 @@ impl Rig {
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
+            Event::SecretsMayDiffer => self.compare_secrets(),
+            Event::SecretsDiffer(of) => self.secrets_differ(now, &of),
             Event::PhaseFile(point) => self.phase_file_edited(now, point),
             Event::Recorded(result) => {
                 let refused = result.clone().err();

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    hash::RandomState,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -16,8 +17,8 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::{
-    House, attempt, command::Runner, context::Context, directory, environment::Inherited,
-    life::Orders, output::Entries, survey, tree::Looker,
+    House, ailment::Ailment, attempt, command::Runner, context::Context, directory,
+    environment::Inherited, life::Orders, output::Entries, secrets, survey, tree::Looker,
 };
 use crate::{
     config,
@@ -65,6 +66,10 @@ pub struct Settings {
 pub struct Local {
     context: Arc<Context>,
     orders: BTreeMap<AttemptRef, mpsc::UnboundedSender<Signal>>,
+    /// Makes hashes of secrets that nobody else can make.
+    hashes: RandomState,
+    /// What was told last of the files of an attempt's secrets.
+    told_contents: BTreeMap<AttemptRef, u64>,
 }
 
 impl Local {
@@ -111,6 +116,8 @@ impl Local {
         let local = Self {
             context: Arc::new(context),
             orders: BTreeMap::new(),
+            hashes: RandomState::new(),
+            told_contents: BTreeMap::new(),
         };
         Ok((local, news))
     }
@@ -210,6 +217,7 @@ impl Local {
     /// history is removed.
     pub fn conclude(&mut self, attempt: &AttemptRef) {
         self.orders.remove(attempt);
+        self.told_contents.remove(attempt);
         let directory = self.context.directory(attempt);
         let keep = directory
             .spec()
@@ -225,6 +233,29 @@ impl Local {
             format!("conclusion of {}", attempt.worker),
             done.map_err(|error| format!("{path}: cannot be concluded: {error}")),
         );
+    }
+
+    /// Whether an attempt was handed another content than these files have; each content that they come
+    /// to have is told once. What cannot be read says nothing.
+    pub fn secrets_differ(
+        &mut self,
+        attempt: &AttemptRef,
+        files: &BTreeMap<String, PathBuf>,
+    ) -> bool {
+        let copies = secrets::copies(&self.context.settings, attempt);
+        let Some(content) = secrets::other_content(&self.hashes, &copies, files) else {
+            self.told_contents.remove(attempt);
+            return false;
+        };
+        self.told_contents.insert(attempt.clone(), content) != Some(content)
+    }
+
+    /// Signals an attempt's own process, and nobody else.
+    pub fn reload(&self, attempt: &AttemptRef, identity: &Identity, signal: Signal) {
+        if let Err(error) = attempt::process_of(identity).signal(signal) {
+            let text = format!("{signal}: {error}");
+            self.context.ails(attempt, Ailment::Signals, &text);
+        }
     }
 
     /// When these attempts last wrote something, of those of which that is known. Of who has a file

@@ -10,13 +10,15 @@
 //! as anything of the attempt lives: what a daemon leaves behind that dies, the next survey takes away.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
-    io,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use super::{Settings, not_started::NotStarted, socket::of_rig};
+use super::{House, Settings, not_started::NotStarted, socket::of_rig, unit};
 use crate::{
     causes::in_one_line,
     config::Secrets,
@@ -99,6 +101,50 @@ pub(super) fn take_back(settings: &Settings, attempt: &AttemptRef) -> Result<(),
             Err(format!("{}: {error}", directory.display()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Where an attempt has its copies.
+pub(super) fn copies(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
+    match &settings.house {
+        House::Unit { units, .. } => unit::credentials(units, &attempt.worker),
+        House::Delegated(_) | House::None => directory(settings, attempt),
+    }
+}
+
+/// A hash of what the files have, if one of them has another content than its copy. What cannot be
+/// read says nothing: it may be about to be written.
+pub(super) fn other_content(
+    hashes: &RandomState,
+    copies: &Path,
+    files: &BTreeMap<String, PathBuf>,
+) -> Option<u64> {
+    let mut contents = Vec::new();
+    let mut differs = false;
+    for (name, path) in files {
+        let of = |path: &Path| content(hashes, path).ok();
+        let (now, then) = (of(path), of(&copies.join(name)));
+        differs |= now.is_some() && then.is_some() && now != then;
+        contents.push(now);
+    }
+    differs.then(|| hashes.hash_one(contents))
+}
+
+/// A hash of a file's content. Nothing else of it stays in this process.
+fn content(hashes: &RandomState, path: &Path) -> io::Result<u64> {
+    let mut file = open(path)?;
+    let mut hash = hashes.build_hasher();
+    let mut part = [0; 4096];
+    loop {
+        let read = file.read(&mut part);
+        if let Ok(length @ 1..) = read {
+            hash.write(&part[..length]);
+            part.fill(0);
+            // So that it is not left out as something that nobody reads.
+            std::hint::black_box(&part);
+            continue;
+        }
+        return read.map(|_| hash.finish());
     }
 }
 

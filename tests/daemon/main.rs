@@ -17,6 +17,7 @@ mod mount;
 mod plan;
 mod reload;
 mod rig;
+mod secrets;
 mod service;
 mod takeover;
 mod unkept;

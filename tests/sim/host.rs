@@ -160,7 +160,9 @@ impl World {
                     _ => {}
                 }
             }
-            Effect::Notify(_) | Effect::Ready => {}
+            // No worker of these worlds has secrets.
+            Effect::Notify(_) | Effect::Ready | Effect::CompareSecrets(..) | Effect::Reload(..) => {
+            }
             Effect::Exit => {
                 self.check_exit()?;
                 self.coverage.count("daemon left");

@@ -477,7 +477,10 @@ fn is_quiet(effect: &Effect) -> bool {
     use loopkeeper::decide::Fact;
     match effect {
         Effect::Record(facts) => facts.iter().all(|fact| matches!(fact, Fact::Alive { .. })),
-        Effect::Probe(..) | Effect::CheckPhase(..) | Effect::Inquire(_) => true,
+        Effect::Probe(..)
+        | Effect::CheckPhase(..)
+        | Effect::CompareSecrets(..)
+        | Effect::Inquire(_) => true,
         _ => false,
     }
 }
@@ -488,6 +491,7 @@ fn leaves_a_trace(effect: &Effect) -> bool {
         Effect::Record(_)
         | Effect::Start { .. }
         | Effect::Signal(..)
+        | Effect::Reload(..)
         | Effect::Conclude(_)
         | Effect::Answer(..)
         | Effect::Exit => true,
@@ -498,6 +502,7 @@ fn leaves_a_trace(effect: &Effect) -> bool {
         | Effect::CheckPhase(..)
         | Effect::Tell(_)
         | Effect::Notify(_)
+        | Effect::CompareSecrets(..)
         | Effect::Ready => false,
     }
 }

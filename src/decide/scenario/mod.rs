@@ -12,6 +12,7 @@ mod hand;
 mod kills;
 mod lost;
 mod policy;
+mod secrets;
 mod shortage;
 mod strays;
 

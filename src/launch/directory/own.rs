@@ -42,8 +42,11 @@ pub(super) fn make(directory: &Path, user: u32) -> io::Result<()> {
             fs::set_permissions(&readable, Permissions::from_mode(0o644))?;
         }
     }
-    // Its recorder in tmux appends to it.
-    chown(directory.join(OUTPUT), Some(user), None)?;
+    let output = directory.join(OUTPUT);
+    if output.exists() {
+        // Its recorder in tmux appends to it.
+        chown(output, Some(user), None)?;
+    }
     let own = directory.join(OWN);
     fs::DirBuilder::new().mode(0o700).create(&own)?;
     chown(&own, Some(user), None)

@@ -18,7 +18,11 @@ mod record;
 mod script;
 
 use std::{
-    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -61,6 +65,16 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// What an operator types after `systemctl status` and `journalctl -u`.
 pub(super) fn name(worker: &WorkerName) -> String {
     format!("loopkeeper-{worker}.service")
+}
+
+/// Where the manager puts the credentials of a worker's unit (systemd.exec(5), `LoadCredential=`), as
+/// the manager sees it: a service that is confined, as we may be, sees its own and no others.
+pub(super) fn credentials(units: &Units, worker: &WorkerName) -> PathBuf {
+    let runtime = match units.whose() {
+        Whose::System => Path::new("/proc/1/root/run"),
+        Whose::User(runtime) => runtime,
+    };
+    runtime.join("credentials").join(name(worker))
 }
 
 /// What is needed to have a worker carried.

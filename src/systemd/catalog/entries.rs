@@ -79,6 +79,16 @@ pub(super) const ENTRIES: &[Entry] = &[
                `stop.signal`; what is left of it after `stop.grace` is killed.",
     },
     Entry {
+        event: "worker-signalled",
+        id: "7a5e1c0d9be34f6cb2d04c3f8a6e9157",
+        subject: "Worker @LOOPKEEPER_WORKER@ was told that a secret of it changed",
+        text: "A file of its `secrets` has another content than attempt @LOOPKEEPER_ATTEMPT@ was \
+               started with, and its `on_secret_change` is a signal. What is in its \
+               $CREDENTIALS_DIRECTORY and its environment is still the old one.\n\n\
+               To start it anew with the new one:\n\
+               $ supervisorctl restart @LOOPKEEPER_WORKER@",
+    },
+    Entry {
         event: "worker-ended",
         id: "c4cd2bcf658c4dcda7f5b321d0e09c01",
         subject: "Worker @LOOPKEEPER_WORKER@ has ended",
