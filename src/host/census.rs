@@ -7,7 +7,8 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ffi::OsStr,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     os::unix::ffi::OsStrExt,
     sync::{Arc, Mutex, OnceLock},
     thread,
@@ -142,7 +143,7 @@ impl Census {
         };
         let Environments { known, patience } = &mut *environments;
         let stat = self.by_pid(pid).copied();
-        let read = || Arc::new(ours(&whole_environment(pid, stat, patience)));
+        let read = || Arc::new(ours(pid, stat, patience));
         Arc::clone(known.entry(pid).or_insert_with(read))
     }
 
@@ -198,20 +199,21 @@ impl Traits {
     }
 }
 
-/// The whole environment of a process. In the midst of execve(2) it looks empty or is cut short, and
-/// the process would not be recognised: then it is looked at again, as long as there is patience.
-fn whole_environment(pid: i32, mut stat: Option<Stat>, patience: &mut Duration) -> Vec<u8> {
+/// The variables of a process that are ours. In the midst of execve(2) its environment looks empty or
+/// is cut short, and the process would not be recognised: then it is looked at again, as long as there
+/// is patience.
+fn ours(pid: i32, mut stat: Option<Stat>, patience: &mut Duration) -> Environment {
     loop {
-        let Ok(text) = fs::read(format!("/proc/{pid}/environ")) else {
-            return Vec::new();
+        let Ok((ours, length)) = read_ours(pid) else {
+            return Environment::new();
         };
-        let whole = |stat: Stat| !stat.is_program() || stat.environment == Some(text.len() as u64);
+        let whole = |stat: Stat| !stat.is_program() || stat.environment == Some(length);
         if stat.is_none_or(whole) || patience.is_zero() {
-            return text;
+            return ours;
         }
         stat = Stat::of(pid).ok();
         if stat.is_none_or(whole) {
-            return text;
+            return ours;
         }
         let begin = Instant::now();
         thread::sleep(LOOK_EVERY);
@@ -222,19 +224,44 @@ fn whole_environment(pid: i32, mut stat: Option<Stat>, patience: &mut Duration) 
 /// A variable of a process's environment, one of those that are ours.
 pub(crate) fn variable(pid: i32, name: &str) -> Option<String> {
     let mut patience = EXEC_WITHIN;
-    let mut all = ours(&whole_environment(pid, Stat::of(pid).ok(), &mut patience));
+    let mut all = ours(pid, Stat::of(pid).ok(), &mut patience);
     String::from_utf8(all.remove(name.as_bytes())?).ok()
 }
 
-fn ours(environ: &[u8]) -> Environment {
-    environ
-        .split(|byte| *byte == 0)
-        .filter(|entry| entry.starts_with(OURS))
-        .filter_map(|entry| {
-            let equals = entry.iter().position(|byte| *byte == b'=')?;
-            Some((entry[..equals].to_vec(), entry[equals + 1..].to_vec()))
-        })
-        .collect()
+/// Those that are ours, and the length of all. The others may be secrets: nothing of them stays in this
+/// process, for a core of it to have.
+fn read_ours(pid: i32) -> io::Result<(Environment, u64)> {
+    let mut file = File::open(format!("/proc/{pid}/environ"))?;
+    let (mut ours, mut length) = (Environment::new(), 0);
+    // As far as it is one of ours.
+    let mut entry = Vec::new();
+    let mut others = false;
+    let mut part = [0; 4096];
+    loop {
+        let read = file.read(&mut part)?;
+        if read == 0 {
+            return Ok((ours, length));
+        }
+        length += read as u64;
+        for byte in &part[..read] {
+            match (*byte, OURS.get(entry.len())) {
+                (0, _) => {
+                    let equals = entry.iter().position(|byte| *byte == b'=');
+                    if let Some(equals) = equals.filter(|_| !others) {
+                        ours.insert(entry[..equals].to_vec(), entry[equals + 1..].to_vec());
+                    }
+                    entry.clear();
+                    others = false;
+                }
+                _ if others => {}
+                (byte, Some(expected)) if byte != *expected => others = true,
+                (byte, _) => entry.push(byte),
+            }
+        }
+        part.fill(0);
+        // So that it is not left out as something that nobody reads.
+        std::hint::black_box(&part);
+    }
 }
 
 /// The pid that was given out last, to a process or a thread (proc_loadavg(5)).

@@ -8,6 +8,7 @@
 )]
 
 mod activated;
+mod canary;
 mod disk;
 mod elsewhere;
 mod events;
