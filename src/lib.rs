@@ -40,7 +40,8 @@
 //!    ├─ a worker               launcher = "process": a child, in a session of its own
 //!    └─ a command              probe, end of a phase, notification: short-lived
 //!         └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
-//!  lk-exec → a worker          run by systemd: a service of its own; lk-exec becomes the worker
+//!  lk-exec → a worker          run by systemd: a service of its own; lk-exec becomes the worker, as
+//!                              it does of every worker that has secrets in its environment
 //!  tmux                        one server a worker, with nobody of us above it
 //!    ├─ lk-pane                keeps the terminal, writes the exit record
 //!    │    └─ a worker          launcher = "tmux"

@@ -6,7 +6,7 @@
 //! (`DynamicUser=`) own nothing that a worker could come back to.
 //!
 //! How: a unit file's text and the value on the bus are not the same thing (`CPUQuota=50%` is
-//! `CPUQuotaPerSecUSec`, 500000): a [`Syntax`] goes from the one to the other. Names and meanings
+//! `CPUQuotaPerSecUSec`, 500000): a `Syntax` goes from the one to the other. Names and meanings
 //! are in systemd.exec(5), systemd.resource-control(5) and systemd.service(5).
 
 use std::{collections::BTreeMap, fmt};

@@ -1,5 +1,5 @@
 //! What an attempt writes: bounded without its help, and readable while it is written. A worker that
-//! systemd carries writes into the [`journal`], which has bounds of its own.
+//! systemd carries writes into the journal, which has bounds of its own.
 
 mod bound;
 mod export;
