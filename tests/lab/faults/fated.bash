@@ -31,6 +31,9 @@ fated_daemon_returns_at_once() {
 
 fated_all() { rig_status | jq --exit-status --arg state "$1" '.workers | map(select(.kind == "service")) | length == 20 and all(.[]; .state == $state)'; }
 
+# Each of them was restarted once, at least.
+fated_restarted() { rig_status | jq --exit-status '[.workers[] | select(.restarts > 0)] | length == 20'; }
+
 # fated_over: stops them, and compares what was recorded of them with what they wrote down.
 fated_over() {
   local workers
