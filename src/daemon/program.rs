@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::{Options, journal};
 use crate::{
-    launch::{exec, pane},
+    launch::{exec, pane, recorder},
     paths::{Given, Paths},
     proxy,
 };
@@ -66,6 +66,9 @@ pub(crate) enum Role {
     /// Runs a worker inside of its tmux pane, and records how it ended
     #[command(hide = true)]
     Pane(Attempt),
+    /// Takes what a tmux pane is sent, for the attempt's output
+    #[command(hide = true)]
+    Record(Attempt),
     /// Becomes a worker, inside of the unit that was made for it
     #[command(hide = true)]
     Exec(Attempt),
@@ -107,6 +110,7 @@ impl Role {
             Self::Proxy { .. } => c"lk-proxy",
             Self::ProxyReady(_) => c"lk-proxy-ready",
             Self::Pane(_) => c"lk-pane",
+            Self::Record(_) => c"lk-record",
             Self::Exec(_) | Self::Become(_) => c"lk-exec",
         }
     }
@@ -117,6 +121,7 @@ impl Role {
             Self::Proxy { settings } => proxy::main(&settings),
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
             Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
+            Self::Record(of) => recorder::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
         }

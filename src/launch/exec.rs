@@ -172,7 +172,7 @@ pub(super) fn record_start(
 }
 
 /// `…/<worker>/<attempt>` read back.
-fn attempt_of(path: &Path) -> Option<AttemptRef> {
+pub(super) fn attempt_of(path: &Path) -> Option<AttemptRef> {
     Some(AttemptRef {
         worker: path.parent()?.file_name()?.to_str()?.parse().ok()?,
         attempt: path.file_name()?.to_str()?.parse().ok()?,

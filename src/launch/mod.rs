@@ -11,9 +11,9 @@
 //! how one begins or is found, `life` what follows, to the last process of its `tree`, whatever
 //! launched it; `process` and `tmux` differ only in how it comes to be and in who writes the exit
 //! record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
-//! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`] and
-//! [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only the first
-//! lives as long as the worker does.
+//! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
+//! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
+//! the first two live as long as the worker does.
 //!
 //! # A stop
 //!
@@ -55,6 +55,7 @@ mod not_started;
 pub mod output;
 pub mod pane;
 mod process;
+pub mod recorder;
 mod secrets;
 mod socket;
 mod survey;

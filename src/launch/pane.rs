@@ -40,6 +40,8 @@ use crate::{
 
 /// The worker's `$SHELL`, which tmux would replace by its own.
 pub(super) const SHELL: &str = "LOOPKEEPER_SHELL";
+/// What is run to record the pane.
+pub(super) const RECORDER: &str = "LOOPKEEPER_RECORDER";
 /// What tmux is given to read the rest from a terminal that only it has open.
 const CLOSED_WITHIN_SECONDS: u32 = 2;
 
@@ -219,6 +221,7 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         .env_remove("TMUX")
         .env_remove("TMUX_PANE")
         .env_remove(SHELL)
+        .env_remove(RECORDER)
         // The command that started the server is over.
         .env_remove(command::MARKER);
     match env::var_os(SHELL) {

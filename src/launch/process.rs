@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Program, Worker},
-    model::{AttemptRef, LauncherKind},
+    model::AttemptRef,
     proxy::tailscale::tailscaled,
     sys,
 };
@@ -41,9 +41,9 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
             (command.program, command.arguments)
         }
     };
-    let output = match (&context.settings.house, worker.launcher) {
-        (House::Unit { output, .. }, LauncherKind::Process | LauncherKind::Systemd) => *output,
-        _ => Output::File,
+    let output = match &context.settings.house {
+        House::Unit { output, .. } => *output,
+        House::Delegated(_) | House::None => Output::File,
     };
     Spec {
         launcher: worker.launcher,

@@ -33,10 +33,10 @@ use crate::{
 /// How long tmux may take to start a server, and then the pane to start the worker.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Records the pane: `cat` needs nobody of us. A full disk ends it; then it begins again, as long
-/// as there is something to record.
+/// Records the pane, until tmux has nothing more to say; see [`recorder`](super::recorder). tmux reads
+/// more into a command than a shell does, so paths are in variables.
 const RECORDER: &str =
-    r#"until cat >>"$LOOPKEEPER_ATTEMPT_DIR/output.log"; do sleep 1; read -r _ || break; done"#;
+    r#"exec "$LOOPKEEPER_RECORDER" record --attempt-dir "$LOOPKEEPER_ATTEMPT_DIR""#;
 
 /// Before the session is made.
 const OPTIONS: &[&[&str]] = &[
@@ -82,6 +82,8 @@ pub(super) async fn launch(
     let shell = shell.map(|(_, shell)| shell.clone());
     let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
     environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
+    let executable = context.settings.executable.to_run();
+    environment.push((pane::RECORDER.into(), executable.into()));
     let worker = &attempt.worker;
     let tmux = super::find("tmux")
         .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")

@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     /// Show only this attempt: an id, as `history` has it.
     #[arg(long, value_name = "ID", requires = "worker")]
     attempt: Option<AttemptId>,
-    /// Print the bytes as they are, with escape sequences and without names.
+    /// Print the bytes as they are, with escape sequences and without names: of a terminal, all it was sent.
     #[arg(long, requires = "worker", conflicts_with = "json")]
     raw: bool,
     /// Print JSON, one object for each line.

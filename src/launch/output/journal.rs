@@ -49,18 +49,20 @@ impl Entries {
     /// Those of an attempt whose directory says that it writes into the journal.
     pub fn of(directory: &Directory, attempt: &AttemptRef) -> Option<Self> {
         let unit = unit::name(&attempt.worker);
+        let owner = format!("_UID={}", fs::metadata(directory.path()).ok()?.uid());
         let from = match directory.spec()?.output {
             Output::File => return None,
             Output::Journal => vec![format!("_SYSTEMD_UNIT={unit}")],
-            Output::UserJournal => {
-                let owner = fs::metadata(directory.path()).ok()?.uid();
-                vec![
-                    format!("_SYSTEMD_USER_UNIT={unit}"),
-                    format!("_UID={owner}"),
-                ]
-            }
+            Output::UserJournal => vec![format!("_SYSTEMD_USER_UNIT={unit}"), owner.clone()],
         };
         let named = format!("{ATTEMPT}={}", attempt.attempt);
+        // By the recorder of a session, maybe with its last breath.
+        let recorded = vec![
+            owner,
+            "_TRANSPORT=journal".to_owned(),
+            format!("SYSLOG_IDENTIFIER={}", attempt.worker),
+            named.clone(),
+        ];
         let mut known_by = vec![vec![named]];
         if let Some(start) = directory.start() {
             let invocation = start.invocation.iter();
@@ -73,7 +75,8 @@ impl Entries {
         // One "+" between alternatives (journalctl(1)).
         let alternatives = known_by
             .into_iter()
-            .map(|known| [&from[..], &known].concat());
+            .map(|known| [&from[..], &known].concat())
+            .chain([recorded]);
         let matches = alternatives.collect::<Vec<_>>().join(&"+".to_owned());
         Some(Self { matches })
     }

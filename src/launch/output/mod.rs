@@ -6,11 +6,15 @@ mod export;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod journal;
+mod page;
 mod plain;
 mod tail;
+mod writer;
 
 pub(crate) use bound::Bound;
 pub use export::{Entry, Export};
 pub use journal::{Entries, READER};
+pub(crate) use page::Page;
 pub use plain::plain;
 pub use tail::Tail;
+pub(crate) use writer::JournalWriter;
