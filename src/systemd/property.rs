@@ -11,6 +11,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use nix::{errno::Errno, sched::CloneFlags};
 use serde::Serialize;
 
 /// One property.
@@ -69,6 +70,10 @@ enum Syntax {
     Filter,
     /// Capabilities (capabilities(7)) that are kept or, with `~` before the first, dropped.
     Capabilities,
+    /// Whether no kind of namespace may be made, or those that may.
+    Namespaces,
+    /// The name of an error (errno(3)).
+    Errno,
 }
 
 /// A value as it goes over the bus.
@@ -111,6 +116,10 @@ impl fmt::Display for Expected {
             Syntax::Capabilities => f.write_str(
                 "an array of capabilities such as \"CAP_NET_BIND_SERVICE\"; the first may begin with '~' to drop them",
             ),
+            Syntax::Namespaces => f.write_str(
+                "true, false, or an array of cgroup, ipc, net, mnt, pid, user and uts that may be made",
+            ),
+            Syntax::Errno => f.write_str("the name of an error such as \"EPERM\""),
         }
     }
 }
@@ -170,6 +179,7 @@ pub const PROPERTIES: &[Property] = &[
     limit("OOMScoreAdjust", Syntax::Between(-1000, 1000)),
     property("PrivateDevices", Syntax::Boolean),
     property("PrivateIPC", Syntax::Boolean),
+    property("PrivateMounts", Syntax::Boolean),
     property("PrivateNetwork", Syntax::Boolean),
     property("PrivateTmp", Syntax::Boolean),
     property("PrivateUsers", Syntax::Boolean),
@@ -187,10 +197,12 @@ pub const PROPERTIES: &[Property] = &[
     property("ReadWritePaths", Syntax::List),
     property("RemoveIPC", Syntax::Boolean),
     property("RestrictAddressFamilies", Syntax::Filter),
+    property("RestrictNamespaces", Syntax::Namespaces),
     property("RestrictRealtime", Syntax::Boolean),
     property("RestrictSUIDSGID", Syntax::Boolean),
     property("SupplementaryGroups", Syntax::List),
     property("SystemCallArchitectures", Syntax::List),
+    property("SystemCallErrorNumber", Syntax::Errno),
     property("SystemCallFilter", Syntax::Filter),
     limit("TasksMax", Syntax::Count),
     property("UMask", Syntax::Mode),
@@ -261,6 +273,8 @@ fn value(syntax: Syntax, written: Written<'_>) -> Option<Value> {
             Value::Filter(only, words)
         }
         Syntax::Capabilities => Value::Number(capabilities(list(written)?)?),
+        Syntax::Namespaces => Value::Number(namespaces(written)?),
+        Syntax::Errno => Value::Integer(errno(&line(written)?)?),
     })
 }
 
@@ -419,6 +433,41 @@ fn capabilities(words: Vec<String>) -> Option<u64> {
     Some(if keep { set } else { all & !set })
 }
 
+/// By their flags (clone(2)).
+const NAMESPACES: &[(&str, CloneFlags)] = &[
+    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ("ipc", CloneFlags::CLONE_NEWIPC),
+    ("net", CloneFlags::CLONE_NEWNET),
+    ("mnt", CloneFlags::CLONE_NEWNS),
+    ("pid", CloneFlags::CLONE_NEWPID),
+    ("user", CloneFlags::CLONE_NEWUSER),
+    ("uts", CloneFlags::CLONE_NEWUTS),
+];
+
+/// Those that may be made.
+fn namespaces(written: Written<'_>) -> Option<u64> {
+    let all = NAMESPACES.iter().map(|(_, flag)| *flag).collect();
+    let allowed = match boolean(written) {
+        Some(true) => CloneFlags::empty(),
+        Some(false) => all,
+        None => {
+            let mut allowed = CloneFlags::empty();
+            for name in list(written)? {
+                allowed |= NAMESPACES.iter().find(|(known, _)| *known == name)?.1;
+            }
+            allowed
+        }
+    };
+    u64::try_from(allowed.bits()).ok()
+}
+
+fn errno(name: &str) -> Option<i32> {
+    let known = (1..200).map(Errno::from_raw);
+    let mut known = known.filter(|errno| *errno != Errno::UnknownErrno);
+    let errno = known.find(|errno| format!("{errno:?}") == name)?;
+    Some(errno as i32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,6 +528,21 @@ mod tests {
                 Written::List(&calls),
                 Value::Filter(true, calls.to_vec()),
             ),
+            (
+                "RestrictNamespaces",
+                Written::Boolean(true),
+                Value::Number(0),
+            ),
+            (
+                "RestrictNamespaces",
+                Written::List(&["user".to_owned(), "mnt".to_owned()]),
+                Value::Number(0x1002_0000),
+            ),
+            (
+                "SystemCallErrorNumber",
+                Written::Text("EPERM"),
+                Value::Integer(1),
+            ),
         ] {
             assert_eq!(read(name, written), Ok(value), "{name} = {written:?}");
         }
@@ -523,6 +587,16 @@ mod tests {
                 "permission bits in octal, such as \"0077\"",
             ),
             ("User", Written::Text("a\nb"), "a text in one line"),
+            (
+                "RestrictNamespaces",
+                Written::Text("time"),
+                "true, false, or an array of cgroup, ipc, net, mnt, pid, user and uts that may be made",
+            ),
+            (
+                "SystemCallErrorNumber",
+                Written::Text("UnknownErrno"),
+                "the name of an error such as \"EPERM\"",
+            ),
             ("PrivateTmp", Written::Integer(3), "true or false"),
         ] {
             assert_eq!(

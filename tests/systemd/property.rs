@@ -33,6 +33,8 @@ fn example(name: &str) -> (Vec<&'static str>, &'static str) {
         "ProtectProc" => (vec!["invisible"], "invisible"),
         "ProtectSystem" => (vec!["strict"], "strict"),
         "RestrictAddressFamilies" => (vec!["AF_INET", "AF_UNIX"], "AF_INET AF_UNIX"),
+        "RestrictNamespaces" => (vec!["user", "mnt"], "user mnt"),
+        "SystemCallErrorNumber" => (vec!["EPERM"], "EPERM"),
         "SystemCallFilter" => (vec!["~@reboot", "ptrace"], "~@reboot ptrace"),
         "SystemCallArchitectures" => (vec!["native"], "native"),
         "UMask" => (vec!["0027"], "0027"),
