@@ -95,6 +95,8 @@ pub(super) mod proxy {
         KIND: "kind", "\"builtin\", \"tailscale\" or \"command\"", "\"builtin\"", "Which proxy it is.";
         LISTEN: "listen", expects::LISTEN, "\"127.0.0.1:1055\"",
             "Where it listens. Beyond loopback only the builtin one, and only with auth.";
+        SYSTEMD: "systemd", expects::SYSTEMD, "{}", "Of its service, as in [workers.NAME]. The builtin one is confined to what its work needs; \
+             what is said here takes the place of that.";
     }
 }
 
@@ -178,7 +180,8 @@ pub(super) mod rules {
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
         SYSTEMD: "systemd", expects::SYSTEMD, "{}", "Of the worker's service, under systemd's own names (systemd.exec(5), systemd.resource-control(5)): \
              its user, how much it may have, what it may do. Each of them takes the place of the one in \
-             [defaults]. Where the daemon is not run by systemd, a worker that says more than how much \
+             [defaults]. What is not said is open to it, but for three capabilities when the daemon is root's: setting the clock, \
+             the memory of devices and process accounting (CapabilityBoundingSet). Where the daemon is not run by systemd, a worker that says more than how much \
              it may have is not started, and `supervisorctl status` says that limits are not kept.";
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
             "How much of the file of an attempt's output is kept. Of what is in the journal, journald keeps as much as journald.conf(5) says.";

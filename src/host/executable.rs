@@ -58,6 +58,27 @@ impl Executable {
         }
     }
 
+    /// What to run now for who may not look into this process: where the file is lost, a copy of it,
+    /// which is made at `copy`.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(crate) fn to_run_apart(&self, copy: &Path) -> io::Result<PathBuf> {
+        if self.lost().is_none() {
+            return Ok(self.path.clone());
+        }
+        fs::copy(self.to_run(), copy)?;
+        Ok(copy.to_owned())
+    }
+
+    /// What to run for what runs this executable already.
+    pub(crate) fn to_run_again(&self) -> PathBuf {
+        match self.lost() {
+            None => self.path.clone(),
+            Some(_) => "/proc/self/exe".into(),
+        }
+    }
+
     /// What to run for a program that may be this one.
     pub(crate) fn instead_of(&self, program: &Path) -> PathBuf {
         match program == self.path {
@@ -107,6 +128,9 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let executable = Executable::at(path.clone()).unwrap();
         let runs = || fs::read_to_string(executable.instead_of(&path)).unwrap();
+        let copy = directory.path().join("copy");
+        assert_eq!(executable.to_run_apart(&copy).unwrap(), path);
+        assert!(!copy.exists());
         assert_eq!(
             (executable.to_run(), executable.lost()),
             (path.clone(), None)
@@ -121,6 +145,8 @@ mod tests {
         let lost = executable.lost().unwrap();
         assert!(lost.contains("was replaced"), "{lost}");
         assert_eq!(runs(), "old");
+        assert_eq!(executable.to_run_apart(&copy).unwrap(), copy);
+        assert_eq!(fs::read_to_string(&copy).unwrap(), "old");
         let other = Path::new("/bin/true");
         assert_eq!(executable.instead_of(other), other);
     }

@@ -79,11 +79,14 @@ pub(super) async fn start(
     let mut environment = environment(&attempt, &directory, worker, handed);
     let sound = check(&spec).and_then(|()| confined(context, worker));
     let prepared = sound.map_err(NotStarted::from).and_then(|()| {
-        let settings = match &worker.program {
-            Program::BuiltinProxy(settings) => Some(settings),
-            Program::Command(_) | Program::Tailscale(_) => None,
+        let settings = match (&worker.program, &context.settings.house) {
+            (Program::BuiltinProxy(settings), House::Unit { units, .. }) => {
+                Some(unit::proxy_inside(settings, &attempt.worker, units))
+            }
+            (Program::BuiltinProxy(settings), _) => Some(settings.clone()),
+            (Program::Command(_) | Program::Tailscale(_), _) => None,
         };
-        let created = directory.create(&spec, settings);
+        let created = directory.create(&spec, settings.as_ref());
         let created = created.and_then(|()| match spec.has_file() {
             true => directory.open_output().map(drop),
             false => Ok(()),

@@ -75,6 +75,8 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     if let Err(error) = record_start(&directory, &spec, own, None) {
         return failed(error);
     }
+    // If we are that, we go on without a file; as a rule there is none.
+    drop(fs::remove_file(directory.program()));
     let birth = sys::Birth {
         tag: Some(tag(directory.path().as_os_str())),
         inherits: lease.as_ref().map(Lease::number),

@@ -34,7 +34,12 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         Program::BuiltinProxy(_) => {
             let config = directory.proxy().to_string_lossy().into_owned();
             let arguments = vec!["proxy".to_owned(), "--settings".to_owned(), config];
-            (context.settings.executable.to_run(), arguments)
+            let executable = &context.settings.executable;
+            let program = match context.settings.house {
+                House::Unit { .. } => executable.to_run_again(),
+                House::Delegated(_) | House::None => executable.to_run(),
+            };
+            (program, arguments)
         }
         Program::Tailscale(settings) => {
             let command = tailscaled(settings, &settings.socket());

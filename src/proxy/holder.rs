@@ -4,7 +4,7 @@ use std::fs;
 
 /// The process that listens at a TCP port of this machine, as far as this user may know.
 pub(super) fn holder_of(port: u16) -> Option<String> {
-    let (inode, uid) = ["/proc/net/tcp", "/proc/net/tcp6"]
+    let (inode, uid) = ["/proc/self/net/tcp", "/proc/self/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .find_map(|table| table.lines().find_map(|line| listener(line, port)))?;

@@ -9,6 +9,7 @@ use std::{
 use super::{
     machine, probe,
     rules::Rules,
+    systemd,
     values::{self, SHORTEST},
 };
 use crate::{
@@ -64,11 +65,16 @@ pub(super) fn proxy(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<Work
             .find(|(_, kind)| kind.section().keys().any(|key| key.name == name))
             .map(|(word, _)| format!("`{name}` belongs to kind = \"{word}\""))
     });
-    match which {
+    let told = table
+        .get(proxy::SYSTEMD)
+        .and_then(|entry| systemd::settings(&entry, reading));
+    let mut worker = match which {
         Which::Builtin => builtin(&table, reading),
         Which::Tailscale => tailscale(&table, reading),
         Which::Command => command(&table, reading),
-    }
+    }?;
+    worker.systemd = told.unwrap_or_default();
+    Some(worker)
 }
 
 fn builtin(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {

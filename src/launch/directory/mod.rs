@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `spec.json` | what was to be run, and how | before anything runs |
 //! | `proxy.json` | the builtin proxy's settings | before anything runs |
+//! | `program` | our executable, where its file is lost and the worker may not look at ours | until the worker runs |
 //! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
@@ -49,6 +50,7 @@ use crate::{
 
 const SPEC: &str = "spec.json";
 const PROXY: &str = "proxy.json";
+const PROGRAM: &str = "program";
 const OUTPUT: &str = "output.log";
 const START: &str = "start.json";
 const START_FAILED: &str = "start-failed";
@@ -148,6 +150,11 @@ impl Directory {
     /// The builtin proxy's settings.
     pub(crate) fn proxy(&self) -> PathBuf {
         self.path.join(PROXY)
+    }
+
+    /// A copy of our executable, as long as it is needed.
+    pub(super) fn program(&self) -> PathBuf {
+        self.path.join(PROGRAM)
     }
 
     /// What was to be run.

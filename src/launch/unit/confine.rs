@@ -5,7 +5,11 @@ use std::ffi::OsString;
 use nix::unistd::{self, geteuid};
 use zbus::Variant;
 
-use crate::{config::Worker, launch::not_started::NotStarted, systemd::property::Value};
+use crate::{
+    config::Worker,
+    launch::not_started::NotStarted,
+    systemd::property::{Settings, Value},
+};
 
 /// Somebody else, whom a worker is.
 pub(crate) struct User {
@@ -53,21 +57,17 @@ const FILE_SYSTEM: [&str; 4] = [
 /// The properties that are set. Whatever they are, the worker's side can record what it has to in the
 /// attempt's directory, and be reached at its socket.
 pub(super) fn settings(
-    worker: &Worker,
+    all: &Settings,
     directory: &str,
     sockets: &str,
 ) -> Vec<(&'static str, Variant<'static>)> {
-    let mut settings: Vec<_> = worker
-        .systemd
+    let mut settings: Vec<_> = all
         .iter()
         .filter(|(name, _)| **name != "ReadWritePaths")
         .map(|(_, setting)| (setting.on_bus, setting.value.clone().into()))
         .collect();
-    if FILE_SYSTEM
-        .iter()
-        .any(|name| worker.systemd.contains_key(name))
-    {
-        let declared = worker.systemd.get("ReadWritePaths");
+    if FILE_SYSTEM.iter().any(|name| all.contains_key(name)) {
+        let declared = all.get("ReadWritePaths");
         let mut paths = match declared.map(|setting| &setting.value) {
             Some(Value::List(paths)) => paths.clone(),
             _ => Vec::new(),

@@ -11,6 +11,7 @@
 //! of a worker.
 
 mod confine;
+mod defaults;
 #[cfg(test)]
 mod fuzz;
 mod killed;
@@ -40,7 +41,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::Worker,
+    config::{Builtin, Program, Worker},
     model::{AttemptRef, Exit, HostEvent, Intervention, WorkerName},
     systemd::{
         manager::{Incarnation, Manager, ManagerError, Whose},
@@ -77,6 +78,11 @@ pub(super) fn credentials(units: &Units, worker: &WorkerName) -> PathBuf {
     runtime.join("credentials").join(name(worker))
 }
 
+/// The builtin proxy's settings, as they are inside of its service.
+pub(super) fn proxy_inside(proxy: &Builtin, worker: &WorkerName, units: &Units) -> Builtin {
+    defaults::inside(proxy, &name(worker), units.whose())
+}
+
 /// What is needed to have a worker carried.
 pub(super) struct Carrier<'a> {
     pub(super) context: &'a Context,
@@ -97,7 +103,18 @@ impl Carrier<'_> {
         environment: Vec<(OsString, OsString)>,
     ) -> Result<Launched, NotStarted> {
         let unit = name(&attempt.worker);
-        let executable = self.context.settings.executable.to_run();
+        let executable = &self.context.settings.executable;
+        let executable = match self.worker.program {
+            // It is confined so that it cannot look at ours.
+            Program::BuiltinProxy(_) => {
+                executable
+                    .to_run_apart(&directory.program())
+                    .map_err(|error| {
+                        NotStarted::because(&directory.program().display().to_string(), &error)
+                    })?
+            }
+            Program::Command(_) | Program::Tailscale(_) => executable.to_run(),
+        };
         let argv = vec![
             executable.to_string_lossy().into_owned(),
             "exec".to_owned(),
@@ -244,11 +261,19 @@ impl Carrier<'_> {
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
         let mut credentials = Vec::new();
-        for (name, path) in &self.worker.secrets.files {
-            credentials.push((name.clone(), text(path)?));
+        let files = self.worker.secrets.files.clone();
+        let lent = defaults::lent(self.worker, self.units.whose());
+        for (name, path) in files.into_iter().chain(lent) {
+            credentials.push((name, text(&path)?));
         }
         let sockets = socket::directory(&self.context.settings);
-        let settings = confine::settings(self.worker, &text(directory.path())?, &text(&sockets)?);
+        let places = defaults::Places {
+            attempt: directory.path(),
+            executable: &self.context.settings.executable.to_run(),
+            sockets: &self.context.settings.runtime,
+        };
+        let settings = defaults::of(self.worker, self.units.whose(), places);
+        let settings = confine::settings(&settings, &text(directory.path())?, &text(&sockets)?);
         let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),
             ("Slice", SLICE.into()),
