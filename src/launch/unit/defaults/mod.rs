@@ -106,6 +106,8 @@ const PROXY_OF_SYSTEM: &[Row] = &[
     ("ProtectKernelTunables", &["yes"]),
     ("ProtectProc", &["invisible"]),
     ("ProtectSystem", &["strict"]),
+    // In a container, systemd 252 was seen to leave this writable with all of that.
+    ("ReadOnlyPaths", &["/run"]),
 ];
 
 /// Of every other worker where PID 1 carries it; under a user's manager there is nothing to take away.
