@@ -113,7 +113,8 @@ impl Rig {
                     self.out.push(Effect::Inquire(of.clone()));
                     if times == 3 {
                         let text = format!(
-                            "something of {name} survives SIGKILL; `supervisorctl doctor` names it"
+                            "something of {name} survives SIGKILL, so it waits inside of the kernel, \
+                             mostly for a disk; `ps -eo pid,stat,wchan:30,args` shows it with a D"
                         );
                         self.tell(now, "worker-unkillable", Level::Error, Some(&of), text);
                     }
