@@ -11,7 +11,7 @@ use super::{
     end::NEVER_RAN,
     worker::{ASK_AGAIN, Asked, Attempt, Cause, End, Life, Step, Stopped, Worker},
 };
-use crate::model::{AttemptRef, Condition, Exit, Found, Now, WorkerName};
+use crate::model::{AttemptRef, Condition, Exit, Found, Intervention, Now, WorkerName};
 
 impl Rig {
     pub(super) fn surveyed(&mut self, now: Now, answer: Result<Vec<Found>, String>) {
@@ -104,6 +104,10 @@ impl Rig {
                 survivors,
                 by,
             } => {
+                // With the machine every manager ends.
+                let by = by.filter(|by| {
+                    *by != Intervention::ManagerEnded || exit.stopped_by_machine().is_none()
+                });
                 let by = by.map(|by| self.by_hand(name, by));
                 self.resume_ended(now, attempt, exit, survivors, by);
             }

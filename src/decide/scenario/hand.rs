@@ -81,6 +81,25 @@ fn what_was_done_while_no_daemon_ran_counts_as_well() {
 }
 
 #[test]
+fn a_manager_that_ended_with_its_machine_is_not_told_of() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let is = model::Condition::Ended {
+        exit: Exit::machine_went_down(),
+        survivors: 0,
+        by: Some(ManagerEnded),
+    };
+    let told = play.reboot(vec![found(&starts[0], is)]);
+    let text = told.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice.text.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        text,
+        Some("a had ended meanwhile: exit lost: the machine went down")
+    );
+}
+
+#[test]
 fn a_stop_by_hand_wins_over_a_restart_of_ours() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     play.command(Command::Restart(vec!["a".parse().unwrap()]));
