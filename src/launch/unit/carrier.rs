@@ -1,0 +1,319 @@
+//! How a worker's unit is made, and started.
+//!
+//! Promise: when a start is answered, the attempt's own process is known, or it is certain that nothing
+//! of it runs.
+
+use std::{
+    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
+    time::Duration,
+};
+
+use rustix::fs::inotify::WatchFlags;
+use zbus::Variant;
+
+use super::{confine, defaults, life::look, name, script};
+use crate::{
+    causes::in_one_line,
+    config::{Program, Worker},
+    launch::{
+        ATTEMPT, WORKER,
+        attempt::Launched,
+        context::Context,
+        directory::{Directory, Spec},
+        not_started::NotStarted,
+        socket,
+    },
+    model::AttemptRef,
+    systemd::{
+        manager::{ManagerError, Whose},
+        units::Units,
+    },
+};
+
+const SLICE: &str = "loopkeeper.slice";
+/// In the state directory.
+const RECORDER: &str = "record-exit";
+/// In the state directory.
+const ASKER: &str = "record-stop";
+/// In an attempt's directory, where it has a session: how that is made.
+const SESSION: &str = "start.sh";
+
+/// What is needed to have a worker carried.
+pub(in crate::launch) struct Carrier<'a> {
+    pub(in crate::launch) context: &'a Context,
+    pub(in crate::launch) units: &'a Units,
+    /// Our own unit.
+    pub(in crate::launch) own: Option<&'a str>,
+    /// What is declared of the worker.
+    pub(in crate::launch) worker: &'a Worker,
+}
+
+impl Carrier<'_> {
+    /// Starts an attempt as a service.
+    pub(in crate::launch) async fn launch(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        spec: &Spec,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Launched, NotStarted> {
+        let unit = name(&attempt.worker);
+        let executable = &self.context.settings.executable;
+        let executable = match self.worker.program {
+            // It is confined so that it cannot look at ours.
+            Program::BuiltinProxy(_) => {
+                executable
+                    .to_run_apart(&directory.program())
+                    .map_err(|error| {
+                        NotStarted::because(&directory.program().display().to_string(), &error)
+                    })?
+            }
+            Program::Command(_) | Program::Tailscale(_) => executable.to_run(),
+        };
+        let argv = vec![
+            executable.to_string_lossy().into_owned(),
+            "exec".to_owned(),
+            "--attempt-dir".to_owned(),
+            directory.path().to_string_lossy().into_owned(),
+        ];
+        let mut properties = self.properties(attempt, directory, environment)?;
+        properties.extend([
+            ("Type", "exec".into()),
+            ("ExecStart", command(argv)),
+            ("WorkingDirectory", text(&spec.workdir)?.into()),
+            match spec.has_file() {
+                true => (
+                    "StandardOutputFileToAppend",
+                    text(&directory.output())?.into(),
+                ),
+                false => ("StandardOutput", "journal".into()),
+            },
+            // The same stream, so that lines stay in their order.
+            ("StandardError", "inherit".into()),
+        ]);
+        let arrival = self
+            .context
+            .arrivals
+            .watch(&directory.records(), WatchFlags::MOVED_TO)
+            .map_err(|error| {
+                NotStarted::because(&directory.path().display().to_string(), &error)
+            })?;
+        let manager = self
+            .units
+            .manager()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let mut watch = self.units.watch(&unit);
+        let started = manager.start(&unit, &properties).await;
+        if let Err(error) = &started
+            && !matches!(error, ManagerError::Job { .. })
+        {
+            return Err(refused(&unit, error));
+        }
+        // That the job failed may also be the end of a worker that was too quick for it.
+        loop {
+            // In this order: what the unit has recorded was there before it ended.
+            let found = look(self.units, &unit).await;
+            if let Some(start) = directory.start() {
+                return Ok(Launched::Unit {
+                    start,
+                    units: self.units.clone(),
+                });
+            }
+            if let Some(why) = directory.start_failed() {
+                return Err(why.into());
+            }
+            if let Err(error) = &started {
+                return Err(in_one_line(error).into());
+            }
+            if found.is_ok_and(|found| found.is_none_or(|found| !found.lives)) {
+                let why =
+                    format!("{unit} ended before its worker began; see: journalctl -u {unit}");
+                return Err(why.into());
+            }
+            tokio::select! {
+                () = arrival.changed() => {}
+                () = watch.changed() => {}
+            }
+        }
+    }
+
+    /// Starts a tmux server as a service, and its session in it.
+    pub(in crate::launch) async fn launch_session(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        tmux: &Path,
+        arguments: &[OsString],
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<(), NotStarted> {
+        let unit = name(&attempt.worker);
+        let start = directory.path().join(SESSION);
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        let arguments: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
+        // By hand, a unit can be started a second time; an attempt cannot.
+        let script = script::run_once(&text(&directory.start_record())?, &text(tmux)?, &arguments);
+        let script = script.map_err(|error| NotStarted::from_error(&error))?;
+        fs::write(&start, script)
+            // Whoever the worker is reads it.
+            .and_then(|()| fs::set_permissions(&start, fs::Permissions::from_mode(0o644)))
+            .map_err(|error| NotStarted::because(&start.display().to_string(), &error))?;
+        let mut properties = self.properties(attempt, directory, environment)?;
+        properties.extend([
+            ("Type", "forking".into()),
+            (
+                "ExecStart",
+                command(vec!["/bin/sh".to_owned(), text(&start)?]),
+            ),
+            ("StandardOutput", "null".into()),
+            ("StandardError", "journal".into()),
+        ]);
+        let manager = self
+            .units
+            .manager()
+            .await
+            .map_err(|error| unreachable(&error))?;
+        match manager.start(&unit, &properties).await {
+            Ok(()) => Ok(()),
+            // The server ends with its only pane, maybe before the job does: then the pane knows why.
+            Err(ManagerError::Job { .. }) if directory.start().is_some() => Ok(()),
+            Err(error) => Err(match directory.start_failed() {
+                Some(why) => why.into(),
+                None => refused(&unit, &error),
+            }),
+        }
+    }
+
+    /// What every unit has, whatever it runs.
+    fn properties(
+        &self,
+        attempt: &AttemptRef,
+        directory: &Directory,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Vec<(&'static str, Variant<'static>)>, NotStarted> {
+        let inherited = self.context.runner.inherited.variables();
+        // The manager refuses a name that is there twice; the later value holds.
+        let environment: BTreeMap<OsString, OsString> = inherited.chain(environment).collect();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| variable(name, value))
+            .collect::<Result<Vec<String>, NotStarted>>()?;
+        let recorder = vec![
+            "/bin/sh".to_owned(),
+            self.script(RECORDER, script::RECORDER)?,
+            text(directory.path())?,
+        ];
+        let mut asker = vec![
+            "/bin/sh".to_owned(),
+            self.script(ASKER, script::ASK)?,
+            text(directory.path())?,
+            name(&attempt.worker),
+        ];
+        if matches!(self.units.whose(), Whose::User(_)) {
+            asker.push("--user".to_owned());
+        }
+        let stop = &self.worker.stop;
+        let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
+        let worker = &attempt.worker;
+        let mut credentials = Vec::new();
+        let files = self.worker.secrets.files.clone();
+        let lent = defaults::lent(self.worker, self.units.whose());
+        for (name, path) in files.into_iter().chain(lent) {
+            credentials.push((name, text(&path)?));
+        }
+        let sockets = socket::directory(&self.context.settings);
+        let places = defaults::Places {
+            attempt: directory.path(),
+            executable: &self.context.settings.executable.to_run(),
+            sockets: &self.context.settings.runtime,
+        };
+        let settings = defaults::of(self.worker, self.units.whose(), places);
+        let settings = confine::settings(&settings, &text(directory.path())?, &text(&sockets)?);
+        let ours = [
+            ("Description", format!("Loopkeeper worker {worker}").into()),
+            ("Slice", SLICE.into()),
+            ("SyslogIdentifier", worker.as_str().to_owned().into()),
+            ("LogExtraFields", fields(attempt).into()),
+            ("CollectMode", "inactive-or-failed".into()),
+            ("Before", before.into()),
+            ("Environment", environment.into()),
+            ("ExecStop", command(asker)),
+            ("ExecStopPost", command(recorder)),
+            // Else the recorder would have the worker's user and its restrictions.
+            ("PermissionsStartOnly", true.into()),
+            // For who stops it by hand.
+            ("KillSignal", stop.signal.number().into()),
+            ("TimeoutStopUSec", micros(stop.grace).into()),
+            // `systemctl isolate` is about what belongs to a target, and this does to none.
+            ("IgnoreOnIsolate", true.into()),
+        ];
+        let lent = (!credentials.is_empty()).then(|| ("LoadCredential", credentials.into()));
+        Ok(ours.into_iter().chain(settings).chain(lent).collect())
+    }
+
+    /// The path of a script in the state directory; makes it, or renews another version's.
+    fn script(&self, name: &str, content: &str) -> Result<String, NotStarted> {
+        let path = self.context.settings.state.join(name);
+        if !fs::read_to_string(&path).is_ok_and(|found| found == content) {
+            let new = path.with_extension("new");
+            fs::write(&new, content)
+                .and_then(|()| fs::rename(&new, &path))
+                .map_err(|error| NotStarted::because(&path.display().to_string(), &error))?;
+        }
+        text(&path)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What journald adds to every line of it (systemd.exec(5)).
+fn fields(attempt: &AttemptRef) -> Vec<Vec<u8>> {
+    let fields = [
+        (WORKER, attempt.worker.as_str()),
+        (ATTEMPT, attempt.attempt.as_str()),
+    ];
+    fields
+        .map(|(name, value)| format!("{name}={value}").into_bytes())
+        .into()
+}
+
+/// As the bus has a command line.
+fn command(argv: Vec<String>) -> Variant<'static> {
+    let program = argv.first().cloned().unwrap_or_default();
+    // `$` begins a variable (systemd.service(5), "Command lines").
+    let argv: Vec<String> = argv.iter().map(|word| word.replace('$', "$$")).collect();
+    vec![(program, argv, false)].into()
+}
+
+fn text(path: &Path) -> Result<String, NotStarted> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| NotStarted::from(format!("{}: is not UTF-8", path.display())))
+}
+
+fn variable(name: &OsString, value: &OsString) -> Result<String, NotStarted> {
+    let text = name.to_str().zip(value.to_str());
+    let text = text.map(|(name, value)| format!("{name}={value}"));
+    text.ok_or_else(|| NotStarted::from(format!("environment: {} is not UTF-8", name.display())))
+}
+
+fn refused(unit: &str, error: &ManagerError) -> NotStarted {
+    match error {
+        // No fault of the worker's.
+        error if error.is_taken() => NotStarted {
+            why: format!("{unit} is there already; see: systemctl status {unit}"),
+            shortage: true,
+        },
+        ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
+        error => NotStarted::from(in_one_line(error)),
+    }
+}
+
+/// No fault of the worker's: it is tried again.
+fn unreachable(error: &ManagerError) -> NotStarted {
+    NotStarted {
+        why: in_one_line(error),
+        shortage: true,
+    }
+}

@@ -1,0 +1,160 @@
+//! How a unit is looked at, and how it ends.
+//!
+//! Promise: an end is the one that the manager's own hand wrote down, or it is not known; a manager that
+//! does not answer has said nothing.
+
+use std::{fs, time::Duration};
+
+use super::{RECORD, killed, name, record, script};
+use crate::{
+    launch::{
+        ATTEMPT_DIR, House, News,
+        context::Context,
+        directory::{Directory, Start},
+    },
+    model::{AttemptRef, Exit, HostEvent, Intervention, WorkerName},
+    systemd::{
+        manager::{Incarnation, Manager, ManagerError},
+        units::Units,
+    },
+};
+
+/// What the manager is given to answer while a signal waits for it.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// What the manager is given to let go of a unit in which nothing lives.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Waits until the manager has let go of a worker's unit in which nothing lives: until then it refuses
+/// the next one.
+pub(in crate::launch) async fn gone(units: &Units, worker: &WorkerName) -> Result<(), String> {
+    let unit = name(worker);
+    let mut watch = units.watch(&unit);
+    let gone = async {
+        loop {
+            match look(units, &unit).await {
+                Ok(None) => return,
+                Ok(Some(_)) | Err(_) => watch.changed().await,
+            }
+        }
+    };
+    tokio::time::timeout(GONE_WITHIN, gone)
+        .await
+        .map_err(|_elapsed| format!("{unit} is there although nothing of it lives"))
+}
+
+pub(super) async fn look(units: &Units, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
+    let manager: Manager = units.manager().await?;
+    manager.incarnation(unit).await
+}
+
+/// The recorder, while it runs. It is in the worker's cgroup, and what is meant for that must not reach
+/// it. A manager that does not say it in time has no say.
+pub(in crate::launch) async fn recorder_of(units: &Units, worker: &WorkerName) -> Option<i32> {
+    let unit = name(worker);
+    let asked = async { units.manager().await.ok()?.last_command(&unit).await.ok()? };
+    let answer = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
+    answer.ok().flatten()
+}
+
+/// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it.
+pub(in crate::launch) async fn carries(
+    units: &Units,
+    worker: &WorkerName,
+    directory: &Directory,
+) -> Result<bool, ManagerError> {
+    let unit = name(worker);
+    let manager = units.manager().await?;
+    let found = manager.incarnation(&unit).await?;
+    let own = format!("{ATTEMPT_DIR}={}", directory.path().display());
+    Ok(found.is_some_and(|found| found.lives) && manager.environment(&unit).await?.contains(&own))
+}
+
+/// How far the end of one life of a unit has come.
+pub(in crate::launch) enum Ending {
+    /// Something of it lives, or the recorder has not run yet.
+    Ending,
+    /// It is over; how it ended, if that was recorded.
+    Ended(Option<Exit>),
+}
+
+/// How an attempt ended that was a unit's main process, if the manager has written it down.
+pub(crate) fn recorded(directory: &Directory, start: &Start) -> Option<Exit> {
+    let invocation = start
+        .invocation
+        .as_deref()
+        .filter(|_| start.pane.is_none())?;
+    of_invocation(directory, invocation)
+}
+
+fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
+    let text = fs::read_to_string(directory.path().join(RECORD)).ok()?;
+    record::of(&text, invocation)
+}
+
+/// What somebody did to the attempt's unit, past us, and ended it.
+pub(in crate::launch) fn intervention(directory: &Directory) -> Option<Intervention> {
+    let invocation = directory.start()?.invocation?;
+    let text = fs::read_to_string(directory.path().join(script::ASKED)).ok()?;
+    record::asked(&text, &invocation)
+}
+
+/// Looks whether a signal that ended an attempt was sent by hand, and tells it then.
+pub(in crate::launch) fn look_for_hand(
+    context: &Context,
+    attempt: &AttemptRef,
+    directory: &Directory,
+    exit: &Exit,
+) {
+    let House::Unit { units, .. } = &context.settings.house else {
+        return;
+    };
+    let Exit::Signal(ended_by) = *exit else {
+        return;
+    };
+    let Some(invocation) = directory.start().and_then(|start| start.invocation) else {
+        return;
+    };
+    let (runner, news) = (context.runner.clone(), context.news.clone());
+    let (whose, attempt) = (units.whose().clone(), attempt.clone());
+    tokio::spawn(async move {
+        if killed::by_hand(&runner, &whose, &invocation).await == Some(ended_by) {
+            // The daemon that does not listen any more is ending.
+            drop(news.send(News::Event(HostEvent::KilledByHand(attempt, ended_by))));
+        }
+    });
+}
+
+/// Asks how far its end has come, also of a unit that runs.
+pub(in crate::launch) async fn ends(
+    units: &Units,
+    worker: &WorkerName,
+    invocation: &str,
+    directory: &Directory,
+) -> Result<Ending, ManagerError> {
+    // In this order: the record is written before the unit is gone.
+    let found = look(units, &name(worker)).await;
+    if let Some(exit) = of_invocation(directory, invocation) {
+        return Ok(Ending::Ended(Some(exit)));
+    }
+    Ok(match found? {
+        Some(found) if found.lives && found.invocation == invocation => Ending::Ending,
+        Some(_) | None => Ending::Ended(None),
+    })
+}
+
+/// Waits for the end of one life of a unit; how it was, if that was recorded.
+pub(in crate::launch) async fn exit(
+    units: &Units,
+    worker: &WorkerName,
+    invocation: &str,
+    directory: &Directory,
+) -> Option<Exit> {
+    let mut watch = units.watch(&name(worker));
+    loop {
+        match ends(units, worker, invocation, directory).await {
+            Ok(Ending::Ended(exit)) => return exit,
+            // A manager that cannot be asked has said nothing of the unit.
+            Ok(Ending::Ending) | Err(_) => watch.changed().await,
+        }
+    }
+}
