@@ -19,6 +19,7 @@ mod chaos;
 mod check;
 mod configs;
 mod coverage;
+mod effects;
 mod end;
 mod explore;
 mod host;

@@ -29,6 +29,7 @@ use crate::{
     check::{Checked, Checks, ensure},
     configs,
     coverage::Coverage,
+    effects::{is_quiet, leaves_a_trace},
     host::Act,
     store::Store,
     told::Told,
@@ -469,41 +470,6 @@ impl World {
             "nobody starts the daemon"
         );
         Ok(())
-    }
-}
-
-/// A sign of life or a look: what a rig does that has nothing to do.
-fn is_quiet(effect: &Effect) -> bool {
-    use loopkeeper::decide::Fact;
-    match effect {
-        Effect::Record(facts) => facts.iter().all(|fact| matches!(fact, Fact::Alive { .. })),
-        Effect::Probe(..)
-        | Effect::CheckPhase(..)
-        | Effect::CompareSecrets(..)
-        | Effect::Inquire(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether it makes a difference to the world that the daemon came to this.
-fn leaves_a_trace(effect: &Effect) -> bool {
-    match effect {
-        Effect::Record(_)
-        | Effect::Start { .. }
-        | Effect::Signal(..)
-        | Effect::Reload(..)
-        | Effect::Conclude(_)
-        | Effect::Answer(..)
-        | Effect::Exit => true,
-        Effect::Survey
-        | Effect::Inquire(_)
-        | Effect::Adopt(..)
-        | Effect::Probe(..)
-        | Effect::CheckPhase(..)
-        | Effect::Tell(_)
-        | Effect::Notify(_)
-        | Effect::CompareSecrets(..)
-        | Effect::Ready => false,
     }
 }
 
