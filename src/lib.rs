@@ -16,7 +16,7 @@
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
 //! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
-//! | [`launch`] | how an attempt is started, recognised, watched and ended: processes, tmux |
+//! | [`launch`] | how an attempt is started, recognised, watched and ended: services, processes, tmux |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
 //! | [`daemon`] | the one loop that turns the world into events and performs effects |
 //! | [`proxy`] | the SOCKS proxy, a process of its own |

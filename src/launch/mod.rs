@@ -9,9 +9,10 @@
 //! How: [`Local`] has a task for each attempt, and `survey` asks what there is of them. Each has a
 //! [`directory`], where its output goes and which keeps what is needed to recognise it. `attempt` is
 //! how one begins or is found, `life` what follows, to the last process of its `tree`, whatever
-//! launched it; `process` and `tmux` differ only in how it comes to be and in who writes the exit
-//! record. `cgroup` gives it a house of its own where the machine has one, [`output`] keeps
-//! what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
+//! launched it; `unit`, `process` and `tmux` differ only in how it comes to be and in who writes down
+//! how it ended. `cgroup` says which house it gets: a service of its own where systemd runs us, in which
+//! it is a plain process or a tmux server; elsewhere a cgroup of its own, or none. `secrets` are what
+//! it is handed, [`output`] keeps what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
 //! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
 //! the first two live as long as the worker does.
 //!
@@ -23,7 +24,8 @@
 //!    lives, not to the session around it in tmux: server, recorder and pane (`tree::Part::Work`).
 //!    Who is stopped (SIGSTOP) is let go on to take it.
 //! 2. *The worker's own process ends.* That is the end of the attempt: `exit.json` is written, by the
-//!    pane in tmux and by the daemon elsewhere, and the daemon is told (`Ended`).
+//!    pane in tmux and by the daemon elsewhere, from what systemd wrote down where it is a service; and
+//!    the daemon is told (`Ended`).
 //! 3. *Who is left behind* has the rest of the grace (`stop.grace`, from the stop signal on). In tmux
 //!    the pane stays, and with it terminal and session: nobody gets SIGHUP, all that is written is
 //!    recorded, people can attach and look. The lease of the worktree and the cgroup stay as well.
