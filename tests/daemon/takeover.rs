@@ -173,7 +173,11 @@ fn the_name_of_the_daemon_is_that_of_no_other_process() {
     names.sort();
     names.dedup();
     let ours: Vec<_> = names.iter().filter(|name| name.starts_with("l")).collect();
-    assert_eq!(ours, ["lk-pane\n", "lk-proxy\n"], "{names:?}");
+    assert_eq!(
+        ours,
+        ["lk-pane\n", "lk-proxy\n", "lk-record\n"],
+        "{names:?}"
+    );
     let daemon = i32::try_from(rig.daemon.as_ref().unwrap().pid()).unwrap();
     assert_eq!(name(daemon), "loopkeeperd\n");
 }
