@@ -216,6 +216,7 @@ impl Rig {
                 let life = Life::BackingOff {
                     until: now.mono + delay,
                     why: why.to_owned(),
+                    short: false,
                 };
                 worker.becomes(life, now);
             }
@@ -267,7 +268,12 @@ impl Rig {
             .restarts
             .put_off(boot, now.mono, &backoff, &mut self.rng);
         let restarts = worker.restarts.clone();
-        worker.becomes(Life::BackingOff { until, why }, now);
+        let life = Life::BackingOff {
+            until,
+            why,
+            short: true,
+        };
+        worker.becomes(life, now);
         self.ledger.add(Fact::Restarts {
             worker: name.clone(),
             restarts,

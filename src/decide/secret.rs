@@ -5,7 +5,7 @@
 //! written anew and says the same is no change.
 
 use super::{
-    Effect, Level, Rig,
+    Effect, Fact, Level, Rig,
     worker::{Cause, Life},
 };
 use crate::{
@@ -14,6 +14,23 @@ use crate::{
 };
 
 impl Rig {
+    /// Something changed where secrets are.
+    pub(super) fn secrets_may_differ(&mut self, now: Now) {
+        self.compare_secrets();
+        for worker in self.workers.values_mut() {
+            let waits = matches!(worker.life, Life::BackingOff { short: true, .. });
+            if waits && !worker.rules.secrets.files.is_empty() {
+                // What it could not be started without may be there now.
+                worker.restarts.until = None;
+                self.ledger.add(Fact::Restarts {
+                    worker: worker.name().clone(),
+                    restarts: worker.restarts.clone(),
+                });
+                worker.becomes(Life::Waiting("a secret may be there now".into()), now);
+            }
+        }
+    }
+
     /// Asks of every attempt that lives.
     pub(super) fn compare_secrets(&mut self) {
         let living = self

@@ -88,6 +88,7 @@ impl Rig {
                             .last_exit
                             .as_ref()
                             .map_or(String::new(), Exit::to_string),
+                        short: worker.last_exit.as_ref().is_some_and(Exit::is_not_started),
                     },
                     (None, Some(obstacle)) => Life::Waiting(obstacle),
                     (None, None) => return self.start(now, name),

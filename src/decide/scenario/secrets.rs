@@ -51,6 +51,18 @@ fn a_changed_secret_is_a_new_attempt_that_does_not_count() {
 }
 
 #[test]
+fn a_secret_that_arrives_ends_the_wait_for_it_and_for_nothing_else() {
+    let (mut play, starts) = Play::running(rig([with_secret(OnSecretChange::Restart)]));
+    let next = started(&play.ends(&starts[0], Exit::Code(1)));
+    assert_eq!(next, [], "its delay");
+    assert_eq!(started(&play.tell(Event::SecretsMayDiffer)), []);
+    let next = started(&play.pass(60_000));
+    play.says(HostEvent::Shortage(next[0].clone(), "no such file".into()));
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    assert_eq!(started(&play.tell(Event::SecretsMayDiffer)).len(), 1);
+}
+
+#[test]
 fn who_wants_a_signal_gets_it_alone_and_goes_on() {
     let hup = OnSecretChange::Signal(Signal::HUP);
     let (mut play, starts) = Play::running(rig([with_secret(hup)]));
