@@ -272,8 +272,14 @@ impl Directory {
         self.path.join(CONCLUDED).exists()
     }
 
-    /// An attempt that could not even get a directory has left nothing to come back to.
+    /// An attempt that could not even get a directory has left nothing to come back to. One that never
+    /// began and has said nothing is removed: it would take the place of one that did.
     pub(crate) fn conclude(&self) -> io::Result<()> {
+        let silent = fs::metadata(self.output()).is_ok_and(|output| output.len() == 0);
+        let silent = silent || !self.output().exists();
+        if silent && self.start_failed().is_some() {
+            return fs::remove_dir_all(&self.path);
+        }
         match File::create(self.path.join(CONCLUDED)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             made => made.map(drop),
