@@ -119,5 +119,5 @@ async fn recorded(context: &Context, directory: &Directory, pane: Option<Pane>) 
 
 /// Ended, and nobody was there.
 pub(crate) fn unseen() -> Exit {
-    Exit::Lost("ended while no daemon was running".into())
+    Exit::Lost("nobody wrote down how it ended".into())
 }

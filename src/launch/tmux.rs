@@ -106,10 +106,9 @@ pub(super) async fn launch(
             own,
             worker: declared,
         };
-        carrier
-            .launch_session(attempt, directory, &tmux, &argv, environment)
+        let start = carrier
+            .launch_session(attempt, directory, &tmux, &argv, environment, &arrival)
             .await?;
-        let start = wait_for_start(directory, &arrival, &[]).await?;
         return in_pane(start);
     }
     let (cgroup, procs) = context.house(attempt)?;

@@ -132,7 +132,7 @@ fn an_end_that_nobody_saw_is_lost_and_stays_so() {
             kill(pid);
             until("it ended", || !lives(pid)).await;
             let mut world = World::of(directory);
-            let exit = Exit::Lost("ended while no daemon was running".into());
+            let exit = Exit::Lost("nobody wrote down how it ended".into());
             let condition = Condition::Ended {
                 exit: exit.clone(),
                 survivors: 0,

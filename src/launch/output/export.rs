@@ -82,7 +82,8 @@ fn entry(bytes: &[u8]) -> Option<(Option<Entry>, &[u8])> {
         let mut bytes = message.unwrap_or_default().to_vec();
         // systemd.journal-fields(7)
         bytes.extend(match line_break {
-            None => Some(b'\n'),
+            // The next to write was another process: its line is one of its own.
+            None | Some(b"pid-change") => Some(b'\n'),
             Some(b"nul") => Some(0),
             Some(_cut) => None,
         });
@@ -126,6 +127,7 @@ mod tests {
             text("3", "MESSAGE=lo\n_LINE_BREAK=line-max\n"),
             text("4", "_LINE_BREAK=nul\nMESSAGE=ng\n"),
             text("5", "MESSAGE=end\n_LINE_BREAK=eof\n"),
+            text("6", "MESSAGE=one of two\n_LINE_BREAK=pid-change\n"),
         ]
         .concat()
     }
@@ -140,6 +142,7 @@ mod tests {
             b"lo",
             b"ng\0",
             b"end",
+            b"one of two\n",
         ];
         assert_eq!(bytes, wanted);
         assert_eq!(entries[1].cursor, "2");

@@ -15,17 +15,18 @@ use super::{confine, defaults, life::look, name, script};
 use crate::{
     causes::in_one_line,
     config::{Program, Worker},
+    host::inotify::Watch,
     launch::{
         ATTEMPT, WORKER,
         attempt::Launched,
         context::Context,
-        directory::{Directory, Spec},
+        directory::{Directory, Spec, Start},
         not_started::NotStarted,
         socket,
     },
     model::AttemptRef,
     systemd::{
-        manager::{ManagerError, Whose},
+        manager::{Manager, ManagerError, Whose},
         units::Units,
     },
 };
@@ -103,28 +104,45 @@ impl Carrier<'_> {
             .manager()
             .await
             .map_err(|error| unreachable(&error))?;
-        let mut watch = self.units.watch(&unit);
-        let started = manager.start(&unit, &properties).await;
+        let start = self
+            .begin(&manager, &unit, &properties, directory, &arrival)
+            .await?;
+        Ok(Launched::Unit {
+            start,
+            units: self.units.clone(),
+        })
+    }
+
+    /// Starts the unit, and waits until its worker has been recorded, or until it is certain that it
+    /// will not be.
+    async fn begin(
+        &self,
+        manager: &Manager,
+        unit: &str,
+        properties: &[(&str, Variant<'_>)],
+        directory: &Directory,
+        arrival: &Watch,
+    ) -> Result<Start, NotStarted> {
+        let mut watch = self.units.watch(unit);
+        let started = manager.start(unit, properties).await;
         if let Err(error) = &started
             && !matches!(error, ManagerError::Job { .. })
         {
-            return Err(refused(&unit, error));
+            return Err(refused(unit, error));
         }
         // That the job failed may also be the end of a worker that was too quick for it.
         loop {
             // In this order: what the unit has recorded was there before it ended.
-            let found = look(self.units, &unit).await;
+            let found = look(self.units, unit).await;
             if let Some(start) = directory.start() {
-                return Ok(Launched::Unit {
-                    start,
-                    units: self.units.clone(),
-                });
+                return Ok(start);
             }
             if let Some(why) = directory.start_failed() {
                 return Err(why.into());
             }
             if let Err(error) = &started {
-                return Err(in_one_line(error).into());
+                let why = format!("{}; see: journalctl -u {unit}", in_one_line(error));
+                return Err(why.into());
             }
             if found.is_ok_and(|found| found.is_none_or(|found| !found.lives)) {
                 let why =
@@ -146,7 +164,8 @@ impl Carrier<'_> {
         tmux: &Path,
         arguments: &[OsString],
         environment: Vec<(OsString, OsString)>,
-    ) -> Result<(), NotStarted> {
+        arrival: &Watch,
+    ) -> Result<Start, NotStarted> {
         let unit = name(&attempt.worker);
         let start = directory.path().join(SESSION);
         let words = arguments.iter().map(|word| word.to_string_lossy());
@@ -173,15 +192,8 @@ impl Carrier<'_> {
             .manager()
             .await
             .map_err(|error| unreachable(&error))?;
-        match manager.start(&unit, &properties).await {
-            Ok(()) => Ok(()),
-            // The server ends with its only pane, maybe before the job does: then the pane knows why.
-            Err(ManagerError::Job { .. }) if directory.start().is_some() => Ok(()),
-            Err(error) => Err(match directory.start_failed() {
-                Some(why) => why.into(),
-                None => refused(&unit, &error),
-            }),
-        }
+        self.begin(&manager, &unit, &properties, directory, arrival)
+            .await
     }
 
     /// What every unit has, whatever it runs.
