@@ -53,12 +53,11 @@ machine_boot() {
   message=''
   until [[ $message == *READY=1* ]]; do
     # Messages come without a newline at their end, so a line may hold the end of one and the
-    # beginning of the next.
+    # beginning of the next; and where the time is up, what was read may end within a word.
     local part=''
-    IFS= read -r -t 0.2 part <&5 || true
-    message+=$part$'\n'
+    if IFS= read -r -t 0.2 part <&5; then message+=$part$'\n'; else message+=$part; fi
     kill -0 "$machine_pid" 2>/dev/null || broken "boot $machine_boots" "nspawn ended while booting"
-    ((SECONDS < deadline)) || broken "boot $machine_boots" "not finished within 60 s"
+    ((SECONDS < deadline)) || broken "boot $machine_boots" "not finished within 60 s; told: $message"
   done
   kill "$listener"
   { wait "$listener" || true; } 2>/dev/null
