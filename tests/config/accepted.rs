@@ -145,7 +145,7 @@ fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
         command = 'true'
         backoff = { first = '500ms' }
         environment = { B = 'its own' }
-        systemd = { MemoryMax = 4096, User = 'builder' }
+        systemd = { MemoryMax = 4194304, User = 'builder' }
         [proxy]",
     );
     let worker = &rig.workers["a"];
@@ -162,7 +162,7 @@ fn what_a_worker_does_not_say_comes_from_the_defaults_key_by_key() {
         .collect();
     let expected = [
         ("CPUQuota", "CPUQuotaPerSecUSec", Value::Number(500_000)),
-        ("MemoryMax", "MemoryMax", Value::Number(4096)),
+        ("MemoryMax", "MemoryMax", Value::Number(4 << 20)),
         ("User", "User", Value::Text("builder".into())),
     ];
     assert_eq!(systemd, expected);

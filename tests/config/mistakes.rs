@@ -85,6 +85,12 @@ fn each_mistake_of_a_worker_is_told() {
         "systemd = 'MemoryMax=2G'",
         "systemd = { MemoryMax = '2X', Nice = 20, UMask = 18, PrivateTmp = 1.5, MemroyMax = '1G' }",
         "systemd = { Restart = 'always', DynamicUser = true, Whatever = 1, SystemCallFilter = [1] }",
+        "systemd = { ReadOnlyPaths = ['/etc', 'var'], ReadWritePaths = '-srv', MemoryMax = ['2G'], SystemCallFilter = [] }",
+        "systemd = { SystemCallFilter = ['ptrace:EPERM'], RestrictAddressFamilies = ['AF_INET', 'AF_INTE6'] }",
+        "systemd = { SystemCallFilter = ['~ptrace', 'x:EWHAT'], SystemCallArchitectures = ['x86_64'] }",
+        "systemd = { CapabilityBoundingSet = ['CAP_KILL', 'KILL'], RestrictNamespaces = ['user', 'users'] }",
+        "systemd = { User = 'a:b', SupplementaryGroups = ['adm', '65535'], MemoryMax = 2, TasksMax = 0 }",
+        "systemd = { LimitNOFILE = 1, LimitFSIZE = '1K', MemoryHigh = 0 }",
     ] {
         let file = format!("[workers.a]\ncommand = 'x'\n{text}");
         told.push_str(&format!(

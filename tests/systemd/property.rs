@@ -4,7 +4,7 @@ use std::process::Command;
 
 use loopkeeper::systemd::{
     manager::{Manager, Whose},
-    property::{PROPERTIES, Setting, Value, Written},
+    property::{PROPERTIES, Property, Setting, Value, Written},
 };
 
 use crate::systemctl;
@@ -99,5 +99,129 @@ async fn each_means_what_it_does_in_a_unit_file() {
         assert_eq!(ours, plain, "{set}");
         let unset = from_text("unset.service", None, on_bus);
         assert_ne!(plain, unset, "{set} changes nothing");
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// Whether a unit with this over the bus comes as far as its program.
+async fn runs(manager: &Manager, setting: Setting) -> bool {
+    let unit = "runs.service";
+    let exec = vec![("/bin/true".to_owned(), vec!["true".to_owned()], false)];
+    let properties = [
+        ("ExecStart", exec.into()),
+        ("Type", "oneshot".into()),
+        ("RemainAfterExit", true.into()),
+        (setting.on_bus, setting.value.into()),
+    ];
+    let started = manager.start(unit, &properties).await;
+    drop(shown(unit, "Id"));
+    started.is_ok()
+}
+
+#[tokio::test]
+async fn what_is_taken_here_is_taken_there() {
+    let manager = Manager::connect(&Whose::System).await.unwrap();
+    let calls = "@system-service ~ptrace ~ptrace:EPERM ~ptrace:eperm ~ptrace:4094 ~ptrace:0 \
+                 ~@reboot:kill ~@swap,ptrace:EACCES @known,nothing ~nothing ~@nothing";
+    let families = "none AF_INET,AF_UNIX af_inet ~AF_PACKET AF_AX25 AF_IPX AF_APPLETALK AF_NETROM \
+                    AF_BRIDGE AF_ATMPVC AF_X25 AF_INET6 AF_ROSE AF_DECnet AF_NETBEUI AF_SECURITY AF_KEY \
+                    AF_NETLINK AF_PACKET AF_ASH AF_ECONET AF_ATMSVC AF_RDS AF_SNA AF_IRDA AF_PPPOX \
+                    AF_WANPIPE AF_LLC AF_IB AF_MPLS AF_CAN AF_TIPC AF_BLUETOOTH AF_IUCV AF_RXRPC AF_ISDN \
+                    AF_PHONET AF_IEEE802154 AF_CAIF AF_ALG AF_NFC AF_VSOCK AF_KCM AF_QIPCRTR AF_SMC AF_XDP \
+                    AF_MCTP AF_FILE AF_LOCAL AF_ROUTE";
+    // And loongarch64, which is younger than the libseccomp of Debian 12.
+    let architectures = "native x86 x86-64 x32 native,arm arm64 mips mips64 mips64-n32 mips-le mips64-le \
+                         mips64-le-n32 parisc parisc64 ppc ppc64 ppc64-le riscv64 s390 s390x";
+    for (name, values) in [
+        ("SystemCallFilter", calls),
+        ("RestrictAddressFamilies", families),
+        ("SystemCallArchitectures", architectures),
+        (
+            "ReadOnlyPaths",
+            "/etc -/etc +/etc -+/etc /etc/../usr /usr/. -/nowhere,/srv -/%H",
+        ),
+        ("InaccessiblePaths", "/srv -/nowhere"),
+        ("User", "nobody root 0 1"),
+        ("Group", "nogroup 0 1"),
+        ("SupplementaryGroups", "adm adm,games 4"),
+        ("MemoryLow", "0 1G infinity"),
+        ("MemorySwapMax", "0"),
+        ("TasksMax", "1 infinity"),
+        ("LimitNOFILE", "64 infinity"),
+        ("LimitFSIZE", "64K infinity"),
+        ("LimitNPROC", "0"),
+        ("LimitMEMLOCK", "0"),
+        ("UMask", "0000 7777"),
+        ("CapabilityBoundingSet", "CAP_KILL ~CAP_KILL"),
+        ("RestrictNamespaces", "yes no user"),
+        ("SystemCallErrorNumber", "EPERM EHWPOISON"),
+        ("OOMScoreAdjust", "-1000 1000"),
+        ("Nice", "-20 19"),
+        ("CPUQuota", "1% 10000%"),
+        ("CPUWeight", "1 10000"),
+    ] {
+        let property = Property::named(name).unwrap();
+        for value in values.split_whitespace() {
+            let list = words(&value.replace(',', " "));
+            let written = match &list[..] {
+                [text] => Written::Text(text),
+                _ => Written::List(&list),
+            };
+            let setting = property.read(written).unwrap();
+            assert!(runs(&manager, setting).await, "{name}={value}");
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_here_is_refused_there() {
+    for (name, values) in [
+        (
+            "SystemCallFilter",
+            "ptrace:EPERM @system-service:EPERM ~ptrace:EFOO ~ptrace:4095 ~ptrace:4096",
+        ),
+        (
+            "RestrictAddressFamilies",
+            "INET AF_FOO AF_UNSPEC AF_MAX ~none 2",
+        ),
+        ("SystemCallArchitectures", "x86_64 amd64 ~x86"),
+        ("ReadOnlyPaths", "etc -etc +-/etc ++/etc ./etc"),
+        ("ReadWritePaths", "etc"),
+        ("InaccessiblePaths", "etc"),
+        ("NoExecPaths", "etc"),
+        ("User", "a:b a/b . .. 007 65535 4294967295 -1 99999999999"),
+        ("Group", "a:b 65535"),
+        ("SupplementaryGroups", "a:b 65535"),
+        ("MemoryMax", "0 -1 2X"),
+        ("MemoryHigh", "0"),
+        ("TasksMax", "0"),
+        ("CPUWeight", "0 10001"),
+        ("IOWeight", "0"),
+        ("CPUQuota", "0% 50"),
+        ("LimitNOFILE", "1 -1 many"),
+        ("SystemCallErrorNumber", "EFOO"),
+        ("OOMPolicy", "panic"),
+        ("OOMScoreAdjust", "1001"),
+        ("Nice", "20"),
+        ("UMask", "0999"),
+        ("ProtectSystem", "always"),
+        ("PrivateTmp", "perhaps"),
+    ] {
+        let property = Property::named(name).unwrap();
+        for value in values.split_whitespace() {
+            assert!(
+                property.read(Written::Text(value)).is_err(),
+                "{name}={value}"
+            );
+            let run = Command::new("systemd-run")
+                .args(["--quiet", "--wait", "--collect", "--property"])
+                .args([&format!("{name}={value}"), "/bin/true"])
+                .output()
+                .unwrap();
+            assert!(!run.status.success(), "{name}={value}: {run:?}");
+        }
     }
 }

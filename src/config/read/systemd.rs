@@ -1,5 +1,7 @@
 //! `systemd = { … }`: what the service manager is told of a worker's service.
 
+use std::ops::Range;
+
 use toml::de::DeValue;
 
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
         meant::nearest,
         reader::{Entry, Reading, Table},
     },
-    systemd::property::{PROPERTIES, Property, Settings, Written},
+    systemd::property::{PROPERTIES, Property, Setting, Settings, Written},
 };
 
 /// Properties that are said in words of ours, for they are how a worker is supervised.
@@ -37,16 +39,17 @@ pub(super) fn settings(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<S
                 .hint(hint(text));
             continue;
         };
-        let list = list(value.value());
-        let read = match written(value.value(), list.as_deref()) {
-            Some(written) => property.read(written),
-            None => Err(property.expected()),
-        };
-        match read {
+        match read(property, &value) {
             Ok(setting) => drop(settings.insert(property.name, setting)),
-            Err(expected) => {
-                let message = format!("`{}` {}", value.path, is(value.value()));
-                reading.complain(&value.at, message, expected.to_string());
+            Err(index) => {
+                let (path, at, wrong) = wrong(&value, index);
+                let message = format!("`{path}` {}", is(wrong));
+                let complaint = reading.complain(&at, message, property.expected().to_string());
+                let near = wrong.as_str().map(|word| word.trim_start_matches('~'));
+                let known = property.words().iter().copied();
+                if let Some(near) = near.and_then(|word| nearest(word, known)) {
+                    complaint.hint(format!("did you mean \"{near}\"?"));
+                }
             }
         }
     }
@@ -63,23 +66,45 @@ fn hint(name: &str) -> String {
     }
 }
 
-/// The texts of an array that has nothing else.
-fn list(value: &DeValue<'_>) -> Option<Vec<String>> {
-    let items = value.as_array()?.iter();
-    items
-        .map(|item| item.get_ref().as_str().map(str::to_owned))
-        .collect()
+/// The property, or which item of an array is the first that it cannot have; `None` when it is all of it.
+fn read(property: &Property, value: &Entry<'_>) -> Result<Setting, Option<usize>> {
+    let value = value.value();
+    let Some(array) = value.as_array().filter(|_| property.is_list()) else {
+        let setting = written(value).and_then(|written| property.read(written).ok());
+        return setting.ok_or(None);
+    };
+    let mut texts = Vec::new();
+    for (index, item) in array.iter().enumerate() {
+        let text = item.get_ref().as_str().ok_or(Some(index))?;
+        texts.push(text.to_owned());
+        if property.read(Written::List(&texts)).is_err() {
+            return Err(Some(index));
+        }
+    }
+    property.read(Written::List(&texts)).map_err(|_| None)
 }
 
-fn written<'a>(value: &'a DeValue<'_>, list: Option<&'a [String]>) -> Option<Written<'a>> {
+fn written<'a>(value: &'a DeValue<'_>) -> Option<Written<'a>> {
     match value {
         DeValue::Boolean(value) => Some(Written::Boolean(*value)),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .ok()
             .map(Written::Integer),
         DeValue::String(text) => Some(Written::Text(text)),
-        DeValue::Array(_) => list.map(Written::List),
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+        DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// What is wrong, the value or one item of it: how it is called, where it is, and itself.
+fn wrong<'f>(value: &Entry<'f>, index: Option<usize>) -> (String, Range<usize>, &'f DeValue<'f>) {
+    let item = index.and_then(|index| value.value().as_array()?.get(index));
+    match (index, item) {
+        (Some(index), Some(item)) => (
+            format!("{}[{index}]", value.path),
+            item.span(),
+            item.get_ref(),
+        ),
+        _ => (value.path.clone(), value.at.clone(), value.value()),
     }
 }
 
@@ -91,7 +116,8 @@ fn is(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => format!("is {number}"),
         DeValue::Boolean(value) => format!("is {value}"),
         DeValue::Datetime(_) => "is a date or time".to_owned(),
-        DeValue::Array(_) => "is an array with something else in it".to_owned(),
+        DeValue::Array(array) if array.is_empty() => "is empty".to_owned(),
+        DeValue::Array(_) => "is an array".to_owned(),
         DeValue::Table(_) => "is a table".to_owned(),
     }
 }

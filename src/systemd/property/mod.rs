@@ -9,6 +9,8 @@
 //! `CPUQuotaPerSecUSec`, 500000): a `Syntax` goes from the one to the other. Names and meanings
 //! are in systemd.exec(5), systemd.resource-control(5) and systemd.service(5).
 
+mod names;
+mod numbers;
 mod syntax;
 
 use std::collections::BTreeMap;
@@ -68,6 +70,12 @@ const HOME: Syntax = Syntax::Word(&["no", "yes", "read-only", "tmpfs"]);
 const OOM: Syntax = Syntax::Word(&["continue", "stop", "kill"]);
 const PROC: Syntax = Syntax::Word(&["default", "noaccess", "invisible", "ptraceable"]);
 const SUBSET: Syntax = Syntax::Word(&["all", "pid"]);
+/// With less, not even a shell runs.
+const LEAST_MEMORY: u64 = 1 << 20;
+/// With less, the start and the end of a worker cannot be recorded.
+const LEAST_FILE: u64 = 64 << 10;
+/// With less, a worker's service does not come as far as the worker.
+const LEAST_FILES: u64 = 64;
 const SYSTEM: Syntax = Syntax::Word(&["no", "yes", "full", "strict"]);
 
 /// Every property that may be set.
@@ -80,23 +88,23 @@ pub const PROPERTIES: &[Property] = &[
     },
     property("CapabilityBoundingSet", Syntax::Capabilities),
     property("DevicePolicy", DEVICES),
-    property("Group", Syntax::Text),
+    property("Group", Syntax::Account),
     limit("IOWeight", Syntax::Weight),
-    property("InaccessiblePaths", Syntax::List),
-    limit("LimitCORE", Syntax::Bytes),
-    limit("LimitFSIZE", Syntax::Bytes),
-    limit("LimitMEMLOCK", Syntax::Bytes),
-    limit("LimitNOFILE", Syntax::Count),
-    limit("LimitNPROC", Syntax::Count),
+    property("InaccessiblePaths", Syntax::Paths),
+    limit("LimitCORE", Syntax::Bytes(0)),
+    limit("LimitFSIZE", Syntax::Bytes(LEAST_FILE)),
+    limit("LimitMEMLOCK", Syntax::Bytes(0)),
+    limit("LimitNOFILE", Syntax::Count(LEAST_FILES)),
+    limit("LimitNPROC", Syntax::Count(0)),
     property("LockPersonality", Syntax::Boolean),
     property("MemoryDenyWriteExecute", Syntax::Boolean),
-    limit("MemoryHigh", Syntax::Bytes),
-    limit("MemoryLow", Syntax::Bytes),
-    limit("MemoryMax", Syntax::Bytes),
-    limit("MemoryMin", Syntax::Bytes),
-    limit("MemorySwapMax", Syntax::Bytes),
+    limit("MemoryHigh", Syntax::Bytes(LEAST_MEMORY)),
+    limit("MemoryLow", Syntax::Bytes(0)),
+    limit("MemoryMax", Syntax::Bytes(LEAST_MEMORY)),
+    limit("MemoryMin", Syntax::Bytes(0)),
+    limit("MemorySwapMax", Syntax::Bytes(0)),
     limit("Nice", Syntax::Between(-20, 19)),
-    property("NoExecPaths", Syntax::List),
+    property("NoExecPaths", Syntax::Paths),
     property("NoNewPrivileges", Syntax::Boolean),
     limit("OOMPolicy", OOM),
     limit("OOMScoreAdjust", Syntax::Between(-1000, 1000)),
@@ -116,20 +124,20 @@ pub const PROPERTIES: &[Property] = &[
     property("ProtectKernelTunables", Syntax::Boolean),
     property("ProtectProc", PROC),
     property("ProtectSystem", SYSTEM),
-    property("ReadOnlyPaths", Syntax::List),
-    property("ReadWritePaths", Syntax::List),
+    property("ReadOnlyPaths", Syntax::Paths),
+    property("ReadWritePaths", Syntax::Paths),
     property("RemoveIPC", Syntax::Boolean),
-    property("RestrictAddressFamilies", Syntax::Filter),
+    property("RestrictAddressFamilies", Syntax::Families),
     property("RestrictNamespaces", Syntax::Namespaces),
     property("RestrictRealtime", Syntax::Boolean),
     property("RestrictSUIDSGID", Syntax::Boolean),
-    property("SupplementaryGroups", Syntax::List),
-    property("SystemCallArchitectures", Syntax::List),
+    property("SupplementaryGroups", Syntax::Accounts),
+    property("SystemCallArchitectures", Syntax::Architectures),
     property("SystemCallErrorNumber", Syntax::Errno),
-    property("SystemCallFilter", Syntax::Filter),
-    limit("TasksMax", Syntax::Count),
+    property("SystemCallFilter", Syntax::Calls),
+    limit("TasksMax", Syntax::Count(1)),
     property("UMask", Syntax::Mode),
-    property("User", Syntax::Text),
+    property("User", Syntax::Account),
 ];
 
 impl Property {
@@ -141,6 +149,16 @@ impl Property {
     /// What its value looks like.
     pub fn expected(&self) -> Expected {
         Expected(self.syntax)
+    }
+
+    /// It may be set to an array of which each item stands for itself.
+    pub fn is_list(&self) -> bool {
+        self.syntax.is_list()
+    }
+
+    /// The words that it may be set to, where there are only so many.
+    pub fn words(&self) -> &'static [&'static str] {
+        self.syntax.words()
     }
 
     /// The property, set to what is written.

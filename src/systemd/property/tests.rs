@@ -27,7 +27,7 @@ fn what_is_written_is_understood_as_systemd_does() {
     let calls = ["@system-service".to_owned(), "ptrace".to_owned()];
     for (name, written, value) in [
         ("MemoryMax", Written::Text("2G"), Value::Number(2 << 30)),
-        ("MemoryMax", Written::Integer(4096), Value::Number(4096)),
+        ("MemoryLow", Written::Integer(4096), Value::Number(4096)),
         (
             "TasksMax",
             Written::Text("infinity"),
@@ -46,7 +46,7 @@ fn what_is_written_is_understood_as_systemd_does() {
         (
             "CapabilityBoundingSet",
             Written::List(&list),
-            Value::Number(((1 << syntax::CAPABILITIES.len()) - 1) & !(1 << 21)),
+            Value::Number(((1 << names::CAPABILITIES.len()) - 1) & !(1 << 21)),
         ),
         (
             "CapabilityBoundingSet",
@@ -82,17 +82,12 @@ fn what_is_written_is_understood_as_systemd_does() {
 fn what_is_not_understood_is_explained() {
     for (name, written, expected) in [
         (
-            "MemoryMax",
-            Written::Text("2X"),
-            "a size such as \"2G\" or \"512M\", or \"infinity\"",
-        ),
-        (
-            "MemoryMax",
+            "MemoryLow",
             Written::Text("99999999T"),
             "a size such as \"2G\" or \"512M\", or \"infinity\"",
         ),
         (
-            "MemoryMax",
+            "MemoryLow",
             Written::Integer(-1),
             "a size such as \"2G\" or \"512M\", or \"infinity\"",
         ),
@@ -116,7 +111,31 @@ fn what_is_not_understood_is_explained() {
             Written::Text("0999"),
             "permission bits in octal, such as \"0077\"",
         ),
-        ("User", Written::Text("a\nb"), "a text in one line"),
+        (
+            "TasksMax",
+            Written::Integer(0),
+            "a whole number of at least 1, or \"infinity\"",
+        ),
+        (
+            "MemoryMax",
+            Written::Text("2X"),
+            "a size of at least 1M, such as \"2G\" or \"512M\", or \"infinity\"",
+        ),
+        (
+            "MemoryMax",
+            Written::Integer(2),
+            "a size of at least 1M, such as \"2G\" or \"512M\", or \"infinity\"",
+        ),
+        (
+            "LimitFSIZE",
+            Written::Text("63K"),
+            "a size of at least 64K, such as \"2G\" or \"512M\", or \"infinity\"",
+        ),
+        (
+            "User",
+            Written::Text("a\nb"),
+            "the name of a user or group, or a number such as \"1000\"",
+        ),
         (
             "RestrictNamespaces",
             Written::Text("time"),
@@ -134,5 +153,53 @@ fn what_is_not_understood_is_explained() {
             Err(expected.to_owned()),
             "{name} = {written:?}"
         );
+    }
+}
+
+/// `tests/systemd` asks systemd itself for its own verdict of such words.
+#[test]
+fn a_word_that_systemd_refuses_is_refused() {
+    for (name, good, bad) in [
+        (
+            "ReadOnlyPaths",
+            "/etc -/etc +/etc -+/etc /etc/../usr",
+            "etc -etc +-/etc ++/etc - ./etc",
+        ),
+        (
+            "RestrictAddressFamilies",
+            "AF_INET af_inet ~AF_PACKET AF_LOCAL none",
+            "INET AF_FOO AF_UNSPEC AF_MAX ~none ~ 2",
+        ),
+        (
+            "SystemCallArchitectures",
+            "native x86-64 x86 arm64",
+            "x86_64 amd64 NATIVE ~x86",
+        ),
+        (
+            "SystemCallFilter",
+            "@system-service ptrace ~ptrace ~ptrace:EPERM ~ptrace:eperm ~@reboot:kill ~ptrace:4094",
+            "@ ~ ptrace:EPERM ~ptrace: ~ptrace:EFOO ~ptrace:4095 ~:EPERM ptrace/3",
+        ),
+        (
+            "User",
+            "nobody 0 1000 a.b a%b -x Ä 4294967294 0x10",
+            "a:b a/b . .. 007 65535 4294967295 -1 99999999999",
+        ),
+        ("SupplementaryGroups", "adm 4", "a:b 65535"),
+    ] {
+        for word in good.split(' ') {
+            assert!(read(name, Written::Text(word)).is_ok(), "{name}={word}");
+        }
+        for word in bad.split(' ') {
+            assert!(read(name, Written::Text(word)).is_err(), "{name}={word}");
+        }
+    }
+    let long = format!("/{}", "a".repeat(256));
+    assert!(read("ReadOnlyPaths", Written::Text(&long[..256])).is_ok());
+    assert!(read("ReadOnlyPaths", Written::Text(&long)).is_err());
+    let none = read("RestrictAddressFamilies", Written::Text("none"));
+    assert_eq!(none, Ok(Value::Filter(true, Vec::new())));
+    for padded in [" adm", "adm ", ""] {
+        assert!(read("Group", Written::Text(padded)).is_err(), "{padded:?}");
     }
 }
