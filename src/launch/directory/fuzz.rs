@@ -1,5 +1,6 @@
 //! What may be found in the place of an exit record.
 
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,6 +8,16 @@ use crate::{
     fuzz::fuzz,
     model::{Signal, Status},
 };
+
+/// Of a record, what is not looked at may be anything that has an end.
+#[derive(Deserialize)]
+struct Said {
+    exit: Value,
+    #[serde(rename = "at")]
+    _at: IgnoredAny,
+    #[serde(rename = "with_session", default)]
+    _with_session: Option<IgnoredAny>,
+}
 
 #[test]
 fn an_exit_is_what_the_record_says_or_there_is_none() {
@@ -17,10 +28,17 @@ fn an_exit_is_what_the_record_says_or_there_is_none() {
         let Some(ended) = directory.ended() else {
             return;
         };
-        let said: Value = serde_json::from_slice(bytes).unwrap();
-        let said = said.get("exit").or(said.get(0)).unwrap();
-        // What is left out or null says nothing.
-        let given = |key: &str| said.get(key).filter(|value| **value != Value::Null);
+        let Said { exit: said, .. } = serde_json::from_slice(bytes).unwrap();
+        // Without their names, values count by their places; what is left out or null says nothing.
+        let nth = |key: &str| {
+            ["code", "signal", "lost", "oom"]
+                .iter()
+                .position(|name| *name == key)
+        };
+        let given = |key: &str| {
+            let value = said.get(key).or_else(|| said.get(nth(key)?));
+            value.filter(|value| **value != Value::Null)
+        };
         let is = |code: Option<u8>, signal: Option<&Signal>, lost: Option<&str>, oom: bool| {
             assert_eq!(given("code"), code.map(|code| json!(code)).as_ref());
             let name = given("signal").map(|name| name.as_str().unwrap().parse());
