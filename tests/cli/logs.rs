@@ -118,8 +118,8 @@ fn several_workers_are_told_apart_by_name() {
         .code(0)
         .stdout("adversary | no\nb         | yes\n");
     logs(&home, &["--json"]).code(0).stdout(format!(
-        "{{\"attempt\":\"{FIRST}\",\"line\":\"no\",\"worker\":\"adversary\"}}\n\
-         {{\"attempt\":\"{FIRST}\",\"line\":\"yes\",\"worker\":\"b\"}}\n"
+        "{{\"at\":null,\"attempt\":\"{FIRST}\",\"line\":\"no\",\"worker\":\"adversary\"}}\n\
+         {{\"at\":null,\"attempt\":\"{FIRST}\",\"line\":\"yes\",\"worker\":\"b\"}}\n"
     ));
 }
 

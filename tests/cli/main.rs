@@ -8,6 +8,7 @@ mod catalog;
 mod checked;
 mod down;
 mod hostile;
+mod logged_times;
 mod logs;
 mod printed;
 mod scripted;

@@ -1,17 +1,29 @@
 //! The output of one worker, from attempt to attempt.
 
 use std::{
-    io,
+    collections::VecDeque,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use super::{Arguments, Printer, Style, lines::Lines, source::Source, unreadable};
+use jiff::Timestamp;
+
+use super::{
+    Arguments,
+    lines::{Line, Lines},
+    printer::Shown,
+    source::{Piece, Source, Wanted},
+    unreadable,
+};
 use crate::{
     cli::failure::{Exit, Failure},
     launch::directory::{Directory, attempts},
     model::{AttemptId, AttemptRef, WorkerName},
 };
+
+/// Lines that are shown when nothing is said about it.
+const LINES: usize = 100;
 
 /// A worker whose output is shown.
 pub(super) struct Log<'a> {
@@ -19,49 +31,67 @@ pub(super) struct Log<'a> {
     worker: WorkerName,
     /// Only this attempt is shown.
     only: Option<AttemptId>,
-    reading: Option<Reading>,
     /// As bytes, and not as lines.
     raw: bool,
+    /// Goes on with what is written later.
+    follows: bool,
+    /// What was asked for of the past and is not read yet, oldest first.
+    past: VecDeque<Past>,
+    reading: Option<Reading>,
     /// The directory of a later attempt that has no output yet.
     coming: Option<PathBuf>,
     /// Lines of an attempt before the one at hand were shown.
     spoke: bool,
+    ready: VecDeque<Item>,
+    /// Where the last item stands.
+    stands: Timestamp,
+}
+
+/// What is shown next of a worker.
+pub(super) struct Item {
+    pub(super) of: Rc<AttemptRef>,
+    pub(super) at: Option<Timestamp>,
+    pub(super) shown: Shown,
+    /// Its place between those of other workers: its time or, where that is not known, when its
+    /// attempt began; never before its predecessor, whatever happened to the clock.
+    stands: Timestamp,
+}
+
+/// An attempt whose last lines are asked for.
+struct Past {
+    attempt: AttemptId,
+    wanted: Wanted,
+    /// Where it is open already.
+    source: Option<Source>,
 }
 
 struct Reading {
-    of: AttemptRef,
+    of: Rc<AttemptRef>,
     source: Source,
     lines: Lines,
-    shown: Shown,
-}
-
-/// What was shown of an attempt.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    /// An attempt that stays silent is not worth a heading.
-    Nothing {
-        heading: bool,
-    },
-    Lines,
+    /// Something of it was shown: who stays silent is not worth a heading.
+    spoke: bool,
 }
 
 impl<'a> Log<'a> {
-    /// Prints what was asked for of the past, up to the latest attempt.
+    /// At the first line of the past that is asked for.
     pub(super) fn open(
         state: &'a Path,
         worker: WorkerName,
         arguments: &Arguments,
-        printer: &Printer<'_>,
     ) -> Result<Self, Failure> {
-        let only = arguments.attempt.clone();
         let mut log = Self {
             state,
             worker,
-            only,
-            reading: None,
+            only: arguments.attempt.clone(),
             raw: arguments.raw,
+            follows: arguments.follow,
+            past: VecDeque::new(),
+            reading: None,
             coming: None,
             spoke: false,
+            ready: VecDeque::new(),
+            stands: Timestamp::MIN,
         };
         let all = log.attempts()?;
         if let (Some(only), true) = (&log.only, all.is_empty()) {
@@ -71,10 +101,10 @@ impl<'a> Log<'a> {
                 "older attempts are removed; see supervisorctl history {worker}"
             )));
         }
-        for (attempt, lines) in log.past(&all, arguments.lines)? {
-            let next = log.read(&attempt, Some(lines))?;
-            log.go_to(next, printer)?;
-        }
+        let since = arguments.since;
+        let lines = arguments.lines;
+        let lines = lines.unwrap_or(if since.is_some() { usize::MAX } else { LINES });
+        log.past = log.wanted(&all, Wanted { lines, since })?;
         Ok(log)
     }
 
@@ -87,23 +117,43 @@ impl<'a> Log<'a> {
         Ok(all)
     }
 
-    /// The attempts in which the last lines are, oldest of them first, and how many are to be shown
-    /// of each.
-    fn past(&self, all: &[AttemptId], lines: usize) -> Result<Vec<(AttemptId, usize)>, Failure> {
-        let mut past = Vec::new();
-        let mut wanted = lines;
+    /// The attempts in which the wanted lines are, and what is to be shown of each.
+    fn wanted(&self, all: &[AttemptId], mut wanted: Wanted) -> Result<VecDeque<Past>, Failure> {
+        let mut past = VecDeque::new();
         for attempt in all.iter().rev() {
-            let Some(mut reading) = self.read(attempt, Some(wanted))? else {
+            let began_before = wanted
+                .since
+                .is_some_and(|since| attempt.decided().is_some_and(|began| began < since));
+            let Some(source) = self.open_source(attempt, wanted)? else {
                 continue;
             };
-            past.push((attempt.clone(), wanted));
-            wanted = wanted.saturating_sub(reading.count()?);
-            if wanted == 0 {
+            let has_times = source.has_times();
+            let (count, source) = source.count()?;
+            past.push_front(Past {
+                attempt: attempt.clone(),
+                wanted,
+                source,
+            });
+            if began_before && !has_times && count > 0 {
+                Failure::show(&format!(
+                    "output of {} is in a file, which has no times: attempt {attempt} began before, \
+                     and is shown from its beginning\n",
+                    self.worker
+                ));
+            }
+            wanted.lines = wanted.lines.saturating_sub(count);
+            if wanted.lines == 0 || began_before {
                 break;
             }
         }
-        past.reverse();
         Ok(past)
+    }
+
+    /// Whether it is known of anything when it was written.
+    pub(super) fn has_times(&self) -> bool {
+        let open = self.past.iter().filter_map(|past| past.source.as_ref());
+        open.chain(self.reading.as_ref().map(|reading| &reading.source))
+            .any(Source::has_times)
     }
 
     fn directory(&self, attempt: &AttemptId) -> (AttemptRef, Directory) {
@@ -115,66 +165,157 @@ impl<'a> Log<'a> {
         (of, directory)
     }
 
-    /// At its last lines, or at its head. `None` when it is gone meanwhile, or has no output yet.
-    fn read(&self, attempt: &AttemptId, lines: Option<usize>) -> Result<Option<Reading>, Failure> {
+    /// `None` when it is gone meanwhile, or has no output yet.
+    fn open_source(&self, attempt: &AttemptId, wanted: Wanted) -> Result<Option<Source>, Failure> {
         let (of, directory) = self.directory(attempt);
-        let source = Source::open(&of, &directory, lines, self.raw)?;
-        Ok(source.map(|source| Reading {
-            of,
-            source,
-            lines: Lines::default(),
-            shown: Shown::Nothing { heading: false },
-        }))
+        Source::open(&of, &directory, wanted, self.raw)
     }
 
-    /// Prints what the attempt at hand still has, and then what the next one has so far.
-    fn go_to(&mut self, next: Option<Reading>, printer: &Printer<'_>) -> Result<(), Failure> {
-        let Some(mut next) = next else { return Ok(()) };
-        self.finish(printer)?;
-        next.shown = Shown::Nothing {
-            heading: self.spoke,
+    /// Where the next item stands; `None` when there is nothing more by now.
+    pub(super) fn head(&mut self) -> Result<Option<Timestamp>, Failure> {
+        loop {
+            if let Some(item) = self.ready.front() {
+                return Ok(Some(item.stands));
+            }
+            if let (true, true, Some(reading)) =
+                (self.follows, self.past.is_empty(), &mut self.reading)
+            {
+                reading.source.follow()?;
+            }
+            if !self.read_on()? && !self.go_on()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The item whose place [`Log::head`] told.
+    pub(super) fn take(&mut self) -> Option<Item> {
+        self.ready.pop_front()
+    }
+
+    /// Reads what was written since the last time; whether that was something.
+    fn read_on(&mut self) -> Result<bool, Failure> {
+        let Some(reading) = &mut self.reading else {
+            return Ok(false);
         };
-        next.read_on(printer)?;
-        self.reading = Some(next);
-        Ok(())
+        let pieces = reading.source.read()?;
+        let some = !pieces.is_empty();
+        for Piece { at, bytes } in pieces {
+            match (self.raw, &mut self.reading) {
+                (true, _) => self.put(at, Shown::Bytes(bytes)),
+                (false, Some(reading)) => {
+                    let lines = reading.lines.take(at, &bytes);
+                    self.put_lines(lines);
+                }
+                (false, None) => {}
+            }
+        }
+        Ok(some)
     }
 
-    /// Prints the rest of the attempt at hand, also a last line without an end.
-    pub(super) fn finish(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
-        if let Some(mut reading) = self.reading.take() {
-            reading.source.end()?;
-            reading.read_on(printer)?;
-            reading
-                .lines
-                .finish(|line| reading.shown.line(&reading.of, line, printer))?;
-            self.spoke |= reading.shown == Shown::Lines;
+    /// Goes on with the next attempt; whether there is one, or something left of this one.
+    fn go_on(&mut self) -> Result<bool, Failure> {
+        let next = match self.past.pop_front() {
+            Some(past) => {
+                let source = match past.source {
+                    Some(source) => Some(source),
+                    None => self.open_source(&past.attempt, past.wanted)?,
+                };
+                Some((past.attempt, source))
+            }
+            None if self.follows => self.later()?,
+            None => {
+                let left = self.reading.is_some();
+                self.finish()?;
+                return Ok(left);
+            }
+        };
+        let Some((attempt, source)) = next else {
+            return Ok(false);
+        };
+        // Gone meanwhile, where there is no source.
+        if let Some(source) = source {
+            self.finish()?;
+            let (of, _) = self.directory(&attempt);
+            self.reading = Some(Reading {
+                of: Rc::new(of),
+                source,
+                lines: Lines::default(),
+                spoke: false,
+            });
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Prints what is new, and goes on to later attempts.
-    pub(super) fn go_on(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
-        let latest = self
-            .reading
-            .as_ref()
-            .map(|reading| reading.of.attempt.clone());
-        if let Some(reading) = &mut self.reading {
-            reading.source.follow()?;
-            reading.read_on(printer)?;
-        }
+    /// The next attempt after the one at hand that has output, or will have.
+    fn later(&mut self) -> Result<Option<(AttemptId, Option<Source>)>, Failure> {
         self.coming = None;
-        for attempt in self.attempts()? {
-            if latest.as_ref().is_some_and(|latest| attempt <= *latest) {
-                continue;
+        let all = self.attempts()?;
+        let latest = self.reading.as_ref().map(|reading| &reading.of.attempt);
+        let behind = latest.map_or(0, |latest| {
+            let known = all.iter().position(|attempt| attempt == latest);
+            // It may be removed by now.
+            known.map_or_else(|| all.iter().filter(|id| *id < latest).count(), |at| at + 1)
+        });
+        let from_head = Wanted {
+            lines: usize::MAX,
+            since: None,
+        };
+        for attempt in all.into_iter().skip(behind) {
+            if let Some(source) = self.open_source(&attempt, from_head)? {
+                return Ok(Some((attempt, Some(source))));
             }
-            let next = self.read(&attempt, None)?;
-            if next.is_none() {
-                let (_, directory) = self.directory(&attempt);
-                self.coming = Some(directory.path().to_owned());
-            }
-            self.go_to(next, printer)?;
+            let (_, directory) = self.directory(&attempt);
+            self.coming = Some(directory.path().to_owned());
         }
+        Ok(None)
+    }
+
+    /// The rest of the attempt at hand, also a last line without an end.
+    fn finish(&mut self) -> Result<(), Failure> {
+        let Some(reading) = &mut self.reading else {
+            return Ok(());
+        };
+        reading.source.end()?;
+        while self.read_on()? {}
+        if let Some(reading) = &mut self.reading {
+            let last = reading.lines.finish();
+            self.put_lines(last);
+        }
+        self.spoke |= self.reading.take().is_some_and(|reading| reading.spoke);
         Ok(())
+    }
+
+    fn put_lines(&mut self, lines: Vec<Line>) {
+        for Line { at, text } in lines {
+            self.put(at, Shown::Line(text));
+        }
+    }
+
+    /// Of the attempt at hand.
+    fn put(&mut self, at: Option<Timestamp>, shown: Shown) {
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        let of = Rc::clone(&reading.of);
+        let stands = at.or_else(|| of.attempt.decided()).unwrap_or(self.stands);
+        self.stands = self.stands.max(stands);
+        let stands = self.stands;
+        if self.spoke && !reading.spoke {
+            self.ready.push_back(Item {
+                of: Rc::clone(&of),
+                at: None,
+                shown: Shown::Heading,
+                stands,
+            });
+        }
+        reading.spoke = true;
+        self.ready.push_back(Item {
+            of,
+            at,
+            shown,
+            stands,
+        });
     }
 
     /// What has to be watched to notice that there is more: the file, the directory in which later
@@ -193,49 +334,5 @@ impl<'a> Log<'a> {
     /// What is readable when the journal has more.
     pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
         self.reading.as_ref()?.source.news()
-    }
-}
-
-impl Shown {
-    fn line(&mut self, of: &AttemptRef, line: &str, printer: &Printer<'_>) -> io::Result<()> {
-        if *self == (Self::Nothing { heading: true }) {
-            printer.begin(of)?;
-        }
-        *self = Self::Lines;
-        printer.line(of, line)
-    }
-}
-
-impl Reading {
-    /// Prints what was written since the last time.
-    fn read_on(&mut self, printer: &Printer<'_>) -> Result<(), Failure> {
-        loop {
-            let bytes = self.next()?;
-            match printer.style {
-                _ if bytes.is_empty() => return Ok(()),
-                Style::Raw => printer.screen.print(bytes)?,
-                Style::Json | Style::Plain | Style::Named { .. } => {
-                    self.lines
-                        .take(&bytes, |line| self.shown.line(&self.of, line, printer))?;
-                }
-            }
-        }
-    }
-
-    /// The lines up to the end.
-    fn count(&mut self) -> Result<usize, Failure> {
-        let (mut count, mut open) = (0, false);
-        loop {
-            let bytes = self.next()?;
-            let Some(last) = bytes.last() else {
-                return Ok(count + usize::from(open));
-            };
-            open = *last != b'\n';
-            count += bytes.iter().filter(|byte| **byte == b'\n').count();
-        }
-    }
-
-    fn next(&mut self) -> Result<Vec<u8>, Failure> {
-        self.source.read()
     }
 }

@@ -3,10 +3,16 @@
 //! The output of an attempt is read where its directory says, in the journal or in a file beside it;
 //! the daemon is only asked where those are, so that `logs` also works when it is down. To follow is to
 //! watch files and directories (inotify(7)) and to listen to journalctl(1).
+//!
+//! Only the journal knows when a line was written. Lines of several workers are in order of time; of
+//! files it is not known, so what an attempt wrote into one stands where the attempt began.
 
+mod answer;
 mod journal;
 mod lines;
 mod log;
+mod printer;
+mod since;
 mod source;
 
 use std::{
@@ -16,7 +22,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use jiff::{Timestamp, tz::TimeZone};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::inotify::{AddWatchFlags, InitFlags, Inotify},
@@ -25,9 +32,9 @@ use nix::{
 use super::{
     Context,
     failure::{Exit, Failure},
-    screen::Screen,
 };
 use log::Log;
+use printer::{Printer, Style};
 
 use crate::{
     control::{
@@ -35,7 +42,7 @@ use crate::{
         protocol::{RefusalKind, Request, StatusView, WhereView},
     },
     launch::directory::workers,
-    model::{AttemptId, AttemptRef, Kind, WorkerName},
+    model::{AttemptId, Kind, WorkerName},
 };
 
 /// Milliseconds. Looked at again after this time even if nothing was told: not every file system tells.
@@ -48,18 +55,42 @@ pub(super) struct Arguments {
     /// Go on with what is written, also by later attempts, until Ctrl-C.
     #[arg(short, long)]
     follow: bool,
-    /// Begin with so many lines of each worker, the latest ones.
-    #[arg(short = 'n', long = "lines", default_value_t = 100, value_name = "N")]
-    lines: usize,
+    /// Begin with so many lines of each worker, the latest ones [default: 100; with --since all].
+    #[arg(short = 'n', long = "lines", value_name = "N")]
+    lines: Option<usize>,
+    /// Begin at this moment: 1h, "10 min ago", 14:30, "2026-11-21 14:30", or RFC 3339.
+    #[arg(short = 'S', long, value_name = "WHEN", value_parser = since::parse)]
+    since: Option<Timestamp>,
+    /// Print before each line when it was written: "auto" does on a terminal. Known in the journal; in
+    /// a file are no times ("-").
+    #[arg(
+        short,
+        long,
+        value_name = "WHERE",
+        default_value = "auto",
+        default_missing_value = "always",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with_all = ["raw", "json"]
+    )]
+    times: Times,
     /// Show only this attempt: an id, as `history` has it.
     #[arg(long, value_name = "ID", requires = "worker")]
     attempt: Option<AttemptId>,
     /// Print the bytes as they are, with escape sequences and without names: of a terminal, all it was sent.
     #[arg(long, requires = "worker", conflicts_with = "json")]
     raw: bool,
-    /// Print JSON, one object for each line.
+    /// Print JSON, one object for each line, with its time where that is known.
     #[arg(long)]
     json: bool,
+}
+
+/// Where lines get their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Times {
+    Auto,
+    Always,
+    Never,
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
@@ -78,18 +109,25 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     } else {
         Style::Named { width }
     };
-    let printer = Printer {
-        screen: &context.screen,
-        style,
-    };
     let mut logs = names
         .into_iter()
-        .map(|worker| Log::open(&state, worker, arguments, &printer))
+        .map(|worker| Log::open(&state, worker, arguments))
         .collect::<Result<Vec<_>, _>>()?;
-    if !arguments.follow {
-        return logs.iter_mut().try_for_each(|log| log.finish(&printer));
+    let times = match arguments.times {
+        Times::Auto => context.screen.terminal && logs.iter().any(Log::has_times),
+        Times::Always => true,
+        Times::Never => false,
+    };
+    let mut printer = Printer {
+        screen: &context.screen,
+        style,
+        times: times.then(TimeZone::system),
+        kept: Vec::new(),
+    };
+    if arguments.follow {
+        return follow(&mut logs, &mut printer);
     }
-    follow(&mut logs, &printer)
+    show(&mut logs, &mut printer)
 }
 
 /// The state directory, and the workers that are asked for.
@@ -177,54 +215,34 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// How a line is shown.
-enum Style {
-    Raw,
-    Json,
-    Plain,
-    Named { width: usize },
-}
-
-/// Where and how lines are shown.
-struct Printer<'a> {
-    screen: &'a Screen,
-    style: Style,
-}
-
-impl Printer<'_> {
-    fn line(&self, of: &AttemptRef, line: &str) -> io::Result<()> {
-        match self.style {
-            Style::Raw | Style::Plain => self.screen.print(format!("{line}\n")),
-            Style::Named { width } => self
-                .screen
-                .print(format!("{:<width$} | {line}\n", of.worker)),
-            Style::Json => self.screen.json(&serde_json::json!({
-                "worker": of.worker, "attempt": of.attempt, "line": line,
-            })),
+/// Prints all that there is by now, in order of time.
+fn show(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<(), Failure> {
+    let mut heads = logs
+        .iter_mut()
+        .map(Log::head)
+        .collect::<Result<Vec<_>, _>>()?;
+    let first = |heads: &[Option<Timestamp>]| {
+        let heads = heads.iter().enumerate();
+        let known = heads.filter_map(|(at, head)| Some((at, (*head)?)));
+        known.min_by_key(|(_, head)| *head).map(|(at, _)| at)
+    };
+    while let Some(at) = first(&heads) {
+        if let Some(item) = logs[at].take() {
+            printer.show(&item.of, item.at, &item.shown)?;
         }
+        heads[at] = logs[at].head()?;
     }
-
-    /// Between two attempts of one worker.
-    fn begin(&self, of: &AttemptRef) -> io::Result<()> {
-        match self.style {
-            Style::Raw | Style::Json => Ok(()),
-            Style::Plain | Style::Named { .. } => {
-                self.line(of, &format!("--- attempt {} ---", of.attempt))
-            }
-        }
-    }
+    Ok(printer.flush()?)
 }
 
-fn follow(logs: &mut [Log<'_>], printer: &Printer<'_>) -> Result<(), Failure> {
+fn follow(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<(), Failure> {
     let failed = |errno: nix::errno::Errno| {
         Failure::say(Exit::Failed, format!("files cannot be watched: {errno}"))
     };
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
     let mut before = BTreeSet::new();
     loop {
-        for log in logs.iter_mut() {
-            log.go_on(printer)?;
-        }
+        show(logs, printer)?;
         let paths: BTreeSet<PathBuf> = logs.iter().flat_map(Log::watched).collect();
         if paths != before {
             for path in &paths {

@@ -1,10 +1,12 @@
 //! Where the output of one attempt is read: its file, or the journal.
 
 use std::{
-    io,
+    fs, io,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
 };
+
+use jiff::Timestamp;
 
 use super::{journal::JournalTail, unreadable};
 use crate::{
@@ -16,20 +18,35 @@ use crate::{
     model::AttemptRef,
 };
 
+/// What is asked for of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// So many lines at most, the last ones.
+    pub(super) lines: usize,
+    /// Nothing before it.
+    pub(super) since: Option<Timestamp>,
+}
+
+/// Bytes as they were written, and when, where that is known.
+pub(super) struct Piece {
+    pub(super) at: Option<Timestamp>,
+    pub(super) bytes: Vec<u8>,
+}
+
 /// What is read, and how far.
 pub(super) enum Source {
     File { path: PathBuf, tail: Tail },
-    Journal(JournalTail),
+    Journal { tail: JournalTail, raw: bool },
 }
 
 impl Source {
-    /// At the last `lines` lines, or at the first one. `None` when there is no output yet, or no more.
+    /// At the first of the lines that are wanted. `None` when there is no output yet, or no more.
     ///
     /// All that a terminal was sent is in the file; the journal has lines of it.
     pub(super) fn open(
         of: &AttemptRef,
         directory: &Directory,
-        lines: Option<usize>,
+        wanted: Wanted,
         raw: bool,
     ) -> Result<Option<Self>, Failure> {
         let path = directory.output();
@@ -39,30 +56,67 @@ impl Source {
             if directory.start().is_none() && directory.start_failed().is_none() {
                 return Ok(None);
             }
-            let tail = match lines {
-                Some(lines) => JournalTail::last_lines(entries, lines),
-                None => JournalTail::from_head(entries),
-            };
-            return tail
-                .map(|tail| Some(Self::Journal(tail)))
+            return JournalTail::open(entries, wanted)
+                .map(|tail| Some(Self::Journal { tail, raw }))
                 .map_err(|error| no_journal(&error));
         }
-        let tail = match lines {
-            Some(lines) => Tail::last_lines(&path, lines),
-            None => Tail::from_head(&path),
+        // What was written before its last change is not known, but nothing was written since.
+        let is_older = |since| last_change(&path).is_some_and(|at| at < since);
+        let lines = match wanted.since.is_some_and(is_older) {
+            true => 0,
+            false => wanted.lines,
         };
-        match tail {
+        match Tail::last_lines(&path, lines) {
             Ok(tail) => Ok(Some(Self::File { path, tail })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&path, &error)),
         }
     }
 
-    /// The next bytes; empty at the end of what is known so far.
-    pub(super) fn read(&mut self) -> Result<Vec<u8>, Failure> {
+    /// Lines up to the end, and itself, where those are not used up by counting.
+    pub(super) fn count(self) -> Result<(usize, Option<Self>), Failure> {
+        let (path, mut tail) = match self {
+            Self::File { path, tail } => (path, tail),
+            Self::Journal { ref tail, .. } => return Ok((tail.count(), Some(self))),
+        };
+        let (mut count, mut open) = (0, false);
+        loop {
+            let bytes = tail.read().map_err(|error| unreadable(&path, &error))?;
+            let Some(last) = bytes.last() else {
+                return Ok((count + usize::from(open), None));
+            };
+            open = *last != b'\n';
+            count += bytes.iter().filter(|byte| **byte == b'\n').count();
+        }
+    }
+
+    /// Whether it is known when something was written.
+    pub(super) fn has_times(&self) -> bool {
+        matches!(self, Self::Journal { .. })
+    }
+
+    /// What comes next; empty at the end of what is known so far.
+    pub(super) fn read(&mut self) -> Result<Vec<Piece>, Failure> {
         match self {
-            Self::File { path, tail } => tail.read().map_err(|error| unreadable(path, &error)),
-            Self::Journal(tail) => tail.read().map_err(|error| no_journal(&error)),
+            Self::File { path, tail } => {
+                let bytes = tail.read().map_err(|error| unreadable(path, &error))?;
+                let at = None;
+                Ok(Vec::from_iter(
+                    (!bytes.is_empty()).then_some(Piece { at, bytes }),
+                ))
+            }
+            Self::Journal { tail, raw } => {
+                let entries = tail.read().map_err(|error| no_journal(&error))?;
+                let entries = entries.into_iter();
+                // What journald says is none of the worker's bytes.
+                let entries = entries.filter(|entry| !(*raw && entry.is_note));
+                Ok(entries
+                    .map(|entry| Piece {
+                        at: Timestamp::try_from(entry.at).ok(),
+                        bytes: entry.bytes,
+                    })
+                    .collect())
+            }
         }
     }
 
@@ -70,7 +124,7 @@ impl Source {
     pub(super) fn follow(&mut self) -> Result<(), Failure> {
         match self {
             Self::File { .. } => Ok(()),
-            Self::Journal(tail) => tail.follow().map_err(|error| no_journal(&error)),
+            Self::Journal { tail, .. } => tail.follow().map_err(|error| no_journal(&error)),
         }
     }
 
@@ -78,7 +132,7 @@ impl Source {
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         match self {
             Self::File { .. } => Ok(()),
-            Self::Journal(tail) => tail.end().map_err(|error| no_journal(&error)),
+            Self::Journal { tail, .. } => tail.end().map_err(|error| no_journal(&error)),
         }
     }
 
@@ -86,7 +140,7 @@ impl Source {
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } => Some(path),
-            Self::Journal(_) => None,
+            Self::Journal { .. } => None,
         }
     }
 
@@ -94,9 +148,13 @@ impl Source {
     pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::File { .. } => None,
-            Self::Journal(tail) => tail.news(),
+            Self::Journal { tail, .. } => tail.news(),
         }
     }
+}
+
+fn last_change(path: &Path) -> Option<Timestamp> {
+    Timestamp::try_from(fs::metadata(path).ok()?.modified().ok()?).ok()
 }
 
 fn no_journal(error: &io::Error) -> Failure {
@@ -108,6 +166,9 @@ fn no_journal(error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => failure.hint("it is a part of systemd; see $PATH"),
         io::ErrorKind::PermissionDenied => failure
             .hint("the groups systemd-journal and adm may read it: sudo usermod -aG systemd-journal $USER"),
+        io::ErrorKind::TimedOut => {
+            failure.hint("see what holds the journal: systemctl status systemd-journald")
+        }
         _ => failure,
     }
 }

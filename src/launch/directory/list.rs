@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Directory;
+use super::{Directory, SPEC};
 use crate::model::{AttemptId, AttemptRef, WorkerName};
 
 const ATTEMPTS: &str = "attempts";
@@ -19,8 +19,11 @@ pub(super) fn of_worker(state: &Path, worker: &WorkerName) -> PathBuf {
 /// # Errors
 /// When a directory that exists cannot be listed.
 pub fn attempts(state: &Path, worker: &WorkerName) -> io::Result<Vec<AttemptId>> {
-    let mut all: Vec<AttemptId> = names(&of_worker(state, worker))?;
-    all.sort();
+    let place = of_worker(state, worker);
+    let mut all: Vec<AttemptId> = names(&place)?;
+    // Ids of one second are in no order; specs were written in the order of the attempts.
+    let made = |id: &AttemptId| fs::metadata(place.join(id.as_str()).join(SPEC))?.modified();
+    all.sort_by_cached_key(|id| (id.decided(), made(id).ok(), id.clone()));
     Ok(all)
 }
 
@@ -68,7 +71,10 @@ fn names<T: std::str::FromStr>(directory: &Path) -> io::Result<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{
+        collections::BTreeMap,
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use super::*;
     use crate::{
@@ -83,6 +89,30 @@ mod tests {
                 .parse()
                 .unwrap(),
         }
+    }
+
+    #[test]
+    fn attempts_of_one_second_are_in_the_order_in_which_they_were_made() {
+        let state = tempfile::tempdir().unwrap();
+        let worker: WorkerName = "builder".parse().unwrap();
+        let made: Vec<AttemptId> = [
+            "18Z-ff000000",
+            "19Z-ee000000",
+            "19Z-0000000b",
+            "19Z-aa000000",
+        ]
+        .iter()
+        .map(|id| format!("20261121T0043{id}").parse().unwrap())
+        .collect();
+        // Written in no order, so that only the time of the files tells.
+        for at in [2, 0, 3, 1] {
+            let place = of_worker(state.path(), &worker).join(made[at].as_str());
+            fs::create_dir_all(&place).unwrap();
+            let spec = fs::File::create(place.join(SPEC)).unwrap();
+            let time = UNIX_EPOCH + Duration::from_millis(at as u64);
+            spec.set_modified(time).unwrap();
+        }
+        assert_eq!(attempts(state.path(), &worker).unwrap(), made);
     }
 
     #[test]

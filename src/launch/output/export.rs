@@ -11,7 +11,7 @@ pub(super) const OPTIONS: [&str; 4] = [
     "--quiet",
     "--no-pager",
     "--output=export",
-    "--output-fields=MESSAGE,_LINE_BREAK",
+    "--output-fields=MESSAGE,_LINE_BREAK,_TRANSPORT,N_DROPPED",
 ];
 
 /// One entry.
@@ -24,6 +24,8 @@ pub struct Entry {
     /// What was written, with the line end that was there: none where journald cut a long line, or
     /// where the line was open when its writer ended.
     pub bytes: Vec<u8>,
+    /// It is no output: a line in the place of what journald left out.
+    pub is_note: bool,
 }
 
 /// Takes bytes as they come and gives the entries that they complete.
@@ -52,6 +54,7 @@ impl Export {
 /// cursor is none of a journal, and is left out.
 fn entry(bytes: &[u8]) -> Option<(Option<Entry>, &[u8])> {
     let (mut cursor, mut at, mut message, mut line_break) = (None, None, None, None);
+    let (mut of_journald, mut left_out) = (false, None);
     let mut rest = bytes;
     loop {
         let (line, behind) = split_line(rest)?;
@@ -75,10 +78,25 @@ fn entry(bytes: &[u8]) -> Option<(Option<Entry>, &[u8])> {
             b"__REALTIME_TIMESTAMP" => at = microseconds(value),
             b"MESSAGE" => message = Some(value),
             b"_LINE_BREAK" => line_break = Some(value),
+            // Nobody but journald itself has this one.
+            b"_TRANSPORT" => of_journald = value == b"driver",
+            b"N_DROPPED" => left_out = Some(String::from_utf8_lossy(value)),
             _ => {}
         }
     }
     let whole = cursor.zip(at).map(|(cursor, at)| {
+        if let (true, Some(lines)) = (of_journald, &left_out) {
+            let note = format!(
+                "[{lines} lines are missing here: more than journald takes of one unit in such a \
+                 time; see RateLimitBurst= in journald.conf(5)]\n"
+            );
+            return Entry {
+                cursor,
+                at,
+                bytes: note.into_bytes(),
+                is_note: true,
+            };
+        }
         let mut bytes = message.unwrap_or_default().to_vec();
         // systemd.journal-fields(7)
         bytes.extend(match line_break {
@@ -87,7 +105,12 @@ fn entry(bytes: &[u8]) -> Option<(Option<Entry>, &[u8])> {
             Some(b"nul") => Some(0),
             Some(_cut) => None,
         });
-        Entry { cursor, at, bytes }
+        Entry {
+            cursor,
+            at,
+            bytes,
+            is_note: false,
+        }
     });
     Some((whole, rest))
 }
@@ -160,6 +183,17 @@ mod tests {
             assert_eq!(pieces.collect::<Vec<_>>(), whole, "{size}");
             assert!(export.pending.is_empty());
         }
+    }
+
+    #[test]
+    fn what_journald_left_out_is_said_in_its_place() {
+        let said = "MESSAGE=Suppressed 27 messages\nN_DROPPED=27\n_TRANSPORT=";
+        let [journald, worker] = ["driver", "journal"].map(|transport| {
+            let mut entries = Export::default().take(&text("1", &format!("{said}{transport}\n")));
+            entries.remove(0)
+        });
+        assert!(journald.is_note && journald.bytes.starts_with(b"[27 lines are missing here"));
+        assert!(!worker.is_note && worker.bytes == b"Suppressed 27 messages\n");
     }
 
     #[test]

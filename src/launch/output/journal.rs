@@ -34,6 +34,8 @@ use crate::{
 
 /// The program that reads the journal.
 pub const READER: &str = "journalctl";
+/// journald says how many messages of a unit it left out (sd-messages.h, `SD_MESSAGE_JOURNAL_DROPPED`).
+const LEFT_OUT: &str = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e";
 /// What it is given for an answer of a few lines.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// Of its complaints, this much is worth repeating.
@@ -50,10 +52,13 @@ impl Entries {
     pub fn of(directory: &Directory, attempt: &AttemptRef) -> Option<Self> {
         let unit = unit::name(&attempt.worker);
         let owner = format!("_UID={}", fs::metadata(directory.path()).ok()?.uid());
-        let from = match directory.spec()?.output {
+        let (from, object) = match directory.spec()?.output {
             Output::File => return None,
-            Output::Journal => vec![format!("_SYSTEMD_UNIT={unit}")],
-            Output::UserJournal => vec![format!("_SYSTEMD_USER_UNIT={unit}"), owner.clone()],
+            Output::Journal => (vec![format!("_SYSTEMD_UNIT={unit}")], "OBJECT_SYSTEMD_UNIT"),
+            Output::UserJournal => (
+                vec![format!("_SYSTEMD_USER_UNIT={unit}"), owner.clone()],
+                "OBJECT_SYSTEMD_USER_UNIT",
+            ),
         };
         let named = format!("{ATTEMPT}={}", attempt.attempt);
         // By the recorder of a session, maybe with its last breath.
@@ -64,8 +69,18 @@ impl Entries {
             named.clone(),
         ];
         let mut known_by = vec![vec![named]];
+        let mut left_out = None;
         if let Some(start) = directory.start() {
             let invocation = start.invocation.iter();
+            // By journald, of what this life of the unit wrote too fast.
+            left_out = start.invocation.as_ref().map(|id| {
+                vec![
+                    LEFT_OUT.to_owned(),
+                    "_TRANSPORT=driver".to_owned(),
+                    format!("{object}={unit}"),
+                    format!("OBJECT_SYSTEMD_INVOCATION_ID={id}"),
+                ]
+            });
             known_by.extend(invocation.map(|id| vec![format!("_SYSTEMD_INVOCATION_ID={id}")]));
             known_by.push(vec![
                 format!("_BOOT_ID={}", start.identity.boot),
@@ -76,7 +91,8 @@ impl Entries {
         let alternatives = known_by
             .into_iter()
             .map(|known| [&from[..], &known].concat())
-            .chain([recorded]);
+            .chain([recorded])
+            .chain(left_out);
         let matches = alternatives.collect::<Vec<_>>().join(&"+".to_owned());
         Some(Self { matches })
     }
