@@ -99,7 +99,9 @@ impl Screen {
     fn look(&mut self) {
         for row in self.rows.iter_mut().filter(|row| row.touched) {
             row.touched = false;
-            if row.text != row.seen {
+            // Erased, it may be painted again in a moment.
+            let blank = row.text.iter().all(|place| *place == ' ');
+            if row.text != row.seen && !blank {
                 row.seen.clone_from(&row.text);
                 row.changed = Some(self.now);
             }
@@ -120,9 +122,13 @@ impl Screen {
         row.changed = None;
         let text: String = row.text.iter().collect();
         let text = text.trim_end();
+        if text.is_empty() {
+            row.seen.clear();
+            return;
+        }
         let same = row.told.as_ref().is_some_and(|(_, told)| told == text);
         let known = row.repainted && self.memory.iter().any(|told| told == text);
-        if text.is_empty() || same || known {
+        if same || known {
             return;
         }
         row.told = Some((self.now, text.to_owned()));
@@ -352,6 +358,17 @@ mod tests {
         let of = |word: &str| told.iter().filter(|line| line.contains(word)).count();
         assert_eq!((of("title"), of("step")), (1, 3), "{told:?}");
         assert!((1..=7).contains(&of("spins")), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_erased_and_painted_again_in_a_moment_has_not_changed() {
+        let mut page = Page::default();
+        let mut told = Vec::new();
+        for frame in 0..20 {
+            let erased = page.take(at(frame * 100), b"\x1b[H\x1b[J");
+            told.extend([erased, page.take(at(frame * 100 + 5), b"header\r\n")].concat());
+        }
+        assert_eq!(told, ["header"]);
     }
 
     #[test]
