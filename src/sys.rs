@@ -152,11 +152,11 @@ pub(crate) fn largest_clock_error() -> io::Result<i64> {
     Ok(timex.maxerror.into())
 }
 
-/// Waits for `fd` to become readable, from within a tokio runtime.
-pub(crate) fn readable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+/// Waits for `fd` to become what is of interest, from within a tokio runtime.
+pub(crate) fn polled(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     #[expect(unsafe_code, reason = "tokio has no safe form for an owned descriptor")]
     // SAFETY: an OwnedFd is open, and stays the same descriptor, for as long as the AsyncFd has it.
-    let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };
     registered.map_err(io::Error::from)
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Context,
     failure::{Exit, Failure},
-    words::{count, printable_lines},
+    words::{count, warnings},
 };
 use crate::{
     config::{self, Complaints, Config, Credentials, Environment},
@@ -60,8 +60,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     }
     match outcome {
         Ok(config) => {
-            let warnings = doubts.iter().map(|doubt| format!("warning: {doubt}\n"));
-            Failure::show(&printable_lines(&warnings.collect::<String>()));
+            Failure::show(&warnings(&doubts));
             let workers = count(config.workers.len() as u64, "worker");
             let phases = count(config.plan.phases.len() as u64, "phase");
             let text = format!("{}: good, {workers}, {phases}\n", file.display());

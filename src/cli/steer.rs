@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use super::{Context, failure::Failure, words::printable_lines};
+use super::{
+    Context,
+    failure::Failure,
+    words::{printable_lines, warnings},
+};
 use crate::{
     control::protocol::{DiffView, Done, Request},
     model::{PhaseId, WorkerName},
@@ -64,6 +68,7 @@ pub(super) fn reload(arguments: &Reload, context: &Context) -> Result<(), Failur
     if arguments.json {
         return Ok(context.screen.json(&diff)?);
     }
+    Failure::show(&warnings(&diff.warnings));
     Ok(context.screen.print(printable_lines(&diff_text(&diff)))?)
 }
 

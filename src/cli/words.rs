@@ -24,6 +24,12 @@ pub(super) fn printable_lines(text: &str) -> String {
         .collect()
 }
 
+/// What may be right and mostly is not, a line each.
+pub(super) fn warnings(doubts: &[String]) -> String {
+    let lines = doubts.iter().map(|doubt| format!("warning: {doubt}\n"));
+    printable_lines(&lines.collect::<String>())
+}
+
 /// `4s`, `12m 3s`, `4h 2m`, `3d 4h`.
 pub(super) fn duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);

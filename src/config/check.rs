@@ -142,9 +142,7 @@ fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
         let Some(worktree) = &worker.worktree else {
             continue;
         };
-        let Ok(real) = reading.env.real(worktree.get_ref()) else {
-            continue;
-        };
+        let real = reading.env.real(worktree.get_ref());
         if let Some((other, place, same)) = seen
             .iter()
             .find(|(_, _, other)| is_shared(&real, other, reading))
@@ -179,8 +177,13 @@ fn is_shared(one: &Path, other: &Path, reading: &Reading<'_>) -> bool {
     } else {
         return false;
     };
+    // Whether one that is not there is a checkout of its own will be seen when it is.
+    let there = |directory: &Path| reading.env.on_disk(directory).exists();
+    if inner != outer && !there(inner) {
+        return false;
+    }
     !inner
         .ancestors()
         .take_while(|directory| *directory != outer)
-        .any(|directory| reading.env.on_disk(&directory.join(".git")).exists())
+        .any(|directory| there(&directory.join(".git")))
 }

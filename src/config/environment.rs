@@ -10,6 +10,8 @@ use nix::{
     unistd::{AccessFlags, faccessat},
 };
 
+use crate::causes::in_words;
+
 /// Where relative things lie and where named things are found. A value and not the process's own
 /// state, so that a file can be checked for another machine's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +68,23 @@ impl Environment {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// `path` without symbolic links, as seen from the root.
-    pub(super) fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        let real = self.on_disk(path).canonicalize()?;
-        let root = self.root.canonicalize()?;
-        Ok(match real.strip_prefix(&root) {
-            Ok(below) => Path::new("/").join(below),
-            Err(_) => real,
-        })
+    /// `path` without symbolic links, as seen from the root. Below what is not there, it is taken as it
+    /// is written.
+    pub(super) fn real(&self, path: &Path) -> PathBuf {
+        let root = self
+            .root
+            .canonicalize()
+            .unwrap_or_else(|_| self.root.clone());
+        let there = path.ancestors().find_map(|above| {
+            let real = self.on_disk(above).canonicalize().ok()?;
+            let real = match real.strip_prefix(&root) {
+                Ok(below) => Path::new("/").join(below),
+                Err(_) => real,
+            };
+            Some(real.join(path.strip_prefix(above).ok()?))
+        });
+        // Without an empty last part, which would be a slash at the end.
+        there.map_or_else(|| path.to_owned(), |path| path.components().collect())
     }
 
     /// Fails with what is wrong with `path` as a directory.
@@ -128,7 +139,7 @@ pub(super) enum Flaw {
     NotADirectory,
     #[error("is not executable")]
     NotExecutable,
-    #[error("cannot be looked at: {0}")]
+    #[error("cannot be looked at: {}", in_words(.0))]
     Hidden(io::Error),
 }
 

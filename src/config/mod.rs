@@ -1,11 +1,12 @@
 //! The rig as its operator declared it: one TOML file in, one checked [`Config`] out.
 //!
-//! Promise: a [`Config`] that exists can be run. Everything that can be known to be wrong without
-//! starting anything was reported by [`load`], all at once, with the place in the file.
+//! Promise: everything that can never be right was reported by [`load`], all at once, with the place in
+//! the file. What this machine does not have at this moment is no mistake: [`doubts`] tells of it, and
+//! who needs it waits for it ([`Worker::lacks`]).
 //!
 //! How: TOML's parser keeps the place of every value. `reader` is the typed view of its tree, which
-//! records a [`Complaint`] and goes on; `read/` has a file for each table and looks at the machine
-//! through an [`Environment`]; `check` looks across the tables. The keys are in one table,
+//! records a [`Complaint`] and goes on; `read/` has a file for each table, `check` looks across the
+//! tables, and both look at the machine through an [`Environment`]. The keys are in one table,
 //! `schema`, from which unknown keys are told and the [`reference()`] for people is made. [`diff()`]
 //! tells what a reload has to touch.
 
@@ -14,6 +15,7 @@ mod complaint;
 mod destination;
 mod diff;
 mod environment;
+mod lack;
 mod meant;
 mod plan;
 mod proxy;
@@ -27,6 +29,7 @@ pub use complaint::{Complaint, Complaints};
 pub use destination::{Destination, DestinationError, Hosts};
 pub use diff::{Changed, Diff, PlanDiff, diff};
 pub use environment::{Credentials, Environment};
+pub use lack::Lack;
 pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
@@ -47,7 +50,7 @@ use std::{
 use toml::de::DeTable;
 
 use self::reader::Reading;
-use crate::model::WorkerName;
+use crate::{causes::in_words, model::WorkerName};
 
 /// A whole, checked rig.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -107,7 +110,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
             }
             _ => None,
         };
-        (format!("cannot be read: {error}"), hint)
+        (format!("cannot be read: {}", in_words(&error)), hint)
     };
     let kind = path.metadata().map_err(unreadable)?;
     if kind.is_dir() {
@@ -139,7 +142,6 @@ pub fn parse(text: &str, file: &Path, env: &Environment) -> Result<Config, Compl
         env,
         base: whole.parent().unwrap_or(Path::new("/")),
         complaints: Vec::new(),
-        missing: BTreeMap::new(),
         misspelt: BTreeSet::new(),
     };
     let (tree, errors) = DeTable::parse_recoverable(text);
@@ -186,10 +188,64 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
     broken.is_some()
 }
 
-/// What may be right and mostly is not: briefs and secrets that are not there, and ids that are the
-/// numbers of other phases.
+/// What may be right and mostly is not: workers that cannot be started on this machine now, briefs and
+/// secrets that are not there, and ids that are the numbers of other phases.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
-    let phases = &config.plan.phases;
+    let mut doubts = lacking(config, env);
+    doubts.extend(about_phases(&config.plan, env));
+    let secrets = config.workers.values().flat_map(|worker| {
+        let files = worker.secrets.files.iter();
+        files.filter_map(|(name, path)| {
+            // Who asks may see less than the daemon does.
+            let why = env.file(path).err().filter(|why| !why.is_hidden())?;
+            let (of, shown) = (&worker.name, path.display());
+            Some(format!("secret {name} of {of} is {shown}, which {why}"))
+        })
+    });
+    doubts.extend(secrets);
+    doubts
+}
+
+/// What the machine lacks is told once, whoever needs it.
+fn lacking(config: &Config, env: &Environment) -> Vec<String> {
+    let mut found: Vec<(Lack, Vec<&str>)> = Vec::new();
+    for worker in config.workers.values() {
+        for lack in worker.lacks(env) {
+            let name = worker.name.as_str();
+            match found.iter_mut().find(|(known, _)| *known == lack) {
+                Some((_, names)) => names.push(name),
+                None => found.push((lack, vec![name])),
+            }
+        }
+    }
+    let hinted = |lack: &Lack| match &lack.hint {
+        Some(hint) => format!("{lack}; {hint}"),
+        None => lack.to_string(),
+    };
+    let workers = found.iter().map(|(lack, names)| {
+        let names = names.join(", ");
+        format!("{names} cannot be started now: {}", hinted(lack))
+    });
+    let conditions = config.plan.phases.iter().filter_map(|phase| {
+        let Condition::Command { command, .. } = &phase.until else {
+            return None;
+        };
+        Some((
+            format!("the end of phase {} cannot be seen now", phase.id),
+            command,
+        ))
+    });
+    let notify = config.notify.iter();
+    let notify = notify.map(|notify| ("nobody can be notified now".to_owned(), notify));
+    let commands = conditions.chain(notify).filter_map(|(what, command)| {
+        let lack = command.lack(env)?;
+        Some(format!("{what}: {}", hinted(&lack)))
+    });
+    workers.chain(commands).collect()
+}
+
+fn about_phases(plan: &Plan, env: &Environment) -> Vec<String> {
+    let phases = &plan.phases;
     let missing = phases.iter().filter_map(|phase| {
         let brief = phase.brief.as_ref()?;
         let (id, shown) = (&phase.id, brief.display());
@@ -208,14 +264,5 @@ pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
             )
         })
     });
-    let secrets = config.workers.values().flat_map(|worker| {
-        let files = worker.secrets.files.iter();
-        files.filter_map(|(name, path)| {
-            // Who asks may see less than the daemon does.
-            let why = env.file(path).err().filter(|why| !why.is_hidden())?;
-            let (of, shown) = (&worker.name, path.display());
-            Some(format!("secret {name} of {of} is {shown}, which {why}"))
-        })
-    });
-    missing.chain(mistakable).chain(secrets).collect()
+    missing.chain(mistakable).collect()
 }

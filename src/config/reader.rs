@@ -4,13 +4,7 @@
 //! complaint was recorded; the caller goes on with something that nobody will see, because a file
 //! with a complaint yields no configuration.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-    ops::Range,
-    path::Path,
-    str::FromStr,
-};
+use std::{collections::BTreeSet, fmt::Display, ops::Range, path::Path, str::FromStr};
 
 use toml::{
     Spanned,
@@ -32,8 +26,6 @@ pub(super) struct Reading<'e> {
     pub(super) base: &'e Path,
     /// In the order in which they were found.
     pub(super) complaints: Vec<Complaint>,
-    /// What is missing on the machine and was complained of: the complaint's place among them.
-    pub(super) missing: BTreeMap<String, usize>,
     /// The paths of keys that were probably meant by unknown ones: that they are not there is no
     /// mistake of its own.
     pub(super) misspelt: BTreeSet<String>,
@@ -91,28 +83,6 @@ impl<'f> Entry<'f> {
             DeValue::Table(_) => "a table",
         };
         self.wrong(reading, format_args!("is {is}"))
-    }
-
-    /// Records that the machine lacks `what`, which is one mistake however often it is named.
-    pub(super) fn lacks<'r>(
-        &self,
-        reading: &'r mut Reading<'_>,
-        what: &str,
-        why: impl Display,
-    ) -> &'r mut Complaint {
-        match reading.missing.get(what).copied() {
-            Some(known) => {
-                let complaint = &mut reading.complaints[known];
-                let here = (self.at.clone(), "here as well".to_owned());
-                complaint.others.push(here);
-                complaint
-            }
-            None => {
-                let new = reading.complaints.len();
-                reading.missing.insert(what.to_owned(), new);
-                self.wrong(reading, why)
-            }
-        }
     }
 
     /// The same, of which something else is expected.

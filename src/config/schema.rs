@@ -63,7 +63,7 @@ mod expects {
     pub(super) const PATH: &str = "a path";
     pub(super) const SYSTEMD: &str =
         "a table of systemd's properties, such as { MemoryMax = \"2G\", User = \"builder\" }";
-    pub(super) const DIRECTORY: &str = "the path of an existing directory";
+    pub(super) const DIRECTORY: &str = "the path of a directory";
     pub(super) const READY: &str = "a table with one of socks, tcp, command, file and output, such as { tcp = \"127.0.0.1:8080\" }";
 }
 

@@ -90,7 +90,8 @@ pub enum Program {
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
-    /// An absolute path; what the operator wrote was looked up when the file was checked.
+    /// An absolute path; what the operator wrote was looked up when the file was checked. The name alone
+    /// of what was in no directory of PATH then.
     pub program: PathBuf,
     /// Without the program's name.
     pub arguments: Vec<String>,

@@ -1,5 +1,6 @@
 //! Files that people edit while the daemon runs: `phase-idx`, and those that end a phase; secrets,
-//! which others write; and the state directory itself, which nobody should touch.
+//! which others write, and whatever else a worker waits for; and the state directory itself, which
+//! nobody should touch.
 //!
 //! Promise: a change is noticed when it happens; one that is missed (a directory that did not exist
 //! yet, too many events) is found by the core's own slow look.
@@ -28,8 +29,8 @@ use crate::{
 pub(super) enum Changed {
     PhaseFile,
     Condition,
-    /// Something on the way to a secret.
-    Secret,
+    /// Something on the way to what a worker needs.
+    Need,
     /// The state directory came or went.
     State,
 }
@@ -38,14 +39,14 @@ pub(super) enum Changed {
 pub(super) const SETTLES: Duration = Duration::from_secs(2);
 
 /// An activation of secrets writes several, and some write a file in more than one step.
-pub(super) const SECRETS_SETTLE: Duration = Duration::from_secs(2);
+pub(super) const NEEDS_SETTLE: Duration = Duration::from_secs(2);
 
 /// What the configuration names.
 #[derive(Default)]
 struct Named {
     conditions: BTreeSet<PathBuf>,
-    /// All on the way to secrets.
-    secrets: BTreeSet<PathBuf>,
+    /// All on the way to what workers need.
+    needs: BTreeSet<PathBuf>,
 }
 
 /// The watch over the files.
@@ -84,7 +85,7 @@ impl Files {
                 let changed = [
                     (phase_file.contains(path), Changed::PhaseFile),
                     (by_config.conditions.contains(path), Changed::Condition),
-                    (by_config.secrets.contains(path), Changed::Secret),
+                    (by_config.needs.contains(path), Changed::Need),
                     (*path == directory, Changed::State),
                 ];
                 for (_, changed) in changed.into_iter().filter(|(is, _)| *is) {
@@ -146,16 +147,16 @@ impl Files {
         }
     }
 
-    /// These secrets are named now, or something on the way to one of them is another.
-    pub(super) fn follow_secrets<'a>(&mut self, files: impl Iterator<Item = &'a PathBuf>) {
-        let names: BTreeSet<_> = files.flat_map(|path| way(path)).collect();
+    /// These are needed now, or something on the way to one of them is another.
+    pub(super) fn follow_needs<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) {
+        let names: BTreeSet<_> = paths.flat_map(way).collect();
         let directories: BTreeSet<_> = names
             .iter()
             .filter_map(|name| name.parent())
             .filter(|directory| directory.is_dir())
             .map(Path::to_owned)
             .collect();
-        self.named().secrets = names;
+        self.named().needs = names;
         for directory in directories {
             self.watch_again(&directory);
         }

@@ -47,9 +47,9 @@ use crate::{
         server::{Answer, Call, Server},
     },
     decide::{Event, Leave, Level, RequestId, Rig},
-    host::{Executable, boot},
+    host::{Executable, boot, mounts::Mounts},
     launch::{Local, News},
-    model::{AttemptRef, Mono, Now},
+    model::{AttemptRef, HostEvent, Mono, Now},
     paths::Paths,
     store::Store,
     systemd::notify::ServiceManager,
@@ -83,8 +83,8 @@ enum Input {
     PhaseFile {
         settled: bool,
     },
-    /// Something on the way to a secret is another; settled, when it had time to be written.
-    Secrets {
+    /// Something on the way to what a worker needs is another; settled, when it had time to be written.
+    Needs {
         settled: bool,
     },
     /// The state directory came or went.
@@ -112,8 +112,8 @@ struct Daemon {
     /// Those who follow events.
     followers: Vec<Answer>,
     reloads: Reloads,
-    /// A look at the secrets was put off.
-    secrets_settle: bool,
+    /// A look at what workers need was put off.
+    needs_settle: bool,
     troubles: Troubles,
     executable: Executable,
     /// What was told of it last.
@@ -168,6 +168,7 @@ struct Sources {
     results: mpsc::UnboundedReceiver<Event>,
     later: mpsc::UnboundedReceiver<Input>,
     phase_file: mpsc::UnboundedReceiver<files::Changed>,
+    mounts: Mounts,
 }
 
 impl Daemon {
@@ -179,10 +180,11 @@ impl Daemon {
                 Some(event) = sources.results.recv() => Input::Event(event),
                 Some(changed) = sources.phase_file.recv() => match changed {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
-                    files::Changed::Secret => Input::Secrets { settled: false },
+                    files::Changed::Need => Input::Needs { settled: false },
                     files::Changed::State => Input::State,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
+                () = sources.mounts.changed() => Input::Needs { settled: false },
                 Some(input) = sources.later.recv() => input,
                 input = sources.signals.next() => input,
                 call = sources.server.next() => Input::Call(call),
@@ -203,14 +205,20 @@ impl Daemon {
                 }
                 self.turn(event).await;
             }
-            Input::Host(News::Event(event)) => self.turn(Event::Host(event)).await,
+            Input::Host(News::Event(event)) => {
+                let lacks = matches!(event, HostEvent::Shortage(..));
+                self.turn(Event::Host(event)).await;
+                if lacks {
+                    self.follow_needs();
+                }
+            }
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
             Input::Call(call) => self.call(call).await,
             Input::Show { answer, wrote } => self.show(answer, &wrote),
             Input::Reload { due } => self.reload_by_signal(due).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
-            Input::Secrets { settled } => self.secrets_changed(settled).await,
+            Input::Needs { settled } => self.needs_changed(settled).await,
             Input::State => {
                 if self.keep_directory().is_ok() {
                     self.files.watch_again(&self.paths.state);

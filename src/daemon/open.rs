@@ -15,7 +15,7 @@ use crate::{
         server::{self, Server},
     },
     decide::{Machine, Rig},
-    host::{Executable, HostError, boot, descriptors},
+    host::{Executable, HostError, boot, descriptors, mounts::Mounts},
     launch::{House, Local, Settings},
     paths::Paths,
     store::{Opened, Store, StoreError},
@@ -157,7 +157,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         asked: std::collections::BTreeMap::new(),
         next_request: 0,
         followers: Vec::new(),
-        secrets_settle: false,
+        needs_settle: false,
         reloads: super::reload::Reloads::default(),
         troubles: Troubles::default(),
         executable,
@@ -169,12 +169,13 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         daemon.report(&problem);
     }
     daemon.look_at_limits();
-    daemon.follow_secrets();
+    daemon.follow_needs();
     tracing::info!(
         "{}: keeping {}",
         env!("CARGO_PKG_VERSION"),
         daemon.paths.config.display()
     );
+    daemon.warn(&daemon.config);
     daemon.begin(effects).await;
     let sources = Sources {
         server,
@@ -183,6 +184,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         results: results_out,
         later: later_out,
         phase_file,
+        mounts: Mounts::watch(),
     };
     daemon.run(sources).await;
     Ok(())

@@ -3,9 +3,9 @@
 //! Promise: a file with a mistake, or one that the core refuses, changes nothing; and a dry run goes
 //! by what the real one goes by.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::{Asked, Daemon, Input, files::SECRETS_SETTLE};
+use super::{Asked, Daemon, Input, files::NEEDS_SETTLE};
 use crate::{
     config::{self, Complaints, Config, Diff},
     control::{
@@ -43,12 +43,15 @@ impl Daemon {
             Ok((config, diff)) => {
                 // What the core refuses, it refuses for itself.
                 let note = match self.rig.may_reload(super::now(), &config) {
-                    Ok(note) if dry_run => return answer.ok(Reply::Diff(diff_view(diff, note))),
+                    Ok(note) if dry_run => {
+                        return answer.ok(Reply::Diff(self.diff_view(&config, diff, note)));
+                    }
                     Err(refusal) if dry_run => return answer.error(refusal.into()),
                     may => may.ok().flatten(),
                 };
+                let view = self.diff_view(&config, diff, note);
                 let command = Command::Reload(Box::new(config.clone()));
-                let reload = Some((config, diff_view(diff, note)));
+                let reload = Some((config, view));
                 self.ask_core(
                     Asked {
                         answer: Some(answer),
@@ -93,7 +96,9 @@ impl Daemon {
             Ok((config, diff)) => {
                 let command = Command::Reload(Box::new(config.clone()));
                 // Nobody waits for the answer; the core tells it.
-                let reload = Some((config, diff_view(diff, None)));
+                self.warn(&config);
+                let view = self.diff_view(&config, diff, None);
+                let reload = Some((config, view));
                 self.ask_core(
                     Asked {
                         answer: None,
@@ -113,27 +118,40 @@ impl Daemon {
         self.files.follow(&config.plan);
         self.config = config;
         self.look_at_limits();
-        self.follow_secrets();
+        self.follow_needs();
     }
 
-    /// Watches what the configuration has as secrets.
-    pub(super) fn follow_secrets(&mut self) {
-        let workers = self.config.workers.values();
-        let files = workers.flat_map(|worker| worker.secrets.files.values());
-        self.files.follow_secrets(files);
+    /// Watches what the configuration has as secrets, and what else a worker waits for.
+    pub(super) fn follow_needs(&mut self) {
+        let environment = &self.environment;
+        let paths = self.config.workers.values().flat_map(|worker| {
+            let waits = !worker.lacks(environment).is_empty();
+            let needs = waits.then(|| worker.needs()).into_iter().flatten();
+            needs.chain(worker.secrets.files.values().map(PathBuf::as_path))
+        });
+        self.files.follow_needs(paths);
     }
 
-    /// Something on the way to a secret is another. All that happens within [`SECRETS_SETTLE`] is
-    /// looked at together.
-    pub(super) async fn secrets_changed(&mut self, settled: bool) {
+    /// Something on the way to what a worker needs is another. All that happens within
+    /// [`NEEDS_SETTLE`] is looked at together.
+    pub(super) async fn needs_changed(&mut self, settled: bool) {
         if settled {
-            self.secrets_settle = false;
+            self.needs_settle = false;
             // What happens from now on is heard; what did not change is found to be the same.
-            self.follow_secrets();
-            self.turn(Event::SecretsMayDiffer).await;
-        } else if !self.secrets_settle {
-            self.secrets_settle = true;
-            self.later(SECRETS_SETTLE, Input::Secrets { settled: true });
+            self.follow_needs();
+            self.turn(Event::NeedsMayDiffer).await;
+        } else if !self.needs_settle {
+            self.needs_settle = true;
+            self.later(NEEDS_SETTLE, Input::Needs { settled: true });
+        }
+    }
+
+    fn diff_view(&self, config: &Config, diff: Diff, note: Option<String>) -> DiffView {
+        DiffView {
+            applied: false,
+            note,
+            warnings: config::doubts(config, &self.environment),
+            diff,
         }
     }
 
@@ -154,6 +172,13 @@ impl Daemon {
         self.announce("reload-refused", Level::Error, told);
     }
 
+    /// Says what of the configuration may be right and mostly is not, where nobody waits for it.
+    pub(super) fn warn(&self, config: &Config) {
+        for doubt in config::doubts(config, &self.environment) {
+            tracing::warn!("{doubt}");
+        }
+    }
+
     fn read_config(&self) -> Result<(Config, Diff), Complaints> {
         let config = config::load(&self.paths.config, &self.environment)?;
         let diff = config::diff(&self.config, &config);
@@ -163,13 +188,5 @@ impl Daemon {
     /// What a person types to see every mistake.
     fn check(&self) -> String {
         format!("supervisorctl check {}", typed(&self.paths.config))
-    }
-}
-
-fn diff_view(diff: Diff, note: Option<String>) -> DiffView {
-    DiffView {
-        applied: false,
-        note,
-        diff,
     }
 }

@@ -40,7 +40,7 @@ impl Worker {
         let was = std::mem::replace(&mut self.rules, rules);
         let before = std::mem::replace(&mut self.definition, self.rules.definition());
         let again = |exit: &Exit| budget::wants_restart(self.rules.restart, exit);
-        let unfinished = before != self.definition || self.last_exit.as_ref().is_some_and(again);
+        let unfinished = !self.is_of(before) || self.last_exit.as_ref().is_some_and(again);
         let fresh = self.health(now);
         match &mut self.life {
             Life::Starting {

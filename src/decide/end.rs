@@ -174,7 +174,7 @@ impl Rig {
         };
         if budget::wants_restart(worker.rules.restart, exit) {
             self.failed(now, name, &exit.to_string(), healthy);
-        } else if attempt.definition != worker.definition {
+        } else if !worker.is_of(attempt.definition) {
             // What is declared now has not run yet.
             worker.becomes(Life::Waiting("its definition changed".into()), now);
         } else if !still {

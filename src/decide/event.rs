@@ -22,8 +22,9 @@ pub enum Event {
     PhaseChecked(PhaseId, Result<bool, String>),
     /// A file that an end condition names may have changed.
     PhaseMayBeOver,
-    /// Something happened to the files of secrets, or on the way to them.
-    SecretsMayDiffer,
+    /// Something happened to what workers need of the machine, or on the way to it: the files of
+    /// secrets, directories, programs.
+    NeedsMayDiffer,
     /// This attempt was handed other secrets than are in the files now; answers
     /// [`Effect::CompareSecrets`](super::Effect::CompareSecrets).
     SecretsDiffer(AttemptRef),

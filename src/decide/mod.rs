@@ -149,7 +149,7 @@ impl Rig {
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
-            Event::SecretsMayDiffer => self.secrets_may_differ(now),
+            Event::NeedsMayDiffer => self.needs_may_differ(now),
             Event::SecretsDiffer(of) => self.secrets_differ(now, &of),
             Event::PhaseFile(point) => self.phase_file_edited(now, point),
             Event::Recorded(result) => {

@@ -198,7 +198,7 @@ impl Rig {
     fn is_finished(&self, name: &WorkerName, last: &KnownAttempt, exit: &Exit) -> bool {
         self.workers.get(name).is_some_and(|worker| {
             last.boot == self.machine.boot
-                && last.definition == worker.definition
+                && worker.is_of(last.definition)
                 && !wants_restart(worker.rules.restart, exit)
                 && (self.progress.is_still_at(last.phase.as_ref()) || self.is_kept(worker))
         })

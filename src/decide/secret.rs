@@ -14,19 +14,17 @@ use crate::{
 };
 
 impl Rig {
-    /// Something changed where secrets are.
-    pub(super) fn secrets_may_differ(&mut self, now: Now) {
+    /// Something changed where secrets are, or what else workers cannot be started without.
+    pub(super) fn needs_may_differ(&mut self, now: Now) {
         self.compare_secrets();
         for worker in self.workers.values_mut() {
-            let waits = matches!(worker.life, Life::BackingOff { short: true, .. });
-            if waits && !worker.rules.secrets.files.is_empty() {
-                // What it could not be started without may be there now.
+            if matches!(worker.life, Life::BackingOff { short: true, .. }) {
                 worker.restarts.until = None;
                 self.ledger.add(Fact::Restarts {
                     worker: worker.name().clone(),
                     restarts: worker.restarts.clone(),
                 });
-                worker.becomes(Life::Waiting("a secret may be there now".into()), now);
+                worker.becomes(Life::Waiting("what it needs may be there now".into()), now);
             }
         }
     }

@@ -156,7 +156,7 @@ impl Rig {
         if self.leaving.is_some() {
             return None;
         }
-        if attempt.definition != worker.definition {
+        if !worker.is_of(attempt.definition) {
             return Some("its definition changed");
         }
         let (_, phase) = self.progress.current()?;
@@ -183,7 +183,7 @@ impl Rig {
             let holder = self.workers.values().find(|other| {
                 other.life.attempt().is_some_and(|attempt| {
                     // Taken over, and started from another definition: nobody knows where it works.
-                    let anywhere = attempt.adopted && attempt.definition != other.definition;
+                    let anywhere = attempt.adopted && !other.is_of(attempt.definition);
                     attempt.worktree.as_ref() == Some(tree) || anywhere
                 })
             });

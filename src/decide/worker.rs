@@ -307,6 +307,11 @@ impl Worker {
         &self.rules.name
     }
 
+    /// Whether an attempt of this definition is what is declared.
+    pub(super) fn is_of(&self, definition: u64) -> bool {
+        self.definition == definition || self.rules.may_be(definition)
+    }
+
     /// Nobody has said yet how its attempt ended.
     pub(super) fn may_end(&self) -> bool {
         match &self.life {

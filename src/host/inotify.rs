@@ -18,7 +18,10 @@ use std::{
 use rustix::fs::inotify::{
     CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch,
 };
-use tokio::{io::unix::AsyncFd, sync::Notify};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::Notify,
+};
 
 use crate::sys;
 
@@ -68,7 +71,7 @@ impl Inotify {
     pub(crate) fn start(pause: Duration) -> io::Result<Self> {
         let kernel = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let instance = Arc::new(Instance {
-            kernel: sys::readable(kernel)?,
+            kernel: sys::polled(kernel, Interest::READABLE)?,
             waiting: Mutex::default(),
         });
         let shared = Arc::clone(&instance);

@@ -10,6 +10,7 @@ pub(crate) mod census;
 pub(crate) mod descriptors;
 mod executable;
 pub(crate) mod inotify;
+pub(crate) mod mounts;
 pub mod process;
 pub(crate) mod reaper;
 mod stat;

@@ -8,7 +8,7 @@
 use std::{fs, io, os::fd::OwnedFd, time::Duration};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
     descriptors::{for_keeps, is_shortage},
@@ -118,7 +118,7 @@ impl Process {
     pub(crate) fn watch(self) -> io::Result<Option<Watched>> {
         let by = match self.hold().and_then(|held| held.map(for_keeps).transpose()) {
             Ok(None) => return Ok(None),
-            Ok(Some(held)) => Watch::Descriptor(sys::readable(held)?),
+            Ok(Some(held)) => Watch::Descriptor(sys::polled(held, Interest::READABLE)?),
             Err(error) if is_shortage(&error) => Watch::Looks(error),
             Err(error) => return Err(error),
         };

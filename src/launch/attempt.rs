@@ -6,7 +6,7 @@
 //!
 //! How: one task for each attempt, which begins here and goes on in [`life`](super::life).
 
-use std::{ffi::OsString, fs, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf};
 
 use super::{
     House,
@@ -75,10 +75,15 @@ pub(super) async fn start(
     orders: Orders,
 ) {
     let directory = context.directory(&attempt);
+    let worker = &worker.looked_up(&context.environment);
     let spec = process::spec(worker, context, &directory);
     let mut environment = environment(&attempt, &directory, worker, handed);
-    let sound = check(&spec).and_then(|()| confined(context, worker));
-    let prepared = sound.map_err(NotStarted::from).and_then(|()| {
+    let sound = confined(context, worker).map_err(NotStarted::from);
+    let sound = sound.and_then(|()| {
+        let lack = worker.lacks(&context.environment).into_iter().next();
+        lack.map_or(Ok(()), |lack| Err(NotStarted::missing(lack)))
+    });
+    let prepared = sound.and_then(|()| {
         let settings = match (&worker.program, &context.settings.house) {
             (Program::BuiltinProxy(settings), House::Unit { units, .. }) => {
                 Some(unit::proxy_inside(settings, &attempt.worker, units))
@@ -290,21 +295,4 @@ fn confined(context: &Context, worker: &Worker) -> Result<(), String> {
         "systemd.{name}: only systemd can do that, and it does not run this daemon; \
          run it as a service (supervisorctl generate unit), or take {name} out of the worker"
     ))
-}
-
-/// What can be said about a program before it is started, in better words than the kernel's.
-fn check(spec: &Spec) -> Result<(), String> {
-    let looked = |what: &str, path: &std::path::Path| {
-        fs::metadata(path).map_err(|error| format!("{what} {}: {error}", path.display()))
-    };
-    if !looked("workdir", &spec.workdir)?.is_dir() {
-        return Err(format!(
-            "workdir {}: is not a directory",
-            spec.workdir.display()
-        ));
-    }
-    if !looked("program", &spec.program)?.is_file() {
-        return Err(format!("program {}: is not a file", spec.program.display()));
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
+    config::Environment,
     host::{inotify::Inotify, reaper::Reaper},
     model::{AttemptRef, BootId, Exit, HostEvent, Signal},
 };
@@ -25,6 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) settings: Settings,
+    /// The machine, where what workers need is looked for.
+    pub(crate) environment: Environment,
     pub(crate) boot: BootId,
     pub(crate) runner: Runner,
     pub(crate) looker: Looker,

@@ -21,7 +21,7 @@ use super::{
     environment::Inherited, life::Orders, output::Entries, secrets, survey, tree::Looker,
 };
 use crate::{
-    config,
+    config::{self, Environment},
     host::{
         Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
         reaper::Reaper,
@@ -94,7 +94,10 @@ impl Local {
         let census = CensusTaker::start();
         let open_files = descriptors::raise_limit();
         let (tell, news) = mpsc::unbounded_channel();
+        let environment = Environment::of_this_process()
+            .map_err(|error| HostError::Kernel("its own environment", error))?;
         let context = Context {
+            environment,
             boot: boot::boot_id()?,
             runner: Runner {
                 executable: settings.executable.clone(),

@@ -1,6 +1,6 @@
 //! Why an attempt could not be started, and whether that is any fault of its worker's.
 
-use std::{error::Error, io, iter};
+use std::{error::Error, fmt::Display, io, iter};
 
 use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC};
 
@@ -38,6 +38,14 @@ impl NotStarted {
             shortage: chain
                 .filter_map(|error| error.downcast_ref().and_then(errno))
                 .any(|errno| SHORTAGES.contains(&errno)),
+        }
+    }
+
+    /// Something is not there. That is no fault of the worker's, and its time may come.
+    pub(super) fn missing(what: impl Display) -> Self {
+        Self {
+            why: format!("{what}; it is looked for again until it is there"),
+            shortage: true,
         }
     }
 

@@ -54,14 +54,11 @@ fn open(path: &Path) -> io::Result<fs::File> {
 }
 
 fn missing(name: &str, path: &Path, error: &io::Error) -> NotStarted {
-    NotStarted {
-        why: format!(
-            "secret {name}: {}: {}; it is looked for again until it can be read",
-            path.display(),
-            in_one_line(error)
-        ),
-        shortage: true,
-    }
+    NotStarted::missing(format_args!(
+        "secret {name}: {}: {}",
+        path.display(),
+        in_one_line(error)
+    ))
 }
 
 /// Makes an attempt's copies; the directory where they are.

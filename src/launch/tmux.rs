@@ -85,9 +85,7 @@ pub(super) async fn launch(
     let executable = context.settings.executable.to_run();
     environment.push((pane::RECORDER.into(), executable.into()));
     let worker = &attempt.worker;
-    let tmux = super::find("tmux")
-        .ok_or("tmux: not found in $PATH; install it, or use launcher = \"process\"")
-        .map_err(|why| NotStarted::from(why.to_owned()))?;
+    let tmux = super::find("tmux").ok_or_else(|| NotStarted::missing("tmux is not in PATH"))?;
     let socket = of_attempt(&context.settings, worker, directory);
     prepare(&socket).map_err(|error| NotStarted::from_error(&error))?;
     let arrival = context

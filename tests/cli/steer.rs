@@ -89,6 +89,7 @@ fn a_reload_prints_what_changes() {
         answer.ok(Reply::Diff(DiffView {
             applied: !dry_run,
             note: None,
+            warnings: Vec::new(),
             diff: Diff {
                 added: names(&["new"]),
                 changed: vec![Changed {
@@ -117,6 +118,7 @@ fn a_reload_of_the_same_says_so() {
         answer.ok(Reply::Diff(DiffView {
             applied: true,
             note: None,
+            warnings: Vec::new(),
             diff: Diff {
                 unchanged: names(&["a", "b"]),
                 ..Diff::default()

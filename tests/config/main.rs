@@ -10,6 +10,7 @@ mod file;
 mod fixture;
 mod garbage;
 mod keys;
+mod lacks;
 mod meant;
 mod mistakes;
 mod reload;

@@ -1,7 +1,5 @@
 //! Whole files with many mistakes: the words, the places and the order are the contract.
 
-use loopkeeper::config;
-
 use crate::fixture::Machine;
 
 fn rendered(text: &str) -> String {
@@ -34,7 +32,6 @@ fn each_mistake_of_the_proxies_is_told() {
             "port_0",
             "[proxy]\nlisten = '127.0.0.1:0'\nupstream = '::1:9'",
         ),
-        ("credentials", "[proxy]\nauth = 'nobody'"),
         ("credential_path", "[proxy]\nauth = '../etc/shadow'"),
         ("no_state", "[proxy]\nkind = 'tailscale'\nhostname = 'a b'"),
         (
@@ -57,7 +54,6 @@ fn each_mistake_of_a_worker_is_told() {
         "requires = 'proxy'",
         "phases = []",
         "phases = ['x']",
-        "workdir = '/srv/builder/notes.txt'",
         "workdir = ''",
         "environment = { '' = 'x', A = \"\\u0000\" }",
         "environment.RESUME_PHASE = '1'",
@@ -66,7 +62,7 @@ fn each_mistake_of_a_worker_is_told() {
         "budget.window = '0s'",
         "ready = { tcp = 'h:1', every = '1ms' }",
         "ready = {}",
-        "ready = { command = ['./missing'] }",
+        "ready = { command = [] }",
         "alive = { socks = 'a b:1', every = '9000h' }",
         "keep_output = '16 elephants'",
         "keep_output = 1048576",
@@ -110,12 +106,6 @@ fn each_mistake_of_a_command_is_told() {
         "command = ['']",
         "command = [1, 2]",
         "command = ['make', \"\\u0000\"]",
-        "command = ['maek']",
-        "command = ['loop.sh']",
-        "command = ['./loops.sh']",
-        "command = ['/srv/builder/notes.txt']",
-        "command = ['/srv/builder']",
-        "command = ['/srv/builder/notes.txt/x']",
     ] {
         let file = format!("[workers.a]\n{text}");
         told.push_str(&format!(
@@ -152,6 +142,12 @@ fn each_mistake_across_the_file_is_told() {
             "worktree = '/srv/link'",
             "",
         ],
+        // Of what is not there (yet), nobody knows what is a checkout of its own below another.
+        [
+            "worktree = '/mnt/none/a'",
+            "worktree = '/mnt/none/./a/'",
+            "worktree = '/mnt/none/a/b'",
+        ],
         // What is wrong with one worker is no mistake of those that need it.
         ["requires = ['b']", "kind = 'x'", "requires = ['a']"],
     ] {
@@ -166,45 +162,12 @@ fn each_mistake_across_the_file_is_told() {
 }
 
 #[test]
-fn what_the_machine_lacks_is_told() {
-    let mut told = String::new();
-    let mut tell = |machine: &Machine, text: &str| {
-        told.push_str(&format!(
-            "{text}\n    {}\n",
-            machine.wrong(text).join("\n    ")
-        ));
-    };
+fn a_machine_without_a_home_and_a_name_is_told() {
     let mut machine = Machine::new();
     machine.env.home = None;
     machine.env.host_name = "(none)".to_owned();
-    machine.env.credentials = config::Credentials::None;
-    tell(&machine, "workers.a.command = ['~/bin/tool']");
-    tell(&machine, "rig.name = 'x'\n[proxy]\nauth = 'proxy-users'");
-    machine.env.path = Vec::new();
-    tell(&machine, "rig.name = 'x'\nworkers.a.command = 'x'");
-    tell(
-        &machine,
-        "rig.name = 'x'\nworkers.a = { command = 'x', launcher = 'tmux' }",
-    );
-    tell(
-        &machine,
-        "rig.name = 'x'\n[proxy]\nkind = 'tailscale'\nstate = 'x'",
-    );
-    insta::assert_snapshot!(told);
-}
-
-#[test]
-fn what_is_missing_in_several_places_is_one_mistake() {
-    let file = "[workers.a]\ncommand = ['none']\nworkdir = '/none'\nworktree = '/none'\n\
-                [workers.b]\ncommand = ['none']\n";
-    let machine = Machine::new();
-    let told = machine.wrong(file);
-    let about = |what: &str| told.iter().filter(|line| line.contains(what)).count();
-    assert_eq!(
-        (about("not in PATH"), about("/none"), told.len()),
-        (1, 1, 2),
-        "{told:#?}"
-    );
+    let told = machine.wrong("workers.a.command = ['~/bin/tool']");
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod disk;
 mod elsewhere;
 mod events;
 mod faults;
+mod lacks;
 #[path = "../store/mount.rs"]
 mod mount;
 mod plan;

@@ -239,19 +239,22 @@ fn a_daemon_with_another_state_directory_is_kept_out() {
 }
 
 #[test]
-fn a_worktree_that_vanished_is_told() {
-    alone("lease::a_worktree_that_vanished_is_told", || async {
-        for launcher in [PROCESS, TMUX] {
-            let directory = tempfile::tempdir().unwrap();
-            let mut world = World::in_directory(Place::Own(directory), House::None);
-            let worker = Worker {
-                worktree: Some("/does/not/exist".into()),
-                ..world.script(launcher, "exit 0")
-            };
-            let attempt = world.start(&worker);
-            let why = world.start_failed(&attempt).await;
-            let wanted = "worktree /does/not/exist: cannot be locked: No such file or directory";
-            assert!(why.contains(wanted), "{why}");
-        }
-    });
+fn a_worktree_that_is_not_there_is_waited_for() {
+    alone(
+        "lease::a_worktree_that_is_not_there_is_waited_for",
+        || async {
+            for launcher in [PROCESS, TMUX] {
+                let directory = tempfile::tempdir().unwrap();
+                let mut world = World::in_directory(Place::Own(directory), House::None);
+                let worker = Worker {
+                    worktree: Some("/does/not/exist".into()),
+                    ..world.script(launcher, "exit 0")
+                };
+                let attempt = world.start(&worker);
+                let why = world.shortage(&attempt).await;
+                let wanted = "worktree /does/not/exist does not exist; it is looked for again";
+                assert!(why.starts_with(wanted), "{why}");
+            }
+        },
+    );
 }

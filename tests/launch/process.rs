@@ -170,26 +170,32 @@ fn what_cannot_be_started_says_why_and_leaves_nothing() {
             let script = world.path().join("script");
             fs::write(&script, "#!/does/not/exist\n").unwrap();
             fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            // What is not there may come to be there.
             for (program, why) in [
-                ("/does/not/exist", "program /does/not/exist: No such file"),
-                ("/bin", "program /bin: is not a file"),
-                (not_executable.to_str().unwrap(), "Permission denied"),
-                (script.to_str().unwrap(), "cannot be started: No such file"),
+                ("/does/not/exist", "does not exist"),
+                ("/bin", "is a directory"),
+                (not_executable.to_str().unwrap(), "is not executable"),
             ] {
                 let worker = world.worker(PROCESS, program, &[]);
                 let attempt = world.start(&worker);
-                let text = world.start_failed(&attempt).await;
-                assert!(text.contains(why) && text.contains(program), "{text}");
+                let text = world.shortage(&attempt).await;
+                let expected = format!("program {program} {why}; it is looked for again");
+                assert!(text.starts_with(&expected), "{text}");
                 assert_eq!(world.said(&attempt), Vec::<HostEvent>::new());
             }
             let mut worker = world.script(PROCESS, "true");
             worker.workdir = "/does/not/exist".into();
             let attempt = world.start(&worker);
+            let text = world.shortage(&attempt).await;
+            let expected = "workdir /does/not/exist does not exist; it is looked for again";
+            assert!(text.starts_with(expected), "{text}");
+
+            let worker = world.worker(PROCESS, script.to_str().unwrap(), &[]);
+            let attempt = world.start(&worker);
             let text = world.start_failed(&attempt).await;
-            assert!(
-                text.starts_with("workdir /does/not/exist: No such file"),
-                "{text}"
-            );
+            let why = format!("{}: cannot be started: No such file", script.display());
+            assert!(text.starts_with(&why), "{text}");
+            assert_eq!(world.said(&attempt), Vec::<HostEvent>::new());
         },
     );
 }
@@ -278,6 +284,8 @@ fn a_proxy_by_tailscale_runs_tailscaled_with_its_settings() {
             let fake = world.path().join("tailscaled");
             fs::write(&fake, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
             fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+            let client = world.path().join("tailscale");
+            fs::copy(&fake, &client).unwrap();
             let mut worker = world.script(PROCESS, "");
             worker.program = Program::Tailscale(Tailscale {
                 listen: "127.0.0.1:1055".parse().unwrap(),
@@ -285,7 +293,7 @@ fn a_proxy_by_tailscale_runs_tailscaled_with_its_settings() {
                 auth_key: None,
                 hostname: None,
                 tailscaled: fake,
-                tailscale: "/usr/bin/tailscale".into(),
+                tailscale: client,
                 arguments: vec!["--verbose=1".into()],
             });
             let (attempt, _) = world.run(&worker).await;

@@ -105,7 +105,7 @@ fn a_directory_in_which_nothing_ran_is_told_from_one_that_was_cut_short() {
             let mut world = World::new();
             let worker = world.worker(PROCESS, "/does/not/exist", &[]);
             let attempt = world.start(&worker);
-            world.start_failed(&attempt).await;
+            world.shortage(&attempt).await;
             fs::create_dir_all(world.directory(&attempt).path()).unwrap();
             assert_eq!(
                 world.found().await,

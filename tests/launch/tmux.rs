@@ -261,13 +261,14 @@ fn what_cannot_be_started_says_why_and_leaves_no_server() {
         "tmux::what_cannot_be_started_says_why_and_leaves_no_server",
         || async {
             let mut world = World::new();
-            let text = world.path().join("text");
-            fs::write(&text, "no program").unwrap();
-            let worker = world.worker(TMUX, text.to_str().unwrap(), &[]);
+            let script = world.path().join("script");
+            fs::write(&script, "#!/does/not/exist\n").unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            let worker = world.worker(TMUX, script.to_str().unwrap(), &[]);
             let attempt = world.start(&worker);
             let why = world.start_failed(&attempt).await;
             assert!(
-                why.contains("Permission denied") && why.contains(text.to_str().unwrap()),
+                why.contains("No such file") && why.contains(script.to_str().unwrap()),
                 "{why}"
             );
             let (answers, _) = ask(&world, &attempt, &["list-sessions"]);

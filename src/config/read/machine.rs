@@ -1,12 +1,16 @@
-//! Values that are checked against the machine: paths, directories, programs, credentials.
+//! Values that name something on the machine: paths, programs, credentials. Whether it is there is no
+//! question of right or wrong (`lack`).
 
 use std::path::{Path, PathBuf, absolute};
 
 use super::values::texts;
-use crate::config::{
-    Command,
-    environment::{Credentials, Flaw},
-    reader::{Entry, Reading},
+use crate::{
+    causes::in_words,
+    config::{
+        Command,
+        environment::Credentials,
+        reader::{Entry, Reading},
+    },
 };
 
 /// An absolute path: `~/` is the home directory, and a relative one begins at `base`.
@@ -31,7 +35,7 @@ pub(super) fn path_in(
     match absolute(&joined) {
         Ok(path) => Some(path),
         Err(error) => {
-            entry.wrong(reading, format_args!("is no path: {error}"));
+            entry.wrong(reading, format_args!("is no path: {}", in_words(&error)));
             None
         }
     }
@@ -42,25 +46,8 @@ pub(super) fn path(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathB
     path_in(entry, reading, reading.base)
 }
 
-/// A directory that exists.
-pub(super) fn directory(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
-    let path = path(entry, reading)?;
-    match reading.env.directory(&path) {
-        Ok(()) => Some(path),
-        Err(why) => {
-            let shown = path.display();
-            let words = format!("is {shown}, which {why}");
-            let complaint = entry.lacks(reading, &format!("directory {shown}"), words);
-            if matches!(why, Flaw::Absent) {
-                complaint.hint(format!("mkdir -p {shown}"));
-            }
-            None
-        }
-    }
-}
-
-/// A program with its arguments, looked up. `workdir` is where relative programs begin; without
-/// it (it was wrong itself) they are not looked at.
+/// A program with its arguments. `workdir` is where relative programs begin; without it (it was wrong
+/// itself) they have no place.
 pub(super) fn command(
     entry: &Entry<'_>,
     reading: &mut Reading<'_>,
@@ -68,12 +55,8 @@ pub(super) fn command(
 ) -> Option<Command> {
     if entry.is_string() {
         let script = entry.string(reading)?.to_owned();
-        let shell = PathBuf::from("/bin/sh");
-        if let Err(why) = reading.env.executable(&shell) {
-            entry.wrong(reading, format_args!("needs /bin/sh, which {why}"));
-        }
         return Some(Command {
-            program: shell,
+            program: PathBuf::from("/bin/sh"),
             arguments: vec!["-c".to_owned(), script],
         });
     }
@@ -97,99 +80,34 @@ fn program(
 ) -> Option<PathBuf> {
     let name = entry.string(reading)?;
     if !name.contains('/') {
-        let found = reading.env.program(name);
-        if found.is_none() {
-            missing_program(entry, reading, name, workdir);
-        }
-        return found;
+        return Some(by_name(name, reading));
     }
     let relative = !name.starts_with('/') && !name.starts_with("~/");
     if relative && workdir.is_none() {
         return None;
     }
-    let path = path_in(entry, reading, workdir.unwrap_or(Path::new("/")))?;
-    match reading.env.executable(&path) {
-        Ok(()) => Some(path),
-        Err(why) => {
-            let complaint =
-                entry.wrong(reading, format_args!("is {}, which {why}", path.display()));
-            if matches!(why, Flaw::NotExecutable) {
-                complaint.hint(format!("chmod +x {}", path.display()));
-            }
-            None
-        }
-    }
+    path_in(entry, reading, workdir.unwrap_or(Path::new("/")))
 }
 
-fn missing_program(
-    entry: &Entry<'_>,
-    reading: &mut Reading<'_>,
-    name: &str,
-    workdir: Option<&Path>,
-) {
-    let beside = workdir.is_some_and(|workdir| reading.env.executable(&workdir.join(name)).is_ok());
-    let searched: Vec<_> = reading
-        .env
-        .path
-        .iter()
-        .map(|directory| directory.display().to_string())
-        .collect();
-    let hint = if beside {
-        format!("did you mean \"./{name}\"?")
-    } else {
-        format!("PATH is {}", searched.join(":"))
-    };
-    let words = format!("is \"{name}\", which is not in PATH");
-    entry
-        .lacks(reading, &format!("program {name}: {hint}"), words)
-        .hint(hint);
-}
-
-/// A program of that name in PATH, for a key that implies it.
-pub(super) fn implied_program(
-    name: &str,
-    entry: &Entry<'_>,
-    reading: &mut Reading<'_>,
-) -> Option<PathBuf> {
+/// The program of that name in PATH; the name alone as long as there is none.
+pub(super) fn by_name(name: &str, reading: &Reading<'_>) -> PathBuf {
     let found = reading.env.program(name);
-    if found.is_none() {
-        entry
-            .wrong(reading, format_args!("needs {name}, which is not in PATH"))
-            .hint(format!("install {name}"));
-    }
-    found
+    found.unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// The file of a credential: by name in the credentials directory, or by absolute path.
+/// The file of a credential: by name in the credentials directory, or by absolute path; the name alone
+/// where there is no such directory.
 pub(super) fn credential(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
     let text = entry.string(reading)?;
-    let path = if text.starts_with('/') || text.starts_with("~/") {
-        path(entry, reading)?
-    } else if text.contains('/') || text == "." || text == ".." {
+    if text.starts_with('/') || text.starts_with("~/") {
+        return path(entry, reading);
+    }
+    if text.contains('/') || text == "." || text == ".." {
         entry.wrong(reading, format_args!("is \"{text}\""));
         return None;
-    } else {
-        match &reading.env.credentials {
-            Credentials::In(directory) => directory.join(text),
-            Credentials::Elsewhere(directory) => return Some(directory.join(text)),
-            Credentials::None => {
-                entry
-                    .wrong(
-                        reading,
-                        format_args!("is credential \"{text}\", and $CREDENTIALS_DIRECTORY is not set"),
-                    )
-                    .hint(format!(
-                        "add LoadCredential={text}:/path/of/the/file to the unit, or write an absolute path"
-                    ));
-                return None;
-            }
-        }
-    };
-    match reading.env.file(&path) {
-        Ok(()) => Some(path),
-        Err(why) => {
-            entry.wrong(reading, format_args!("is {}, which {why}", path.display()));
-            None
-        }
     }
+    Some(match &reading.env.credentials {
+        Credentials::In(directory) | Credentials::Elsewhere(directory) => directory.join(text),
+        Credentials::None => PathBuf::from(text),
+    })
 }

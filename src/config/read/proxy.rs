@@ -163,9 +163,6 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
         .get(tailscale::ARGUMENTS)
         .and_then(|entry| values::strings(&entry, reading))
         .unwrap_or_default();
-    let kind = table.get(proxy::KIND)?;
-    let daemon = machine::implied_program("tailscaled", &kind, reading);
-    let client = machine::implied_program("tailscale", &kind, reading);
     let program = Tailscale {
         listen: listen?,
         state: state?,
@@ -177,8 +174,8 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
             Some(name) => Some(name?),
             None => None,
         },
-        tailscaled: daemon?,
-        tailscale: client?,
+        tailscaled: machine::by_name("tailscaled", reading),
+        tailscale: machine::by_name("tailscale", reading),
         arguments,
     };
     let ready = Probe::Command(program.readiness(&reading.env.executable));
@@ -193,7 +190,7 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
 fn command(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
     let listen = listen(table, reading);
     let workdir = match table.get(proxy_command::WORKDIR) {
-        Some(entry) => machine::directory(&entry, reading),
+        Some(entry) => machine::path(&entry, reading),
         None => Some(reading.base.to_owned()),
     };
     let environment = table

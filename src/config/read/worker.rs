@@ -9,7 +9,7 @@ use crate::{
     config::{
         OnPhase, Program, Worker,
         reader::{Entry, Reading, Table},
-        schema::{self, rules, worker},
+        schema::{self, worker},
     },
     model::{Kind, LauncherKind, WorkerName},
 };
@@ -34,13 +34,13 @@ pub(super) fn worker(
         })
         .unwrap_or(Kind::Loop);
     let worktree = table.get(worker::WORKTREE).map(|entry| {
-        let path = machine::directory(&entry, reading);
+        let path = machine::path(&entry, reading);
         (entry.at, path)
     });
     let workdir = workdir(&table, worktree.as_ref().map(|(_, path)| path), reading);
     let at = workdir.as_deref();
     let rules = defaults.clone().changed_by(&table, reading);
-    let launcher = launcher(&table, &rules, kind, reading);
+    let launcher = launcher(&rules, kind);
     let command = table
         .need(worker::COMMAND, reading)
         .and_then(|entry| machine::command(&entry, reading, at));
@@ -113,35 +113,17 @@ fn workdir(
     reading: &mut Reading<'_>,
 ) -> Option<PathBuf> {
     match (table.get(worker::WORKDIR), worktree) {
-        (Some(entry), _) => machine::directory(&entry, reading),
+        (Some(entry), _) => machine::path(&entry, reading),
         (None, Some(worktree)) => worktree.clone(),
         (None, None) => Some(reading.base.to_owned()),
     }
 }
 
-fn launcher(
-    table: &Table<'_>,
-    rules: &Rules,
-    kind: Kind,
-    reading: &mut Reading<'_>,
-) -> LauncherKind {
-    let launcher = rules.launcher.unwrap_or(match kind {
+fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {
+    rules.launcher.unwrap_or(match kind {
         Kind::Loop => LauncherKind::Tmux,
         Kind::Service | Kind::Proxy | Kind::Watchdog => LauncherKind::Process,
-    });
-    if launcher == LauncherKind::Tmux && reading.env.program("tmux").is_none() {
-        let at = table
-            .get(rules::LAUNCHER)
-            .map_or(table.at.clone(), |entry| entry.at);
-        reading
-            .complain(
-                &at,
-                format!("`{}` needs tmux, which is not in PATH", table.path),
-                "launcher = \"process\", or tmux in PATH",
-            )
-            .hint("install tmux, or write launcher = \"process\"");
-    }
-    launcher
+    })
 }
 
 /// The names in an array; one that is there twice counts once.

@@ -207,6 +207,9 @@ pub struct DiffView {
     /// What does not follow from it although one may expect it, and how to get there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What `check` would warn of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Where a worker's files and session are.

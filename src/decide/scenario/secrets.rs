@@ -29,12 +29,12 @@ fn a_changed_secret_is_a_new_attempt_that_does_not_count() {
         worker("without"),
     ]));
     let of = &starts[0];
-    let asked = compared(&play.tell(Event::SecretsMayDiffer));
+    let asked = compared(&play.tell(Event::NeedsMayDiffer));
     assert_eq!(asked, std::slice::from_ref(of));
     let done = play.tell(Event::SecretsDiffer(of.clone()));
     assert_eq!(signalled(&done), [(of.clone(), Signal::TERM)]);
     // While it is on its way out it is not asked again.
-    assert_eq!(compared(&play.tell(Event::SecretsMayDiffer)), []);
+    assert_eq!(compared(&play.tell(Event::NeedsMayDiffer)), []);
     let done = play.tell(Event::SecretsDiffer(of.clone()));
     assert_eq!(signalled(&done), []);
     let next = started(&play.ends(of, Exit::Signal(Signal::TERM)));
@@ -55,11 +55,11 @@ fn a_secret_that_arrives_ends_the_wait_for_it_and_for_nothing_else() {
     let (mut play, starts) = Play::running(rig([with_secret(OnSecretChange::Restart)]));
     let next = started(&play.ends(&starts[0], Exit::Code(1)));
     assert_eq!(next, [], "its delay");
-    assert_eq!(started(&play.tell(Event::SecretsMayDiffer)), []);
+    assert_eq!(started(&play.tell(Event::NeedsMayDiffer)), []);
     let next = started(&play.pass(60_000));
     play.says(HostEvent::Shortage(next[0].clone(), "no such file".into()));
     assert_eq!(play.state("a"), StateName::BackingOff);
-    assert_eq!(started(&play.tell(Event::SecretsMayDiffer)).len(), 1);
+    assert_eq!(started(&play.tell(Event::NeedsMayDiffer)).len(), 1);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn who_wants_a_signal_gets_it_alone_and_goes_on() {
 fn who_does_not_care_is_left_alone() {
     let ignores = with_secret(OnSecretChange::Ignore);
     let (mut play, starts) = Play::running(rig([ignores]));
-    assert_eq!(compared(&play.tell(Event::SecretsMayDiffer)), []);
+    assert_eq!(compared(&play.tell(Event::NeedsMayDiffer)), []);
     let done = play.tell(Event::SecretsDiffer(starts[0].clone()));
     assert_eq!(signalled(&done), []);
     assert_eq!(play.state("a"), StateName::Running);

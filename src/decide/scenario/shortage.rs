@@ -102,3 +102,40 @@ fn a_worker_that_is_stopped_while_it_cannot_start_is_stopped() {
     assert_eq!(play.state("a"), StateName::Stopped);
     assert_eq!(started(&play.pass(3_600_000)), []);
 }
+
+#[test]
+fn what_may_be_there_now_is_looked_for_at_once() {
+    let mut play = Play::unasked(rig([worker("a"), worker("b")]));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    short(&mut play, &starts[0]);
+    let next = started(&play.ends(&starts[1], Exit::Code(1)));
+    assert_eq!(next, [], "its delay");
+    let next = started(&play.tell(Event::NeedsMayDiffer));
+    let names: Vec<_> = next.iter().map(|of| of.worker.as_str()).collect();
+    assert_eq!(names, ["a"], "nothing that b lacked");
+}
+
+/// Where a program lies is known only when it is found, and it may come and go.
+#[test]
+fn who_runs_is_left_alone_when_its_program_cannot_be_found_or_is_found_only_now() {
+    let program = |path: &str| {
+        one(|a| {
+            a.program = Program::Command(config::Command {
+                program: path.into(),
+                arguments: vec!["-v".into()],
+            });
+        })
+    };
+    for (then, now, goes_on) in [
+        ("/usr/bin/tool", "tool", true),
+        ("tool", "/usr/bin/tool", true),
+        ("/usr/bin/tool", "/opt/bin/tool", false),
+        ("tool", "/usr/bin/other", false),
+    ] {
+        let (mut play, starts) = Play::running(program(then));
+        play.config = program(now);
+        let alive = play.alive(&starts[0]);
+        let done = play.next_daemon(vec![alive]);
+        assert_eq!(signalled(&done).is_empty(), goes_on, "{then}, {now}");
+    }
+}

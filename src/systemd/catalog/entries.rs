@@ -123,10 +123,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         event: "worker-put-off",
         id: "b911188ef6f04c54806cb23bdfb99074",
         subject: "Worker @LOOPKEEPER_WORKER@ cannot be started now",
-        text: "The machine is short of something: disk, memory, processes, open files. The \
-               message says of what. It is tried again by itself, and that does not count against \
-               the worker's budget.\n\n\
-               See what is short:\n\
+        text: "Something that it needs is not there: a secret, its workdir, its program, as when a \
+               file system is not mounted yet; or the machine is short of disk, memory, processes \
+               or open files. The message says what. It is tried again by itself, and that does \
+               not count against the worker's budget. The other workers go on.\n\n\
+               See what is missing, and what is short:\n\
+               $ supervisorctl check\n\
                $ supervisorctl doctor",
     },
     Entry {

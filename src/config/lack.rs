@@ -1,0 +1,224 @@
+//! What a worker cannot be started without and a machine may not have at some moment: directories,
+//! programs, tmux, credentials.
+//!
+//! Promise: none of it makes a configuration wrong, for a file system that is mounted late is no
+//! mistake of who wrote the file. `check` tells of it and the launcher waits for it, by the same look.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Command, Probe, Program, Tailscale, Worker,
+    environment::{Credentials, Environment, Flaw},
+};
+use crate::model::LauncherKind;
+
+/// One thing that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    what: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// Something that has to be there.
+#[derive(Clone, Copy)]
+enum Need<'a> {
+    /// Called so.
+    Directory(&'static str, &'a Path),
+    /// Called so, and what helps when it is in no directory of PATH.
+    Program(&'static str, &'a Path, Option<&'static str>),
+    Credential(&'a Path),
+}
+
+impl Worker {
+    /// What this machine does not have of what the worker cannot be started without. What is below a
+    /// directory that is not there is not told of as well.
+    pub fn lacks(&self, env: &Environment) -> Vec<Lack> {
+        let mut gone: Vec<&Path> = Vec::new();
+        let mut lacks = Vec::new();
+        for need in self.everything_needed() {
+            let path = need.path();
+            if let Some(lack) = need.lack(&self.workdir, env)
+                && !gone.iter().any(|directory| path.starts_with(directory))
+            {
+                lacks.push(lack);
+                if matches!(need, Need::Directory(..)) {
+                    gone.push(path);
+                }
+            }
+        }
+        lacks
+    }
+
+    /// Where that is which [`Worker::lacks`] looks at, as far as it has a place.
+    pub fn needs(&self) -> impl Iterator<Item = &Path> {
+        let needs = self.everything_needed().into_iter().map(Need::path);
+        needs.filter(|path| path.is_absolute())
+    }
+
+    fn everything_needed(&self) -> Vec<Need<'_>> {
+        let mut needs = vec![Need::Directory("workdir", &self.workdir)];
+        let worktree = self.worktree.iter();
+        needs.extend(worktree.map(|tree| Need::Directory("worktree", tree)));
+        match &self.program {
+            Program::Command(command) => {
+                needs.push(Need::Program("program", &command.program, None));
+                let ready = self.ready.as_ref().map(|ready| &ready.probe);
+                let alive = self.alive.as_ref().map(|alive| &alive.probe);
+                let probes = [("program of `ready`", ready), ("program of `alive`", alive)];
+                for (what, probe) in probes {
+                    if let Some(Probe::Command(command)) = probe {
+                        needs.push(Need::Program(what, &command.program, None));
+                    }
+                }
+            }
+            Program::BuiltinProxy(builtin) => {
+                needs.extend(builtin.auth.iter().map(|auth| Need::Credential(&auth.file)));
+            }
+            Program::Tailscale(settings) => {
+                let hint = Some("install tailscale");
+                for program in [&settings.tailscaled, &settings.tailscale] {
+                    needs.push(Need::Program("program", program, hint));
+                }
+                needs.extend(settings.auth_key.iter().map(|key| Need::Credential(key)));
+            }
+        }
+        if self.launcher == LauncherKind::Tmux {
+            let hint = Some("install tmux, or write launcher = \"process\"");
+            needs.push(Need::Program("program", Path::new("tmux"), hint));
+        }
+        needs
+    }
+
+    /// The worker with its programs where they are now. What was in no directory of PATH when the
+    /// file was read is looked up again; [`Worker::lacks`] tells of what is still in none.
+    pub fn looked_up(&self, env: &Environment) -> Self {
+        let mut worker = self.clone();
+        for program in worker.program.programs() {
+            if let Some(found) = bare(program).and_then(|name| env.program(name)) {
+                *program = found;
+            }
+        }
+        worker
+    }
+
+    /// Whether an attempt of another definition may be what is declared all the same: it differs in
+    /// nothing but in where its program was found; or what is declared was not found at all, so that
+    /// nobody knows, and nothing could take the attempt's place.
+    pub fn may_be(&self, definition: u64) -> bool {
+        let auth = match &self.program {
+            Program::BuiltinProxy(builtin) => builtin.auth.as_ref().map(|auth| &auth.file),
+            Program::Tailscale(tailscale) => tailscale.auth_key.as_ref(),
+            Program::Command(_) => None,
+        };
+        let mut found = auth.is_none_or(|file| file.is_absolute());
+        let mut by_name = self.clone();
+        for program in by_name.program.programs() {
+            found &= program.is_absolute();
+            if let Some(name) = program.file_name() {
+                *program = name.into();
+            }
+        }
+        !found || by_name.definition() == definition
+    }
+}
+
+impl Program {
+    fn programs(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Command(command) => vec![&mut command.program],
+            Self::BuiltinProxy(_) => Vec::new(),
+            Self::Tailscale(Tailscale {
+                tailscaled,
+                tailscale,
+                ..
+            }) => vec![tailscaled, tailscale],
+        }
+    }
+}
+
+impl Command {
+    /// What its program lacks to be run.
+    pub(super) fn lack(&self, env: &Environment) -> Option<Lack> {
+        Need::Program("program", &self.program, None).lack(Path::new("/"), env)
+    }
+}
+
+/// A name that was looked up, and found nowhere.
+fn bare(path: &Path) -> Option<&str> {
+    path.is_relative().then(|| path.to_str()).flatten()
+}
+
+impl<'a> Need<'a> {
+    fn path(self) -> &'a Path {
+        match self {
+            Self::Directory(_, path) | Self::Program(_, path, _) | Self::Credential(path) => path,
+        }
+    }
+
+    /// `None` when it is there.
+    fn lack(self, workdir: &Path, env: &Environment) -> Option<Lack> {
+        let path = self.path();
+        let (called, flaw) = match (self, bare(path)) {
+            (Self::Directory(called, _), _) => (called, env.directory(path)),
+            (Self::Program(_, _, hint), Some(name)) => {
+                if env.program(name).is_some() {
+                    return None;
+                }
+                let hint = hint.map_or_else(|| how_to_find(name, workdir, env), str::to_owned);
+                let what = format!("program {name} is not in PATH");
+                let hint = Some(hint);
+                return Some(Lack { what, hint });
+            }
+            (Self::Program(called, ..), None) => (called, env.executable(path)),
+            (Self::Credential(_), Some(name)) => {
+                return Some(Lack {
+                    what: format!(
+                        "credential {name} was not handed to the daemon: \
+                         $CREDENTIALS_DIRECTORY is not set"
+                    ),
+                    hint: Some(format!(
+                        "add LoadCredential={name}:/path/of/the/file to the unit, or write an \
+                         absolute path"
+                    )),
+                });
+            }
+            (Self::Credential(_), None) => match &env.credentials {
+                // Nobody but the one to whom it is handed can say.
+                Credentials::Elsewhere(directory) if path.starts_with(directory) => return None,
+                Credentials::In(_) | Credentials::Elsewhere(_) | Credentials::None => {
+                    ("credential", env.file(path))
+                }
+            },
+        };
+        let flaw = flaw.err()?;
+        let shown = path.display();
+        let hint = match (self, &flaw) {
+            // To make one where something is to be mounted would only hide that it is not.
+            (Self::Directory(..), Flaw::Absent) => {
+                Some(format!("mount what it is on, or make it: mkdir -p {shown}"))
+            }
+            (_, Flaw::NotExecutable) => Some(format!("chmod +x {shown}")),
+            _ => None,
+        };
+        let what = format!("{called} {shown} {flaw}");
+        Some(Lack { what, hint })
+    }
+}
+
+fn how_to_find(name: &str, workdir: &Path, env: &Environment) -> String {
+    if env.executable(&workdir.join(name)).is_ok() {
+        return format!("did you mean \"./{name}\"?");
+    }
+    let searched = env.path.iter().map(|path| path.display().to_string());
+    format!("PATH is {}", searched.collect::<Vec<_>>().join(":"))
+}
