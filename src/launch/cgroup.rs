@@ -212,6 +212,27 @@ impl Cgroup {
         }
     }
 
+    /// The last part of its path; that of a unit is the unit's.
+    pub(crate) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Which was frozen by somebody, of this one and those that it is in (`cgroup.freeze`, cgroup v2);
+    /// `None` where its processes run.
+    pub(crate) fn frozen_by(&self) -> Option<String> {
+        let says = |path: &Path, file: &str, line: &str| {
+            let text = fs::read_to_string(path.join(file)).unwrap_or_default();
+            text.lines().any(|found| found == line)
+        };
+        if !self.exists() || !says(&self.path, "cgroup.events", "frozen 1") {
+            return None;
+        }
+        let mut above = self.path.ancestors();
+        let frozen = above.find(|path| says(path, "cgroup.freeze", "1"))?;
+        Some(frozen.file_name()?.to_string_lossy().into_owned())
+    }
+
     /// Removes it once it is empty; a unit's is left to systemd.
     pub(crate) fn remove(&self) {
         let by_systemd = self

@@ -28,6 +28,7 @@ pub(super) enum End {
         units: Units,
         worker: WorkerName,
         invocation: String,
+        pid: i32,
     },
 }
 
@@ -38,6 +39,7 @@ impl End {
             units,
             worker: worker.clone(),
             invocation: start.invocation.clone().unwrap_or_default(),
+            pid: start.identity.pid,
         }
     }
 
@@ -56,8 +58,9 @@ impl End {
                 units,
                 worker,
                 invocation,
+                pid,
             } => {
-                let exit = unit::exit(&units, &worker, &invocation, directory).await;
+                let exit = unit::exit(&units, &worker, &invocation, pid, directory).await;
                 return exit.unwrap_or_else(unseen);
             }
         };

@@ -143,8 +143,11 @@ async fn all_ended(processes: &[Process]) -> io::Result<()> {
 }
 
 async fn send(context: &Context, attempt: &AttemptRef, tree: &Tree, part: Part, signal: Signal) {
-    if let Err(error) = context.looker.signal(tree, part, signal).await {
-        let text = format!("{signal}: {}", in_one_line(&error));
-        context.ails(attempt, Ailment::Signals, &text);
+    match context.looker.signal(tree, part, signal).await {
+        Ok(()) => context.is_well(attempt, Ailment::Signals),
+        Err(error) => {
+            let text = format!("{signal}: {}", in_one_line(&error));
+            context.ails(attempt, Ailment::Signals, &text);
+        }
     }
 }

@@ -46,6 +46,10 @@ pub(super) async fn survey(
     begins: impl Fn(&AttemptRef) -> bool,
 ) -> Result<Vec<Found>, HostError> {
     let state = &context.settings.state;
+    if let House::Unit { .. } = context.settings.house {
+        let kept = unit::keep_scripts(state).map_err(|error| in_one_line(&error));
+        context.outcome("scripts of services".into(), kept);
+    }
     let listed = |error| HostError::file(state, error);
     let mut found = BTreeMap::new();
     let census = census(context).await?;

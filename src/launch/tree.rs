@@ -28,7 +28,7 @@ use crate::{
         reaper::Reaper,
     },
     model::{Signal, WorkerName},
-    systemd::units::Units,
+    systemd::{manager::ManagerError, units::Units},
 };
 
 /// How the processes of one attempt are recognised.
@@ -116,6 +116,25 @@ impl Tree {
         unit::recorder_of(units, worker).await
     }
 
+    /// Lets it go on where somebody has frozen it: who is frozen takes no signal, and writes down no end.
+    async fn thaw(&self) -> Result<(), SignalError> {
+        let (Some(cgroup), Some((units, _))) = (&self.cgroup, &self.carrier) else {
+            return Ok(());
+        };
+        if cgroup.frozen_by().is_none() {
+            return Ok(());
+        }
+        let why = unit::thaw(units, &cgroup.name()).await.err();
+        match cgroup.frozen_by() {
+            None => Ok(()),
+            Some(unit) => Err(SignalError::Frozen {
+                words: unit::systemctl(units),
+                unit,
+                source: why,
+            }),
+        }
+    }
+
     fn among<'a>(&self, traits: &'a Traits) -> impl Iterator<Item = i32> + use<'a> {
         let (variable, value) = &self.marker;
         let of_session = self.session.map_or(&[][..], |id| traits.in_session(id));
@@ -148,20 +167,25 @@ impl Looker {
         Ok(tree.members(&census, &self.reaper, part))
     }
 
-    /// Signals all of the tree; who is stopped is let go on, to take it (as systemd.kill(5) does).
-    /// SIGKILL goes on until nothing is left that did not get it, however
-    /// fast it forks; what it reached still takes its moment to end.
+    /// Signals all of the tree; who is stopped or frozen is let go on, to take it (as systemd.kill(5)
+    /// does). SIGKILL goes on until nothing is left that did not get it, however fast it forks; what it
+    /// reached still takes its moment to end.
     ///
     /// # Errors
-    /// The first process that could not be signalled; the others were.
+    /// The first process that could not be signalled; the others were. Where they stay frozen nobody is
+    /// killed, as nobody could write down how it ended, and other signals wait.
     pub(crate) async fn signal(
         &self,
         tree: &Tree,
         part: Part,
         signal: Signal,
     ) -> Result<(), SignalError> {
+        let thawed = tree.thaw().await;
+        if signal == Signal::KILL && thawed.is_err() {
+            return thawed;
+        }
         let mut reached = HashSet::new();
-        let mut failed = None;
+        let mut failed = thawed.err();
         loop {
             if signal == Signal::KILL
                 && let Some(cgroup) = &tree.cgroup
@@ -203,6 +227,13 @@ pub(crate) enum SignalError {
     Look(#[source] Arc<io::Error>),
     #[error("process {0} cannot be signalled")]
     Refused(i32, #[source] io::Error),
+    #[error("{unit} is frozen; it ends after `{words} thaw {unit}`")]
+    Frozen {
+        unit: String,
+        /// How its manager is told.
+        words: &'static str,
+        source: Option<ManagerError>,
+    },
 }
 
 /// What the processes of an attempt or a command are tagged with, from the value of its marker.

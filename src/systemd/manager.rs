@@ -16,10 +16,14 @@ use std::{
 use futures_util::{Stream, StreamExt as _};
 use zbus::{
     Connection, DBusError as _, MatchRule, MessageStream, OwnedObjectPath, Variant, connection,
-    fdo, message, proxy, proxy::CacheProperties,
+    fdo, message, proxy::CacheProperties,
 };
 
-use super::property::Value;
+use super::{
+    change::{Change, UNITS},
+    interface::{ServiceProxy, SystemdProxy, UnitProxy},
+    property::Value,
+};
 use crate::fault;
 
 /// Which service manager.
@@ -117,72 +121,6 @@ impl ManagerError {
     }
 }
 
-#[proxy(
-    interface = "org.freedesktop.systemd1.Manager",
-    default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1"
-)]
-trait Systemd {
-    fn subscribe(&self) -> zbus::Result<()>;
-    fn start_transient_unit(
-        &self,
-        name: &str,
-        mode: &str,
-        properties: &[(&str, Variant<'_>)],
-        aux: &[(&str, &[(&str, Variant<'_>)])],
-    ) -> zbus::Result<OwnedObjectPath>;
-    fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
-    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
-    fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
-    fn list_units_by_patterns(&self, states: &[&str], patterns: &[&str]) -> zbus::Result<Vec<Row>>;
-    #[zbus(signal)]
-    fn job_removed(
-        &self,
-        id: u32,
-        job: OwnedObjectPath,
-        unit: String,
-        result: String,
-    ) -> zbus::Result<()>;
-}
-
-#[proxy(
-    interface = "org.freedesktop.systemd1.Unit",
-    default_service = "org.freedesktop.systemd1"
-)]
-trait Unit {
-    #[zbus(property)]
-    fn active_state(&self) -> zbus::Result<String>;
-    #[zbus(property, name = "InvocationID")]
-    fn invocation_id(&self) -> zbus::Result<Vec<u8>>;
-}
-
-#[proxy(
-    interface = "org.freedesktop.systemd1.Service",
-    default_service = "org.freedesktop.systemd1"
-)]
-trait Service {
-    #[zbus(property, name = "ExecMainPID")]
-    fn exec_main_pid(&self) -> zbus::Result<u32>;
-    #[zbus(property, name = "ControlPID")]
-    fn control_pid(&self) -> zbus::Result<u32>;
-    #[zbus(property)]
-    fn environment(&self) -> zbus::Result<Vec<String>>;
-}
-
-/// name, description, load, active and sub state, followed, path, job id, type and path
-type Row = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
-
 /// One life of a unit, as its manager knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incarnation {
@@ -268,6 +206,11 @@ impl Manager {
         Ok(self.systemd.kill_unit(unit, "all", signal).await?)
     }
 
+    /// Lets the processes of a frozen unit go on, and waits until they do.
+    pub async fn thaw(&self, unit: &str) -> Result<(), ManagerError> {
+        Ok(self.systemd.thaw_unit(unit).await?)
+    }
+
     /// Stops a unit, with its own signal and time limit; does not wait for it.
     pub async fn stop(&self, unit: &str) -> Result<(), ManagerError> {
         Ok(self.systemd.stop_unit(unit, "replace").await.map(drop)?)
@@ -339,8 +282,8 @@ impl Manager {
         Ok(service.build().await?)
     }
 
-    /// Names of units of which something changed, until the manager goes away.
-    pub async fn changes(&self) -> Result<impl Stream<Item = String> + use<>, ManagerError> {
+    /// What changes of units, until the manager goes away.
+    pub async fn changes(&self) -> Result<impl Stream<Item = Change> + use<>, ManagerError> {
         let rule = MatchRule::builder()
             .msg_type(message::Type::Signal)
             .interface("org.freedesktop.DBus.Properties")
@@ -348,53 +291,6 @@ impl Manager {
             .path_namespace(UNITS)
             .build()?;
         let stream = MessageStream::for_match_rule(rule, &self.connection, None).await?;
-        Ok(stream.filter_map(async |message| {
-            let message = message.ok()?;
-            let header = message.header();
-            let escaped = header.path()?.as_str().strip_prefix(UNITS)?;
-            Some(unescape(escaped.trim_start_matches('/')))
-        }))
-    }
-}
-
-/// Units' objects are below this.
-const UNITS: &str = "/org/freedesktop/systemd1/unit";
-
-/// A unit's name out of its object's path: `_2d` is a dash.
-fn unescape(escaped: &str) -> String {
-    let mut name = Vec::with_capacity(escaped.len());
-    let mut rest = escaped.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'_');
-        let byte = code
-            .and_then(|code| std::str::from_utf8(code).ok())
-            .and_then(|code| u8::from_str_radix(code, 16).ok());
-        match byte {
-            Some(byte) => {
-                name.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                name.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&name).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_on_the_bus_is_a_units_name() {
-        assert_eq!(
-            unescape("loopkeeper_2da_2eb_5fc_2eservice"),
-            "loopkeeper-a.b_c.service"
-        );
-        for odd in ["", "_", "_2", "_zz", "a_"] {
-            assert_eq!(unescape(odd), odd);
-        }
+        Ok(stream.filter_map(async |message| Change::of(&message.ok()?)))
     }
 }

@@ -4,7 +4,9 @@
 pub const BOOTED: &str = "/run/systemd/system";
 
 pub mod catalog;
+pub mod change;
 pub mod handed;
+mod interface;
 pub mod manager;
 pub mod notify;
 pub mod property;

@@ -14,7 +14,10 @@ use std::{
 use futures_util::StreamExt as _;
 use tokio::{sync::watch, task::AbortHandle, time::sleep};
 
-use super::manager::{Manager, ManagerError, Whose};
+use super::{
+    change::{Change, MainEnd},
+    manager::{Manager, ManagerError, Whose},
+};
 
 /// Between two tries to reach a manager that was lost.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -30,7 +33,7 @@ pub struct Units {
 #[derive(Debug, Default)]
 struct Shared {
     manager: Mutex<Option<Manager>>,
-    watched: Mutex<BTreeMap<String, watch::Sender<()>>>,
+    watched: Mutex<BTreeMap<String, watch::Sender<Option<MainEnd>>>>,
 }
 
 /// Ends with the last who has the way.
@@ -45,7 +48,7 @@ impl Drop for Listener {
 
 /// Somebody who waits for changes of one unit.
 #[derive(Debug)]
-pub struct Watch(watch::Receiver<()>);
+pub struct Watch(watch::Receiver<Option<MainEnd>>);
 
 impl Watch {
     /// Returns when something changed since the last time, or since it was made. Cancel safe.
@@ -54,6 +57,12 @@ impl Watch {
             // Nobody can tell any more, as the daemon ends.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// How the unit's main process ended, if it had this pid and the manager has told it since this was
+    /// made.
+    pub fn ended(&self, pid: i32) -> Option<MainEnd> {
+        self.0.borrow().clone().filter(|end| end.pid == pid)
     }
 }
 
@@ -99,7 +108,7 @@ impl Units {
         watched.retain(|_, sender| sender.receiver_count() > 0);
         let sender = watched
             .entry(unit.to_owned())
-            .or_insert_with(|| watch::channel(()).0);
+            .or_insert_with(|| watch::channel(None).0);
         Watch(sender.subscribe())
     }
 }
@@ -113,9 +122,9 @@ async fn listen(whose: Whose, shared: Arc<Shared>) {
             // What changed before somebody listened.
             tell_all(&shared);
             let mut changes = pin!(changes);
-            while let Some(unit) = changes.next().await {
+            while let Some(Change { unit, ended }) = changes.next().await {
                 if let Some(sender) = held(&shared.watched).get(&unit) {
-                    sender.send_replace(());
+                    sender.send_modify(|last| *last = ended.or(last.take()));
                 }
             }
             *held(&shared.manager) = None;
@@ -127,6 +136,6 @@ async fn listen(whose: Whose, shared: Arc<Shared>) {
 
 fn tell_all(shared: &Shared) {
     for sender in held(&shared.watched).values() {
-        sender.send_replace(());
+        sender.send_modify(|_| {});
     }
 }

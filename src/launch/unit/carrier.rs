@@ -11,7 +11,12 @@ use std::{
 use rustix::fs::inotify::WatchFlags;
 use zbus::Variant;
 
-use super::{confine, defaults, life::look, name, script};
+use super::{
+    confine, defaults,
+    life::look,
+    name,
+    script::{self, Script},
+};
 use crate::{
     causes::in_one_line,
     config::{Program, Worker},
@@ -32,10 +37,6 @@ use crate::{
 };
 
 const SLICE: &str = "loopkeeper.slice";
-/// In the state directory.
-const RECORDER: &str = "record-exit";
-/// In the state directory.
-const ASKER: &str = "record-stop";
 /// In an attempt's directory, where it has a session: how that is made.
 const SESSION: &str = "start.sh";
 
@@ -212,12 +213,12 @@ impl Carrier<'_> {
             .collect::<Result<Vec<String>, NotStarted>>()?;
         let recorder = vec![
             "/bin/sh".to_owned(),
-            self.script(RECORDER, script::RECORDER)?,
+            self.script(script::RECORDER)?,
             text(directory.path())?,
         ];
         let mut asker = vec![
             "/bin/sh".to_owned(),
-            self.script(ASKER, script::ASK)?,
+            self.script(script::ASKER)?,
             text(directory.path())?,
             name(&attempt.worker),
         ];
@@ -263,16 +264,10 @@ impl Carrier<'_> {
         Ok(ours.into_iter().chain(settings).chain(lent).collect())
     }
 
-    /// The path of a script in the state directory; makes it, or renews another version's.
-    fn script(&self, name: &str, content: &str) -> Result<String, NotStarted> {
-        let path = self.context.settings.state.join(name);
-        if !fs::read_to_string(&path).is_ok_and(|found| found == content) {
-            let new = path.with_extension("new");
-            fs::write(&new, content)
-                .and_then(|()| fs::rename(&new, &path))
-                .map_err(|error| NotStarted::because(&path.display().to_string(), &error))?;
-        }
-        text(&path)
+    /// The path of a script that is there.
+    fn script(&self, script: Script) -> Result<String, NotStarted> {
+        let path = script.keep(&self.context.settings.state);
+        text(&path.map_err(|error| NotStarted::from_error(&error))?)
     }
 }
 

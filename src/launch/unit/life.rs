@@ -1,7 +1,8 @@
 //! How a unit is looked at, and how it ends.
 //!
-//! Promise: an end is the one that the manager's own hand wrote down, or it is not known; a manager that
-//! does not answer has said nothing.
+//! Promise: an end is the one that the manager's own hand wrote down or, where that could not write,
+//! that the manager told whoever watched; or it is not known. A manager that does not answer has said
+//! nothing.
 
 use std::{fs, time::Duration};
 
@@ -21,6 +22,8 @@ use crate::{
 
 /// What the manager is given to answer while a signal waits for it.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// What the manager's word is given that is on its way, when the unit is gone.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// What the manager is given to let go of a unit in which nothing lives.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,14 @@ pub(in crate::launch) async fn recorder_of(units: &Units, worker: &WorkerName) -
     let asked = async { units.manager().await.ok()?.last_command(&unit).await.ok()? };
     let answer = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
     answer.ok().flatten()
+}
+
+/// Lets the processes of a unit go on that somebody has frozen. A manager that does not do it in time
+/// has not done it.
+pub(in crate::launch) async fn thaw(units: &Units, unit: &str) -> Result<(), ManagerError> {
+    let thawed = async { units.manager().await?.thaw(unit).await };
+    let answer = tokio::time::timeout(ANSWERS_WITHIN, thawed).await;
+    answer.unwrap_or(Ok(()))
 }
 
 /// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it.
@@ -145,19 +156,32 @@ pub(in crate::launch) async fn ends(
     })
 }
 
-/// Waits for the end of one life of a unit; how it was, if that was recorded.
+/// Waits for the end of one life of a unit, whose main process has this pid; how it was, if that was
+/// recorded or told.
 pub(in crate::launch) async fn exit(
     units: &Units,
     worker: &WorkerName,
     invocation: &str,
+    pid: i32,
     directory: &Directory,
 ) -> Option<Exit> {
     let mut watch = units.watch(&name(worker));
     loop {
         match ends(units, worker, invocation, directory).await {
-            Ok(Ending::Ended(exit)) => return exit,
+            Ok(Ending::Ended(Some(exit))) => return Some(exit),
+            Ok(Ending::Ended(None)) => break,
             // A manager that cannot be asked has said nothing of the unit.
             Ok(Ending::Ending) | Err(_) => watch.changed().await,
         }
     }
+    // The recorder was removed, or killed, or there was no room on the disk.
+    let told = async {
+        loop {
+            if let Some(end) = watch.ended(pid) {
+                return record::told(&end);
+            }
+            watch.changed().await;
+        }
+    };
+    tokio::time::timeout(TOLD_WITHIN, told).await.ok().flatten()
 }

@@ -26,9 +26,9 @@ pub(super) use carrier::Carrier;
 pub(super) use confine::user;
 pub(crate) use life::recorded;
 pub(super) use life::{
-    Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of,
+    Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
 };
-pub(super) use script::RECORD;
+pub(super) use script::{RECORD, keep_scripts};
 
 use crate::{
     config::Builtin,
@@ -39,6 +39,14 @@ use crate::{
 /// What an operator types after `systemctl status` and `journalctl -u`.
 pub(super) fn name(worker: &WorkerName) -> String {
     format!("loopkeeper-{worker}.service")
+}
+
+/// How an operator speaks to this manager.
+pub(super) fn systemctl(units: &Units) -> &'static str {
+    match units.whose() {
+        Whose::System => "systemctl",
+        Whose::User(_) => "systemctl --user",
+    }
 }
 
 /// Where the manager puts the credentials of a worker's unit (systemd.exec(5), `LoadCredential=`), as

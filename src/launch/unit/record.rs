@@ -1,7 +1,12 @@
 //! What systemd says of an end, as the recorder wrote it down (systemd.exec(5), "Environment variables
 //! set or propagated by the service manager").
 
-use crate::model::{Exit, Intervention, Status};
+use nix::libc::{CLD_DUMPED, CLD_EXITED, CLD_KILLED};
+
+use crate::{
+    model::{Exit, Intervention, Signal, Status},
+    systemd::change::MainEnd,
+};
 
 /// What somebody asked of this incarnation of the unit, and ended it; `None` when nobody did.
 pub(super) fn asked(text: &str, invocation: &str) -> Option<Intervention> {
@@ -37,19 +42,29 @@ fn exit(result: &str, code: &str, status: &str) -> Option<Exit> {
         "killed" | "dumped" => Status::Signal(status.parse().ok()?),
         _ => return None,
     };
-    Some(match result {
+    Some(of_status(result, status))
+}
+
+/// The same, as the manager told it itself.
+pub(super) fn told(end: &MainEnd) -> Option<Exit> {
+    let status = match end.code {
+        CLD_EXITED => Status::Code(end.status.try_into().ok()?),
+        CLD_KILLED | CLD_DUMPED => Status::Signal(Signal::from_number(end.status)?),
+        _ => return None,
+    };
+    Some(of_status(&end.result, status))
+}
+
+fn of_status(result: &str, status: Status) -> Exit {
+    match result {
         "oom-kill" => Exit::OutOfMemory(status),
         _ => status.into(),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
-    use crate::launch::unit::script::{RECORD, RECORDER};
-    use crate::model::Signal;
 
     #[test]
     fn systemds_words_are_an_exit() {
@@ -80,6 +95,36 @@ mod tests {
     }
 
     #[test]
+    fn what_the_manager_tells_itself_is_the_same_exit() {
+        let end = |code, status, result: &str| MainEnd {
+            pid: 7,
+            code,
+            status,
+            result: result.to_owned(),
+        };
+        for (end, exit) in [
+            (end(CLD_EXITED, 42, "exit-code"), Some(Exit::Code(42))),
+            (
+                end(CLD_KILLED, 9, "signal"),
+                Some(Exit::Signal(Signal::KILL)),
+            ),
+            (
+                end(CLD_DUMPED, 6, "core-dump"),
+                Signal::from_number(6).map(Exit::Signal),
+            ),
+            (
+                end(CLD_KILLED, 9, "oom-kill"),
+                Some(Exit::OutOfMemory(Status::Signal(Signal::KILL))),
+            ),
+            (end(CLD_EXITED, 256, "exit-code"), None),
+            (end(CLD_KILLED, 0, "signal"), None),
+            (end(0, 0, "success"), None),
+        ] {
+            assert_eq!(told(&end), exit, "{end:?}");
+        }
+    }
+
+    #[test]
     fn a_line_that_is_not_whole_is_not_there() {
         let one = "success exited 0 aa\n";
         for cut in 0..one.len() {
@@ -104,23 +149,5 @@ mod tests {
             assert_eq!(asked(&format!("{line}\n"), "aa"), by, "{line}");
         }
         assert_eq!(asked("stop running aa", "aa"), None, "not a whole line");
-    }
-
-    #[test]
-    fn the_recorder_writes_what_is_read() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", RECORDER, "sh"])
-            .arg(directory.path())
-            .envs([
-                ("SERVICE_RESULT", "exit-code"),
-                ("EXIT_CODE", "exited"),
-                ("EXIT_STATUS", "42"),
-                ("INVOCATION_ID", "0123abcd"),
-            ]);
-        assert!(command.status().unwrap().success());
-        let text = std::fs::read_to_string(directory.path().join(RECORD)).unwrap();
-        assert_eq!(of(&text, "0123abcd"), Some(Exit::Code(42)));
     }
 }

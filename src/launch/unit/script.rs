@@ -7,28 +7,73 @@
 //! them back as they were (`$`, `;`), and reads that file at each `daemon-reload`. A path without such
 //! characters stays what it is.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use shlex::Quoter;
+
+use crate::host::HostError;
+
+/// A script in the state directory, which units run for as long as they live.
+#[derive(Clone, Copy)]
+pub(super) struct Script {
+    name: &'static str,
+    content: &'static str,
+}
+
+impl Script {
+    /// Makes it, or renews another version's; where it is.
+    ///
+    /// # Errors
+    /// When that was not possible, with the path.
+    pub(super) fn keep(self, state: &Path) -> Result<PathBuf, HostError> {
+        let path = state.join(self.name);
+        if !fs::read_to_string(&path).is_ok_and(|found| found == self.content) {
+            let new = path.with_extension("new");
+            fs::write(&new, self.content)
+                .and_then(|()| fs::rename(&new, &path))
+                .map_err(|error| HostError::file(&path, error))?;
+        }
+        Ok(path)
+    }
+}
+
+/// Makes those again that somebody removed, for the units that live.
+///
+/// # Errors
+/// When that was not possible, with the path.
+pub(in crate::launch) fn keep_scripts(state: &Path) -> Result<(), HostError> {
+    [RECORDER, ASKER]
+        .into_iter()
+        .try_for_each(|script| script.keep(state).map(drop))
+}
 
 /// What the recorder leaves in the attempt's directory; see [`super::record`].
 pub(in crate::launch) const RECORD: &str = "unit-exit";
 
 /// What systemd runs last, whichever way the worker ended (`ExecStopPost=`, systemd.service(5)). It
 /// writes in one piece, so that a reader finds a whole line or none.
-pub(super) const RECORDER: &str = "\
+pub(super) const RECORDER: Script = Script {
+    name: "record-exit",
+    content: "\
 #!/bin/sh
 # Records how a worker's unit ended; systemd runs it, with the attempt's directory.
 printf '%s %s %s %s\\n' \"${SERVICE_RESULT:--}\" \"${EXIT_CODE:--}\" \"${EXIT_STATUS:--}\" \"${INVOCATION_ID:--}\" >>\"$1/unit-exit\"
-";
+",
+};
 
-/// What the script of [`ASK`] leaves in the attempt's directory; see [`super::record`].
+/// What the script of [`ASKER`] leaves in the attempt's directory; see [`super::record`].
 pub(super) const ASKED: &str = "unit-asked";
 
 /// What systemd runs first when a unit stops (`ExecStop=`, systemd.service(5)): also when the worker
 /// has ended by itself, but then there is no main process. Which job it is, only the manager knows;
 /// that the manager itself ends as well.
-pub(super) const ASK: &str = "\
+pub(super) const ASKER: Script = Script {
+    name: "record-stop",
+    content: "\
 #!/bin/sh
 # Records that a worker's unit was asked to end; systemd runs it, with the attempt's directory, the
 # unit, and --user where the manager is a user's.
@@ -38,7 +83,8 @@ shift 2
 state=$(systemctl \"$@\" is-system-running)
 set -- $(systemctl \"$@\" list-jobs --no-legend \"$unit\")
 printf '%s %s %s\\n' \"${3:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" >>\"$directory/unit-asked\"
-";
+",
+};
 
 /// A text that no shell can be given: it has a zero byte in it.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +118,40 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::{launch::unit::record, model::Exit};
+
+    #[test]
+    fn the_recorder_writes_what_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = RECORDER.keep(directory.path()).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.arg(script).arg(directory.path()).envs([
+            ("SERVICE_RESULT", "exit-code"),
+            ("EXIT_CODE", "exited"),
+            ("EXIT_STATUS", "42"),
+            ("INVOCATION_ID", "0123abcd"),
+        ]);
+        assert!(command.status().unwrap().success());
+        let text = fs::read_to_string(directory.path().join(RECORD)).unwrap();
+        assert_eq!(record::of(&text, "0123abcd"), Some(Exit::Code(42)));
+    }
+
+    #[test]
+    fn a_script_that_was_removed_or_changed_is_made_again() {
+        let state = tempfile::tempdir().unwrap();
+        for damage in [None, Some("exit 0\n"), Some("")] {
+            keep_scripts(state.path()).unwrap();
+            let path = RECORDER.keep(state.path()).unwrap();
+            match damage {
+                Some(other) => fs::write(&path, other).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            keep_scripts(state.path()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), RECORDER.content);
+        }
+        let nowhere = keep_scripts(&state.path().join("x")).unwrap_err();
+        assert!(nowhere.to_string().contains("record-exit"), "{nowhere}");
+    }
 
     #[test]
     fn arguments_come_through_a_real_shell_as_they_are() {
