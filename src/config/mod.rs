@@ -23,6 +23,7 @@ mod read;
 mod reader;
 mod reference;
 mod schema;
+mod service;
 mod worker;
 
 pub use complaint::{Complaint, Complaints};

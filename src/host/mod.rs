@@ -1,10 +1,11 @@
 //! The machine we are on, as its kernel tells of it: which boot this is, which processes live, which
-//! of them ended and how, what has changed in a directory.
+//! of them ended and how, what has changed in a directory, who has an account.
 //!
 //! Promise: a process is told from every other that has or had its pid, and what cannot be known is
 //! not taken for dead. Nothing in here knows of attempts; that is [`launch`](crate::launch), which
 //! rests on this.
 
+pub mod account;
 pub mod boot;
 pub(crate) mod census;
 pub(crate) mod descriptors;

@@ -102,6 +102,7 @@ pub(super) async fn start(
     let prepared = prepared.and_then(|output| {
         secrets::readable(&worker.secrets)?;
         if matches!(context.settings.house, House::Unit { .. }) {
+            unit::groups(worker)?;
             if let Some(user) = unit::user(worker)? {
                 let unusable =
                     |error| NotStarted::because(&directory.path().display().to_string(), &error);

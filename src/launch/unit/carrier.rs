@@ -16,6 +16,7 @@ use super::{
     life::look,
     name,
     script::{self, Script},
+    step,
 };
 use crate::{
     causes::in_one_line,
@@ -106,7 +107,7 @@ impl Carrier<'_> {
             .await
             .map_err(|error| unreachable(&error))?;
         let start = self
-            .begin(&manager, &unit, &properties, directory, &arrival)
+            .begin(attempt, &manager, &unit, &properties, directory, &arrival)
             .await?;
         Ok(Launched::Unit {
             start,
@@ -118,6 +119,7 @@ impl Carrier<'_> {
     /// will not be.
     async fn begin(
         &self,
+        attempt: &AttemptRef,
         manager: &Manager,
         unit: &str,
         properties: &[(&str, Variant<'_>)],
@@ -141,14 +143,21 @@ impl Carrier<'_> {
             if let Some(why) = directory.start_failed() {
                 return Err(why.into());
             }
-            if let Err(error) = &started {
-                let why = format!("{}; see: journalctl -u {unit}", in_one_line(error));
-                return Err(why.into());
-            }
-            if found.is_ok_and(|found| found.is_none_or(|found| !found.lives)) {
-                let why =
-                    format!("{unit} ended before its worker began; see: journalctl -u {unit}");
-                return Err(why.into());
+            // What the manager has recorded was there before the job failed, and before the unit ended.
+            let over = match &started {
+                Err(error) => Some(in_one_line(error)),
+                Ok(()) => found
+                    .is_ok_and(|found| found.is_none_or(|found| !found.lives))
+                    .then(|| format!("{unit} ended before its worker began")),
+            };
+            if let Some(over) = over {
+                let (runner, whose) = (&self.context.runner, self.units.whose());
+                let why = step::failed(attempt, directory, self.worker, runner, whose).await;
+                let why = match why {
+                    Some(why) => format!("{unit}: {why}"),
+                    None => over,
+                };
+                return Err(format!("{why}; see: journalctl -u {unit}").into());
             }
             tokio::select! {
                 () = arrival.changed() => {}
@@ -193,7 +202,7 @@ impl Carrier<'_> {
             .manager()
             .await
             .map_err(|error| unreachable(&error))?;
-        self.begin(&manager, &unit, &properties, directory, arrival)
+        self.begin(attempt, &manager, &unit, &properties, directory, arrival)
             .await
     }
 

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 
-use nix::unistd::{self, geteuid};
+use nix::unistd::geteuid;
 use zbus::Variant;
 
 use crate::{
     config::Worker,
+    host::account,
     launch::not_started::NotStarted,
     systemd::property::{Settings, Value},
 };
@@ -20,15 +21,11 @@ pub(crate) struct User {
 
 /// The user that a worker is, where that is not the daemon's own.
 pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
-    let Some(Value::Text(name)) = worker.systemd.get("User").map(|setting| &setting.value) else {
+    let Some(name) = worker.user() else {
         return Ok(None);
     };
-    let found = match name.parse() {
-        Ok(id) => unistd::User::from_uid(unistd::Uid::from_raw(id)),
-        Err(_) => unistd::User::from_name(name),
-    };
-    let found =
-        found.map_err(|error| NotStarted::because(&format!("systemd.User: {name}"), &error))?;
+    let found = account::user(name)
+        .map_err(|error| NotStarted::because(&format!("systemd.User: {name}"), &error))?;
     let Some(found) = found else {
         return Err(format!("systemd.User: there is no user {name} on this machine").into());
     };
@@ -44,6 +41,20 @@ pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
             ("SHELL".into(), found.shell.into()),
         ],
     }))
+}
+
+/// Fails when a group that a worker is to have is not there: systemd would then run nothing of its
+/// unit, the recorder included.
+pub(crate) fn groups(worker: &Worker) -> Result<(), NotStarted> {
+    for (property, name) in worker.groups() {
+        let about = format!("systemd.{property}");
+        let found = account::group(name)
+            .map_err(|error| NotStarted::because(&format!("{about}: {name}"), &error))?;
+        if found.is_none() {
+            return Err(format!("{about}: there is no group {name} on this machine").into());
+        }
+    }
+    Ok(())
 }
 
 /// Those by which a worker may come to see our own places as it cannot use them.

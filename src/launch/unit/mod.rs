@@ -15,15 +15,17 @@ mod confine;
 mod defaults;
 #[cfg(test)]
 mod fuzz;
+mod journal;
 mod killed;
 mod life;
 mod record;
 mod script;
+mod step;
 
 use std::path::{Path, PathBuf};
 
 pub(super) use carrier::Carrier;
-pub(super) use confine::user;
+pub(super) use confine::{groups, user};
 pub(crate) use life::recorded;
 pub(super) use life::{
     Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
