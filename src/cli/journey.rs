@@ -149,6 +149,9 @@ fn notice_line(notice: &Notice, zone: &TimeZone) -> String {
         Level::Error => "  error: ",
     });
     line.push_str(&printable(&notice.text));
+    if let Some(attempt) = &notice.attempt {
+        line.push_str(&format!("  attempt {attempt}"));
+    }
     line.push('\n');
     line
 }

@@ -194,7 +194,7 @@ fn notice(text: &str) -> Notice {
         event: "worker-held".into(),
         level: Level::Error,
         worker: Some("builder".parse().unwrap()),
-        attempt: None,
+        attempt: "20261121T004310Z-7f3a9c01".parse().ok(),
         phase: None,
         text: text.into(),
     }
@@ -227,7 +227,9 @@ fn history_and_events_read_the_same() {
             .args(words)
             .assert()
             .code(0)
-            .stdout("2026-11-21 00:43:19  error: builder is held\n");
+            .stdout(
+                "2026-11-21 00:43:19  error: builder is held  attempt 20261121T004310Z-7f3a9c01\n",
+            );
         rig.home
             .supervisorctl()
             .args(words)
@@ -251,7 +253,7 @@ fn a_message_cannot_steer_the_terminal() {
         .supervisorctl()
         .arg("history")
         .assert()
-        .stdout("2026-11-21 00:43:19  error: \u{fffd}]0;owned\u{fffd} second line\n");
+        .stdout("2026-11-21 00:43:19  error: \u{fffd}]0;owned\u{fffd} second line  attempt 20261121T004310Z-7f3a9c01\n");
 }
 
 #[test]
