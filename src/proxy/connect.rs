@@ -13,7 +13,10 @@ use tokio::{
     time,
 };
 
-use super::{rules, upstream};
+use super::{
+    rules::{self, Denied},
+    upstream,
+};
 use crate::config::Builtin;
 
 /// An address gets so long alone before the next one is tried beside it (RFC 8305 section 5).
@@ -22,8 +25,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// Why there is no connection to a destination.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    #[error("refused by rule")]
-    Rule,
+    #[error(transparent)]
+    Rule(#[from] Denied),
     #[error("name cannot be resolved")]
     Resolve(#[source] io::Error),
     #[error("name has no address")]
@@ -42,7 +45,7 @@ impl ConnectError {
     /// The reply code that tells a client (RFC 1928 section 6).
     pub(super) fn reply(&self) -> ReplyError {
         match self {
-            Self::Rule => ReplyError::ConnectionNotAllowed,
+            Self::Rule(_) => ReplyError::ConnectionNotAllowed,
             Self::Resolve(_) | Self::NoAddress => ReplyError::HostUnreachable,
             Self::Timeout(_) => ReplyError::TtlExpired,
             Self::Upstream(_) => ReplyError::GeneralFailure,
@@ -106,20 +109,21 @@ async fn connect_directly(
     let (name, found) = match target {
         TargetAddr::Ip(address) => (None, vec![*address]),
         TargetAddr::Domain(name, port) => {
-            let verdict = rules::of_name(settings, name, *port);
-            if verdict == rules::Name::Denied {
-                return Err(ConnectError::Rule);
-            }
+            let verdict = rules::of_name(settings, name, *port)?;
             (Some(verdict), resolve(name, *port).await?)
         }
     };
-    let permitted: Vec<SocketAddr> = found
-        .into_iter()
-        .map(|address| SocketAddr::from((rules::plain(address.ip()), address.port())))
-        .filter(|address| rules::of_address(settings, name, address.ip(), address.port()))
-        .collect();
-    if permitted.is_empty() {
-        return Err(ConnectError::Rule);
+    let mut permitted = Vec::new();
+    let mut denied = None;
+    for address in found {
+        let address = SocketAddr::from((rules::plain(address.ip()), address.port()));
+        match rules::of_address(settings, name, address.ip(), address.port()) {
+            Ok(()) => permitted.push(address),
+            Err(why) => denied = denied.or(Some(why)),
+        }
+    }
+    if let (true, Some(why)) = (permitted.is_empty(), denied) {
+        return Err(why.into());
     }
     connect_to_any(permitted)
         .await
@@ -133,14 +137,13 @@ async fn connect_through(
     server: &str,
     target: &TargetAddr,
 ) -> Result<TcpStream, ConnectError> {
-    let allowed = match target {
-        TargetAddr::Ip(address) => rules::of_address(settings, None, address.ip(), address.port()),
-        TargetAddr::Domain(name, port) => {
-            rules::of_name(settings, name, *port) == rules::Name::Allowed && !rules::is_number(name)
-        }
-    };
-    if !allowed {
-        return Err(ConnectError::Rule);
+    match target {
+        TargetAddr::Ip(address) => rules::of_address(settings, None, address.ip(), address.port())?,
+        TargetAddr::Domain(name, port) => match rules::of_name(settings, name, *port)? {
+            rules::Name::ByAddress => return Err(Denied::Unnamed.into()),
+            rules::Name::Allowed if rules::is_number(name) => return Err(Denied::Number.into()),
+            rules::Name::Allowed => {}
+        },
     }
     let addresses = lookup_host(server).await.map_err(ConnectError::Upstream)?;
     let mut stream = connect_to_any(addresses.collect())
@@ -264,7 +267,7 @@ mod tests {
         assert_eq!(code(Errno::ETIMEDOUT), 6);
         assert_eq!(code(Errno::EPERM), 2);
         assert_eq!(code(Errno::EMFILE), 1);
-        assert_eq!(ConnectError::Rule.reply().as_u8(), 2);
+        assert_eq!(ConnectError::Rule(Denied::Unnamed).reply().as_u8(), 2);
         assert_eq!(ConnectError::Timeout(Duration::ZERO).reply().as_u8(), 6);
         assert_eq!(ConnectError::NoAddress.reply().as_u8(), 4);
     }

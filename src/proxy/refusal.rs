@@ -29,7 +29,8 @@ pub(super) enum Refusal {
     Negotiation(#[from] SocksServerError),
     #[error("command {0:?} is not supported")]
     Command(Socks5Command),
-    #[error("no connection to {target}")]
+    // A name is what the client made of it.
+    #[error("no connection to {}", .target.to_string().escape_debug())]
     Connect {
         target: TargetAddr,
         source: ConnectError,
@@ -64,16 +65,8 @@ impl Refusal {
             ) => Some(Kind::Login),
             Self::Negotiation(_) | Self::Command(_) => Some(Kind::Protocol),
             Self::Connect { source, .. } => {
-                matches!(source, ConnectError::Rule).then_some(Kind::Rule)
+                matches!(source, ConnectError::Rule(_)).then_some(Kind::Rule)
             }
-        }
-    }
-
-    /// Without the destination, which is nobody's business but the client's.
-    fn in_public(&self) -> String {
-        match self {
-            Self::Connect { source, .. } => in_one_line(source),
-            other => in_one_line(other),
         }
     }
 }
@@ -87,11 +80,11 @@ pub(super) struct Refusals {
 impl Refusals {
     /// In the log: each at debug level, and one of each kind in [`APART`] as a warning.
     pub(super) fn note(&self, peer: SocketAddr, refusal: &Refusal) {
-        debug!(client = %peer, "refused: {}", in_one_line(refusal));
+        let why = in_one_line(refusal);
+        debug!(client = %peer, "refused: {why}");
         if let Some(kind) = refusal.kind()
             && let Some(others) = self.turn(kind, Instant::now())
         {
-            let why = refusal.in_public();
             match others {
                 0 => warn!("client {peer} is refused: {why}"),
                 others => warn!("client {peer} is refused: {why}; so were {others} before it"),
@@ -118,7 +111,7 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::rules::Denied, *};
 
     #[test]
     fn each_kind_has_its_turn_once_in_a_while() {
@@ -131,11 +124,29 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_not_told_in_public() {
+    fn destination_and_rule_are_told() {
+        let target = || TargetAddr::Domain("git.example".into(), 22);
+        for (source, told) in [
+            (
+                Denied::Unnamed,
+                "no connection to git.example:22: no rule of `allow` in [proxy] names it",
+            ),
+            (
+                Denied::By("*.example:22".parse().unwrap()),
+                "no connection to git.example:22: denied by `*.example:22` of `deny` in [proxy]",
+            ),
+        ] {
+            let (target, source) = (target(), source.into());
+            assert_eq!(in_one_line(&Refusal::Connect { target, source }), told);
+        }
         let refusal = Refusal::Connect {
-            target: TargetAddr::Domain("secret.example".into(), 1),
-            source: ConnectError::Rule,
+            target: TargetAddr::Domain("a\nb\x1b[m".into(), 1),
+            source: Denied::Unnamed.into(),
         };
-        assert_eq!(refusal.in_public(), "refused by rule");
+        let told = in_one_line(&refusal);
+        assert!(
+            told.starts_with("no connection to a\\nb\\u{1b}[m:1: "),
+            "{told}"
+        );
     }
 }

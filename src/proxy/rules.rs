@@ -7,11 +7,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::{Builtin, Destination, Hosts};
 
-/// What the rules say of a name, before its addresses are known.
+/// Why a destination may not be reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Denied {
+    #[error("denied by `{0}` of `deny` in [proxy]")]
+    By(Destination),
+    #[error("no rule of `allow` in [proxy] names it")]
+    Unnamed,
+    #[error("it is a number that the upstream proxy may take for an address")]
+    Number,
+}
+
+/// What the rules say of a name that is not denied, before its addresses are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
-    /// Not to be resolved even.
-    Denied,
     /// Allowed as a name; its addresses may still be denied.
     Allowed,
     /// Only where an address of it is in an allowed network.
@@ -19,8 +28,11 @@ pub(super) enum Name {
 }
 
 /// What the rules say of a name (in lower case, without a dot at the end) and a port.
-pub(super) fn of_name(settings: &Builtin, name: &str, port: u16) -> Name {
-    let names_it = |rule: &Destination| {
+///
+/// # Errors
+/// When it is not to be resolved even.
+pub(super) fn of_name(settings: &Builtin, name: &str, port: u16) -> Result<Name, Denied> {
+    let names_it = |rule: &&Destination| {
         has_port(rule, port)
             && match &rule.hosts {
                 Hosts::Any => true,
@@ -31,30 +43,30 @@ pub(super) fn of_name(settings: &Builtin, name: &str, port: u16) -> Name {
                 Hosts::Net(_) => false,
             }
     };
-    if settings.deny.iter().any(names_it) {
-        Name::Denied
-    } else if settings.allow.is_empty() || settings.allow.iter().any(names_it) {
-        Name::Allowed
-    } else if settings
-        .allow
-        .iter()
-        .any(|rule| is_net(rule) && has_port(rule, port))
-    {
-        Name::ByAddress
+    let by_address = |rule: &Destination| is_net(rule) && has_port(rule, port);
+    if let Some(rule) = settings.deny.iter().find(names_it) {
+        Err(Denied::By(rule.clone()))
+    } else if settings.allow.is_empty() || settings.allow.iter().find(names_it).is_some() {
+        Ok(Name::Allowed)
+    } else if settings.allow.iter().any(by_address) {
+        Ok(Name::ByAddress)
     } else {
-        Name::Denied
+        Err(Denied::Unnamed)
     }
 }
 
 /// Whether an address in its [`plain`] form may be reached. `name` is what was said of the name it
 /// comes from, `None` when the client gave the address itself.
+///
+/// # Errors
+/// When it may not.
 pub(super) fn of_address(
     settings: &Builtin,
     name: Option<Name>,
     address: IpAddr,
     port: u16,
-) -> bool {
-    let covers_it = |rule: &Destination| {
+) -> Result<(), Denied> {
+    let covers_it = |rule: &&Destination| {
         has_port(rule, port)
             && match &rule.hosts {
                 Hosts::Any => true,
@@ -63,13 +75,16 @@ pub(super) fn of_address(
             }
     };
     let allowed = match name {
-        Some(Name::Denied) => false,
         Some(Name::Allowed) => true,
         Some(Name::ByAddress) | None => {
-            settings.allow.is_empty() || settings.allow.iter().any(covers_it)
+            settings.allow.is_empty() || settings.allow.iter().find(covers_it).is_some()
         }
     };
-    allowed && !settings.deny.iter().any(covers_it)
+    match settings.deny.iter().find(covers_it) {
+        Some(rule) => Err(Denied::By(rule.clone())),
+        None if allowed => Ok(()),
+        None => Err(Denied::Unnamed),
+    }
 }
 
 /// The address that the kernel would connect to, in its shortest form: an IPv4 address in IPv6
@@ -119,13 +134,17 @@ mod tests {
     }
 
     fn address(settings: &Builtin, address: &str, port: u16) -> bool {
-        of_address(settings, None, plain(address.parse().unwrap()), port)
+        of_address(settings, None, plain(address.parse().unwrap()), port).is_ok()
+    }
+
+    fn by(rule: &str) -> Denied {
+        Denied::By(rule.parse().unwrap())
     }
 
     #[test]
     fn without_rules_everything_is_allowed() {
         let open = rules(&[], &[]);
-        assert_eq!(of_name(&open, "example.org", 1), Name::Allowed);
+        assert_eq!(of_name(&open, "example.org", 1), Ok(Name::Allowed));
         assert!(address(&open, "::1", 1));
     }
 
@@ -136,16 +155,16 @@ mod tests {
             &["bad.build.example.org"],
         );
         for (name, port, verdict) in [
-            ("git.example.org", 22, Name::Allowed),
-            ("git.example.org", 23, Name::Denied),
-            ("agit.example.org", 22, Name::Denied),
-            ("a.git.example.org", 22, Name::Denied),
-            ("a.build.example.org", 1, Name::Allowed),
-            ("a.b.build.example.org", 1, Name::Allowed),
-            ("build.example.org", 1, Name::Denied),
-            (".build.example.org", 1, Name::Denied),
-            ("xbuild.example.org", 1, Name::Denied),
-            ("bad.build.example.org", 1, Name::Denied),
+            ("git.example.org", 22, Ok(Name::Allowed)),
+            ("git.example.org", 23, Err(Denied::Unnamed)),
+            ("agit.example.org", 22, Err(Denied::Unnamed)),
+            ("a.git.example.org", 22, Err(Denied::Unnamed)),
+            ("a.build.example.org", 1, Ok(Name::Allowed)),
+            ("a.b.build.example.org", 1, Ok(Name::Allowed)),
+            ("build.example.org", 1, Err(Denied::Unnamed)),
+            (".build.example.org", 1, Err(Denied::Unnamed)),
+            ("xbuild.example.org", 1, Err(Denied::Unnamed)),
+            ("bad.build.example.org", 1, Err(by("bad.build.example.org"))),
         ] {
             assert_eq!(of_name(&some, name, port), verdict, "{name}:{port}");
         }
@@ -155,20 +174,23 @@ mod tests {
     #[test]
     fn a_name_no_rule_names_is_left_to_its_addresses() {
         let nets = rules(&["10.0.0.0/8:22"], &["10.6.0.0/16"]);
-        assert_eq!(of_name(&nets, "example.org", 22), Name::ByAddress);
-        assert_eq!(of_name(&nets, "example.org", 80), Name::Denied);
-        for (text, allowed) in [("10.5.0.1", true), ("10.6.0.1", false), ("11.0.0.1", false)] {
+        assert_eq!(of_name(&nets, "example.org", 22), Ok(Name::ByAddress));
+        assert_eq!(of_name(&nets, "example.org", 80), Err(Denied::Unnamed));
+        for (text, verdict) in [
+            ("10.5.0.1", Ok(())),
+            ("10.6.0.1", Err(by("10.6.0.0/16"))),
+            ("11.0.0.1", Err(Denied::Unnamed)),
+        ] {
             let by_address = Some(Name::ByAddress);
             let ip = text.parse().unwrap();
-            assert_eq!(of_address(&nets, by_address, ip, 22), allowed, "{text}");
-            assert_eq!(of_address(&nets, None, ip, 22), allowed, "{text}");
-            assert!(!of_address(&nets, None, ip, 80), "{text}");
+            assert_eq!(of_address(&nets, by_address, ip, 22), verdict, "{text}");
+            assert_eq!(of_address(&nets, None, ip, 22), verdict, "{text}");
+            assert!(of_address(&nets, None, ip, 80).is_err(), "{text}");
             assert_eq!(
-                of_address(&nets, Some(Name::Allowed), ip, 22),
+                of_address(&nets, Some(Name::Allowed), ip, 22).is_ok(),
                 text != "10.6.0.1",
                 "an allowed name still has denied addresses"
             );
-            assert!(!of_address(&nets, Some(Name::Denied), ip, 22));
         }
     }
 
@@ -188,8 +210,8 @@ mod tests {
         assert!(address(&local, "::ffff:11.1.2.3", 80));
         let any = rules(&[], &["*:25"]);
         assert!(!address(&any, "1.2.3.4", 25));
-        assert_eq!(of_name(&any, "example.org", 25), Name::Denied);
-        assert_eq!(of_name(&any, "example.org", 26), Name::Allowed);
+        assert_eq!(of_name(&any, "example.org", 25), Err(by("*:25")));
+        assert_eq!(of_name(&any, "example.org", 26), Ok(Name::Allowed));
     }
 
     #[test]

@@ -52,6 +52,9 @@ fn every_spelling_of_a_denied_address_is_refused() {
         client.send(&[&[5, 1, 0][..], &name(host), &port.to_be_bytes()].concat());
         assert_eq!(client.reply(), 2, "{host} as a name");
     }
+    proxy.log.wait_for(&format!(
+        "is refused: no connection to 127.0.0.1:{port}: denied by `127.0.0.0/8` of `deny` in [proxy]"
+    ));
 }
 
 #[test]
@@ -61,6 +64,9 @@ fn a_name_that_no_rule_names_is_judged_by_its_addresses() {
     assert!(proxy.connect("localhost", port).is_ok());
     let proxy = Proxy::start(&with_rules(&["10.0.0.0/8"], &[]));
     assert_eq!(proxy.connect("localhost", port).unwrap_err(), 2);
+    proxy.log.wait_for(&format!(
+        "no connection to localhost:{port}: no rule of `allow` in [proxy] names it"
+    ));
 }
 
 #[test]
