@@ -233,7 +233,10 @@ impl Rig {
 
     /// It is not started again before a person says so.
     fn hold(&mut self, now: Now, name: &WorkerName, reason: String) {
-        let text = format!("{name} is held: {reason}; `supervisorctl start {name}` tries again");
+        let text = format!(
+            "{name} is held: {reason}; `supervisorctl logs {name}` shows what it wrote, \
+             `supervisorctl start {name}` tries again"
+        );
         self.becomes(now, name, Life::Held(reason.clone()));
         self.ledger.add(Fact::Held {
             worker: name.clone(),

@@ -222,9 +222,9 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
         parts.push(format!("next start in {}", words::age(now, next)));
     }
     if worker.state == StateName::Held {
+        let name = &worker.name;
         parts.push(format!(
-            "release it with: supervisorctl start {}",
-            worker.name
+            "see supervisorctl logs {name}; release it with: supervisorctl start {name}"
         ));
     }
     parts.join("; ")
