@@ -15,6 +15,18 @@ use crate::{
     systemd,
 };
 
+const UNIT: &str = "loopkeeper.service";
+
+/// Where the system's manager finds units (systemd.unit(5)).
+const UNITS: [&str; 6] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
 /// The exit codes of the contract beside 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -120,6 +132,10 @@ impl From<ClientError> for Failure {
 pub(super) enum Meant {
     /// The machine's, a unit of systemd.
     Unit,
+    /// The machine's, which has no unit yet.
+    NoUnit,
+    /// The user's, a unit of the user's manager.
+    UserUnit,
     /// Perhaps the machine's, which listens elsewhere.
     Elsewhere,
     /// One of their own.
@@ -127,13 +143,28 @@ pub(super) enum Meant {
 }
 
 impl Meant {
-    /// By the socket at which nobody listens, and whether it was `given`.
-    pub(super) fn by(socket: &Path, given: bool) -> Self {
+    /// By the socket at which nobody listens, whether it was `given`, and the units below `root` and
+    /// in the user's `configuration`.
+    pub(super) fn by(
+        root: &Path,
+        socket: &Path,
+        given: bool,
+        configuration: Option<&Path>,
+    ) -> Self {
         let system = Path::new(SYSTEM_SOCKET);
-        if socket == system && Path::new(systemd::BOOTED).is_dir() {
-            Self::Unit
-        } else if socket != system && !given && system.exists() {
+        let below = |path: &str| root.join(path.trim_start_matches('/'));
+        let is_there = |directory: &str| below(directory).join(UNIT).exists();
+        if socket == system && below(systemd::BOOTED).is_dir() {
+            match UNITS.iter().any(|directory| is_there(directory)) {
+                true => Self::Unit,
+                false => Self::NoUnit,
+            }
+        } else if socket != system && !given && below(SYSTEM_SOCKET).exists() {
             Self::Elsewhere
+        } else if !given
+            && configuration.is_some_and(|home| home.join("systemd/user").join(UNIT).exists())
+        {
+            Self::UserUnit
         } else {
             Self::Own
         }
@@ -143,6 +174,11 @@ impl Meant {
     pub(super) fn how_to_run(self, arguments: &str) -> String {
         match self {
             Self::Unit => "start it with: systemctl start loopkeeper".to_owned(),
+            Self::UserUnit => "start it with: systemctl --user start loopkeeper".to_owned(),
+            Self::NoUnit => format!(
+                "{UNIT} is not installed: supervisorctl generate unit > /etc/systemd/system/{UNIT} \
+                 && systemctl enable --now loopkeeper"
+            ),
             Self::Elsewhere => {
                 format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
             }
@@ -171,10 +207,37 @@ mod tests {
     #[test]
     fn whoever_names_a_socket_means_the_daemon_there() {
         let own = Path::new("/x/control.sock");
-        assert_eq!(Meant::by(own, true), Meant::Own);
+        assert_eq!(Meant::by(Path::new("/"), own, true, None), Meant::Own);
         assert_eq!(
             Meant::Own.how_to_run(" --config /c"),
             "start it with: loopkeeperd --config /c"
+        );
+    }
+
+    #[test]
+    fn a_unit_is_started_where_there_is_one() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path();
+        let system = Path::new(SYSTEM_SOCKET);
+        let own = Path::new("/run/user/1000/loopkeeper/control.sock");
+        let configuration = root.join("config");
+        let by = |socket, given| Meant::by(root, socket, given, Some(&configuration));
+        let make = |path: &str| std::fs::create_dir_all(root.join(path)).unwrap();
+        assert_eq!(by(system, false), Meant::Own, "without systemd");
+        make("run/systemd/system");
+        assert_eq!(by(system, false), Meant::NoUnit);
+        make("etc/systemd/system/loopkeeper.service");
+        assert_eq!(by(system, false), Meant::Unit);
+        assert_eq!(by(own, false), Meant::Own);
+        make("config/systemd/user/loopkeeper.service");
+        assert_eq!(by(own, false), Meant::UserUnit);
+        assert_eq!(by(own, true), Meant::Own);
+        make("run/loopkeeper/control.sock");
+        assert_eq!(by(own, false), Meant::Elsewhere);
+        let hint = Meant::NoUnit.how_to_run("");
+        assert!(
+            hint.starts_with("loopkeeper.service is not installed: "),
+            "{hint}"
         );
     }
 }

@@ -163,6 +163,15 @@ impl Whereabouts {
         .collect()
     }
 
+    /// Where this user's configuration is (XDG Base Directory Specification).
+    fn configuration(&self) -> Option<PathBuf> {
+        let variable = |name: &str| {
+            let value = self.environment.get(OsStr::new(name)).map(PathBuf::from);
+            value.filter(|path| path.is_absolute())
+        };
+        variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))
+    }
+
     /// A daemon that answered knows best where its things lie, unless we were told.
     pub(super) fn learn(&mut self, status: &StatusView) {
         let said = |path: &Option<String>| path.as_ref().map(PathBuf::from);
@@ -197,7 +206,11 @@ impl Context {
         if waited.is_some() {
             return failure.hint("see why with: systemctl status loopkeeper.service");
         }
-        let meant = Meant::by(&socket, self.rig.given.socket.is_some());
+        let given = self.rig.given.socket.is_some();
+        // A unit keeps the usual rig.
+        let usual = self.rig.arguments().is_empty();
+        let configuration = self.rig.configuration().filter(|_| usual);
+        let meant = Meant::by(Path::new("/"), &socket, given, configuration.as_deref());
         failure.hint(meant.how_to_run(&self.rig.arguments()))
     }
 
