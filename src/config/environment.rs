@@ -105,6 +105,27 @@ impl Environment {
         }
     }
 
+    /// The size of a file that who asks can read.
+    ///
+    /// # Errors
+    /// What is wrong with `path` as such a file.
+    pub(super) fn readable(&self, path: &Path) -> Result<u64, Flaw> {
+        self.file(path)?;
+        let path = self.on_disk(path);
+        let found = path.metadata()?;
+        if !found.is_file() {
+            return Err(Flaw::NotAFile);
+        }
+        faccessat(AT_FDCWD, &path, AccessFlags::R_OK, AtFlags::AT_EACCESS)
+            .map_err(|errno| Flaw::Hidden(errno.into()))?;
+        Ok(found.len())
+    }
+
+    /// There is nothing at `path`, as far as can be seen.
+    pub(super) fn is_absent(&self, path: &Path) -> bool {
+        matches!(self.on_disk(path).metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Fails with what is wrong with `path` as a program.
     pub(super) fn executable(&self, path: &Path) -> Result<(), Flaw> {
         self.file(path)?;
@@ -137,6 +158,8 @@ pub(super) enum Flaw {
     ADirectory,
     #[error("is not a directory")]
     NotADirectory,
+    #[error("is not a regular file")]
+    NotAFile,
     #[error("is not executable")]
     NotExecutable,
     #[error("cannot be looked at: {}", in_words(.0))]

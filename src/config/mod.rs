@@ -190,20 +190,13 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
 }
 
 /// What may be right and mostly is not: workers that cannot be started on this machine now, briefs and
-/// secrets that are not there, and ids that are the numbers of other phases.
+/// secrets that are not there, what systemd will not find or hand over, and ids that are the numbers of
+/// other phases.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
     let mut doubts = lacking(config, env);
     doubts.extend(about_phases(&config.plan, env));
-    let secrets = config.workers.values().flat_map(|worker| {
-        let files = worker.secrets.files.iter();
-        files.filter_map(|(name, path)| {
-            // Who asks may see less than the daemon does.
-            let why = env.file(path).err().filter(|why| !why.is_hidden())?;
-            let (of, shown) = (&worker.name, path.display());
-            Some(format!("secret {name} of {of} is {shown}, which {why}"))
-        })
-    });
-    doubts.extend(secrets);
+    let workers = config.workers.values();
+    doubts.extend(workers.flat_map(|worker| service::doubts(worker, env)));
     doubts
 }
 

@@ -14,3 +14,4 @@ mod lacks;
 mod meant;
 mod mistakes;
 mod reload;
+mod service;

@@ -66,6 +66,9 @@ fn look(path: &Path) -> io::Result<u32> {
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     Ok(found.mode())
 }
 
@@ -95,6 +98,8 @@ fn judge(worker: &WorkerName, path: &Path, look: &io::Result<u32>, ours: bool) -
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use nix::{sys::stat::Mode, unistd::mkfifo};
 
     use super::*;
 
@@ -129,5 +134,12 @@ mod tests {
         assert_eq!(judged(denied(), true).is, Is::Fail);
         assert_eq!(judged(denied(), false).is, Is::Warn);
         assert_eq!(judged(look(directory.path()), true).is, Is::Fail);
+        let fifo = directory.path().join("fifo");
+        mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        let found = judged(look(&fifo), true).found;
+        assert!(
+            found.ends_with("cannot be read: it is not a regular file"),
+            "{found}"
+        );
     }
 }

@@ -1,0 +1,164 @@
+//! What a worker's service cannot be or have on this machine as it is.
+//!
+//! Promise: none of it is a mistake of the file, and nothing of it is looked at as anybody but whoever
+//! asks: what cannot be seen from here is not told.
+
+mod reach;
+
+use std::path::Path;
+
+use super::{Worker, environment::Environment};
+use crate::{
+    host::account,
+    systemd::property::{Settings, Value},
+};
+use reach::Account;
+
+/// systemd hands over no more than this to one service, names and contents together (systemd.exec(5),
+/// `LoadCredential=`; `CREDENTIALS_TOTAL_SIZE_MAX` in its src/shared/creds-util.h).
+const MOST_SECRETS: u64 = 1024 * 1024;
+/// A variable with its name and the zero byte at its end (execve(2), `MAX_ARG_STRLEN`).
+const LONGEST_VARIABLE: u64 = 128 * 1024;
+
+/// Properties whose paths have to be there, unless `-` is before them.
+const PATHS: [&str; 4] = [
+    "InaccessiblePaths",
+    "NoExecPaths",
+    "ReadOnlyPaths",
+    "ReadWritePaths",
+];
+
+impl Worker {
+    /// The name or number of the user that it is to be, where that is said.
+    pub fn user(&self) -> Option<&str> {
+        match &self.systemd.get("User")?.value {
+            Value::Text(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The names or numbers of groups that it is to have, with the property that says so.
+    pub fn groups(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        ["Group", "SupplementaryGroups"]
+            .into_iter()
+            .flat_map(|property| {
+                let names = texts(&self.systemd, property);
+                names.map(move |name| (property, name))
+            })
+    }
+}
+
+/// The texts that a property is set to.
+fn texts<'a>(settings: &'a Settings, property: &str) -> impl Iterator<Item = &'a str> {
+    let texts = match settings.get(property).map(|setting| &setting.value) {
+        Some(Value::Text(text)) => std::slice::from_ref(text),
+        Some(Value::List(texts)) => texts,
+        _ => &[],
+    };
+    texts.iter().map(String::as_str)
+}
+
+/// All of it, in whole sentences.
+pub(super) fn doubts(worker: &Worker, env: &Environment) -> Vec<String> {
+    let mut doubts = accounts(worker);
+    doubts.extend(paths(worker, env));
+    doubts.extend(secrets(worker, env));
+    doubts.extend(closed(worker, env));
+    doubts
+}
+
+fn accounts(worker: &Worker) -> Vec<String> {
+    let of = &worker.name;
+    let is_unknown = |name: &&str| matches!(account::user(name), Ok(None));
+    let user = worker.user().filter(is_unknown);
+    let user = user.map(|name| format!("user {name} of {of} (User) does not exist"));
+    let groups = worker.groups().filter_map(|(property, name)| {
+        let unknown = matches!(account::group(name), Ok(None));
+        unknown.then(|| format!("group {name} of {of} ({property}) does not exist"))
+    });
+    user.into_iter().chain(groups).collect()
+}
+
+fn paths(worker: &Worker, env: &Environment) -> Vec<String> {
+    let of = &worker.name;
+    let mut doubts = Vec::new();
+    for property in PATHS {
+        for text in texts(&worker.systemd, property) {
+            let path = text.strip_prefix('+').unwrap_or(text);
+            if !path.starts_with('-') && env.is_absent(Path::new(path)) {
+                doubts.push(format!(
+                    "path {path} of {of} ({property}) does not exist; where it need not, write \"-{text}\""
+                ));
+            }
+        }
+    }
+    doubts
+}
+
+fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
+    let of = &worker.name;
+    let (mut doubts, mut all) = (Vec::new(), 0);
+    for (name, path) in &worker.secrets.files {
+        let shown = path.display();
+        let size = match env.readable(path) {
+            Ok(size) => size,
+            // Who asks may see less than the daemon does.
+            Err(why) => {
+                if !why.is_hidden() {
+                    doubts.push(format!("secret {name} of {of} is {shown}, which {why}"));
+                }
+                continue;
+            }
+        };
+        all += name.len() as u64 + size;
+        let variables = worker.secrets.variables.iter();
+        for (variable, _) in variables.filter(|(_, secret)| *secret == name) {
+            // The newline at its end is where the zero byte is going to be.
+            if variable.len() as u64 + 1 + size > LONGEST_VARIABLE {
+                doubts.push(format!(
+                    "secret {name} of {of} is {shown}, which is too large for the environment: {size} bytes, and \
+                     {variable} may have {LONGEST_VARIABLE} with its name"
+                ));
+            }
+        }
+    }
+    if all > MOST_SECRETS {
+        doubts.push(format!(
+            "secrets of {of} have {all} bytes with their names, and systemd hands over no more than {MOST_SECRETS}"
+        ));
+    }
+    doubts
+}
+
+/// Directories and the program, where another user has no way to them.
+fn closed(worker: &Worker, env: &Environment) -> Vec<String> {
+    let Some(user) = worker.user() else {
+        return Vec::new();
+    };
+    let Some(account) = Account::of(user, worker.groups()) else {
+        return Vec::new();
+    };
+    let mut places = vec![("workdir", worker.workdir.as_path(), reach::ENTER)];
+    let worktree = worker.worktree.as_deref();
+    places.extend(worktree.map(|path| ("worktree", path, reach::ENTER | reach::READ)));
+    if let super::Program::Command(command) = &worker.program {
+        places.push(("program", &command.program, reach::ENTER));
+    }
+    let mut doubts: Vec<String> = Vec::new();
+    let mut told = Vec::new();
+    for (what, path, need) in places {
+        if let Some(at) = account.is_kept_out_of(path, need, env)
+            && !told.contains(&at)
+        {
+            doubts.push(format!(
+                "{what} {} of {} is closed to user {user} at {}; see: namei -l {}",
+                path.display(),
+                worker.name,
+                at.display(),
+                crate::paths::typed(path),
+            ));
+            told.push(at);
+        }
+    }
+    doubts
+}
