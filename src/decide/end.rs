@@ -316,14 +316,21 @@ impl Rig {
         self.tell(now, "worker-stopping", Level::Info, Some(&of), text);
     }
 
-    /// An earlier daemon died before it started this one: that is no failure, and no end.
+    /// An earlier daemon ended before it started this one: that is no failure, and no end.
     pub(super) fn never_started(&mut self, now: Now, attempt: Attempt) {
-        let exit = Exit::Lost("never started".into());
-        self.set_never_ran(now, attempt, exit, Cause::Restart(NEVER_RAN.into()));
+        self.set_never_ran(
+            now,
+            attempt,
+            Exit::never_began(),
+            Cause::Restart(NEVER_RAN.into()),
+        );
     }
 
     fn set_never_ran(&mut self, now: Now, attempt: Attempt, exit: Exit, cause: Cause) {
         let name = attempt.of.worker.clone();
+        if let Some(worker) = self.workers.get_mut(&name) {
+            worker.last_exit = Some(exit.clone());
+        }
         let life = Life::Stopping {
             attempt,
             end: Some(End {
@@ -341,6 +348,14 @@ impl Rig {
     }
 }
 
+/// That it ended and how, as a sentence; of what never ran, that.
+pub(super) fn end_of(of: &AttemptRef, ended: &str, exit: &Exit) -> String {
+    match exit.never_ran() {
+        true => format!("{} {exit}", of.worker),
+        false => format!("{} {ended}: {exit}", of.worker),
+    }
+}
+
 /// What is told of an end that was seen.
 fn news_of(of: &AttemptRef, End { exit, stopped, .. }: &End) -> (Level, String) {
     let level = match (stopped, exit.is_success()) {
@@ -350,6 +365,5 @@ fn news_of(of: &AttemptRef, End { exit, stopped, .. }: &End) -> (Level, String) 
     let after = stopped
         .as_ref()
         .map_or(String::new(), |why| format!(" after a stop ({why})"));
-    let ended = if exit.is_not_started() { "" } else { "ended: " };
-    (level, format!("{} {ended}{exit}{after}", of.worker))
+    (level, format!("{}{after}", end_of(of, "ended", exit)))
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Effect, Fact, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
-    end::NEVER_RAN,
+    end::{NEVER_RAN, end_of},
     worker::{ASK_AGAIN, Asked, Attempt, Cause, End, Life, Step, Stopped, Worker},
 };
 use crate::model::{AttemptRef, Condition, Exit, Found, Intervention, Now, WorkerName};
@@ -136,7 +136,7 @@ impl Rig {
         let who = by_hand
             .as_ref()
             .map_or(String::new(), |why| format!(" ({why})"));
-        let text = format!("{} had ended meanwhile: {exit}{who}", of.worker);
+        let text = format!("{}{who}", end_of(&of, "had ended meanwhile", &exit));
         let stopped = by_hand.or_else(|| exit.stopped_by_machine());
         let news = Some((Level::Info, text));
         let life = Life::Stopping {
@@ -264,11 +264,10 @@ impl Rig {
         if last.boot != self.machine.boot {
             return Exit::machine_went_down();
         }
-        Exit::Lost(if last.identity.is_some() {
-            "no trace of it is left".into()
-        } else {
-            "the supervisor died before it was started".into()
-        })
+        match last.identity {
+            Some(_) => Exit::Lost("no trace of it is left".into()),
+            None => Exit::never_began(),
+        }
     }
 
     /// Records the end of an attempt that no daemon saw ending; `ran`: somebody saw it begin.
@@ -291,7 +290,7 @@ impl Rig {
         if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
             last.ended = Some((exit.clone(), stopped.clone()));
         }
-        let text = format!("{} had ended meanwhile: {exit}", of.worker);
+        let text = end_of(of, "had ended meanwhile", &exit);
         let fact = Fact::Ended {
             attempt: of.clone(),
             at: now.wall,

@@ -7,6 +7,7 @@
 
 use super::{
     Effect, Fact, Level, RestoredWorker, Rig, Stopping,
+    end::end_of,
     worker::{ASK_AGAIN, Attempt, KILL_AGAIN, Life},
 };
 use crate::{
@@ -48,8 +49,7 @@ impl Rig {
                 return self.close(now, &of, exit, true, known);
             }
             Condition::NeverStarted if !recorded => {
-                let exit = Exit::Lost("never started".into());
-                return self.close(now, &of, exit, false, known);
+                return self.close(now, &of, Exit::never_began(), false, known);
             }
             Condition::Ended { survivors: 0, .. } | Condition::NeverStarted => {
                 return self.out.push(Effect::Conclude(of));
@@ -86,7 +86,7 @@ impl Rig {
             Condition::Ended { survivors: 1.., .. } => return self.stray_lives(now, &of, None),
             Condition::Unknown(_) => return,
             Condition::Ended { exit, .. } => exit,
-            Condition::NeverStarted => Exit::Lost("never started".into()),
+            Condition::NeverStarted => Exit::never_began(),
         };
         let Some(stray) = self.strays.remove(&of) else {
             return;
@@ -95,7 +95,7 @@ impl Rig {
             return self.out.push(Effect::Conclude(of));
         }
         let exit = stray.exit.unwrap_or(exit);
-        let text = format!("{} ended: {exit} ({})", of.worker, self.why_stray(&of));
+        let text = format!("{} ({})", end_of(&of, "ended", &exit), self.why_stray(&of));
         self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         self.ledger.add(Fact::Ended {
             attempt: of,

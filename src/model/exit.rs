@@ -100,9 +100,10 @@ impl TryFrom<Json> for Exit {
 const WENT_DOWN: &str = "the machine went down";
 /// How the text of a [`Exit::Lost`] begins that was no run at all.
 const NOT_STARTED: &str = "could not be started: ";
+/// The text of a [`Exit::Lost`] that nobody even tried to start.
+const NEVER_BEGAN: &str = "never began";
 /// The text of a [`Exit::Lost`] of which it is not even known whether there was a run.
-const START_UNSEEN: &str =
-    "the supervisor died before it had recorded the start; whether it ran is not known";
+const START_UNSEEN: &str = "its start was not recorded; whether it ran is not known";
 
 impl Exit {
     /// Of an attempt that could not be started at all.
@@ -110,12 +111,17 @@ impl Exit {
         Self::Lost(format!("{NOT_STARTED}{why}"))
     }
 
+    /// Of an attempt that was decided on and not come to.
+    pub fn never_began() -> Self {
+        Self::Lost(NEVER_BEGAN.to_owned())
+    }
+
     /// Of an attempt that the machine took along.
     pub fn machine_went_down() -> Self {
         Self::Lost(WENT_DOWN.to_owned())
     }
 
-    /// Of an attempt that was about to be started when the supervisor died, and of which nothing
+    /// Of an attempt that was about to be started when its supervisor ended, and of which nothing
     /// lives.
     pub fn start_unseen() -> Self {
         Self::Lost(START_UNSEEN.to_owned())
@@ -139,6 +145,11 @@ impl Exit {
         matches!(self, Self::Lost(why) if why.starts_with(NOT_STARTED))
     }
 
+    /// Whether it is certain that there was no run of which it could be the exit.
+    pub fn never_ran(&self) -> bool {
+        self.is_not_started() || *self == Self::never_began()
+    }
+
     /// Ended of its own will, without an error.
     pub fn is_success(&self) -> bool {
         *self == Self::Code(0)
@@ -151,7 +162,7 @@ impl fmt::Display for Exit {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "killed by {signal}"),
             Self::OutOfMemory(status) => write!(f, "{}, out of memory", Self::from(*status)),
-            Self::Lost(why) if self.is_not_started() => f.write_str(why),
+            Self::Lost(why) if self.never_ran() => f.write_str(why),
             Self::Lost(why) => write!(f, "exit lost: {why}"),
         }
     }
@@ -166,6 +177,10 @@ mod tests {
         let exit = Exit::not_started("no such file");
         assert_eq!(exit.to_string(), "could not be started: no such file");
         assert!(exit.is_not_started());
+        let unbegun = Exit::never_began();
+        assert_eq!(unbegun.to_string(), "never began");
+        assert!(exit.never_ran() && unbegun.never_ran() && !unbegun.is_not_started());
+        assert!(!Exit::start_unseen().never_ran());
         let lost = Exit::machine_went_down();
         assert_eq!(lost.to_string(), "exit lost: the machine went down");
         assert!(!lost.is_not_started() && !lost.may_never_have_run());

@@ -201,6 +201,7 @@ fn since(worker: &WorkerView, now: Timestamp) -> String {
 fn last_exit(worker: &WorkerView) -> String {
     match &worker.last_exit {
         None => "-".to_owned(),
+        Some(exit) if exit.never_ran() => "-".to_owned(),
         Some(Exit::Code(code)) => code.to_string(),
         Some(Exit::Signal(signal)) => signal.to_string(),
         Some(Exit::OutOfMemory(_)) => "oom".to_owned(),

@@ -122,6 +122,7 @@ fn rig() -> StatusView {
             },
             WorkerView {
                 reason: Some("proxy is not ready".into()),
+                last_exit: Some(Exit::not_started("/srv/test: Permission denied")),
                 ..worker("tester", Kind::Loop, StateName::Waiting, "11:59:00")
             },
             WorkerView {

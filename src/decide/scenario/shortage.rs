@@ -94,6 +94,17 @@ fn the_next_daemon_counts_no_shortage_and_keeps_the_delay() {
 }
 
 #[test]
+fn the_next_daemon_shows_the_same_of_an_attempt_that_never_began() {
+    let mut play = Play::unasked(one(|_| {}));
+    let of = first(&mut play);
+    short(&mut play, &of);
+    let shown = play.rig.workers["a"].last_exit.clone();
+    assert_eq!(shown, Some(Exit::not_started(FULL)));
+    play.next_daemon(Vec::new());
+    assert_eq!(play.rig.workers["a"].last_exit, shown);
+}
+
+#[test]
 fn a_worker_that_is_stopped_while_it_cannot_start_is_stopped() {
     let mut play = Play::unasked(one(|_| {}));
     let of = first(&mut play);
