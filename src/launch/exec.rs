@@ -11,13 +11,14 @@ use std::{
     ffi::OsString,
     fmt::Display,
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::{ffi::OsStringExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
 use jiff::Timestamp;
+use nix::libc::{E2BIG, ENOENT};
 
 use super::{
     attempt::process_of,
@@ -83,11 +84,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         ..sys::Birth::default()
     };
     sys::before_exec(&mut command, birth);
-    let error = command.exec();
-    failed(io::Error::new(
-        error.kind(),
-        format!("{}: {error}", spec.program.display()),
-    ))
+    failed(refused(&spec.program, &command.exec()))
 }
 
 /// What is run first for a worker whose start others record: the worker, or who becomes it once its
@@ -110,16 +107,50 @@ pub(super) fn first(executable: &Path, directory: &Directory, spec: &Spec) -> Co
 /// `loopkeeperd become`: becomes the worker whose attempt has this directory, and whose start is
 /// recorded; returns only when that was not possible.
 pub fn become_worker(attempt_dir: &Path) -> io::Error {
-    let Some(spec) = Directory::at(attempt_dir.to_owned()).spec() else {
-        return io::Error::other("spec.json: cannot be read");
+    let directory = Directory::at(attempt_dir.to_owned()).of_worker();
+    let error = match directory.spec() {
+        Some(spec) => {
+            let mut command = Command::new(&spec.program);
+            command.args(&spec.arguments);
+            let sound = add_secrets(&mut command, &spec);
+            sound.map_or_else(|error| error, |()| refused(&spec.program, &command.exec()))
+        }
+        None => io::Error::other("spec.json: cannot be read"),
     };
-    let mut command = Command::new(&spec.program);
-    command.args(&spec.arguments);
-    if let Err(error) = add_secrets(&mut command, &spec) {
-        return error;
-    }
-    let error = command.exec();
-    io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
+    // Our exit code is not the worker's.
+    drop(directory.record_start_failed(&error.to_string()));
+    error
+}
+
+/// That and why a program could not be executed (execve(2)), where the kernel's words may mislead.
+pub(super) fn refused(program: &Path, error: &io::Error) -> io::Error {
+    let path = program.display();
+    let text = match (error.raw_os_error(), missing_interpreter(program)) {
+        (Some(ENOENT), Some(interpreter)) => {
+            format!("{path}: its interpreter {interpreter}: {error}")
+        }
+        (Some(E2BIG), _) => format!(
+            "{path}: {error}: one variable or argument may have 128 KiB, and all of them a quarter of \
+             the stack's limit (ulimit -s)"
+        ),
+        _ => format!("{path}: {error}"),
+    };
+    io::Error::new(error.kind(), text)
+}
+
+/// What the first line of a script names, if that is not there.
+fn missing_interpreter(program: &Path) -> Option<String> {
+    let mut line = Vec::new();
+    let file = fs::File::open(program).ok()?;
+    // As much as the kernel reads.
+    file.take(256).read_to_end(&mut line).ok()?;
+    let line = line
+        .split(|byte| *byte == b'\n')
+        .next()?
+        .strip_prefix(b"#!")?;
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.split_whitespace().next()?;
+    (!Path::new(interpreter).exists()).then(|| interpreter.to_owned())
 }
 
 /// Puts the secrets that the worker wants there into its environment.

@@ -86,6 +86,7 @@ pub(super) async fn see_through(
 
 fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
     fault::point(|| "before the exit record".to_owned());
+    let exit = directory.of_worker_alone(exit);
     context.record_exit(directory, &exit);
     fault::point(|| "after the exit record".to_owned());
     let by = unit::intervention(directory);

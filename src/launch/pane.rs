@@ -234,9 +234,8 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         ..sys::Birth::default()
     };
     sys::before_exec(&mut command, birth);
-    let child = command.spawn().map_err(|error| {
-        io::Error::new(error.kind(), format!("{}: {error}", spec.program.display()))
-    })?;
+    let child = command.spawn();
+    let child = child.map_err(|error| exec::refused(&spec.program, &error))?;
     let worker = own(child.id())?;
     record_start(directory, spec, worker, Some(pane)).inspect_err(|_| {
         // What cannot be found again must not run.

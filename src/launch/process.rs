@@ -118,8 +118,10 @@ pub(super) async fn launch(
             if let Some(cgroup) = cgroup {
                 cgroup.remove();
             }
-            let what = format!("{}: cannot be started", spec.program.display());
-            return Err(NotStarted::because(&what, &error));
+            return Err(NotStarted {
+                why: exec::refused(&spec.program, &error).to_string(),
+                ..NotStarted::from_error(&error)
+            });
         }
     };
     let start = Start {

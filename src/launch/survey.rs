@@ -345,6 +345,7 @@ fn settle(context: &Context, directory: &Directory, exit: Exit) -> Exit {
     if let Some(ended) = directory.ended() {
         return ended.exit;
     }
+    let exit = directory.of_worker_alone(exit);
     context.record_exit(directory, &exit);
     exit
 }

@@ -193,7 +193,10 @@ fn what_cannot_be_started_says_why_and_leaves_nothing() {
             let worker = world.worker(PROCESS, script.to_str().unwrap(), &[]);
             let attempt = world.start(&worker);
             let text = world.start_failed(&attempt).await;
-            let why = format!("{}: cannot be started: No such file", script.display());
+            let why = format!(
+                "{}: its interpreter /does/not/exist: No such file",
+                script.display()
+            );
             assert!(text.starts_with(&why), "{text}");
             assert_eq!(world.said(&attempt), Vec::<HostEvent>::new());
         },

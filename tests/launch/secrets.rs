@@ -145,10 +145,47 @@ fn a_secret_that_cannot_be_a_variable_is_not_told() {
                 let worker = in_environment(with_secret(&world, launcher, "exit 0"));
                 let (attempt, _) = world.run(&worker).await;
                 world.says(&attempt, "a zero byte is in it").await;
-                assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(1));
+                let exit = world.gone_after_end(&attempt).await;
+                assert!(exit.is_not_started(), "{exit}");
                 let output = fs::read_to_string(world.directory(&attempt).output()).unwrap();
                 assert!(output.contains("secret gitea-token: "), "{output}");
                 assert!(!output.contains("sesame"), "{output}");
+            }
+        },
+    );
+}
+
+#[test]
+fn who_cannot_become_the_worker_has_no_exit_code() {
+    alone(
+        "secrets::who_cannot_become_the_worker_has_no_exit_code",
+        || async {
+            let mut world = World::new();
+            let script = world.path().join("script");
+            fs::write(&script, "#!/does/not/exist\n").unwrap();
+            fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+            for launcher in LAUNCHERS {
+                let fits = in_environment(with_secret(&world, launcher, "exit 0"));
+                let mut no_interpreter = fits.clone();
+                no_interpreter.program = world
+                    .worker(launcher, script.to_str().unwrap(), &[])
+                    .program;
+                for (worker, size, why) in [
+                    (fits, 200 << 10, "/bin/sh: Argument list too long"),
+                    (
+                        no_interpreter,
+                        1,
+                        "its interpreter /does/not/exist: No such file",
+                    ),
+                ] {
+                    fs::write(world.path().join("secret"), "x".repeat(size)).unwrap();
+                    let (attempt, _) = world.run(&worker).await;
+                    let exit = world.gone_after_end(&attempt).await;
+                    assert!(exit.is_not_started(), "{launcher}: {exit}");
+                    assert!(exit.to_string().contains(why), "{launcher}: {exit}");
+                    let ended = world.directory(&attempt).ended().unwrap();
+                    assert_eq!(ended.exit, exit, "{launcher}");
+                }
             }
         },
     );

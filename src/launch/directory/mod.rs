@@ -260,11 +260,17 @@ impl Directory {
     /// As [`Directory::record_exit`]; `with_session`: see [`Ended::with_session`].
     pub(crate) fn record_end(&self, exit: &Exit, with_session: bool) -> io::Result<()> {
         let ended = Ended {
-            exit: exit.clone(),
+            exit: self.of_worker_alone(exit.clone()),
             at: Timestamp::now(),
             with_session,
         };
         self.write(EXIT, &ended)
+    }
+
+    /// This exit; unless it is the code of who was to become the worker, and could not.
+    pub(crate) fn of_worker_alone(&self, exit: Exit) -> Exit {
+        let failed = self.start_failed();
+        failed.map_or(exit, |why| Exit::not_started(&why))
     }
 
     /// Whether the daemon has drawn its conclusions.

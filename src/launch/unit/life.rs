@@ -100,9 +100,7 @@ pub(crate) fn recorded(directory: &Directory, start: &Start) -> Option<Exit> {
 fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
     let text = fs::read_to_string(directory.path().join(RECORD)).ok()?;
     let exit = record::of(&text, invocation)?;
-    // Then it is the code of who was to become the worker, and could not.
-    let failed = directory.start_failed();
-    Some(failed.map_or(exit, |why| Exit::not_started(&why)))
+    Some(directory.of_worker_alone(exit))
 }
 
 /// What somebody did to the attempt's unit, past us, and ended it.
