@@ -113,6 +113,27 @@ pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
     }
 }
 
+/// Arranges that what `command` executes is not ended by writing to a pipe or socket that nobody reads
+/// any more, which then fails (SIGPIPE, signal(7)). To be called after [`before_exec`].
+pub(crate) fn ignore_broken_pipe(command: &mut Command) {
+    let hook = || {
+        #[expect(unsafe_code, reason = "signal(2) has no safe form")]
+        // SAFETY: SIG_IGN installs no handler; signal(2) is async-signal-safe.
+        unsafe {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        }
+        Ok(())
+    };
+    #[expect(
+        unsafe_code,
+        reason = "the library sets it to the default before any exec"
+    )]
+    // SAFETY: the hook makes one system call, and neither allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(hook);
+    }
+}
+
 /// The tag that a process was born with or has inherited. `None` where it has none, or we may not ask.
 ///
 /// It is the soft limit on file locks, which the kernel keeps for each process, hands on to every

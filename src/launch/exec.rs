@@ -84,6 +84,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         ..sys::Birth::default()
     };
     sys::before_exec(&mut command, birth);
+    settle_broken_pipe(&mut command, &spec);
     failed(refused(&spec.program, &command.exec()))
 }
 
@@ -112,6 +113,7 @@ pub fn become_worker(attempt_dir: &Path) -> io::Error {
         Some(spec) => {
             let mut command = Command::new(&spec.program);
             command.args(&spec.arguments);
+            settle_broken_pipe(&mut command, &spec);
             let sound = add_secrets(&mut command, &spec);
             sound.map_or_else(|error| error, |()| refused(&spec.program, &command.exec()))
         }
@@ -120,6 +122,13 @@ pub fn become_worker(attempt_dir: &Path) -> io::Error {
     // Our exit code is not the worker's.
     drop(directory.record_start_failed(&error.to_string()));
     error
+}
+
+/// What a write does to the worker where nobody reads any more: as its spec has it, whatever ours does.
+pub(super) fn settle_broken_pipe(command: &mut Command, spec: &Spec) {
+    if spec.ignores_broken_pipe {
+        sys::ignore_broken_pipe(command);
+    }
 }
 
 /// That and why a program could not be executed (execve(2)), where the kernel's words may mislead.

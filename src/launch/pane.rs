@@ -234,6 +234,7 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
         ..sys::Birth::default()
     };
     sys::before_exec(&mut command, birth);
+    exec::settle_broken_pipe(&mut command, spec);
     let child = command.spawn();
     let child = child.map_err(|error| exec::refused(&spec.program, &error))?;
     let worker = own(child.id())?;

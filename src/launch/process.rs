@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     config::{Program, Worker},
-    model::AttemptRef,
+    model::{AttemptRef, LauncherKind},
     proxy::tailscale::tailscaled,
     sys,
+    systemd::property::Value,
 };
 
 /// What is run for a worker, as a plain command with all its arguments.
@@ -50,6 +51,7 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         House::Unit { output, .. } => *output,
         House::Delegated(_) | House::None => Output::File,
     };
+    let carried = matches!(context.settings.house, House::Unit { .. });
     Spec {
         launcher: worker.launcher,
         program,
@@ -60,9 +62,20 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
         output,
         keep_output: worker.keep_output,
         keep_attempts: worker.keep_attempts,
-        carried: matches!(context.settings.house, House::Unit { .. }),
+        ignores_broken_pipe: ignores_broken_pipe(worker, carried),
+        carried,
         boot: Some(context.boot.clone()),
     }
+}
+
+/// As systemd has it of a service, whose output may go to a journal that is stopped meanwhile
+/// (systemd.exec(5), `IgnoreSIGPIPE=`); as a terminal has it elsewhere.
+fn ignores_broken_pipe(worker: &Worker, carried: bool) -> bool {
+    let declared = worker.systemd.get("IgnoreSIGPIPE");
+    declared.map_or(
+        carried && worker.launcher != LauncherKind::Tmux,
+        |setting| setting.value == Value::Boolean(true),
+    )
 }
 
 /// Whether anything holds the attempt's output as its launcher gave it away.
@@ -110,6 +123,7 @@ pub(super) async fn launch(
         open_files: context.open_files,
     };
     sys::before_exec(&mut command, birth);
+    exec::settle_broken_pipe(&mut command, spec);
     let spawned = context.reaper().spawn(&mut command);
     drop(command);
     let child = match spawned {

@@ -59,6 +59,7 @@ impl Journal {
             output: Output::Journal,
             keep_output: 1,
             keep_attempts: 2,
+            ignores_broken_pipe: true,
             carried: true,
             boot: None,
         };

@@ -147,6 +147,7 @@ fn what_version_1_left_of_attempts_is_read() {
             output: Output::File,
             keep_output: 16 << 20,
             keep_attempts: 20,
+            ignores_broken_pipe: false,
             carried: false,
             boot: Some(boot_id(1)),
         })

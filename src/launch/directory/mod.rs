@@ -348,6 +348,7 @@ mod tests {
             output: Output::File,
             keep_output: 1,
             keep_attempts: 2,
+            ignores_broken_pipe: false,
             carried,
             variables: std::collections::BTreeMap::new(),
             boot: Some(boot.clone()),

@@ -35,6 +35,9 @@ pub struct Spec {
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
     pub keep_attempts: usize,
+    /// It is not ended by writing where nobody reads any more.
+    #[serde(default)]
+    pub ignores_broken_pipe: bool,
     /// In a service of systemd's.
     #[serde(default)]
     pub carried: bool,

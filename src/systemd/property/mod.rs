@@ -90,6 +90,7 @@ pub const PROPERTIES: &[Property] = &[
     property("DevicePolicy", DEVICES),
     property("Group", Syntax::Account),
     limit("IOWeight", Syntax::Weight),
+    property("IgnoreSIGPIPE", Syntax::Boolean),
     property("InaccessiblePaths", Syntax::Paths),
     limit("LimitCORE", Syntax::Bytes(0)),
     limit("LimitFSIZE", Syntax::Bytes(LEAST_FILE)),
