@@ -8,7 +8,7 @@ use std::{
 
 use loopkeeper::{
     config::Worker,
-    model::{Condition, Exit, LauncherKind, WorkerName},
+    model::{AttemptRef, Condition, Exit, HostEvent, LauncherKind, WorkerName},
 };
 
 use crate::{
@@ -134,6 +134,24 @@ fn a_secret_that_cannot_be_read_yet_is_waited_for() {
     );
 }
 
+/// Why nobody could become the worker of an attempt, whether its launcher notices while it starts or
+/// after that; what is recorded is the same.
+async fn cannot_become(world: &mut World, attempt: &AttemptRef) -> String {
+    match world.event(attempt).await {
+        HostEvent::Started(..) => {
+            let exit = world.gone_after_end(attempt).await;
+            assert!(exit.is_not_started(), "{exit}");
+            exit.to_string()
+        }
+        HostEvent::StartFailed(_, why) => {
+            let recorded = world.directory(attempt).ended();
+            assert!(recorded.is_none_or(|ended| ended.exit.is_not_started()));
+            why
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_secret_that_cannot_be_a_variable_is_not_told() {
     alone(
@@ -143,13 +161,15 @@ fn a_secret_that_cannot_be_a_variable_is_not_told() {
             fs::write(world.path().join("secret"), "open\0sesame").unwrap();
             for launcher in LAUNCHERS {
                 let worker = in_environment(with_secret(&world, launcher, "exit 0"));
-                let (attempt, _) = world.run(&worker).await;
-                world.says(&attempt, "a zero byte is in it").await;
-                let exit = world.gone_after_end(&attempt).await;
-                assert!(exit.is_not_started(), "{exit}");
-                let output = fs::read_to_string(world.directory(&attempt).output()).unwrap();
-                assert!(output.contains("secret gitea-token: "), "{output}");
-                assert!(!output.contains("sesame"), "{output}");
+                let attempt = world.start(&worker);
+                let why = cannot_become(&mut world, &attempt).await;
+                assert!(why.contains("secret gitea-token: "), "{why}");
+                assert!(why.contains("a zero byte is in it"), "{why}");
+                let output = fs::read_to_string(world.directory(&attempt).output());
+                assert!(
+                    !(output.unwrap_or_default() + &why).contains("sesame"),
+                    "{why}"
+                );
             }
         },
     );
@@ -179,12 +199,9 @@ fn who_cannot_become_the_worker_has_no_exit_code() {
                     ),
                 ] {
                     fs::write(world.path().join("secret"), "x".repeat(size)).unwrap();
-                    let (attempt, _) = world.run(&worker).await;
-                    let exit = world.gone_after_end(&attempt).await;
-                    assert!(exit.is_not_started(), "{launcher}: {exit}");
-                    assert!(exit.to_string().contains(why), "{launcher}: {exit}");
-                    let ended = world.directory(&attempt).ended().unwrap();
-                    assert_eq!(ended.exit, exit, "{launcher}");
+                    let attempt = world.start(&worker);
+                    let told = cannot_become(&mut world, &attempt).await;
+                    assert!(told.contains(why), "{launcher}: {told}");
                 }
             }
         },
