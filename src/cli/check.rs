@@ -1,18 +1,24 @@
 //! `check`: a configuration, without touching anything.
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
+use nix::unistd::geteuid;
 use serde_json::json;
 
 use super::{
     Context,
+    carrier::{self, Carrier},
     failure::{Exit, Failure},
     words::{count, warnings},
 };
 use crate::{
     config::{self, Complaints, Config, Credentials, Environment},
     control::protocol::Request,
+    systemd::BOOTED,
 };
 
 #[derive(Debug, Args)]
@@ -52,7 +58,13 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     let outcome = config::load(&file, &environment);
     let doubts = outcome.as_ref().map_or_else(
         |_| Vec::new(),
-        |config| config::doubts(config, &environment),
+        |config| {
+            let mut doubts = config::doubts(config, &environment);
+            if Path::new(BOOTED).is_dir() {
+                doubts.extend(carrier::doubts(config, carrier(&file)));
+            }
+            doubts
+        },
     );
     if arguments.json {
         context.screen.json(&as_json(&outcome, &doubts))?;
@@ -71,6 +83,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
             Failure::show(&complaints.render(colour));
             Err(Failure::told(Exit::Usage))
         }
+    }
+}
+
+/// Who carries the rig of this file: root's has its own place, and of others each their own.
+fn carrier(file: &Path) -> Carrier {
+    match geteuid().is_root() || file.starts_with("/etc/loopkeeper") {
+        true => Carrier::System,
+        false => Carrier::User,
     }
 }
 

@@ -6,6 +6,7 @@
 //! its control characters, unless `logs --raw` asks for them.
 
 mod attach;
+mod carrier;
 mod check;
 mod demo;
 mod doctor;
