@@ -4,7 +4,11 @@
 //! of it runs.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -23,7 +27,7 @@ use crate::{
     config::{Program, Worker},
     host::inotify::Watch,
     launch::{
-        ATTEMPT, WORKER,
+        ATTEMPT, ATTEMPT_DIR, WORKER,
         attempt::Launched,
         context::Context,
         directory::{Directory, Spec, Start},
@@ -131,7 +135,13 @@ impl Carrier<'_> {
         if let Err(error) = &started
             && !matches!(error, ManagerError::Job { .. })
         {
-            return Err(refused(unit, error));
+            return Err(match self.other_rig(manager, unit).await {
+                Some(state) if error.is_taken() => NotStarted {
+                    why: of_another(unit, &state),
+                    shortage: true,
+                },
+                _ => refused(unit, error),
+            });
         }
         // That the job failed may also be the end of a worker that was too quick for it.
         loop {
@@ -273,6 +283,17 @@ impl Carrier<'_> {
         Ok(ours.into_iter().chain(settings).chain(lent).collect())
     }
 
+    /// The state directory of the rig that has this unit, if that is another one.
+    async fn other_rig(&self, manager: &Manager, unit: &str) -> Option<PathBuf> {
+        let environment = manager.environment(unit).await.ok()?;
+        let own = format!("{ATTEMPT_DIR}=");
+        let directory = environment
+            .iter()
+            .find_map(|line| line.strip_prefix(&own))?;
+        let state = state_of(Path::new(directory))?;
+        (state != self.context.settings.state).then(|| state.to_owned())
+    }
+
     /// The path of a script that is there.
     fn script(&self, script: Script) -> Result<String, NotStarted> {
         let path = script.keep(&self.context.settings.state);
@@ -324,6 +345,19 @@ fn refused(unit: &str, error: &ManagerError) -> NotStarted {
         ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
         error => NotStarted::from(in_one_line(error)),
     }
+}
+
+/// Where an attempt's directory lies: in `attempts/WORKER` of it.
+fn state_of(directory: &Path) -> Option<&Path> {
+    directory.ancestors().nth(3)
+}
+
+fn of_another(unit: &str, state: &Path) -> String {
+    format!(
+        "{unit} is of another rig, the one with the state directory {}, and a service manager has \
+         only one of a name: give one of the two workers another name",
+        state.display()
+    )
 }
 
 /// No fault of the worker's: it is tried again.
