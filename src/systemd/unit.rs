@@ -51,6 +51,10 @@ impl Unit {
                 command.push_str(&format!(" {name} {}", quoted(path)?));
             }
         }
+        let mut reload = quoted(&self.daemon.with_file_name("supervisorctl"))?;
+        if let Some(socket) = &self.socket {
+            reload.push_str(&format!(" --socket {}", quoted(socket)?));
+        }
         let (after, directories, identity, wanted_by) = match self.manager {
             Manager::System => (
                 SYSTEM_AFTER,
@@ -82,7 +86,9 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+# It fails, and so does systemctl reload, where the daemon refuses the file: then nothing has changed. A
+# signal, and Type=notify-reload with it, has no way to say so.
+ExecReload={reload} reload
 Restart=always
 RestartSec=1
 # It is up when the rig is up, and says in its status what it waits for until then.
@@ -263,6 +269,9 @@ mod tests {
     #[test]
     fn only_an_unusual_configuration_is_named() {
         assert!(text(Manager::System, None).contains("\nExecStart=/usr/bin/loopkeeperd\n"));
+        assert!(
+            text(Manager::System, None).contains("\nExecReload=/usr/bin/supervisorctl reload\n")
+        );
         assert!(
             text(Manager::User, Some("/home/u/my rig.toml"))
                 .contains("\nExecStart=/usr/bin/loopkeeperd --config \"/home/u/my rig.toml\"\n")
