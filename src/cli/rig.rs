@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,10 +14,11 @@ use std::{
 use clap::Args;
 
 use super::{
-    Context,
+    Context, check,
     failure::{Exit, Failure, Meant},
 };
 use crate::{
+    config,
     control::{
         self,
         client::{Client, ClientError, PATIENCE},
@@ -203,6 +205,13 @@ impl Context {
         let Some((socket, waited)) = down else {
             return failure;
         };
+        if let Some(file) = self.cannot_start(waited.is_some()) {
+            return failure.hint(format!(
+                "it cannot start before its configuration is mended; see it with: \
+                 supervisorctl check {}",
+                typed(&file)
+            ));
+        }
         if waited.is_some() {
             return failure.hint("see why with: systemctl status loopkeeper.service");
         }
@@ -214,12 +223,38 @@ impl Context {
         failure.hint(meant.how_to_run(&self.rig.arguments()))
     }
 
+    /// The configuration, if no daemon runs and none can start with it. Without one, that is certain
+    /// only of a rig for which systemd `listens`: another one may be meant.
+    fn cannot_start(&self, listens: bool) -> Option<PathBuf> {
+        let paths = self.rig.paths.as_ref().ok()?;
+        // Who must not look there cannot know that nobody has it.
+        let hidden = listens && paths.state.read_dir().is_err();
+        if hidden || Store::holder(&paths.state).is_some() {
+            return None;
+        }
+        match fs::File::open(&paths.config).map_err(|error| error.kind()) {
+            Ok(_) => {}
+            Err(io::ErrorKind::NotFound) if listens => {}
+            // Whoever starts it may see more than we do.
+            Err(_) => return None,
+        }
+        let environment = check::environment().ok()?;
+        let wrong = config::load(&paths.config, &environment).is_err();
+        wrong.then(|| paths.config.clone())
+    }
+
     /// Says that it waits, when it has to.
     pub(super) fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
         let socket = self.socket()?;
         self.try_connect_by(|| {
             let waiting = format!("waiting for the daemon on {}\n", socket.display());
-            Client::connect_or_wait(socket, PATIENCE, || Failure::show(&waiting))
+            Client::connect_or_wait(socket, PATIENCE, || {
+                let comes = self.cannot_start(true).is_none();
+                if comes {
+                    Failure::show(&waiting);
+                }
+                comes
+            })
         })
     }
 

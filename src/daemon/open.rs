@@ -17,7 +17,7 @@ use crate::{
     decide::{Machine, Rig},
     host::{Executable, HostError, boot, descriptors, mounts::Mounts},
     launch::{House, Local, Settings},
-    paths::Paths,
+    paths::{Paths, typed},
     store::{Opened, Store, StoreError},
     systemd::{handed, notify::ServiceManager},
 };
@@ -70,6 +70,21 @@ impl StartError {
         };
         let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
         format!("loopkeeperd: {}{hint}", in_one_line(self))
+    }
+
+    /// On one line, with the command that shows the rest.
+    pub fn briefly(&self, paths: &Paths) -> String {
+        match self {
+            Self::Config(complaints) => format!(
+                "{complaints}; see all with: supervisorctl check {}",
+                typed(&paths.config)
+            ),
+            Self::Store(_)
+            | Self::Host(_)
+            | Self::Socket(_)
+            | Self::TooFewFiles(_)
+            | Self::Process(..) => in_one_line(self),
+        }
     }
 
     /// As `supervisorctl --help` documents them.

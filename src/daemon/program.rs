@@ -13,11 +13,14 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use super::{Options, journal};
+use super::{Options, StartError, journal, perform::own_notice};
 use crate::{
+    decide::Level,
+    host::boot,
     launch::{exec, pane, recorder},
     paths::{Given, Paths},
     proxy,
+    systemd::notify::ServiceManager,
 };
 
 /// Keeps the declared rig running.
@@ -147,9 +150,23 @@ pub(crate) fn keep(given: &Given, flags: &Flags) -> ExitCode {
     match super::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&error.in_full());
+            refuse(&error, &options.paths);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Tells who started us: a person in full, the service manager in the line that `systemctl status`
+/// shows, and the journal in one entry.
+fn refuse(error: &StartError, paths: &Paths) {
+    let mut manager = ServiceManager::of_this_process(boot::now().mono);
+    manager.status(format!("cannot start: {}", error.briefly(paths)));
+    if journal::is_there() {
+        let full = error.in_full();
+        let text = format!("the supervisor cannot start; what runs was not touched\n{full}");
+        journal::tell(&own_notice("start-refused", Level::Error, text));
+    } else {
+        say(&error.in_full());
     }
 }
 

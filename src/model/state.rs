@@ -63,6 +63,8 @@ words!(
         Proxy = "proxy",
         /// The daemon's own watch over the rig.
         Watchdog = "watchdog",
+        /// Something that was kept before, while nobody can read what is declared now.
+        Unknown = "unknown",
     }
 );
 

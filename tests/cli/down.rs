@@ -220,8 +220,14 @@ fn a_plan_that_cannot_be_read_is_not_made_up() {
         .assert()
         .code(3)
         .stdout("");
-    phase.stderr(contains(
-        "cannot be used; see why with: supervisorctl check",
+    let file = home.config().display().to_string();
+    phase.stderr(format!(
+        "error: daemon is not running: nobody listens on {socket}\n\
+         hint: it cannot start before its configuration is mended; see it with: \
+         supervisorctl check {file}\n\
+         error: no daemon can start: {file}:1:8: syntax: key with no value; see all with: \
+         supervisorctl check {file}\n",
+        socket = home.socket().display(),
     ));
 }
 
@@ -244,7 +250,7 @@ fn where_nothing_ever_ran_there_is_little_to_show() {
         .code(3)
         .stderr(contains("error: daemon is not running"))
         .stdout(contains("no plan · daemon down · 0 reboots"))
-        .stdout(contains("DEGRADED: configuration"));
+        .stdout(contains("DEGRADED: no daemon can start: configuration"));
     assert!(!home.state().exists(), "a look made a state directory");
 }
 

@@ -200,3 +200,30 @@ fn a_socket_that_somebody_removed_is_made_by_us_until_the_manager_makes_it_again
     rig.end_daemon("TERM");
     assert!(!socket.exists());
 }
+
+#[test]
+fn who_asks_a_daemon_that_cannot_start_for_its_configuration_hears_it_soon() {
+    let mut rig = Rig::up(RIG);
+    rig.until_state("well", "running");
+    rig.kill_daemon();
+    rig.configure(&format!("{RIG}kin = 'loop'\n"));
+    let socket = rig.path("run/control.sock");
+    fs::remove_file(&socket).unwrap();
+    let _listener = listen(&socket);
+    let output = rig.ctl(&["status"]);
+    assert_eq!(output.status.code(), Some(3));
+    let file = rig.path("loopkeeper.toml").display().to_string();
+    let said = format!(
+        "error: daemon is not running: systemd listens on {}, and did not get it to answer within \
+         1 s\nhint: it cannot start before its configuration is mended; see it with: \
+         supervisorctl check {file}\n",
+        socket.display()
+    );
+    assert_eq!(text(&output.stderr), said);
+    let shown = text(&output.stdout);
+    let why = format!("DEGRADED: no daemon can start: {file}:4:1: key `kin` is unknown in");
+    assert!(shown.contains(&why), "{shown}");
+    let row = shown.lines().find(|line| line.starts_with("well "));
+    let row = row.unwrap_or_else(|| panic!("{shown}"));
+    assert!(row.contains("unknown") && row.contains("running"), "{row}");
+}

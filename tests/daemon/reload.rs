@@ -107,7 +107,7 @@ fn a_complete_plan_says_which_phases_a_reload_leaves_out() {
         );
         assert!(said.contains("`supervisorctl phase set new`"), "{said}");
     }
-    assert_eq!(rig.worker("loop")["state"], "stopped");
+    rig.until_state("loop", "stopped");
     let history = rig.done(&["history"]);
     assert!(history.contains("the plan stays complete"), "{history}");
     let done = rig.done(&["phase", "set", "new"]);

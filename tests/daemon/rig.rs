@@ -292,6 +292,11 @@ impl Daemon {
         );
     }
 
+    /// Of one that ends by itself.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Waits until the daemon told the service manager this.
     pub(crate) fn wait_for(&mut self, wanted: &str) {
         let mut buffer = [0; 4096];

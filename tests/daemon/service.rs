@@ -157,3 +157,18 @@ fn the_watchdog_is_a_row_and_says_that_it_is_no_worker() {
     }
     assert_eq!(rig.pid("well"), well, "a refused command was done by half");
 }
+
+#[test]
+fn the_manager_hears_why_a_daemon_cannot_start() {
+    let mut rig = Rig::new("[workers.a]\ncommand = 'x'\nkin = 'loop'\n");
+    rig.start_with(|_| ());
+    let file = rig.path("loopkeeper.toml").display().to_string();
+    let mut daemon = rig.daemon.take().unwrap();
+    daemon.wait_for("STATUS=");
+    let expected = format!(
+        "STATUS=cannot start: {file}:3:1: key `kin` is unknown in `workers.a`; see all with: \
+         supervisorctl check {file}"
+    );
+    assert_eq!(daemon.said, [expected]);
+    assert_eq!(daemon.exit_code(), Some(2));
+}

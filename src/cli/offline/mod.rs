@@ -87,12 +87,9 @@ struct Look {
 
 impl Look {
     fn at(paths: &Paths) -> Result<Self, Failure> {
-        let config = config::load(&paths.config, &check::environment()?).map_err(|_| {
-            format!(
-                "configuration {} cannot be used; see why with: supervisorctl check {}",
-                paths.config.display(),
-                typed(&paths.config)
-            )
+        let config = config::load(&paths.config, &check::environment()?).map_err(|complaints| {
+            let check = typed(&paths.config);
+            format!("no daemon can start: {complaints}; see all with: supervisorctl check {check}")
         });
         let phases = config.iter().flat_map(|config| &config.plan.phases);
         let plan: Vec<_> = phases.map(|phase| phase.id.clone()).collect();

@@ -39,7 +39,12 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
     }
     text.push('\n');
     if status.workers.is_empty() {
-        text.push_str("no workers are declared\n");
+        // Only who could read what is declared says what that is.
+        let none = match status.rig.is_empty() {
+            true => "no workers are known",
+            false => "no workers are declared",
+        };
+        text.push_str(&format!("{none}\n"));
     } else if look.width.is_some_and(|width| width < NARROW) {
         text.push_str(&paragraphs(status, look, now));
     } else {

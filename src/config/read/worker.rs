@@ -68,7 +68,7 @@ pub(super) fn worker(
     });
     let on_phase = on_phase.unwrap_or(match kind {
         Kind::Loop => OnPhase::Restart,
-        Kind::Service | Kind::Proxy | Kind::Watchdog => OnPhase::Keep,
+        Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
     let secrets = secrets::secrets(&table, &rules.environment, reading);
     let worker = command.zip(workdir).map(|(command, workdir)| Worker {
@@ -122,7 +122,7 @@ fn workdir(
 fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {
     rules.launcher.unwrap_or(match kind {
         Kind::Loop => LauncherKind::Tmux,
-        Kind::Service | Kind::Proxy | Kind::Watchdog => LauncherKind::Process,
+        Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => LauncherKind::Process,
     })
 }
 

@@ -70,28 +70,29 @@ impl Client {
     /// A daemon that is just ending may still take a connection and then break it; it is asked again
     /// until it is gone, or greets.
     pub fn connect(socket: &Path, patience: Duration) -> Result<Self, ClientError> {
-        Self::connect_or_wait(socket, patience, || ())
+        Self::connect_or_wait(socket, patience, || true)
     }
 
-    /// As [`Client::connect`]; `waiting` is called when the greeting takes a noticeable time.
+    /// As [`Client::connect`]; `waits` is asked when the greeting takes a noticeable time, and says
+    /// whether it is waited for.
     pub fn connect_or_wait(
         socket: &Path,
         patience: Duration,
-        mut waiting: impl FnMut(),
+        mut waits: impl FnMut() -> bool,
     ) -> Result<Self, ClientError> {
         for _ in 0..TRIES {
-            match Self::greeted(socket, patience, &mut waiting) {
+            match Self::greeted(socket, patience, &mut waits) {
                 Err(ClientError::Broken { .. }) => std::thread::sleep(BETWEEN_TRIES),
                 done => return done,
             }
         }
-        Self::greeted(socket, patience, &mut waiting)
+        Self::greeted(socket, patience, &mut waits)
     }
 
     fn greeted(
         socket: &Path,
         patience: Duration,
-        waiting: &mut impl FnMut(),
+        waits: &mut impl FnMut() -> bool,
     ) -> Result<Self, ClientError> {
         let stream = open(socket, patience).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning {
@@ -123,8 +124,11 @@ impl Client {
             last_id: 0,
         };
         let mut silent = [PollFd::new(client.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut silent, PollTimeout::from(NOTICEABLE)) == Ok(0) {
-            waiting();
+        if poll(&mut silent, PollTimeout::from(NOTICEABLE)) == Ok(0) && !waits() {
+            return Err(ClientError::Silent {
+                socket: socket.to_owned(),
+                after: Duration::from_millis(NOTICEABLE.into()),
+            });
         }
         client.greeting = client.hear_greeting()?;
         Ok(client)

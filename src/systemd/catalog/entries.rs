@@ -12,6 +12,17 @@ pub(super) const ENTRIES: &[Entry] = &[
                Nothing has to be done. `supervisorctl status` shows the rig.",
     },
     Entry {
+        event: "start-refused",
+        id: "6edaa6cee53c4161a205f8e037c8224f",
+        subject: "The supervisor cannot start",
+        text: "The message says why: as a rule there is a mistake in the configuration. Nothing was \
+               touched: workers that run in services and sessions of their own go on, and nobody \
+               looks after them until the supervisor starts. systemd tries that again each second; \
+               it succeeds by itself once the cause is mended.\n\n\
+               See every mistake:\n\
+               $ supervisorctl check",
+    },
+    Entry {
         event: "leaving",
         id: "e0a56530a2754e71ba2b9f104039e531",
         subject: "The supervisor ends",

@@ -13,7 +13,7 @@ use crate::{
         self,
         directory::{self, Directory},
     },
-    model::{AttemptRef, BootId, Condition, Exit, Found, WorkerName},
+    model::{AttemptRef, BootId, Condition, Exit, Found, LauncherKind, WorkerName},
 };
 
 /// Of each worker the attempt that counts: one that lives, or the one that was recorded last, or the
@@ -63,16 +63,21 @@ pub(super) fn latest(
     (found, unseen)
 }
 
-/// Whether the row's attempt is, or was, a service of its own.
-pub(super) fn is_carried(state: &Path, row: &WorkerView) -> bool {
-    let start = row.attempt.clone().and_then(|attempt| {
-        let attempt = AttemptRef {
-            worker: row.name.clone(),
-            attempt,
-        };
-        Directory::of(state, &attempt).start()
-    });
-    start.is_some_and(|start| start.invocation.is_some())
+/// What has, or had, the row's attempt, where its directory says so: `systemd` if it is a service of its
+/// own, whatever it was to be in there.
+pub(super) fn launcher(state: &Path, row: &WorkerView) -> Option<LauncherKind> {
+    let attempt = AttemptRef {
+        worker: row.name.clone(),
+        attempt: row.attempt.clone()?,
+    };
+    let directory = Directory::of(state, &attempt);
+    let carried = directory
+        .start()
+        .is_some_and(|start| start.invocation.is_some());
+    match carried {
+        true => Some(LauncherKind::Systemd),
+        false => Some(directory.spec()?.launcher),
+    }
 }
 
 /// Those that have a directory and are no history yet, each worker's oldest first.

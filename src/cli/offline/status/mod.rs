@@ -17,9 +17,7 @@ use crate::{
     },
     decide::{Machine, Restored, RestoredWorker},
     host::boot,
-    model::{
-        BootId, Condition, Found, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName,
-    },
+    model::{BootId, Condition, Found, Kind, Now, StateName, Verdict, VerdictIs, WorkerName},
     paths::Paths,
     store::Problem,
 };
@@ -40,9 +38,7 @@ struct Known {
 pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
     let mut status = view(&gather(paths)?);
     for row in &mut status.workers {
-        if attempts::is_carried(&paths.state, row) {
-            row.launcher = Some(LauncherKind::Systemd);
-        }
+        row.launcher = attempts::launcher(&paths.state, row).or(row.launcher);
     }
     Ok(StatusView {
         config: paths.config.to_str().map(str::to_owned),
@@ -95,9 +91,9 @@ fn view(known: &Known) -> StatusView {
     if let Err(why) = config {
         trouble.push(why.clone());
     }
-    let declared = |name: &WorkerName| config.as_ref().is_ok_and(|c| c.workers.contains_key(name));
+    let declared = |name: &WorkerName| config.as_ref().map(|c| c.workers.contains_key(name));
     for (name, found) in &found {
-        if let (false, Condition::Alive(identity)) = (declared(name), &found.is) {
+        if let (Ok(false), Condition::Alive(identity)) = (declared(name), &found.is) {
             trouble.push(format!(
                 "worker {name} lives (pid {}) and is not declared",
                 identity.pid
@@ -105,13 +101,21 @@ fn view(known: &Known) -> StatusView {
         }
     }
     let nothing = RestoredWorker::default();
-    let workers = config
-        .iter()
-        .flat_map(|config| config.workers.values())
-        .map(|worker| {
-            let kept = restored.workers.get(&worker.name).unwrap_or(&nothing);
-            row(worker, kept, found.get(&worker.name).copied(), boot)
-        });
+    let rows: BTreeMap<&WorkerName, Option<&config::Worker>> = match config {
+        Ok(config) => {
+            let workers = config.workers.iter();
+            workers.map(|(name, worker)| (name, Some(worker))).collect()
+        }
+        // What was kept is known all the same.
+        Err(_) => {
+            let names = restored.workers.keys().chain(found.keys().copied());
+            names.map(|name| (name, None)).collect()
+        }
+    };
+    let workers = rows.into_iter().map(|(name, worker)| {
+        let kept = restored.workers.get(name).unwrap_or(&nothing);
+        row(name, worker, kept, found.get(name).copied(), boot)
+    });
     let last = restored
         .boot
         .as_ref()
@@ -151,7 +155,8 @@ fn view(known: &Known) -> StatusView {
 }
 
 fn row(
-    worker: &config::Worker,
+    name: &WorkerName,
+    worker: Option<&config::Worker>,
     kept: &RestoredWorker,
     found: Option<&Found>,
     boot: &BootId,
@@ -182,10 +187,10 @@ fn row(
         }
     };
     WorkerView {
-        name: worker.name.clone(),
-        kind: worker.kind,
+        name: name.clone(),
+        kind: worker.map_or(Kind::Unknown, |worker| worker.kind),
         host: "local".to_owned(),
-        launcher: Some(worker.launcher),
+        launcher: worker.map(|worker| worker.launcher),
         state,
         verdict,
         pid,

@@ -258,15 +258,25 @@ fn what_lives_and_is_not_declared_is_told() {
         view(&known).degraded,
         ["worker gone lives (pid 77) and is not declared"]
     );
-    known.config = Err("configuration /rig.toml cannot be used".into());
+}
+
+#[test]
+fn what_was_kept_is_shown_although_nobody_can_read_what_is_declared() {
+    let mut known = known();
+    known.config = Err("/rig.toml:1:1: key `x` is unknown".into());
     let status = view(&known);
-    assert_eq!(status.workers, []);
+    assert_eq!(status.degraded, ["/rig.toml:1:1: key `x` is unknown"]);
+    let rows = status.workers.iter().map(|row| {
+        let kind = row.kind.as_str();
+        (row.name.as_str(), kind, row.state.as_str(), row.pid)
+    });
     assert_eq!(
-        status.degraded,
+        rows.collect::<Vec<_>>(),
         [
-            "configuration /rig.toml cannot be used",
-            "worker alive lives (pid 77) and is not declared",
-            "worker gone lives (pid 77) and is not declared",
+            ("alive", "unknown", "running", Some(77)),
+            ("ended", "unknown", "stopped", None),
+            ("held", "unknown", "held", None),
+            ("stopped", "unknown", "stopped", None),
         ]
     );
 }
