@@ -13,14 +13,16 @@
 //! asks for is performed by `host`; what happens to it by itself comes from `chaos`; each turn goes
 //! through [`Checks`].
 
+mod daemon;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fastrand::Rng;
 use jiff::Timestamp;
 use loopkeeper::{
     config::Config,
-    decide::{Effect, Event, Machine, Rig},
-    model::{AttemptRef, BootId, Mono, Now, PhaseId, WorkerName},
+    decide::{Event, Machine},
+    model::{AttemptRef, BootId, Mono, Now, PhaseId},
 };
 
 use crate::{
@@ -29,12 +31,12 @@ use crate::{
     check::{Checked, Checks, ensure},
     configs,
     coverage::Coverage,
-    effects::{is_quiet, leaves_a_trace},
     host::Act,
     store::Store,
-    told::Told,
     trace::Trace,
 };
+
+pub(crate) use daemon::Daemon;
 
 /// CLOCK_MONOTONIC when the first daemon of a boot may start, ms.
 const KERNEL: u64 = 3_000;
@@ -54,17 +56,6 @@ pub(crate) enum Item {
     DiskHeals,
     /// A daemon that was asked to leave has had its time.
     Impatience(u64),
-}
-
-/// The daemon's process.
-#[derive(Debug, Clone)]
-pub(crate) struct Daemon {
-    pub(crate) number: u64,
-    pub(crate) rig: Rig,
-    pub(crate) told: Told,
-    follow: VecDeque<Event>,
-    /// Wake-ups for this deadline come at this time.
-    pub(crate) wake: Option<(Mono, u64)>,
 }
 
 /// How the world goes on when the daemon has left.
@@ -262,148 +253,6 @@ impl World {
                 Ok(())
             }
         }
-    }
-
-    fn daemon_up(&mut self) -> Checked {
-        if self.daemon.is_some() {
-            return Ok(());
-        }
-        self.while_down();
-        self.daemons += 1;
-        let restored = self.store.restored();
-        let is_new_boot = restored
-            .boot
-            .as_ref()
-            .is_none_or(|last| last.boot != self.machine.boot);
-        let told = Told::new(self.config.clone(), &self.store.now, is_new_boot);
-        self.note(|| format!("DAEMON starts; restored {restored:?}"));
-        self.coverage.count("daemons started");
-        self.checks.begin_daemon(self.t);
-        let declared = |name: &WorkerName| self.config.workers.contains_key(name);
-        self.checks.failures.doubt_others(declared);
-        let (rig, effects) = Rig::new(
-            self.config.clone(),
-            restored,
-            self.machine.clone(),
-            self.now(),
-            self.rng.u64(..),
-        );
-        self.daemon = Some(Daemon {
-            number: self.daemons,
-            rig,
-            told,
-            follow: VecDeque::new(),
-            wake: None,
-        });
-        self.turned(&Event::Wake, effects)?;
-        self.follow()
-    }
-
-    /// The daemon hears of something and does all that follows from it at once.
-    pub(crate) fn tell(&mut self, event: Event) -> Checked {
-        if let Some(daemon) = &mut self.daemon {
-            daemon.follow.push_back(event);
-        }
-        self.follow()
-    }
-
-    fn follow(&mut self) -> Checked {
-        let now = self.now();
-        while let Some(daemon) = &mut self.daemon {
-            let Some(event) = daemon.follow.pop_front() else {
-                break;
-            };
-            let effects = daemon.rig.handle(now, event.clone());
-            self.coverage.count("turns");
-            self.note(|| format!("  event {event:?}"));
-            self.turned(&event, effects)?;
-        }
-        let Some(daemon) = &mut self.daemon else {
-            return Ok(());
-        };
-        let deadline = daemon.rig.next_deadline();
-        self.checks.deadline(now.mono, deadline)?;
-        if daemon.wake.map(|(at, _)| at) != deadline {
-            let late = self.nature.lateness(&mut self.rng);
-            daemon.wake = deadline.map(|at| (at, at.0 - KERNEL + self.booted + late));
-        }
-        Ok(())
-    }
-
-    /// One turn of the rig is over: its effects are checked and performed.
-    fn turned(&mut self, event: &Event, effects: Vec<Effect>) -> Checked {
-        let Some(daemon) = &mut self.daemon else {
-            return Ok(());
-        };
-        let alive: Vec<_> = match event {
-            Event::Command(..) => self
-                .bodies
-                .iter()
-                .filter(|body| body.lives())
-                .map(|body| body.of.clone())
-                .collect(),
-            _ => Vec::new(),
-        };
-        daemon
-            .told
-            .turn(self.t, event, &effects, &self.store.now, &alive);
-        self.checks.turn(
-            self.t,
-            event,
-            &effects,
-            &daemon.told,
-            &self.bodies,
-            &self.store.now,
-        )?;
-        if effects.iter().any(|effect| !is_quiet(effect)) {
-            self.busy = self.t;
-        }
-        for effect in effects {
-            if let Some(left) = self.dies_in.as_mut().filter(|_| leaves_a_trace(&effect)) {
-                if *left == 0 {
-                    self.coverage.count("daemon killed between two effects");
-                    self.kill_daemon();
-                    return Ok(());
-                }
-                *left -= 1;
-            }
-            self.note(|| format!("    {effect:?}"));
-            self.perform(effect)?;
-        }
-        Ok(())
-    }
-
-    /// What comes back before anything else is heard.
-    pub(crate) fn follow_first(&mut self, event: Event) {
-        if let Some(daemon) = &mut self.daemon {
-            daemon.follow.push_front(event);
-        }
-    }
-
-    pub(crate) fn follow_last(&mut self, event: Event) {
-        if let Some(daemon) = &mut self.daemon {
-            daemon.follow.push_back(event);
-        }
-    }
-
-    pub(crate) fn kill_daemon(&mut self) {
-        if self.daemon.is_none() {
-            return;
-        }
-        self.note(|| "DAEMON is killed".into());
-        self.coverage.count("daemon kills");
-        self.daemon_is_gone();
-    }
-
-    /// Dead or left; a start that is under way comes to something or to nothing.
-    pub(crate) fn daemon_is_gone(&mut self) {
-        self.daemon = None;
-        self.dies_in = None;
-        self.checks.daemon_died();
-        self.lately.clear();
-        self.orphan_bodies();
-        let down = self.nature.downtime(&mut self.rng);
-        self.later(down, Item::DaemonUp);
     }
 
     /// The machine goes down and comes up again.
