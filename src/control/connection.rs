@@ -165,10 +165,7 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 RefusalKind::NotAllowed,
                 format!("user {} may look and not steer", self.peer.uid),
             )
-            .hint(format!(
-                "become a member of the group {}",
-                super::socket::GROUP
-            ));
+            .hint(super::group::how_to_join());
             return self.write(&error_line(Some(id), refusal)).await;
         }
         let follows = matches!(request, Request::Events { follow: true, .. });

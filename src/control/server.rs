@@ -26,9 +26,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     answer::error_line,
     connection,
+    group::{GROUP, how_to_join},
     protocol::{Refusal, RefusalKind, Request},
     seat::{Inside, Seat, Spare},
-    socket::{self, BindError, GROUP, Place},
+    socket::{self, BindError, Place},
 };
 pub use super::{
     answer::{Answer, Gone},
@@ -282,7 +283,7 @@ impl Door {
                 RefusalKind::NotAllowed,
                 format!("user {} may not use this daemon", peer.uid),
             )
-            .hint(format!("become a member of the group {GROUP}"));
+            .hint(how_to_join());
             return turn_away(&stream, refusal);
         };
         let first = self.policy.puts_first(&peer);

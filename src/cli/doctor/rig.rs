@@ -15,6 +15,7 @@ use crate::{
     config::{self, Config, Program},
     control::{
         client::ClientError,
+        group::how_to_join,
         protocol::{Request, StatusView},
     },
     decide::{Level, access::Access},
@@ -184,7 +185,7 @@ pub(super) fn daemon(context: &Context) -> Result<(Finding, Answer), Failure> {
             Is::Warn,
             format!("version {version} runs; this user may look and not steer"),
         )
-        .hint("become a member of the group loopkeeper")
+        .hint(how_to_join())
     } else {
         finding(Is::Ok, format!("version {version} runs and answers"))
     };

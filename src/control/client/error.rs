@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::control::{
+    group::how_to_join,
     protocol::{ENDED, PROTOCOL, Refusal},
     server::LOOK_AGAIN,
 };
@@ -108,9 +109,7 @@ impl ClientError {
                  in: tr '\\0' ' ' </proc/{pid}/cmdline",
                 LOOK_AGAIN.as_secs()
             )),
-            Self::NoAccess { .. } => {
-                Some("become a member of the group loopkeeper, or use sudo".to_owned())
-            }
+            Self::NoAccess { .. } => Some(how_to_join()),
             Self::Protocol { .. } => {
                 Some("use the supervisorctl that came with that daemon, or restart it".to_owned())
             }

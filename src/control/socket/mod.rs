@@ -43,10 +43,7 @@ use rustix::fs::{CWD, RenameFlags};
 pub use error::BindError;
 use error::LONGEST_PATH;
 
-use crate::decide::access::Policy;
-
-/// The group whose members may steer.
-pub(super) const GROUP: &str = "loopkeeper";
+use crate::{control::group::GROUP, decide::access::Policy};
 
 /// A socket in its place, for as long as this lives.
 #[derive(Debug)]
