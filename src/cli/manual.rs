@@ -52,8 +52,19 @@ const ENVIRONMENT_OF_CTL: Words = &[
 const ENVIRONMENT_OF_DAEMON: Words = &[
     LOG,
     (
-        "CREDENTIALS_DIRECTORY, CONFIGURATION_DIRECTORY, STATE_DIRECTORY, RUNTIME_DIRECTORY",
-        "Set by systemd; where credentials, configuration, state and sockets are.",
+        "CONFIGURATION_DIRECTORY, STATE_DIRECTORY, RUNTIME_DIRECTORY",
+        "Set by systemd (systemd.exec(5)): where configuration, state and sockets are, unless an option says \
+         otherwise. Without them, as in FILES.",
+    ),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Set by systemd, where the daemon's unit has LoadCredential=: where files are that the configuration \
+         names without a path, as auth and auth_key of the proxy may be.",
+    ),
+    (
+        "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR",
+        "For a user, where configuration, state and sockets are, as in FILES; the bus of the user's service \
+         manager is in the last.",
     ),
 ];
 
@@ -67,6 +78,15 @@ const ENVIRONMENT_OF_WORKERS: Words = &[
         "For a loop: the phase's id, its index from 0, and its brief, empty where it has none.",
     ),
     ("RESUME_PHASE", "For a loop with a phase: 1."),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "For a worker with secrets: the directory where they are, under the names that they have there. \
+         Those of environment_from are variables as well.",
+    ),
+    (
+        "HOME, USER, LOGNAME, SHELL",
+        "For a worker with a User of its own: that user's.",
+    ),
 ];
 
 const FILES: Words = &[
@@ -174,7 +194,17 @@ fn of_file() -> String {
             page.control("TP", []);
             page.text([bold(key.name), roman(" = "), italic(key.example)]);
             let value = config::value(key);
-            page.text([roman(format!("{} {value}", config::about(key)))]);
+            page.text([roman(format!("{} {value}", key.about))]);
+            let properties = config::properties(key);
+            if !properties.is_empty() {
+                page.control("RS", []);
+                for (names, value) in properties {
+                    page.control("TP", []);
+                    page.text([bold(names.join(", "))]);
+                    page.text([roman(format!("{value}."))]);
+                }
+                page.control("RE", []);
+            }
         }
     }
     words(&mut page, "FILES", FILES);

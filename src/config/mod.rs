@@ -34,7 +34,7 @@ pub use lack::Lack;
 pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
-pub use reference::{HEAD, Table, about, commented, reference, value};
+pub use reference::{HEAD, Table, commented, properties, reference, value};
 pub use schema::{Key, SECTIONS, Section};
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, OnSecretChange, Probe, Program, Ready, Restart,

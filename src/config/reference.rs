@@ -1,7 +1,5 @@
 //! The reference of the file, for people: each key once, at the table where it is first met.
 
-use std::borrow::Cow;
-
 use super::schema::{Key, SECTIONS, Section, rules};
 use crate::systemd::property::PROPERTIES;
 
@@ -100,7 +98,10 @@ pub fn commented() -> String {
         }
         for key in &table.keys {
             text.push('\n');
-            text.push_str(&comment(&about(key)));
+            text.push_str(&comment(key.about));
+            for (names, value) in properties(key) {
+                text.push_str(&item(&format!("{}: {value}", names.join(", "))));
+            }
             text.push_str(&comment(&value(key)));
             text.push_str(&format!("#{} = {}\n", key.name, key.example));
         }
@@ -108,24 +109,18 @@ pub fn commented() -> String {
     text
 }
 
-/// What the key is for.
-pub fn about(key: &Key) -> Cow<'static, str> {
-    if key != rules::SYSTEMD {
-        return key.about.into();
-    }
-    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
-    for property in PROPERTIES {
+/// What a table of properties may have, for the key that is one: the names of those that are set alike,
+/// and to what.
+pub fn properties(key: &Key) -> Vec<(Vec<&'static str>, String)> {
+    let mut kinds: Vec<(Vec<&str>, String)> = Vec::new();
+    for property in PROPERTIES.iter().filter(|_| key == rules::SYSTEMD) {
         let expected = property.expected().to_string();
-        match kinds.iter_mut().find(|(kind, _)| *kind == expected) {
-            Some((_, names)) => names.push(property.name),
-            None => kinds.push((expected, vec![property.name])),
+        match kinds.iter_mut().find(|(_, kind)| *kind == expected) {
+            Some((names, _)) => names.push(property.name),
+            None => kinds.push((vec![property.name], expected)),
         }
     }
-    let kinds = kinds
-        .iter()
-        .map(|(kind, names)| format!("{}: {kind}", names.join(", ")));
-    let settable = kinds.collect::<Vec<_>>().join("; ");
-    format!("{} There are {settable}.", key.about).into()
+    kinds
 }
 
 /// What the key's value is, and what it is by default.
@@ -137,8 +132,17 @@ pub fn value(key: &Key) -> String {
 }
 
 fn comment(words: &str) -> String {
+    filled(words, "# ", "# ")
+}
+
+/// Of a list.
+fn item(words: &str) -> String {
+    filled(words, "#  - ", "#    ")
+}
+
+fn filled(words: &str, first: &str, rest: &str) -> String {
     let options = textwrap::Options::new(100)
-        .initial_indent("# ")
-        .subsequent_indent("# ");
+        .initial_indent(first)
+        .subsequent_indent(rest);
     textwrap::fill(words, options) + "\n"
 }

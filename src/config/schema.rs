@@ -210,10 +210,10 @@ pub(super) mod worker {
             "Files that it finds under these names in the directory $CREDENTIALS_DIRECTORY, as they were when it \
              was started: a credential of its service (systemd.exec(5), LoadCredential=) or, where the daemon \
              is not run by systemd, a copy in the runtime directory that only its user can read. Who is started before \
-             one can be read is tried again until it can be.";
+             one can be read is tried again until it can be. systemd hands over 1 MiB at most, all of a worker's with their names.";
         ENVIRONMENT_FROM: "environment_from", "an array of names of the worker's secrets, such as [\"gitea\"]", "[]",
             "Secrets that it finds in its environment as well, for programs that want them there: gitea in $GITEA, \
-             gitea-token in $GITEA_TOKEN, without the newline at the end. What runs as the same user can read them there.";
+             gitea-token in $GITEA_TOKEN, without the newline at the end; of less than 128 KiB each. What runs as the same user can read them there.";
         ON_SECRET_CHANGE: "on_secret_change", "\"restart\", \"ignore\" or a signal such as \"SIGHUP\"", "\"restart\"",
             "When what is in a secret's file changed: begin anew with it, go on with the old one, or send its \
              process a signal. A signal is for a program that reads the file in its own place: \

@@ -276,12 +276,23 @@ fn the_pages_are_written_where_man_looks_and_troff_has_nothing_to_say_against_th
         (
             "man8/loopkeeperd.8",
             &programs[..],
-            &["LOOPKEEPER_LOG", "LOOPKEEPER_BRIEF", "SIGHUP"],
+            &[
+                "LOOPKEEPER_LOG",
+                "LOOPKEEPER_BRIEF",
+                "SIGHUP",
+                ".TP\n\\fBXDG_CONFIG_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR\\fR\n",
+                "For a worker with secrets",
+            ],
         ),
         (
             "man5/loopkeeper.toml.5",
             &[".SH [[plan.phases]]\n", ".SH [workers.NAME]\n"],
-            &["$LOOPKEEPER_NOTICE", "keep_attempts", "max_connections"],
+            &[
+                "$LOOPKEEPER_NOTICE",
+                "keep_attempts",
+                "max_connections",
+                ".TP\n\\fBMemoryHigh, MemoryMax\\fR\na size of at least 1M, ",
+            ],
         ),
     ] {
         let page = page(path);
