@@ -24,6 +24,8 @@ pub struct Complaint {
     pub line: usize,
     /// The column of its first byte in characters, from 1; 0 as for `line`.
     pub column: usize,
+    /// What one table says of others: it may follow from a mistake in one of these.
+    pub(super) across: bool,
     /// Whether the line is fit to be shown to people.
     shown: bool,
 }
@@ -42,6 +44,7 @@ impl Complaint {
             others: Vec::new(),
             line: 0,
             column: 0,
+            across: false,
             shown: false,
         }
     }
@@ -125,7 +128,8 @@ const LONGEST_LINE: usize = 400;
 /// More mistakes than this are counted and not shown: nobody reads on.
 const MOST_SHOWN: usize = 50;
 
-/// All mistakes of a file, in the order of the file.
+/// All mistakes of a file: first those within tables, then those across them, each in the order of the
+/// file, so that none comes before what it follows from.
 pub struct Complaints {
     source: Source,
     list: Vec<Complaint>,
@@ -135,7 +139,7 @@ pub struct Complaints {
 impl Complaints {
     pub(super) fn new(file: &Path, text: &str, mut list: Vec<Complaint>) -> Self {
         list.iter_mut().for_each(|one| one.locate(text));
-        list.sort_by_key(|one| one.at.as_ref().map(|at| at.start));
+        list.sort_by_key(|one| (one.across, one.at.as_ref().map(|at| at.start)));
         Self {
             source: Source {
                 name: file.display().to_string(),
@@ -151,7 +155,7 @@ impl Complaints {
         self
     }
 
-    /// Every one of them, in the order of the file.
+    /// Every one of them, in this order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Complaint> {
         self.list.iter()
     }

@@ -152,7 +152,11 @@ pub fn parse(text: &str, file: &Path, env: &Environment) -> Result<Config, Compl
             .footer("keys and values are checked once the syntax is right"));
     }
     let draft = read::file(&tree, &mut reading);
+    let within = reading.complaints.len();
     let config = check::across(draft, &mut reading);
+    for complaint in &mut reading.complaints[within..] {
+        complaint.across = true;
+    }
     if reading.complaints.is_empty() {
         Ok(config)
     } else {

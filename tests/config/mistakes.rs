@@ -171,6 +171,23 @@ fn a_machine_without_a_home_and_a_name_is_told() {
 }
 
 #[test]
+fn what_follows_from_a_mistake_comes_after_it() {
+    let told = Machine::new().wrong(
+        "[workers.a]\ncommand = 'x'\nrequires = ['proxy']\nphases = ['1']\n\
+         [workers.proxy]\ncommand = 'y'\n[plan]\nphases = [{ ids = '1' }]\n",
+    );
+    let about = told.iter().map(|line| line.split(" [").next().unwrap());
+    assert_eq!(
+        about.collect::<Vec<_>>(),
+        [
+            "5: worker name `proxy` is reserved",
+            "8: key `ids` is unknown in `plan.phases[0]`",
+            "4: phase `1` of `a` is not in the plan",
+        ]
+    );
+}
+
+#[test]
 fn each_mistake_of_the_plan_is_told() {
     let mut told = String::new();
     for text in [
