@@ -115,6 +115,11 @@ impl ManagerError {
         matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.UnitExists")
     }
 
+    /// Another job took the place of this one.
+    pub fn is_canceled(&self) -> bool {
+        matches!(self, Self::Job { result, .. } if result == "canceled")
+    }
+
     /// There is no unit of this name.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.NoSuchUnit")
@@ -232,13 +237,27 @@ impl Manager {
         }
     }
 
+    /// Whether something of a unit lives, or will once a job of it has its turn.
+    pub async fn is_under_way(&self, unit: &str) -> Result<bool, ManagerError> {
+        let path = match self
+            .systemd
+            .get_unit(unit)
+            .await
+            .map_err(ManagerError::from)
+        {
+            Ok(path) => path,
+            Err(error) if error.is_unknown() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let unit = self.unit(path).await?;
+        // In this order: a job that has its turn leaves a unit that lives.
+        let (job, _) = unit.job().await?;
+        Ok(job != 0 || lives(&unit.active_state().await?))
+    }
+
     async fn look(&self, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
         let path = self.systemd.get_unit(unit).await?;
-        let unit = UnitProxy::builder(&self.connection)
-            .path(path.clone())
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await?;
+        let unit = self.unit(path.clone()).await?;
         let service = self.service(path).await?;
         let invocation = unit.invocation_id().await?;
         if invocation.is_empty() {
@@ -251,7 +270,7 @@ impl Manager {
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
             pid: service.exec_main_pid().await?.try_into().unwrap_or(0),
-            lives: !matches!(state.as_str(), "inactive" | "failed"),
+            lives: lives(&state),
         }))
     }
 
@@ -265,14 +284,18 @@ impl Manager {
     /// so now.
     pub async fn last_command(&self, unit: &str) -> Result<Option<i32>, ManagerError> {
         let path = self.systemd.get_unit(unit).await?;
-        let state = UnitProxy::builder(&self.connection)
-            .path(path.clone())
-            .cache_properties(CacheProperties::No);
-        if state.build().await?.active_state().await? != "deactivating" {
+        if self.unit(path.clone()).await?.active_state().await? != "deactivating" {
             return Ok(None);
         }
         let pid = self.service(path).await?.control_pid().await?;
         Ok(i32::try_from(pid).ok().filter(|pid| *pid != 0))
+    }
+
+    async fn unit(&self, path: OwnedObjectPath) -> Result<UnitProxy<'static>, ManagerError> {
+        let unit = UnitProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No);
+        Ok(unit.build().await?)
     }
 
     async fn service(&self, path: OwnedObjectPath) -> Result<ServiceProxy<'static>, ManagerError> {
@@ -293,4 +316,8 @@ impl Manager {
         let stream = MessageStream::for_match_rule(rule, &self.connection, None).await?;
         Ok(stream.filter_map(async |message| Change::of(&message.ok()?)))
     }
+}
+
+fn lives(active_state: &str) -> bool {
+    !matches!(active_state, "inactive" | "failed")
 }

@@ -64,6 +64,41 @@ async fn a_name_is_taken_while_something_of_it_lives_and_free_afterwards() {
 }
 
 #[tokio::test]
+async fn who_waits_for_its_turn_is_under_way_and_has_no_life_yet() {
+    let (units, manager) = systemd().await;
+    let first = "loopkeeper-first.service";
+    let mut slow = shell("sleep 1000");
+    slow.push(("Type", "oneshot".into()));
+    let mut next = shell("sleep 1000");
+    next.push(("After", vec![first.to_owned()].into()));
+    let until_under_way = async |unit: &str| {
+        while !manager.is_under_way(unit).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(!manager.is_under_way(UNIT).await.unwrap());
+    let story = async {
+        until_under_way(first).await;
+        let queued = async {
+            until_under_way(UNIT).await;
+            assert_eq!(manager.incarnation(UNIT).await.unwrap(), None);
+            manager.kill(first, 9).await.unwrap();
+        };
+        let (started, ()) = tokio::join!(manager.start(UNIT, &next), queued);
+        started.unwrap();
+    };
+    let (failed, ()) = tokio::join!(manager.start(first, &slow), story);
+    assert!(
+        matches!(failed, Err(ManagerError::Job { .. })),
+        "{failed:?}"
+    );
+    assert!(manager.is_under_way(UNIT).await.unwrap());
+    manager.kill(UNIT, 9).await.unwrap();
+    ended(&units, UNIT).await;
+    assert!(!manager.is_under_way(UNIT).await.unwrap());
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_is_the_jobs_own_failure() {
     let (units, manager) = systemd().await;
     let mut missing = shell("true");

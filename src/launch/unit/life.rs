@@ -67,7 +67,8 @@ pub(in crate::launch) async fn thaw(units: &Units, unit: &str) -> Result<(), Man
     answer.unwrap_or(Ok(()))
 }
 
-/// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it.
+/// Whether a worker's unit is there and carries this attempt, as far as to be about to begin it, or to
+/// wait for its turn to.
 pub(in crate::launch) async fn carries(
     units: &Units,
     worker: &WorkerName,
@@ -75,9 +76,8 @@ pub(in crate::launch) async fn carries(
 ) -> Result<bool, ManagerError> {
     let unit = name(worker);
     let manager = units.manager().await?;
-    let found = manager.incarnation(&unit).await?;
     let own = format!("{ATTEMPT_DIR}={}", directory.path().display());
-    Ok(found.is_some_and(|found| found.lives) && manager.environment(&unit).await?.contains(&own))
+    Ok(manager.is_under_way(&unit).await? && manager.environment(&unit).await?.contains(&own))
 }
 
 /// How far the end of one life of a unit has come.
