@@ -16,7 +16,7 @@ use rustix::fs::inotify::WatchFlags;
 use zbus::Variant;
 
 use super::{
-    confine, defaults,
+    confine, defaults, killed,
     life::look,
     name,
     script::{self, Script},
@@ -162,11 +162,17 @@ impl Carrier<'_> {
             };
             if let Some(over) = over {
                 let (runner, whose) = (&self.context.runner, self.units.whose());
-                let why = step::failed(attempt, directory, self.worker, runner, whose).await;
-                let why = match why {
-                    Some(why) => format!("{unit}: {why}"),
-                    None => over,
+                let by_hand = match &started {
+                    Err(error) if error.is_canceled() => {
+                        Some("its start was canceled with systemctl".to_owned())
+                    }
+                    Ok(()) | Err(_) => killed::while_it_began(runner, whose, directory).await,
                 };
+                let why = match by_hand {
+                    Some(by_hand) => Some(by_hand),
+                    None => step::failed(attempt, directory, self.worker, runner, whose).await,
+                };
+                let why = why.map_or(over, |why| format!("{unit}: {why}"));
                 return Err(format!("{why}; see: journalctl -u {unit}").into());
             }
             tokio::select! {

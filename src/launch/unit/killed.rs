@@ -3,8 +3,14 @@
 //! How: the manager tells nobody but the journal, in a message of its own that names the signal. It is
 //! asked after the end has been told, since nothing waits for the answer.
 
-use super::journal;
-use crate::{launch::command::Runner, model::Signal, systemd::manager::Whose};
+use std::fs;
+
+use super::{RECORD, journal, record};
+use crate::{
+    launch::{command::Runner, directory::Directory},
+    model::Signal,
+    systemd::manager::Whose,
+};
 
 /// The last signal that was sent by hand to this life of a unit, as far as the journal says.
 pub(super) async fn by_hand(runner: &Runner, whose: &Whose, invocation: &str) -> Option<Signal> {
@@ -17,6 +23,21 @@ pub(super) async fn by_hand(runner: &Runner, whose: &Whose, invocation: &str) ->
     };
     let messages = journal::messages(runner, whose, &of_it).await?;
     messages.iter().rev().find_map(|message| sent(message))
+}
+
+/// That somebody killed a unit before its worker began, in words; the recorder knows which life of it
+/// that was.
+pub(super) async fn while_it_began(
+    runner: &Runner,
+    whose: &Whose,
+    directory: &Directory,
+) -> Option<String> {
+    let text = fs::read_to_string(directory.path().join(RECORD)).ok()?;
+    let invocation = record::last_invocation(&text)?;
+    let signal = by_hand(runner, whose, invocation).await?;
+    Some(format!(
+        "{signal} was sent by the operator with systemctl kill, before the worker began"
+    ))
 }
 
 /// `loopkeeper-x.service: Sent signal SIGKILL to main process 80 (sleep) on client request.`

@@ -36,6 +36,12 @@ pub(super) fn of(text: &str, invocation: &str) -> Option<Exit> {
     })
 }
 
+/// The last incarnation of which there is a whole line.
+pub(super) fn last_invocation(text: &str) -> Option<&str> {
+    let complete = text.rsplit_once('\n')?.0;
+    complete.lines().next_back()?.split(' ').nth(3)
+}
+
 fn exit(result: &str, code: &str, status: &str) -> Option<Exit> {
     let status = match code {
         "exited" => Status::Code(status.parse().ok()?),
@@ -130,9 +136,11 @@ mod tests {
         for cut in 0..one.len() {
             assert_eq!(of(&one[..cut], "aa"), None, "{cut}");
         }
+        assert_eq!(last_invocation(one.trim_end()), None);
         let two = format!("{one}exit-code exited 7 bb\nexit-code ex");
         assert_eq!(of(&two, "bb"), Some(Exit::Code(7)));
         assert_eq!(of(&two, "aa"), Some(Exit::Code(0)));
+        assert_eq!(last_invocation(&two), Some("bb"));
     }
 
     #[test]
