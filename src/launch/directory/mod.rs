@@ -45,7 +45,7 @@ pub use record::{Ended, Output, Pane, Spec, Start};
 use crate::{
     config::Builtin,
     launch::unit,
-    model::{AttemptRef, BootId, Exit},
+    model::{AttemptRef, BootId, Exit, LauncherKind},
 };
 
 const SPEC: &str = "spec.json";
@@ -232,9 +232,15 @@ impl Directory {
         }
         let of_this_boot = prepared.as_ref().and_then(|spec| spec.boot.as_ref());
         let of_this_boot = of_this_boot.is_none_or(|then| then == boot);
-        // Whoever carries it writes down the end of all that had a beginning.
-        let carried = prepared.is_some_and(|spec| spec.carried);
-        if of_this_boot && carried && !self.path.join(unit::RECORD).exists() {
+        // Whoever carries it writes down the end of all that had a beginning; and who becomes the worker
+        // has recorded the start before.
+        let carried = prepared.filter(|spec| spec.carried);
+        let may_have_run = |spec: &Spec| {
+            let damaged = self.start_record().exists();
+            damaged || spec.launcher == LauncherKind::Tmux
+        };
+        let began = |spec: Spec| may_have_run(&spec) && self.path.join(unit::RECORD).exists();
+        if of_this_boot && carried.is_some_and(|spec| !began(spec)) {
             return None;
         }
         Some(if of_this_boot {
@@ -339,8 +345,8 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let directory = Directory::at(state.path().join("builder"));
         let boot: BootId = "4c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap();
-        let spec = |carried, boot: &BootId| Spec {
-            launcher: crate::model::LauncherKind::Systemd,
+        let spec = |launcher, carried, boot: &BootId| Spec {
+            launcher,
             program: "/bin/true".into(),
             arguments: Vec::new(),
             workdir: "/".into(),
@@ -354,14 +360,21 @@ mod tests {
             boot: Some(boot.clone()),
         };
         let unseen = Some(Exit::start_unseen());
-        directory.create(&spec(false, &boot), None).unwrap();
+        let [process, tmux] = [LauncherKind::Process, LauncherKind::Tmux];
+        directory
+            .create(&spec(process, false, &boot), None)
+            .unwrap();
         assert_eq!(directory.end_without_start(&boot), unseen);
-        directory.create(&spec(true, &boot), None).unwrap();
+        directory.create(&spec(tmux, true, &boot), None).unwrap();
         assert_eq!(directory.end_without_start(&boot), None);
         let next: BootId = "1c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap();
         let down = Some(Exit::machine_went_down());
         assert_eq!(directory.end_without_start(&next), down);
         fs::write(state.path().join("builder/unit-exit"), "").unwrap();
         assert_eq!(directory.end_without_start(&boot), unseen);
+        directory.create(&spec(process, true, &boot), None).unwrap();
+        assert_eq!(directory.end_without_start(&boot), None);
+        fs::write(directory.start_record(), "{\"identi").unwrap();
+        assert_eq!(directory.end_without_start(&boot), unseen, "damaged");
     }
 }
