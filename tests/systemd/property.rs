@@ -25,6 +25,8 @@ fn example(name: &str) -> (Vec<&'static str>, &'static str) {
         "InaccessiblePaths" | "NoExecPaths" | "ReadOnlyPaths" | "ReadWritePaths" => {
             (vec!["/srv", "-/nowhere"], "/srv -/nowhere")
         }
+        // The others are off unless they are set.
+        "IgnoreSIGPIPE" => (vec!["no"], "no"),
         "Nice" => (vec!["-5"], "-5"),
         "OOMScoreAdjust" => (vec!["-100"], "-100"),
         "OOMPolicy" => (vec!["continue"], "continue"),
