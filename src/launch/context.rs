@@ -1,6 +1,6 @@
 //! What every attempt of a host needs: its settings, its eyes, and the way to tell what happens.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, path::PathBuf};
 
 use tokio::sync::mpsc;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::Environment,
+    config::{Environment, Program, Worker},
     host::{inotify::Inotify, reaper::Reaper},
     model::{AttemptRef, BootId, Exit, HostEvent, Signal},
 };
@@ -76,6 +76,26 @@ impl Context {
             self.is_well(&attempt, ailment);
         }
         self.tell(HostEvent::Gone(attempt));
+    }
+
+    /// Our own executable, for what runs it as this worker.
+    pub(super) fn executable(
+        &self,
+        worker: &Worker,
+        directory: &Directory,
+    ) -> Result<PathBuf, NotStarted> {
+        let executable = &self.settings.executable;
+        let apart =
+            matches!(worker.program, Program::BuiltinProxy(_)) || !worker.systemd.is_empty();
+        // Another user, or who is confined, cannot look at ours.
+        match matches!(self.settings.house, House::Unit { .. }) && apart {
+            true => executable
+                .to_run_apart(&directory.program())
+                .map_err(|error| {
+                    NotStarted::because(&directory.program().display().to_string(), &error)
+                }),
+            false => Ok(executable.to_run()),
+        }
     }
 
     /// What it was lent is nobody's any more.

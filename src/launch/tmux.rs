@@ -9,7 +9,13 @@
 //! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 
-use std::{ffi::OsString, io, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::fs::inotify::WatchFlags;
 
@@ -82,8 +88,8 @@ pub(super) async fn launch(
     let shell = shell.map(|(_, shell)| shell.clone());
     let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
     environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
-    let executable = context.settings.executable.to_run();
-    environment.push((pane::RECORDER.into(), executable.into()));
+    let executable = context.executable(declared, directory)?;
+    environment.push((pane::RECORDER.into(), executable.clone().into()));
     let worker = &attempt.worker;
     let tmux = super::find("tmux").ok_or_else(|| NotStarted::missing("tmux is not in PATH"))?;
     let socket = of_attempt(&context.settings, worker, directory);
@@ -95,7 +101,7 @@ pub(super) async fn launch(
             let what = format!("{}: cannot be watched", directory.path().display());
             NotStarted::because(&what, &error)
         })?;
-    let argv = invocation(context, worker, directory, socket);
+    let argv = invocation(&executable, worker, directory, socket);
     if let House::Unit { units, own, .. } = &context.settings.house {
         let own = own.as_deref();
         let carrier = Carrier {
@@ -158,7 +164,7 @@ fn in_pane(start: Start) -> Result<Launched, NotStarted> {
 
 /// Everything that tmux is asked, as its arguments.
 fn invocation(
-    context: &Context,
+    executable: &Path,
     worker: &WorkerName,
     directory: &Directory,
     socket: PathBuf,
@@ -185,7 +191,7 @@ fn invocation(
     argv.extend(make.map(OsString::from));
     argv.push(session.into());
     argv.push("--".into());
-    argv.push(argument(context.settings.executable.to_run().as_os_str()));
+    argv.push(argument(executable.as_os_str()));
     argv.extend(["pane", "--attempt-dir"].map(OsString::from));
     argv.push(argument(directory.path().as_os_str()));
     argv.extend([";", "pipe-pane", "-t"].map(OsString::from));

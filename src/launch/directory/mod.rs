@@ -287,6 +287,8 @@ impl Directory {
     /// An attempt that could not even get a directory has left nothing to come back to. One that never
     /// began and has said nothing is removed: it would take the place of one that did.
     pub(crate) fn conclude(&self) -> io::Result<()> {
+        // Who became the worker may have had no right to; as a rule there is none.
+        drop(fs::remove_file(self.program()));
         let silent = fs::metadata(self.output()).is_ok_and(|output| output.len() == 0);
         let silent = silent || !self.output().exists();
         if silent && self.start_failed().is_some() {

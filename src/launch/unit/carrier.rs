@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::{Program, Worker},
+    config::Worker,
     host::inotify::Watch,
     launch::{
         ATTEMPT, ATTEMPT_DIR, WORKER,
@@ -65,18 +65,7 @@ impl Carrier<'_> {
         environment: Vec<(OsString, OsString)>,
     ) -> Result<Launched, NotStarted> {
         let unit = name(&attempt.worker);
-        let executable = &self.context.settings.executable;
-        let executable = match self.worker.program {
-            // It is confined so that it cannot look at ours.
-            Program::BuiltinProxy(_) => {
-                executable
-                    .to_run_apart(&directory.program())
-                    .map_err(|error| {
-                        NotStarted::because(&directory.program().display().to_string(), &error)
-                    })?
-            }
-            Program::Command(_) | Program::Tailscale(_) => executable.to_run(),
-        };
+        let executable = self.context.executable(self.worker, directory)?;
         let argv = vec![
             executable.to_string_lossy().into_owned(),
             "exec".to_owned(),
