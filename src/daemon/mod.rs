@@ -247,7 +247,8 @@ impl Daemon {
         if self.manager.listens() {
             // Without a look at any file: this is done after every turn.
             let view = self.rig.view(now(), |_, _| None);
-            self.manager.status(status::line(&view));
+            let troubles = self.troubles.lines(ended);
+            self.manager.status(status::line(&view, &troubles));
         }
     }
 

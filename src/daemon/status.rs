@@ -66,7 +66,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
 }
 
 /// One line for `systemctl status`.
-pub(super) fn line(view: &View<'_>) -> String {
+pub(super) fn line(view: &View<'_>, troubles: &[String]) -> String {
     let of = |state| view.workers.iter().filter(move |row| row.state == state);
     let running = of(StateName::Running).count();
     let mut line = format!("{running} of {} running", view.workers.len());
@@ -76,14 +76,14 @@ pub(super) fn line(view: &View<'_>) -> String {
     if view.paused.is_some() {
         line.push_str(", paused");
     }
-    for state in [StateName::Held, StateName::Lost] {
+    for state in [StateName::BackingOff, StateName::Held, StateName::Lost] {
         let names: Vec<_> = of(state).map(|row| row.name.as_str()).collect();
         if !names.is_empty() {
             line.push_str(&format!(", {state}: {}", names.join(" ")));
         }
     }
-    if !view.degraded.is_empty() {
-        line.push_str(", degraded");
+    if let Some(first) = view.degraded.iter().chain(troubles).next() {
+        line.push_str(&format!(", degraded: {first}"));
     }
     line
 }

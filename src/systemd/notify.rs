@@ -80,7 +80,9 @@ impl ServiceManager {
     }
 
     /// One line for `systemctl status`; sent when it changed.
-    pub fn status(&mut self, line: String) {
+    pub fn status(&mut self, text: String) {
+        // What comes after the end of a line would be another message.
+        let line = text.replace('\n', " ");
         if line != self.status {
             self.say(&[NotifyState::Status(&line)]);
             self.status = line;
@@ -172,8 +174,11 @@ mod tests {
         }
         service.status("first".into());
         service.ready();
-        service.status("second".into());
-        assert_eq!(service.unsaid, "WATCHDOG=1\nREADY=1\nSTATUS=second\n");
+        service.status("second\nREADY=0".into());
+        assert_eq!(
+            service.unsaid,
+            "WATCHDOG=1\nREADY=1\nSTATUS=second READY=0\n"
+        );
         assert_eq!(service.next_deadline(Mono(5)), Some(Mono(5) + AGAIN));
         manager.recv(&mut [0; 64]).unwrap();
         service.turned(Mono(6));

@@ -172,3 +172,20 @@ fn the_manager_hears_why_a_daemon_cannot_start() {
     assert_eq!(daemon.said, [expected]);
     assert_eq!(daemon.exit_code(), Some(2));
 }
+
+#[test]
+fn the_manager_hears_who_waits_and_that_a_file_was_refused() {
+    let rig = "[workers.a]\nlauncher = 'process'\ncommand = 'exec sleep 1000'\n";
+    let late = "[workers.b]\nlauncher = 'process'\ncommand = ['./late']\n";
+    let file = format!("{rig}{late}");
+    let mut rig = Rig::up(&file);
+    rig.daemon
+        .as_mut()
+        .unwrap()
+        .wait_for("STATUS=1 of 2 running, backing-off: b");
+    rig.configure("nonsense");
+    let daemon = rig.daemon.as_mut().unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for("STATUS=1 of 2 running, backing-off: b, degraded: nothing was reloaded: ");
+    rig.configure(&file);
+}
