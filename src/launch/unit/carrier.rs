@@ -4,11 +4,7 @@
 //! of it runs.
 
 use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
     time::Duration,
 };
 
@@ -19,6 +15,7 @@ use super::{
     confine, defaults, killed,
     life::look,
     name,
+    refused::{refused, unreachable},
     script::{self, Script},
     step,
 };
@@ -27,7 +24,7 @@ use crate::{
     config::Worker,
     host::inotify::Watch,
     launch::{
-        ATTEMPT, ATTEMPT_DIR, WORKER,
+        ATTEMPT, WORKER,
         attempt::Launched,
         context::Context,
         directory::{Directory, Spec, Start},
@@ -124,13 +121,7 @@ impl Carrier<'_> {
         if let Err(error) = &started
             && !matches!(error, ManagerError::Job { .. })
         {
-            return Err(match self.other_rig(manager, unit).await {
-                Some(state) if error.is_taken() => NotStarted {
-                    why: of_another(unit, &state),
-                    shortage: true,
-                },
-                _ => refused(unit, error),
-            });
+            return Err(refused(manager, unit, error, &self.context.settings.state).await);
         }
         // That the job failed may also be the end of a worker that was too quick for it.
         loop {
@@ -278,17 +269,6 @@ impl Carrier<'_> {
         Ok(ours.into_iter().chain(settings).chain(lent).collect())
     }
 
-    /// The state directory of the rig that has this unit, if that is another one.
-    async fn other_rig(&self, manager: &Manager, unit: &str) -> Option<PathBuf> {
-        let environment = manager.environment(unit).await.ok()?;
-        let own = format!("{ATTEMPT_DIR}=");
-        let directory = environment
-            .iter()
-            .find_map(|line| line.strip_prefix(&own))?;
-        let state = state_of(Path::new(directory))?;
-        (state != self.context.settings.state).then(|| state.to_owned())
-    }
-
     /// The path of a script that is there.
     fn script(&self, script: Script) -> Result<String, NotStarted> {
         let path = script.keep(&self.context.settings.state);
@@ -328,37 +308,4 @@ fn variable(name: &OsString, value: &OsString) -> Result<String, NotStarted> {
     let text = name.to_str().zip(value.to_str());
     let text = text.map(|(name, value)| format!("{name}={value}"));
     text.ok_or_else(|| NotStarted::from(format!("environment: {} is not UTF-8", name.display())))
-}
-
-fn refused(unit: &str, error: &ManagerError) -> NotStarted {
-    match error {
-        // No fault of the worker's.
-        error if error.is_taken() => NotStarted {
-            why: format!("{unit} is there already; see: systemctl status {unit}"),
-            shortage: true,
-        },
-        ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
-        error => NotStarted::from(in_one_line(error)),
-    }
-}
-
-/// Where an attempt's directory lies: in `attempts/WORKER` of it.
-fn state_of(directory: &Path) -> Option<&Path> {
-    directory.ancestors().nth(3)
-}
-
-fn of_another(unit: &str, state: &Path) -> String {
-    format!(
-        "{unit} is of another rig, the one with the state directory {}, and a service manager has \
-         only one of a name: give one of the two workers another name",
-        state.display()
-    )
-}
-
-/// No fault of the worker's: it is tried again.
-fn unreachable(error: &ManagerError) -> NotStarted {
-    NotStarted {
-        why: in_one_line(error),
-        shortage: true,
-    }
 }

@@ -19,6 +19,7 @@ mod journal;
 mod killed;
 mod life;
 mod record;
+mod refused;
 mod script;
 mod step;
 
