@@ -2,7 +2,7 @@
 //!
 //! Promise: a worker lives with its terminal, whatever happens to the daemon; people attach to it
 //! with any size of window and leave again. Nobody's other tmux is touched: the server has a private
-//! socket, no configuration file and exactly one session, and it ends with it.
+//! socket, a configuration of ours alone and exactly one session, and it ends with it.
 //!
 //! How: one invocation of tmux starts the server with the worker's environment, makes the session
 //! with [`pane`] in it, and begins to record the pane into the attempt's output before
@@ -11,8 +11,9 @@
 
 use std::{
     ffi::OsString,
+    fs::{self, Permissions},
     io,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -43,6 +44,9 @@ const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// more into a command than a shell does, so paths are in variables.
 const RECORDER: &str =
     r#"exec "$LOOPKEEPER_RECORDER" record --attempt-dir "$LOOPKEEPER_ATTEMPT_DIR""#;
+
+/// In an attempt's directory: [`OPTIONS`], which would make a long command line of the server's.
+const CONFIGURATION: &str = "tmux.conf";
 
 /// Before the session is made.
 const OPTIONS: &[&[&str]] = &[
@@ -101,7 +105,10 @@ pub(super) async fn launch(
             let what = format!("{}: cannot be watched", directory.path().display());
             NotStarted::because(&what, &error)
         })?;
-    let argv = invocation(&executable, worker, directory, socket);
+    let configuration = directory.path().join(CONFIGURATION);
+    configure(&configuration)
+        .map_err(|error| NotStarted::because(&configuration.display().to_string(), &error))?;
+    let argv = invocation(&executable, worker, directory, socket, &configuration);
     if let House::Unit { units, own, .. } = &context.settings.house {
         let own = own.as_deref();
         let carrier = Carrier {
@@ -162,19 +169,27 @@ fn in_pane(start: Start) -> Result<Launched, NotStarted> {
     Ok(Launched::Pane { start, pane })
 }
 
-/// Everything that tmux is asked, as its arguments.
+/// Writes what tmux is to do before it makes the session.
+fn configure(file: &Path) -> io::Result<()> {
+    let word = |word: &&str| if word.is_empty() { "''" } else { *word }.to_owned();
+    let lines = OPTIONS
+        .iter()
+        .map(|option| option.iter().map(word).collect::<Vec<_>>().join(" ") + "\n");
+    fs::write(file, lines.collect::<String>())?;
+    // Whoever the worker is reads it.
+    fs::set_permissions(file, Permissions::from_mode(0o644))
+}
+
+/// What else tmux is asked, as its arguments.
 fn invocation(
     executable: &Path,
     worker: &WorkerName,
     directory: &Directory,
     socket: PathBuf,
+    configuration: &Path,
 ) -> Vec<OsString> {
-    let mut argv: Vec<OsString> = vec!["-S".into(), socket.into()];
-    argv.extend(["-f", "/dev/null"].map(OsString::from));
-    for option in OPTIONS {
-        argv.extend(option.iter().map(OsString::from));
-        argv.push(";".into());
-    }
+    let mut argv: Vec<OsString> = vec!["-S".into(), socket.into(), "-f".into()];
+    argv.push(configuration.into());
     let session = session(worker);
     let make = [
         "new-session",

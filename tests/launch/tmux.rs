@@ -163,6 +163,11 @@ fn a_server_is_private_and_its_one_session_can_be_attached_to() {
                 ask(&world, &attempt, &["show-options", "-gv", "status"]),
                 (true, "off".into())
             );
+            // What people see of it in `systemctl status` fits on a line.
+            let (_, server) = ask(&world, &attempt, &["display-message", "-p", "#{pid}"]);
+            let words = fs::read(format!("/proc/{server}/cmdline")).unwrap();
+            let words = String::from_utf8_lossy(&words).replace('\0', " ");
+            assert!(words.contains("tmux.conf") && words.len() < 600, "{words}");
 
             // A client on a terminal of its own, of another size.
             let attach = format!("tmux -S {} attach", socket.display());

@@ -6,6 +6,7 @@
 //! | `spec.json` | what was to be run, and how | before anything runs |
 //! | `proxy.json` | the builtin proxy's settings | before anything runs |
 //! | `program` | our executable, where its file is lost and the worker may not look at ours | until the worker runs |
+//! | `tmux.conf` | what its tmux server is told first | before anything runs |
 //! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
