@@ -113,8 +113,9 @@ impl Rig {
                     self.out.push(Effect::Inquire(of.clone()));
                     if times == 3 {
                         let text = format!(
-                            "something of {name} survives SIGKILL, so it waits inside of the kernel, \
-                             mostly for a disk; `ps -eo pid,stat,wchan:30,args` shows it with a D"
+                            "something of {name} survives SIGKILL: it waits inside of the kernel, \
+                             mostly for a disk, and `ps -eo pid,stat,wchan:30,args` shows it with a \
+                             D; or it is frozen, and `supervisorctl status` says so"
                         );
                         self.tell(now, "worker-unkillable", Level::Error, Some(&of), text);
                     }

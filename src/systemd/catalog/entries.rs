@@ -173,8 +173,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         subject: "Something of worker @LOOPKEEPER_WORKER@ survives SIGKILL",
         text: "A process of attempt @LOOPKEEPER_ATTEMPT@ was killed three times and is still \
                there. The kernel delays that only while a process waits inside of it, mostly for \
-               a disk or a network file system that does not answer. The worker is not started \
-               before it is gone; it is killed again every few seconds.\n\n\
+               a disk or a network file system that does not answer, or while its unit is frozen. \
+               The worker is not started before it is gone; it is killed again every few \
+               seconds.\n\n\
+               See whether it is frozen, and thaw it then with systemctl thaw:\n\
+               $ supervisorctl status\n\n\
                See which process it is, and in what it waits:\n\
                $ ps -eo pid,stat,wchan:30,args | awk '$2 ~ /^D/'\n\n\
                Mend what it waits for. If that cannot be done, only a reboot ends it.",
