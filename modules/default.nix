@@ -1,0 +1,12 @@
+# services.loopkeeper: a rig that is declared here, checked when it is built and kept by systemd.
+{
+  imports = [
+    ./plan.nix
+    ./proxy.nix
+    ./secrets.nix
+    ./service.nix
+    ./settings.nix
+    ./ssh.nix
+    ./workers.nix
+  ];
+}

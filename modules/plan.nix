@@ -1,0 +1,102 @@
+# The plan: the phases that the loops work through.
+{ config, lib, ... }:
+
+let
+  inherit (lib) mkOption types;
+
+  cfg = config.services.loopkeeper;
+  t = import ./types.nix { inherit lib; };
+
+  condition = types.submodule {
+    options = {
+      file = t.key t.absolutePath "/srv/plan/1d.done" "Over when this file exists.";
+      line =
+        t.key (t.matching "line with a text" "[^\n]*[^ \t\n][^\n]*") "1d: done"
+          "Over when the file has this line.";
+      command = t.key t.command [ "make" "check" ] "Over when it exits with 0.";
+      every = t.key (t.durationFrom 10) "1m" "From the end of one try of the command to the next.";
+    };
+  };
+
+  phase = types.submodule {
+    options = {
+      id = mkOption {
+        type = t.name;
+        example = "1d";
+        description = "Its name, unique in the plan.";
+      };
+      brief =
+        t.key t.absolutePath "/srv/plan/1d.md"
+          "The file that the loops are pointed to, by {env}`LOOPKEEPER_BRIEF`.";
+      until = mkOption {
+        type = types.coercedTo (types.enum [ "operator" ]) (_: { }) condition;
+        default = "operator";
+        example = {
+          file = "/srv/plan/1d.done";
+        };
+        description = "When it is over: by itself, or when the operator says {command}`supervisorctl phase done`.";
+      };
+    };
+  };
+
+  ids = map (phase: phase.id) cfg.plan.phases;
+  # Those that are over by themselves.
+  conditions = lib.filter (phase: t.written phase.until != { }) cfg.plan.phases;
+in
+{
+  options.services.loopkeeper.plan = {
+    phases = mkOption {
+      type = types.listOf (types.coercedTo types.str (id: { inherit id; }) phase);
+      default = [ ];
+      example = lib.literalExpression ''
+        [
+          "1d"
+          {
+            id = "1e";
+            brief = "/srv/plan/1e.md";
+            until.file = "/srv/plan/1e.done";
+          }
+        ]
+      '';
+      description = "The phases, in order. One of which nothing but its id is to be said is that string.";
+    };
+
+    resume = mkOption {
+      type = types.enum [
+        "on-boot"
+        "manual"
+      ];
+      default = "on-boot";
+      description = "After a boot: go on at the resume point, or wait for {command}`supervisorctl resume`.";
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    services.loopkeeper.settings.plan = lib.mkIf (cfg.plan.phases != [ ]) {
+      resume = lib.mkDefault cfg.plan.resume;
+      phases = lib.mkDefault (t.written cfg.plan.phases);
+    };
+
+    assertions = [
+      {
+        assertion = lib.unique ids == ids;
+        message = "services.loopkeeper.plan.phases: an id is there twice: ${toString ids}.";
+      }
+    ]
+    ++ map (phase: {
+      assertion =
+        let
+          inherit (phase.until)
+            file
+            line
+            command
+            every
+            ;
+        in
+        if file != null then command == null && every == null else command != null && line == null;
+      message = ''
+        services.loopkeeper.plan: `until` of phase ${phase.id} has to have either `file`, with a `line` or without, or `command`, with `every` or without.
+      '';
+    }) conditions;
+  };
+}

@@ -1,0 +1,249 @@
+# The SOCKS proxy, through which the workers reach other machines.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  inherit (lib) mkEnableOption mkOption types;
+
+  cfg = config.services.loopkeeper;
+  proxy = cfg.proxy;
+  t = import ./types.nix { inherit lib; };
+
+  address =
+    if lib.hasInfix ":" proxy.listenAddress then "[${proxy.listenAddress}]" else proxy.listenAddress;
+  isLoopback = lib.hasPrefix "127." proxy.listenAddress || proxy.listenAddress == "::1";
+
+  destinations =
+    description:
+    mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [
+        "10.0.0.0/8:22"
+        "*.example.org:443"
+      ];
+      inherit description;
+    };
+
+  secret = name: if name == null then null else cfg.secrets.${name}.path;
+
+  sections = {
+    builtin = {
+      inherit (proxy)
+        upstream
+        idle
+        handshake
+        connect
+        drain
+        ;
+      allow = if proxy.allow == [ ] then null else proxy.allow;
+      deny = if proxy.deny == [ ] then null else proxy.deny;
+      max_connections = proxy.maxConnections;
+      auth = secret proxy.auth;
+    };
+
+    tailscale = {
+      inherit (proxy.tailscale) hostname;
+      state = proxy.tailscale.stateDir;
+      auth_key = secret proxy.tailscale.authKey;
+      arguments =
+        if proxy.tailscale.extraDaemonFlags == [ ] then null else proxy.tailscale.extraDaemonFlags;
+    };
+
+    command = {
+      inherit (proxy) command workdir environment;
+    };
+  };
+
+  foreign = lib.filterAttrs (kind: _: kind != proxy.kind) {
+    builtin = proxy.auth != null || proxy.allow != [ ] || proxy.deny != [ ] || proxy.upstream != null;
+    command = proxy.command != null || proxy.workdir != null || proxy.environment != { };
+    tailscale = proxy.tailscale.authKey != null;
+  };
+in
+{
+  options.services.loopkeeper.proxy = {
+    enable = mkEnableOption "the SOCKS5 proxy, a worker called proxy";
+
+    kind = mkOption {
+      type = types.enum [
+        "builtin"
+        "tailscale"
+        "command"
+      ];
+      default = "builtin";
+      description = "Loopkeeper's own, a userspace tailscaled, or any program that listens there.";
+    };
+
+    listenAddress = mkOption {
+      type = types.either (t.matching "IPv4 address" (
+        let
+          octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+        in
+        "(${octet}[.]){3}${octet}"
+      )) (t.matching "IPv6 address" "[0-9a-fA-F]*:[0-9a-fA-F:.]*");
+      default = "127.0.0.1";
+      description = "Where it listens: beyond this machine only the builtin one, and only with auth.";
+    };
+
+    port = mkOption {
+      type = t.between 1 65535;
+      default = 1055;
+      description = "The port at which it listens.";
+    };
+
+    openFirewall = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether other machines are let to the port of the proxy.";
+    };
+
+    auth = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "proxy-users";
+      description = "Who may use the builtin one: a name from {option}`services.loopkeeper.secrets`, of lines user:password.";
+    };
+
+    allow = destinations "If not empty, the only destinations that the builtin one lets anybody reach.";
+
+    deny = destinations "Destinations that the builtin one lets nobody reach; wins over allow.";
+
+    upstream =
+      t.key t.hostPort "127.0.0.1:1080"
+        "A SOCKS5 server through which the builtin one sends everything.";
+
+    maxConnections = t.key (t.between 1 1000000) 1024 "Connections of the builtin one at one time.";
+
+    idle =
+      t.key t.duration "1h"
+        "A connection of the builtin one without a byte for so long is closed.";
+
+    handshake =
+      t.key t.duration "10s"
+        "How long a client of the builtin one may take to say where it wants to go.";
+
+    connect =
+      t.key t.duration "30s"
+        "How long a connection of the builtin one to a destination may take.";
+
+    drain =
+      t.key (t.durationFrom 0) "30s"
+        "How long open connections may go on when the builtin one is stopped.";
+
+    tailscale = {
+      package = lib.mkPackageOption pkgs "tailscale" { };
+
+      authKey = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "tailscale-auth-key";
+        description = "The key with which it joins the tailnet: a name from {option}`services.loopkeeper.secrets`.";
+      };
+
+      hostname =
+        t.key (t.matching "letters, digits and '-'" "[A-Za-z0-9-]{1,63}") "pi"
+          "Its name in the tailnet; the host's by default.";
+
+      stateDir = mkOption {
+        type = t.matching "absolute path of at most 91 characters" "/.{0,90}";
+        default = "/var/lib/loopkeeper/tailscale";
+        description = "Where tailscaled keeps who it is.";
+      };
+
+      extraDaemonFlags = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--verbose=1" ];
+        description = "More arguments for tailscaled.";
+      };
+    };
+
+    command = t.key t.command [
+      "ssh"
+      "-N"
+      "-D"
+      "127.0.0.1:1055"
+      "gateway"
+    ] "What is run as the proxy; it has to listen at the address and port of the other options.";
+
+    workdir =
+      t.key t.absolutePath "/srv"
+        "Where the command is run; {file}`/etc/loopkeeper` by default.";
+
+    environment = mkOption {
+      type = t.environment;
+      default = { };
+      example = {
+        SSH_AUTH_SOCK = "/run/agent";
+      };
+      description = "Added to the environment of the command.";
+    };
+
+    serviceOverrides = mkOption {
+      type = t.serviceProperties;
+      default = { };
+      example = {
+        MemoryMax = "256M";
+      };
+      description = "What else systemd is told of its service; takes the place of how the builtin one is confined.";
+    };
+  };
+
+  config = lib.mkIf (cfg.enable && proxy.enable) {
+    services.loopkeeper.settings.proxy = lib.mapAttrs (_: lib.mkDefault) (
+      t.written (
+        {
+          inherit (proxy) kind;
+          listen = "${address}:${toString proxy.port}";
+          systemd = proxy.serviceOverrides;
+        }
+        // sections.${proxy.kind}
+      )
+    );
+
+    systemd.services.loopkeeper.path = lib.mkIf (proxy.kind == "tailscale") [ proxy.tailscale.package ];
+
+    networking.firewall.allowedTCPPorts = lib.mkIf proxy.openFirewall [ proxy.port ];
+
+    assertions =
+      lib.mapAttrsToList (kind: isSet: {
+        assertion = !isSet;
+        message = "services.loopkeeper.proxy has options of the ${kind} proxy, and its kind is ${proxy.kind}.";
+      }) foreign
+      ++
+        map
+          (name: {
+            assertion = name == null || cfg.secrets ? ${name};
+            message = "services.loopkeeper.proxy names a secret that is not declared: ${toString name}. Declare services.loopkeeper.secrets.${toString name}.";
+          })
+          [
+            proxy.auth
+            proxy.tailscale.authKey
+          ]
+      ++ [
+        {
+          assertion = proxy.kind != "tailscale" || proxy.tailscale.authKey != null;
+          message = ''
+            services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey.
+          '';
+        }
+        {
+          assertion = proxy.kind != "command" || proxy.command != null;
+          message = "services.loopkeeper.proxy of kind command has no command.";
+        }
+        {
+          assertion = isLoopback || (proxy.kind == "builtin" && proxy.auth != null);
+          message = "services.loopkeeper.proxy listens at ${proxy.listenAddress}, where other machines reach it: that takes the builtin one, with auth. Whoever reaches an open proxy can use your network.";
+        }
+        {
+          assertion = !proxy.openFirewall || !isLoopback;
+          message = "services.loopkeeper.proxy.openFirewall opens a port at which nobody but this machine can be: set listenAddress, and auth.";
+        }
+      ];
+  };
+}

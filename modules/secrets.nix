@@ -1,0 +1,175 @@
+# Secrets: where they come from, and that they are there before the daemon is.
+#
+# A worker gets its secrets as credentials of its own service, which PID 1 reads as root. The daemon
+# watches the files, also behind the links that sops-nix changes, and starts anew whoever names one that
+# has another content: so nothing is in `restartUnits` for that, and no other worker is touched.
+{
+  config,
+  lib,
+  options,
+  ...
+}:
+
+let
+  inherit (lib) mkOption types;
+
+  cfg = config.services.loopkeeper;
+  t = import ./types.nix { inherit lib; };
+
+  hasSops = options ? sops;
+  from = source: lib.filterAttrs (_: secret: secret.source == source) cfg.secrets;
+
+  secret = types.submodule (
+    { name, config, ... }:
+    {
+      options = {
+        source = mkOption {
+          type = types.enum [
+            "sops"
+            "file"
+            "credential"
+          ];
+          default = "sops";
+          description = ''
+            Who brings it: sops-nix, from a file that is encrypted in the repository; somebody else, to
+            `path`; or systemd, from `encryptedFile` ({manpage}`systemd-creds(1)`).
+          '';
+        };
+
+        sopsFile = mkOption {
+          type = types.nullOr types.path;
+          default = null;
+          example = lib.literalExpression "./secrets.yaml";
+          description = "The encrypted file it is in; {option}`sops.defaultSopsFile` by default.";
+        };
+
+        key = mkOption {
+          type = types.str;
+          default = name;
+          defaultText = lib.literalMD "its name";
+          example = "gitea/token";
+          description = "Its key in that file.";
+        };
+
+        encryptedFile = mkOption {
+          type = types.nullOr (types.either types.path types.str);
+          default = null;
+          example = "/etc/credstore.encrypted/gitea-token";
+          description = "What {command}`systemd-creds encrypt --name=NAME` made, with its name as NAME.";
+        };
+
+        path = mkOption {
+          type = types.either types.path types.str;
+          example = "/etc/secrets/gitea-token";
+          defaultText = lib.literalMD "where its source brings it";
+          description = "The file that it is found in, readable by root.";
+        };
+      };
+
+      config.path = lib.mkMerge [
+        (lib.mkIf (config.source == "sops") (lib.mkDefault (sopsPath name)))
+        (lib.mkIf (config.source == "credential") (
+          lib.mkDefault "/run/credentials/loopkeeper.service/${name}"
+        ))
+      ];
+    }
+  );
+
+  sopsPath = name: if hasSops then config.sops.secrets.${name}.path else "/run/secrets/${name}";
+
+  # In this mode of sops-nix a unit brings the secrets, which is ordered before nothing of ours; in the
+  # other one they are there before anything is started, and there is no such unit.
+  sopsUnits = lib.optional (
+    hasSops && from "sops" != { } && config.sops.useSystemdActivation
+  ) "sops-install-secrets.service";
+
+  inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir (toString path);
+
+  assertionsOf =
+    name: secret:
+    let
+      at = "services.loopkeeper.secrets.${name}";
+    in
+    [
+      {
+        assertion = t.secretName.check name;
+        message = "${at}: not a name of a file: at most 64 letters, digits, '.', '_' and '-', not beginning with '.'.";
+      }
+      {
+        assertion = !inStore secret.path;
+        message = ''
+          ${at}.path is in the Nix store, where everybody on this machine can read it. Write the path as a string, of a file that is outside of the store; or encrypt the secret with sops and leave path out.
+        '';
+      }
+      {
+        assertion = lib.hasPrefix "/" (toString secret.path);
+        message = "${at}.path is not absolute.";
+      }
+      {
+        assertion = secret.source != "sops" || hasSops;
+        message = "${at} comes from sops-nix, which is not there: import sops-nix.nixosModules.sops (nixosModules.default of Loopkeeper does), or set source.";
+      }
+      {
+        assertion = (secret.source == "credential") == (secret.encryptedFile != null);
+        message = "${at}: source = \"credential\" and encryptedFile belong together.";
+      }
+    ];
+in
+{
+  options.services.loopkeeper.secrets = mkOption {
+    type = types.attrsOf secret;
+    default = { };
+    example = lib.literalExpression ''
+      {
+        gitea-token = { };
+        ci-key.sopsFile = ./ci.yaml;
+        licence = {
+          source = "file";
+          path = "/etc/licence";
+        };
+      }
+    '';
+    description = "Secrets that workers and the proxy may name. Nobody else sees them.";
+  };
+
+  config = lib.mkIf cfg.enable (
+    {
+      assertions = lib.concatLists (lib.mapAttrsToList assertionsOf cfg.secrets);
+
+      systemd.services.loopkeeper = {
+        after = sopsUnits;
+        wants = sopsUnits;
+        serviceConfig.LoadCredentialEncrypted = lib.mapAttrsToList (
+          name: secret: "${name}:${secret.encryptedFile}"
+        ) (from "credential");
+      };
+
+      # tailscale of NixOS itself, where it logs in with one of them.
+      systemd.services.tailscaled-autoconnect =
+        lib.mkIf
+          (
+            config.services.tailscale.enable
+            && lib.any (secret: secret.path == config.services.tailscale.authKeyFile) (
+              lib.attrValues (from "sops")
+            )
+          )
+          {
+            after = sopsUnits;
+            wants = sopsUnits;
+          };
+    }
+    // lib.optionalAttrs hasSops {
+      sops.secrets = lib.mapAttrs (
+        name: secret:
+        {
+          key = lib.mkDefault secret.key;
+        }
+        // lib.optionalAttrs (secret.sopsFile != null) { inherit (secret) sopsFile; }
+        # The proxy reads its users when it starts.
+        // lib.optionalAttrs (cfg.proxy.enable && cfg.proxy.auth == name) {
+          restartUnits = [ "loopkeeper-proxy.service" ];
+        }
+      ) (from "sops");
+    }
+  );
+}

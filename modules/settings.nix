@@ -1,0 +1,94 @@
+# loopkeeper.toml: what the other options say, and whatever else it may hold.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  inherit (lib) mkOption types;
+
+  cfg = config.services.loopkeeper;
+  format = pkgs.formats.toml { };
+  loopkeeperTypes = import ./types.nix { inherit lib; };
+
+  unchecked = format.generate "loopkeeper.toml" cfg.settings;
+
+  # What is wrong is said by the build, at its place, and nothing is switched to.
+  checked =
+    pkgs.runCommand "loopkeeper.toml"
+      {
+        nativeBuildInputs = [
+          cfg.package
+        ]
+        ++ lib.optional (cfg.proxy.enable && cfg.proxy.kind == "tailscale") cfg.proxy.tailscale.package;
+      }
+      ''
+        supervisorctl check ${unchecked}
+        cp ${unchecked} $out
+      '';
+
+  # A program of another platform cannot check anything here.
+  canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
+in
+{
+  options.services.loopkeeper = {
+    settings = mkOption {
+      type = types.submodule {
+        freeformType = format.type;
+
+        options.rig.name = mkOption {
+          type = loopkeeperTypes.matching "1 to 64 letters, digits, '.', '_' and '-'" "[A-Za-z0-9._-]{1,64}";
+          default = if config.networking.hostName != "" then config.networking.hostName else "loopkeeper";
+          defaultText = lib.literalExpression "config.networking.hostName";
+          example = "pi";
+          description = "What the rig is called in messages.";
+        };
+      };
+      default = { };
+      example = lib.literalExpression ''
+        {
+          defaults.backoff.most = "10m";
+          workers.builder.keep_attempts = 50;
+        }
+      '';
+      description = ''
+        The configuration as loopkeeper.toml(5) has it, for what has no option of its own. It takes the
+        place of what the other options say. Relative paths begin at {file}`/etc/loopkeeper`. All of it
+        is checked by {command}`supervisorctl check` when the system is built.
+      '';
+    };
+
+    notify = mkOption {
+      type = types.nullOr loopkeeperTypes.command;
+      default = null;
+      example = [
+        "mail"
+        "-s"
+        "rig"
+        "root"
+      ];
+      description = ''
+        Run for what an operator should hear of, such as a reboot or a held worker. The text comes on
+        standard input and in {env}`LOOPKEEPER_NOTICE`.
+      '';
+    };
+
+    configFile = mkOption {
+      type = types.path;
+      readOnly = true;
+      default = if canCheck then checked else unchecked;
+      defaultText = lib.literalMD "made from {option}`services.loopkeeper.settings`, and checked";
+      description = "The configuration that is installed as {file}`/etc/loopkeeper/loopkeeper.toml`.";
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    services.loopkeeper.settings.rig = lib.mkIf (cfg.notify != null) {
+      notify = lib.mkDefault cfg.notify;
+    };
+
+    environment.etc."loopkeeper/loopkeeper.toml".source = cfg.configFile;
+  };
+}

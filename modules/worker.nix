@@ -1,0 +1,252 @@
+# What can be said of a worker.
+{ lib }:
+
+let
+  inherit (lib) mkOption types;
+
+  t = import ./types.nix { inherit lib; };
+
+  nullOption =
+    type: default: description:
+    mkOption {
+      type = types.nullOr type;
+      default = null;
+      description = "${description} By default: ${default}.";
+    };
+
+  # What `ready` and `alive` have in common.
+  probe = {
+    socks = t.key t.hostPort "127.0.0.1:1080" "A SOCKS5 server answers there.";
+    tcp = t.key t.hostPort "127.0.0.1:8080" "Something accepts connections there.";
+    command = t.key t.command [
+      "curl"
+      "--fail"
+      "http://127.0.0.1:8080/"
+    ] "The command exits with 0.";
+    every = t.key (t.durationFrom 10) "5s" "From one look to the next.";
+  };
+
+  ready = probe // {
+    file =
+      t.key t.absolutePath "/run/builder/ready"
+        "The file exists and is not from an earlier attempt.";
+    output =
+      t.key (t.matching "regular expression" ".+") "^listening"
+        "A line of its output matches this regular expression.";
+    timeout = t.key t.duration "2m" "Not ready by then counts as a failed start.";
+  };
+
+  alive = probe // {
+    failures = t.key (t.between 2 1000) 3 "So many bad looks in a row, and it is restarted.";
+  };
+in
+types.submodule {
+  options = {
+    command = mkOption {
+      type = t.command;
+      example = [
+        "./loop.sh"
+        "--fast"
+      ];
+      description = ''
+        What is run. A program without a `/` is looked up in the daemon's search path, which begins with
+        {file}`/run/current-system/sw/bin`; one with a `/` is relative to `workdir`.
+      '';
+    };
+
+    kind = mkOption {
+      type = types.enum [
+        "loop"
+        "service"
+      ];
+      default = "loop";
+      description = "A loop works on the plan; a service runs whatever the phase, also while the rig is paused.";
+    };
+
+    user = nullOption types.str "root" "As whom it runs, one of {option}`users.users`.";
+
+    workdir = nullOption t.absolutePath "`worktree`, else {file}`/etc/loopkeeper`" "Where it is run.";
+
+    worktree = mkOption {
+      type = types.nullOr t.absolutePath;
+      default = null;
+      example = "/srv/builder";
+      description = "The checkout that it works in; no two workers share one.";
+    };
+
+    environment = mkOption {
+      type = t.environment;
+      default = { };
+      example = {
+        RUST_LOG = "info";
+      };
+      description = "Added to its environment.";
+    };
+
+    path = mkOption {
+      type = types.listOf (types.either types.package types.str);
+      default = [ ];
+      example = lib.literalExpression "[ pkgs.git ]";
+      description = ''
+        Packages that it finds first in its {env}`PATH`. With another version of one of them the worker
+        is another, and a switch restarts it; what is in {option}`environment.systemPackages` it finds
+        without this.
+      '';
+    };
+
+    launcher =
+      nullOption
+        (types.enum [
+          "auto"
+          "systemd"
+          "tmux"
+          "process"
+        ])
+        "tmux for loops, and process for services"
+        "How it is started in its unit: in a terminal that people can attach to (tmux), or without one.";
+
+    session = mkOption {
+      type = types.nullOr types.bool;
+      default = null;
+      example = true;
+      description = ''
+        Whether it has a session that people can attach to: short for a `launcher` of tmux or process.
+      '';
+    };
+
+    requires = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "proxy" ];
+      description = "Workers that must be ready before it starts; the proxy is called proxy.";
+    };
+
+    phases = mkOption {
+      type = types.nullOr (types.nonEmptyListOf t.name);
+      default = null;
+      example = [ "1d" ];
+      description = "The phases of the plan in which it runs; all of them by default.";
+    };
+
+    onPhase = nullOption (types.enum [
+      "restart"
+      "keep"
+    ]) "restart for loops, keep for services" "What a change of phase does to it.";
+
+    restart = nullOption (types.enum [
+      "always"
+      "on-failure"
+      "never"
+    ]) "always" "When it is started again after it ended by itself.";
+
+    backoff = mkOption {
+      type = t.table {
+        first = t.key (t.durationFrom 0) "1s" "Before the first restart; doubled with each one in a row.";
+        most = t.key t.duration "5m" "The longest delay.";
+        jitter = t.key (t.between 0 100) 20 "Percent; moves the delay by up to so much either way.";
+        healthy = t.key t.duration "1m" "Ready for so long, and the delay begins at first again.";
+      };
+      default = null;
+      description = "The delay before a restart.";
+    };
+
+    budget = mkOption {
+      type = t.table {
+        restarts = t.key (t.between 0 1000000) 10 "Restarts that are allowed within window.";
+        window = t.key t.duration "10m" "The sliding window in which they are counted.";
+      };
+      default = null;
+      description = "How many restarts, before it is held until the operator releases it.";
+    };
+
+    stop = mkOption {
+      type = t.table {
+        signal = t.key t.signal "SIGTERM" "Asks the whole tree of its processes to end.";
+        grace = t.key (t.durationFrom 0) "10s" "After it, SIGKILL to what is left.";
+      };
+      default = null;
+      description = "How it is stopped.";
+    };
+
+    ready = mkOption {
+      type = t.table ready;
+      default = null;
+      example = {
+        tcp = "127.0.0.1:8080";
+      };
+      description = "How it is known to be ready: one of socks, tcp, command, file and output. By default it is as soon as it runs.";
+    };
+
+    alive = mkOption {
+      type = t.table alive;
+      default = null;
+      example = {
+        tcp = "127.0.0.1:8080";
+      };
+      description = "How the watchdog knows that it is still well: one of socks, tcp and command. By default being alive is enough.";
+    };
+
+    secrets = mkOption {
+      type = types.coercedTo (types.listOf types.str) (names: lib.genAttrs names (name: name)) (
+        types.attrsOf types.str
+      );
+      default = { };
+      example = [ "gitea-token" ];
+      description = ''
+        Names from {option}`services.loopkeeper.secrets`. It finds each as a file of that name in
+        {env}`CREDENTIALS_DIRECTORY`, or of another one with `{ file = "name"; }`.
+      '';
+    };
+
+    environmentFrom = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "gitea-token" ];
+      description = ''
+        Files of `secrets` that it finds in its environment as well: gitea-token in {env}`GITEA_TOKEN`.
+        What runs as the same user can read them there.
+      '';
+    };
+
+    onSecretChange =
+      nullOption
+        (types.either (types.enum [
+          "restart"
+          "ignore"
+        ]) t.signal)
+        "restart"
+        "What happens when one of its secrets has another content: begin anew with it, nothing, or a signal.";
+
+    limits = mkOption {
+      type = types.submodule {
+        options = {
+          memoryMax = t.key t.memory "2G" "More memory, and it is killed alone, and its exit says oom.";
+          memoryHigh = t.key t.memory "1500M" "With more memory it is slowed down.";
+          cpuQuota =
+            t.key (t.matching "percent of one processor, such as \"50%\" or \"200%\"" "[1-9][0-9]{0,5}%") "150%"
+              "How much of the processors it may use.";
+          tasksMax = t.key types.ints.positive 500 "How many processes and threads it may have.";
+        };
+      };
+      default = { };
+      description = "How much it may have.";
+    };
+
+    serviceOverrides = mkOption {
+      type = t.serviceProperties;
+      default = { };
+      example = {
+        ProtectSystem = "strict";
+        ReadWritePaths = [ "/srv/builder" ];
+      };
+      description = ''
+        What else systemd is told of its service, under systemd's own names (loopkeeper.toml(5) has the
+        list); it takes the place of what follows from the other options.
+      '';
+    };
+
+    keepOutput = nullOption t.size "16MiB" "How much of the file of an attempt's output is kept.";
+
+    keepAttempts = nullOption (t.between 1 100000) "20" "How many ended attempts are kept.";
+  };
+}

@@ -1,0 +1,345 @@
+# Rigs made up from numbers, with right values, values at the edge and wrong ones: what becomes of each,
+# and the configuration of those that evaluate with all assertions holding.
+{
+  nixpkgs,
+  first,
+  count,
+}:
+
+let
+  lib = import (nixpkgs + "/lib");
+  evaluate = import ./evaluate.nix { inherit nixpkgs; };
+
+  rig =
+    seed:
+    let
+      inherit (import ./dice.nix { inherit lib seed; })
+        below
+        chance
+        command
+        duration
+        every
+        hostPort
+        path
+        pick
+        probe
+        signal
+        size
+        some
+        subset
+        value
+        ;
+
+      phaseIds = lib.take (below "phases" 4) [
+        "1d"
+        "1e"
+        "p-2"
+        "x.y_z"
+      ];
+      phase =
+        id:
+        {
+          inherit id;
+        }
+        // some "brief ${id}" 50 { brief = path "brief ${id}"; }
+        // some "until ${id}" 60 {
+          until = pick "until ${id}" [
+            "operator"
+            { file = path "file ${id}"; }
+            {
+              file = path "file ${id}";
+              line = value "line ${id}" [ "done" " done: \"x\" " ] [ "" " " "a\nb" ];
+            }
+            {
+              command = command "until ${id}";
+              every = every "until ${id}";
+            }
+            { command = command "until ${id}"; }
+          ];
+        };
+
+      secretNames = lib.take (below "secrets" 4) [
+        "token"
+        "gitea-token"
+        "a.b"
+        "KEY_1"
+      ];
+      names =
+        lib.take (below "workers" 4) [
+          "builder"
+          "adversary"
+          "lint.1"
+          "_x-y"
+        ]
+        ++ lib.optional (chance "bad name" 1) (
+          pick "bad name" [
+            "proxy"
+            "watchdog"
+            "a b"
+            "-x"
+            ".x"
+            "ä"
+          ]
+        );
+
+      worker =
+        name:
+        let
+          of = what: "${name} ${what}";
+          optional =
+            what: percent: make:
+            some (of what) percent { ${what} = make (of what); };
+          secrets = subset (of "secrets") 50 secretNames;
+        in
+        {
+          command = command (of "command");
+        }
+        // optional "kind" 50 (
+          what:
+          pick what [
+            "loop"
+            "service"
+          ]
+        )
+        // optional "user" 20 (what: value what [ "somebody" ] [ "nobody-here" ])
+        // optional "workdir" 30 path
+        // optional "worktree" 50 (
+          what: value what [ "/srv/${name}" "/home/${name}/work/" ] [ "/srv/same" "x" ]
+        )
+        // optional "environment" 40 (
+          what:
+          value what
+            [
+              { RUST_LOG = "info"; }
+              {
+                A = "";
+                _b = "ü \"\\\n\t";
+                C1 = "$HOME";
+              }
+            ]
+            [
+              { LOOPKEEPER_X = ""; }
+              { "1A" = ""; }
+              { RESUME_PHASE = "1"; }
+            ]
+        )
+        // optional "path" 20 (_: [ "/opt/tools" ])
+        // pick (of "launcher") [
+          { }
+          { }
+          {
+            launcher = pick (of "launcher") [
+              "auto"
+              "systemd"
+              "tmux"
+              "process"
+            ];
+          }
+          { session = true; }
+          { session = false; }
+        ]
+        // {
+          requires = subset (of "requires") 40 (
+            # Those before it in the alphabet, and rarely any.
+            (if chance (of "circle") 2 then names else lib.filter (other: other < name) names) ++ [ "proxy" ]
+          );
+        }
+        // optional "phases" 20 (what: subset what 60 (phaseIds ++ lib.optional (chance what 2) "other"))
+        // optional "onPhase" 30 (
+          what:
+          pick what [
+            "restart"
+            "keep"
+          ]
+        )
+        // optional "restart" 30 (
+          what:
+          pick what [
+            "always"
+            "on-failure"
+            "never"
+          ]
+        )
+        // optional "backoff" 30 (
+          what:
+          some "${what} first" 50 { first = value "${what} first" [ "0s" "1s" "4m" ] [ "30" ]; }
+          // some "${what} most" 50 { most = value "${what} most" [ "3m" "1h" ] [ "0s" ]; }
+          // some "${what} jitter" 50 {
+            jitter =
+              value "${what} jitter"
+                [ 0 7 100 ]
+                [
+                  101
+                  (-1)
+                ];
+          }
+          // some "${what} healthy" 50 { healthy = duration "${what} healthy"; }
+        )
+        // optional "budget" 30 (
+          what:
+          some "${what} restarts" 50 { restarts = value "${what} restarts" [ 0 10 1000000 ] [ 1000001 ]; }
+          // some "${what} window" 50 { window = duration "${what} window"; }
+        )
+        // optional "stop" 30 (
+          what:
+          some "${what} signal" 50 { signal = signal "${what} signal"; }
+          // some "${what} grace" 50 { grace = value "${what} grace" [ "0s" "10s" ] [ "" ]; }
+        )
+        // optional "ready" 30 (
+          what:
+          pick "${what} which" [
+            (probe what)
+            (probe what)
+            { file = path what; }
+            {
+              output = pick what [
+                "^listening"
+                "a|b\\.c"
+                ""
+              ];
+            }
+            (lib.optionalAttrs (chance "${what} none" 3) { timeout = "1m"; } // { file = "/x"; })
+          ]
+          // some "${what} timeout" 30 { timeout = duration "${what} timeout"; }
+        )
+        // optional "alive" 30 (
+          what: probe what // some "${what} failures" 50 { failures = value what [ 2 1000 ] [ 1 1001 ]; }
+        )
+        // {
+          inherit secrets;
+          environmentFrom = subset (of "environmentFrom") 40 secrets;
+        }
+        // optional "onSecretChange" 20 (
+          what:
+          if chance what 50 then
+            signal what
+          else
+            pick what [
+              "restart"
+              "ignore"
+            ]
+        )
+        // optional "limits" 30 (
+          what:
+          some "${what} memoryMax" 50 {
+            memoryMax =
+              value "${what} memoryMax"
+                [ "1G" "512M" "1M" "infinity" ]
+                [ "1GB" "0" "1.5G" "1048575" ];
+          }
+          // some "${what} memoryHigh" 30 {
+            memoryHigh = value "${what} memoryHigh" [ "1G" "1M" ] [ "50%" "64K" ];
+          }
+          // some "${what} cpuQuota" 50 { cpuQuota = value "${what} cpuQuota" [ "1%" "250%" ] [ "0%" "50" ]; }
+          // some "${what} tasksMax" 50 {
+            tasksMax =
+              value "${what} tasksMax"
+                [ 1 5000 ]
+                [
+                  0
+                  (-5)
+                ];
+          }
+        )
+        // optional "keepOutput" 20 size
+        // optional "keepAttempts" 20 (what: value what [ 1 100000 ] [ 0 100001 ]);
+
+      proxy =
+        let
+          kind = pick "proxy kind" [
+            "builtin"
+            "builtin"
+            "tailscale"
+            "command"
+          ];
+          users = if secretNames == [ ] then null else lib.head secretNames;
+        in
+        {
+          enable = chance "proxy" 80;
+          inherit kind;
+          port = value "port" [ 1 1055 65535 ] [ 0 65536 ];
+          listenAddress =
+            value "listen"
+              [ "127.0.0.1" "127.0.0.53" "::1" ]
+              [ "0.0.0.0" "localhost" "256.0.0.1" "10.0.0.1" "::" ];
+        }
+        // lib.optionalAttrs (kind == "builtin") (
+          some "auth" 40 { auth = users; }
+          // some "allow" 30 {
+            allow = [
+              "10.0.0.0/8:22"
+              "*.example.org:443"
+              "[fd00::/8]:22"
+              "*"
+            ];
+          }
+          // some "deny" 30 { deny = [ "10.0.0.1" ]; }
+          // some "upstream" 20 { upstream = hostPort "upstream"; }
+          // some "max" 20 { maxConnections = value "max" [ 1 1000000 ] [ 0 ]; }
+          // some "idle" 30 { idle = duration "idle"; }
+          // some "handshake" 30 { handshake = duration "handshake"; }
+          // some "connect" 30 { connect = duration "connect"; }
+          // some "drain" 30 { drain = value "drain" [ "0s" "1m" ] [ "x" ]; }
+        )
+        // lib.optionalAttrs (kind == "tailscale") {
+          tailscale = {
+            authKey = users;
+          }
+          // some "hostname" 50 { hostname = value "hostname" [ "pi" "a-1" ] [ "a.b" "" ]; }
+          // some "flags" 30 { extraDaemonFlags = [ "--verbose=1" ]; };
+        }
+        // lib.optionalAttrs (kind == "command") (
+          {
+            command = command "proxy";
+          }
+          // some "proxy workdir" 50 { workdir = path "proxy"; }
+          // some "proxy environment" 50 { environment.A = "b"; }
+        );
+    in
+    {
+      sops.defaultSopsFile = "/secrets.yaml";
+      users.users.somebody = { };
+      services.loopkeeper = {
+        enable = true;
+        inherit proxy;
+        plan.phases = map phase phaseIds;
+        secrets = lib.genAttrs secretNames (
+          name:
+          pick name [
+            { }
+            { }
+            {
+              source = "file";
+              path = value name [ "/etc/${name}" ] [ "/nix/store/${name}" "x" ];
+            }
+            {
+              source = "credential";
+              encryptedFile = "/etc/credstore.encrypted/${name}";
+            }
+          ]
+        );
+        workers = lib.genAttrs names worker;
+      }
+      // some "notify" 30 { notify = command "notify"; }
+      // some "resume" 30 { plan.resume = "manual"; };
+    };
+
+  fate =
+    seed:
+    let
+      evaluated = evaluate [ (rig seed) ];
+      failures = builtins.tryEval (builtins.deepSeq evaluated.failures evaluated.failures);
+      toml = builtins.tryEval evaluated.toml;
+      units = builtins.tryEval (builtins.deepSeq evaluated.units true);
+    in
+    if failures.success && failures.value != [ ] then
+      { is = "asserted"; }
+    else if failures.success && toml.success && units.success then
+      {
+        is = "good";
+        toml = toml.value;
+      }
+    else
+      { is = "mistyped"; };
+in
+map (index: { seed = first + index; } // fate (first + index)) (lib.range 0 (count - 1))

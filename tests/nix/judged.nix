@@ -1,0 +1,39 @@
+# Of each bad example that evaluates, what is said of it; and which ones no type takes.
+{ nixpkgs }:
+
+let
+  inherit (import (nixpkgs + "/lib")) attrNames filterAttrs mapAttrs;
+  bad = import ./bad.nix;
+  evaluate = import ./evaluate.nix { inherit nixpkgs; };
+  failures =
+    module:
+    (evaluate [
+      bad.good
+      module
+    ]).failures;
+in
+{
+  good = failures { };
+  examples = mapAttrs (_: example: {
+    inherit (example) says;
+    failures = failures example.module;
+  }) (filterAttrs (_: example: example ? says) bad.examples);
+  untyped = attrNames (filterAttrs (_: example: example ? type) bad.examples);
+  # Without sops-nix, where a secret needs it.
+  withoutSops =
+    (import ./evaluate.nix
+      {
+        inherit nixpkgs;
+        imports = [ ../../modules ];
+      }
+      [
+        {
+          services.loopkeeper = {
+            enable = true;
+            workers.a.command = "true";
+            secrets.token = { };
+          };
+        }
+      ]
+    ).failures;
+}

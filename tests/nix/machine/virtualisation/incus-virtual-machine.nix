@@ -1,0 +1,2 @@
+# A stand-in: the disk, the boot loader and the agent of a virtual machine.
+{ }

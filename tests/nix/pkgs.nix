@@ -1,0 +1,164 @@
+# A stand-in for pkgs: each package is its name at a place in the store, which is another one where what
+# it is made of is something else. Nothing can be built.
+{
+  lib,
+  system ? "x86_64-linux",
+}:
+
+let
+  package =
+    name: attributes:
+    let
+      hash = lib.substring 0 32 (builtins.hashString "sha256" (attributes.text or ""));
+      outPath = "/nix/store/${if attributes ? text then hash else lib.fixedWidthNumber 32 0}-${name}";
+    in
+    {
+      type = "derivation";
+      inherit name outPath;
+      pname = name;
+      outputName = "out";
+      drvPath = "${outPath}.drv";
+      meta.mainProgram = name;
+    }
+    // attributes;
+
+  # TOML's inline tables, which are what JSON is but for `=`.
+  toml =
+    value:
+    if lib.isAttrs value then
+      "{ ${
+        lib.concatStringsSep ", " (
+          lib.mapAttrsToList (name: inner: "${builtins.toJSON name} = ${toml inner}") value
+        )
+      } }"
+    else if lib.isList value then
+      "[${lib.concatMapStringsSep ", " toml value}]"
+    else
+      builtins.toJSON value;
+
+  # The type of the real one (pkgs/pkgs-lib/formats.nix).
+  tomlType =
+    let
+      inherit (lib.types)
+        attrsOf
+        bool
+        float
+        int
+        listOf
+        oneOf
+        path
+        str
+        ;
+      value =
+        oneOf [
+          bool
+          int
+          float
+          str
+          path
+          (attrsOf value)
+          (listOf value)
+        ]
+        // {
+          description = "TOML value";
+        };
+    in
+    value;
+
+  named = lib.genAttrs [
+    "age"
+    "cargo"
+    "cargo-nextest"
+    "clippy"
+    "coreutils"
+    "curl"
+    "deadnix"
+    "e2fsprogs"
+    "findutils"
+    "git"
+    "gnugrep"
+    "gnumake"
+    "gnused"
+    "installShellFiles"
+    "iproute2"
+    "jq"
+    "loopkeeper"
+    "mmdebstrap"
+    "netcat"
+    "nixfmt"
+    "nixfmt-tree"
+    "nmap"
+    "openssh"
+    "procps"
+    "qemu"
+    "rust-analyzer"
+    "rustfmt"
+    "shellcheck"
+    "socat"
+    "sops"
+    "systemd"
+    "tailscale"
+    "tmux"
+  ] (name: package name { });
+
+  built =
+    name: attributes:
+    package name attributes
+    // {
+      overrideAttrs = change: built name (attributes // change attributes);
+    };
+
+  # The real one copies; this one says what it would.
+  fileset = {
+    unions = lib.concatMap (
+      file:
+      assert builtins.pathExists file;
+      [ file ]
+    );
+    toSource =
+      { fileset, root }:
+      assert fileset != [ ];
+      root;
+  };
+in
+named
+// {
+  inherit lib system;
+  stdenv = {
+    buildPlatform.canExecute = _: true;
+    hostPlatform = { inherit system; };
+  };
+  callPackage = lib.callPackageWith (
+    named
+    // {
+      lib = lib // {
+        inherit fileset;
+      };
+      stdenv.buildPlatform.canExecute = _: true;
+      stdenv.hostPlatform = { inherit system; };
+      rustPlatform.buildRustPackage = attributes: built attributes.pname attributes;
+    }
+  );
+  mkShell = attributes: package "shell" { inherit attributes; };
+  writeShellApplication = { name, ... }@attributes: package name { inherit attributes; };
+  nixosOptionsDoc = { options, ... }: { optionsCommonMark = package "options" { inherit options; }; };
+  testers.runNixOSTest = module: package "test" { inherit module; };
+  buildPackages.xorg.lndir = package "lndir" { };
+  formats.toml = _: {
+    type = tomlType;
+    generate =
+      name: value:
+      package name {
+        text = lib.concatStrings (
+          lib.mapAttrsToList (key: inner: "${builtins.toJSON key} = ${toml inner}\n") value
+        );
+      };
+  };
+  runCommand =
+    name: attributes: command:
+    package name {
+      inherit attributes;
+      text = toString (attributes.nativeBuildInputs or [ ]) + command;
+    };
+  copyPathToStore = path: path;
+}
