@@ -1,0 +1,128 @@
+# A whole rig on a small virtual machine: a Builder that writes, an Adversary that reviews, a session for
+# who orchestrates them, the tailnet as the way out, and a CI host that is reached through it.
+{ modulesPath, pkgs, ... }:
+
+let
+  # Of root on the machine where `incus launch` is typed; take your own.
+  operatorKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICXdnTqgMCiTlU3ofEIAndrb/muDCX/VT/85iCGMibfc operator@example.org";
+in
+{
+  imports = [
+    (modulesPath + "/virtualisation/incus-virtual-machine.nix")
+    ./machine.nix
+    ./secrets.nix
+  ];
+
+  networking.hostName = "orchestrator";
+  nixpkgs.hostPlatform = "x86_64-linux";
+  system.stateVersion = "26.05";
+
+  users.users = {
+    operator = {
+      isNormalUser = true;
+      extraGroups = [ "wheel" ];
+      openssh.authorizedKeys.keys = [ operatorKey ];
+    };
+    # Each loop is somebody of its own, with a home for what it logs in with.
+    builder = {
+      isNormalUser = true;
+      description = "The loop that writes";
+    };
+    adversary = {
+      isNormalUser = true;
+      description = "The loop that reviews, and does not see what the Builder has not pushed";
+    };
+  };
+
+  environment.systemPackages = with pkgs; [
+    git
+    gnumake
+    jq
+  ];
+
+  services.loopkeeper = {
+    enable = true;
+    operators = [ "operator" ];
+
+    notify = "logger --tag rig --priority daemon.warning";
+
+    proxy = {
+      enable = true;
+      kind = "tailscale";
+      tailscale = {
+        authKey = "tailscale-auth-key";
+        hostname = "orchestrator";
+      };
+    };
+
+    plan.phases =
+      map
+        (id: {
+          inherit id;
+          brief = "/srv/plan/${id}.md";
+          until.file = "/srv/plan/${id}.done";
+        })
+        [
+          "1d"
+          "1e"
+          "2"
+          "2b"
+          "3"
+          "4"
+        ];
+
+    settings.defaults = {
+      backoff.most = "10m";
+      environment.LANG = "C.UTF-8";
+    };
+
+    workers = {
+      builder = {
+        command = [ "./loop.sh" ];
+        user = "builder";
+        worktree = "/home/builder/work";
+        requires = [ "proxy" ];
+        secrets = [
+          "gitea-token"
+          "ci-key"
+        ];
+        environmentFrom = [ "gitea-token" ];
+        limits = {
+          memoryMax = "1G";
+          cpuQuota = "150%";
+        };
+      };
+
+      adversary = {
+        command = [ "./review.sh" ];
+        user = "adversary";
+        worktree = "/home/adversary/work";
+        requires = [ "proxy" ];
+        secrets = [ "gitea-token" ];
+        limits.memoryMax = "512M";
+        # Who reviews has no need of sudo.
+        serviceOverrides.NoNewPrivileges = true;
+      };
+
+      # For people and for the agent that looks after the loops; runs whatever the phase.
+      orchestrator = {
+        kind = "service";
+        session = true;
+        command = "exec bash --login";
+        workdir = "/srv/plan";
+        requires = [ "proxy" ];
+      };
+    };
+
+    ssh.hosts.ci = {
+      hostName = "ci.example.org";
+      user = "ci";
+      hostKeys = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPPmzUizjmoCRbK5YjDWgvdbuFm/jehTqB0tcPR42iNK"
+      ];
+      identitySecret = "ci-key";
+    };
+  };
+
+  systemd.tmpfiles.rules = [ "d /srv/plan 0755 root root -" ];
+}
