@@ -1,0 +1,35 @@
+# The machines of the tests that take a virtual machine: each, and each as it is specialised.
+{ nixpkgs }:
+
+let
+  lib = import (nixpkgs + "/lib");
+  evaluate = import ./evaluate.nix { inherit nixpkgs; };
+  # Before anything is specialised.
+  of =
+    modules:
+    let
+      evaluated = evaluate modules;
+    in
+    {
+      inherit (evaluated) failures toml;
+      specialised = lib.mapAttrs (
+        _: special:
+        let
+          inherit (evaluate (modules ++ [ special.configuration ])) failures toml;
+        in
+        {
+          inherit failures toml;
+        }
+      ) evaluated.config.specialisation;
+    };
+in
+lib.mapAttrs' (
+  file: _:
+  let
+    test = import (./vm + "/${file}");
+  in
+  lib.nameValuePair (lib.removeSuffix ".nix" file) {
+    script = test.testScript;
+    machines = lib.mapAttrs (_: node: of [ node ]) test.nodes;
+  }
+) (builtins.readDir ./vm)

@@ -1,0 +1,61 @@
+# A switch with a changed worker and another unit of the supervisor: the supervisor is new, the changed
+# worker is restarted once, the other one and the proxy go on.
+{
+  name = "loopkeeper-switch";
+
+  nodes.machine =
+    { lib, ... }:
+    {
+      services.loopkeeper = {
+        enable = true;
+        proxy.enable = true;
+        workers = {
+          builder.command = lib.mkDefault "exec sleep 1111";
+          adversary.command = "exec sleep 2222";
+        };
+      };
+
+      specialisation = {
+        # Only the configuration: a reload.
+        changed-worker.configuration.services.loopkeeper.workers.builder.command = "exec sleep 3333";
+        # The unit too: a restart.
+        new-supervisor.configuration = {
+          services.loopkeeper.workers.builder.command = "exec sleep 3333";
+          systemd.services.loopkeeper.environment.LOOPKEEPER_LOG = "debug";
+        };
+      };
+    };
+
+  testScript = ''
+    def pid(unit):
+        return machine.succeed(f"systemctl show --value --property MainPID {unit}").strip()
+
+
+    def pids():
+        return {unit: pid(unit) for unit in ("loopkeeper", "loopkeeper-proxy", "loopkeeper-adversary")}
+
+
+    def switch(specialisation):
+        machine.succeed(f"/run/booted-system/specialisation/{specialisation}/bin/switch-to-configuration test")
+        machine.wait_until_succeeds("pgrep --full 'sleep 3333'")
+
+
+    machine.wait_for_unit("loopkeeper-builder.service")
+    machine.wait_for_unit("loopkeeper-adversary.service")
+    machine.wait_for_open_port(1055)
+
+    before = pids()
+    switch("changed-worker")
+    assert pids() == before, "a reload leaves everybody else alone"
+    machine.fail("pgrep --full 'sleep 1111'")
+
+    builder = pid("loopkeeper-builder")
+    switch("new-supervisor")
+    machine.wait_for_unit("loopkeeper.service")
+    after = pids()
+    assert after["loopkeeper"] != before["loopkeeper"], "the supervisor is new"
+    assert after["loopkeeper-proxy"] == before["loopkeeper-proxy"], "the proxy goes on"
+    assert after["loopkeeper-adversary"] == before["loopkeeper-adversary"], "a loop goes on"
+    assert pid("loopkeeper-builder") == builder, "so does one that is what it was"
+  '';
+}
