@@ -15,6 +15,7 @@ mod follow;
 mod journey;
 mod logs;
 mod manual;
+mod nixos;
 mod offline;
 mod phase;
 mod print;

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{
     Context,
     failure::{Exit, Failure},
-    typed,
+    nixos, typed,
     words::printable_lines,
 };
 use crate::{
@@ -41,6 +41,11 @@ pub(super) enum Generate {
     /// Print the message catalog, by which `journalctl -x` explains each event: for
     /// /usr/lib/systemd/catalog/loopkeeper.catalog, then `journalctl --update-catalog`.
     Catalog,
+    /// Print a configuration as options of the NixOS module.
+    Nix {
+        /// The configuration; by default the one of this rig.
+        file: Option<PathBuf>,
+    },
 }
 
 pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure> {
@@ -49,6 +54,7 @@ pub(super) fn generate(what: &Generate, context: &Context) -> Result<(), Failure
         Generate::Socket { user } => socket(*user, context),
         Generate::Config => Ok(context.screen.print(config::commented())?),
         Generate::Catalog => Ok(context.screen.print(catalog::text())?),
+        Generate::Nix { file } => nixos::run(file.as_deref(), context),
     }
 }
 

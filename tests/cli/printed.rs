@@ -343,3 +343,29 @@ fn what_nobody_types_is_not_offered() {
         }
     }
 }
+
+#[test]
+fn a_configuration_is_printed_as_options_of_nixos() {
+    let home = Home::new();
+    let file = home.path().join("rig.toml");
+    fs::write(&file, "[workers.a]\ncommand = [\"true\"]\n").unwrap();
+    let generate = || {
+        let mut command = home.supervisorctl();
+        command.args(["generate", "nix"]).arg(&file);
+        command
+    };
+    generate()
+        .assert()
+        .code(0)
+        .stdout(contains(
+            "\n  services.loopkeeper = {\n    enable = true;\n",
+        ))
+        .stdout(contains("command = [ \"true\" ];"));
+
+    fs::write(&file, "[workers.a]\ncomand = [\"true\"]\n").unwrap();
+    generate()
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("comand"));
+}

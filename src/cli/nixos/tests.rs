@@ -1,0 +1,66 @@
+use super::*;
+
+fn module(base: &str, text: &str) -> String {
+    let rig = Rig::new(Path::new(base), Some("/home/u".into()));
+    let (options, warnings) = rig.options(&text.parse().unwrap());
+    warnings
+        .into_iter()
+        .map(|warning| format!("# {warning}\n"))
+        .collect::<String>()
+        + &options.to_string()
+}
+
+#[test]
+fn a_whole_rig_is_written_as_options() {
+    let text = std::fs::read_to_string("tests/config/example.toml").unwrap();
+    insta::assert_snapshot!(module("/etc/loopkeeper", &text));
+}
+
+#[test]
+fn what_began_at_the_files_directory_still_does() {
+    let text = r#"
+[rig]
+notify = "./tell"
+[[plan.phases]]
+id = "1d"
+brief = "docs/1d.md"
+until = { command = ["./check", "all"] }
+[[plan.phases]]
+id = "1e"
+until = { file = "~/done" }
+[workers.builder]
+command = ["./loop.sh"]
+[workers.linter]
+command = ["lint"]
+worktree = "lint"
+"#;
+    insta::assert_snapshot!(module("/srv/rig", text));
+}
+
+#[test]
+fn two_files_of_one_name_are_two_secrets() {
+    let text = r#"
+[proxy]
+auth = "users"
+[workers.a]
+command = "true"
+secrets = { token = "/run/a" }
+[workers.b]
+command = "true"
+secrets = { token = "/run/b", key = "/run/key" }
+"#;
+    insta::assert_snapshot!(module("/etc/loopkeeper", text));
+}
+
+#[test]
+fn durations_sizes_and_signals_have_one_form() {
+    let text = r#"
+[workers.a]
+command = "true"
+keep_output = "2097152"
+on_secret_change = "hup"
+stop = { signal = "15", grace = "1.5s" }
+backoff = { first = "PT90S", most = "1 hour 1 minute" }
+"#;
+    insta::assert_snapshot!(module("/etc/loopkeeper", text));
+}
