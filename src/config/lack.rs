@@ -29,6 +29,16 @@ impl fmt::Display for Lack {
     }
 }
 
+impl Lack {
+    /// With what helps.
+    pub fn in_full(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{self}; {hint}"),
+            None => self.to_string(),
+        }
+    }
+}
+
 /// Something that has to be there.
 #[derive(Clone, Copy)]
 enum Need<'a> {

@@ -216,13 +216,9 @@ fn lacking(config: &Config, env: &Environment) -> Vec<String> {
             }
         }
     }
-    let hinted = |lack: &Lack| match &lack.hint {
-        Some(hint) => format!("{lack}; {hint}"),
-        None => lack.to_string(),
-    };
     let workers = found.iter().map(|(lack, names)| {
         let names = names.join(", ");
-        format!("{names} cannot be started now: {}", hinted(lack))
+        format!("{names} cannot be started now: {}", lack.in_full())
     });
     let conditions = config.plan.phases.iter().filter_map(|phase| {
         let Condition::Command { command, .. } = &phase.until else {
@@ -237,7 +233,7 @@ fn lacking(config: &Config, env: &Environment) -> Vec<String> {
     let notify = notify.map(|notify| ("nobody can be notified now".to_owned(), notify));
     let commands = conditions.chain(notify).filter_map(|(what, command)| {
         let lack = command.lack(env)?;
-        Some(format!("{what}: {}", hinted(&lack)))
+        Some(format!("{what}: {}", lack.in_full()))
     });
     workers.chain(commands).collect()
 }

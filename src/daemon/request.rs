@@ -24,7 +24,8 @@ impl Daemon {
         let Call {
             request, answer, ..
         } = call;
-        if let Some(refusal) = about_the_watchdog(&request) {
+        let refusal = about_the_watchdog(&request).or_else(|| self.would_not_start_again(&request));
+        if let Some(refusal) = refusal {
             return answer.error(refusal);
         }
         let command = match request {
@@ -67,6 +68,30 @@ impl Daemon {
             command,
         )
         .await;
+    }
+
+    /// Of a worker that lives, a restart is refused which would only end it.
+    fn would_not_start_again(&self, request: &Request) -> Option<Refusal> {
+        let Request::Restart { workers } = request else {
+            return None;
+        };
+        let view = self.rig.view(super::now(), |_, _| None);
+        let lives = |worker: &&WorkerName| {
+            let row = view.workers.iter().find(|row| row.name == *worker);
+            row.is_some_and(|row| row.attempt.is_some())
+        };
+        let (worker, lack) = workers.iter().filter(lives).find_map(|worker| {
+            let declared = self.config.workers.get(worker)?;
+            let lack = declared.lacks(&self.environment).into_iter().next()?;
+            Some((worker, lack))
+        })?;
+        let message =
+            format!("worker {worker} could not start again: {lack}; nothing was restarted");
+        let refusal = Refusal::new(RefusalKind::Failed, message);
+        Some(match lack.hint {
+            Some(hint) => refusal.hint(hint),
+            None => refusal,
+        })
     }
 
     pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) {

@@ -68,7 +68,7 @@ pub struct Told {
 pub type Answer = Result<String, Refusal>;
 
 /// Why a command was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// What kind of no it is.
     pub kind: RefusalKind,
@@ -79,7 +79,7 @@ pub struct Refusal {
 }
 
 /// What kind of no it is; the exit codes of `supervisorctl` rest on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
     /// It was tried and failed, or cannot be done as things stand.
     Failed,

@@ -1,10 +1,11 @@
 //! Those who wait for an answer, and what they are told once it is so.
 //!
 //! Promise: every command is answered exactly once: when what was asked for is the case, when it
-//! cannot become the case, or after [`PATIENCE`] with how far it has come. What a person decided is
-//! done even if it cannot be recorded, but then the answer is a refusal that says so.
+//! cannot become the case, or after [`PATIENCE`] with how far it has come; of several workers, with what
+//! became of each. What a person decided is done even if it cannot be recorded, but then the answer is
+//! a refusal that says so.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Answer, Effect, Fact, Refusal, RequestId, Rig,
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Waiter {
     id: RequestId,
     goals: Vec<Goal>,
+    /// What did not come true, of the worker whose goal it was.
+    failed: BTreeMap<WorkerName, Refusal>,
     /// What is said beside what the goals say.
     said: Option<String>,
     decided: Vec<Decision>,
@@ -97,6 +100,7 @@ impl Rig {
         self.waiters.push(Waiter {
             id,
             goals,
+            failed: BTreeMap::new(),
             said,
             decided,
             until: now.mono + PATIENCE,
@@ -105,7 +109,13 @@ impl Rig {
 
     /// Answers those whose wish has come true, or cannot any more.
     pub(super) fn answer_waiters(&mut self, now: Now) {
-        for waiter in std::mem::take(&mut self.waiters) {
+        for mut waiter in std::mem::take(&mut self.waiters) {
+            for goal in &waiter.goals {
+                // It may be tried again while another is waited for.
+                if let Some(Err(refusal)) = self.reached(goal) {
+                    waiter.failed.entry(goal.worker.clone()).or_insert(refusal);
+                }
+            }
             match self.answer(&waiter, now) {
                 Some(answer) => self.out.push(Effect::Answer(waiter.id, answer)),
                 None => self.waiters.push(waiter),
@@ -114,10 +124,12 @@ impl Rig {
     }
 
     fn answer(&self, waiter: &Waiter, now: Now) -> Option<Answer> {
-        let reached: Vec<_> = waiter.goals.iter().map(|goal| self.reached(goal)).collect();
-        if let Some(Some(Err(refusal))) = reached.iter().find(|one| matches!(one, Some(Err(_)))) {
-            return Some(Err(refusal.clone()));
-        }
+        let open: Vec<_> = waiter
+            .goals
+            .iter()
+            .filter(|goal| !waiter.failed.contains_key(&goal.worker))
+            .collect();
+        let reached: Vec<_> = open.iter().map(|goal| self.reached(goal)).collect();
         if reached.iter().all(Option::is_some) {
             let texts = reached.into_iter().flatten().filter_map(Result::ok);
             let texts: Vec<_> = texts.chain(waiter.said.clone()).collect();
@@ -128,6 +140,9 @@ impl Rig {
                 .map(|decision| decision.otherwise.as_str())
                 .collect();
             match self.ledger.refusal(now.mono) {
+                _ if !waiter.failed.is_empty() => {
+                    return Some(Err(with_the_others(waiter.failed.values(), texts)));
+                }
                 _ if unrecorded.is_empty() => return Some(Ok(texts.join("\n"))),
                 Some(why) => return Some(Err(not_recorded(&texts, why, &unrecorded))),
                 // The store is being asked.
@@ -135,9 +150,8 @@ impl Rig {
             }
         }
         (now.mono >= waiter.until).then(|| {
-            let open: Vec<_> = waiter
-                .goals
-                .iter()
+            let open: Vec<_> = open
+                .into_iter()
                 .filter_map(|goal| self.workers.get(&goal.worker))
                 .map(|worker| match self.stray_of(worker.name()) {
                     Some(of) => {
@@ -147,9 +161,13 @@ impl Rig {
                 })
                 .collect();
             let message = format!("not done after {}: {}", in_words(PATIENCE), open.join(", "));
-            Err(failed(
+            let late = failed(
                 &message,
                 Some("it goes on; `supervisorctl status` shows how far it is"),
+            );
+            Err(with_the_others(
+                waiter.failed.values().chain([&late]),
+                Vec::new(),
             ))
         })
     }
@@ -182,6 +200,9 @@ impl Rig {
                 Life::Held(why) => {
                     Some(Err(failed(&format!("worker {name} is held: {why}"), None)))
                 }
+                Life::BackingOff {
+                    why, short: true, ..
+                } => Some(Err(failed(&format!("{name} waits: {why}"), None))),
                 Life::BackingOff { why, .. } => Some(Err(failed(
                     &format!("worker {name} did not stay up: {why}"),
                     Some(&format!(
@@ -221,6 +242,17 @@ impl Rig {
             Some(&format!("`supervisorctl start {down}`")),
         ))
     }
+}
+
+/// What did not come true, and after it what did.
+fn with_the_others<'a>(refusals: impl Iterator<Item = &'a Refusal>, done: Vec<String>) -> Refusal {
+    let (messages, hints): (Vec<_>, Vec<_>) = refusals
+        .map(|refusal| (refusal.message.clone(), refusal.hint.clone()))
+        .unzip();
+    let messages: Vec<_> = messages.into_iter().chain(done).collect();
+    let hints: Vec<_> = hints.into_iter().flatten().collect();
+    let hint = (!hints.is_empty()).then(|| hints.join("; "));
+    failed(&messages.join("; "), hint.as_deref())
 }
 
 /// It is so, and the next daemon does not know it.

@@ -81,7 +81,7 @@ pub(super) async fn start(
     let sound = confined(context, worker).map_err(NotStarted::from);
     let sound = sound.and_then(|()| {
         let lack = worker.lacks(&context.environment).into_iter().next();
-        lack.map_or(Ok(()), |lack| Err(NotStarted::missing(lack)))
+        lack.map_or(Ok(()), |lack| Err(NotStarted::missing(lack.in_full())))
     });
     let prepared = sound.and_then(|()| {
         let settings = match (&worker.program, &context.settings.house) {

@@ -45,7 +45,9 @@ fn who_lacks_something_waits_for_it_and_the_others_run() {
     rig.start();
     rig.until_state("other", "running");
     let at = |name: &str| rig.path(name).display().to_string();
-    let directory = format!("workdir {} does not exist", at("disk/moved"));
+    let moved = at("disk/moved");
+    let make = format!("mount what it is on, or make it: mkdir -p {moved}");
+    let directory = format!("workdir {moved} does not exist; {make}");
     waits(&rig, "moved", &directory);
     waits(
         &rig,
@@ -63,6 +65,17 @@ fn who_lacks_something_waits_for_it_and_the_others_run() {
         "{history}"
     );
 
+    let output = rig.ctl(&["start", "unpacked"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let waiting = format!(
+        "error: unpacked waits: program {} does not",
+        at("disk/tool")
+    );
+    assert!(
+        said.starts_with(&waiting) && !said.contains("logs"),
+        "{said}"
+    );
+
     fs::create_dir_all(rig.path("disk/moved")).unwrap();
     rig.until_state("moved", "running");
     program(&rig, "disk/tool");
@@ -76,6 +89,13 @@ fn who_lacks_something_waits_for_it_and_the_others_run() {
     fs::rename(rig.path("disk"), rig.path("elsewhere")).unwrap();
     rig.kill_daemon();
     rig.start();
+    assert_eq!(rig.pid("moved"), moved);
+    // Nor is it ended for a start that cannot be.
+    let output = rig.ctl(&["restart", "other", "moved"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = "error: worker moved could not start again: workdir ";
+    assert!(said.starts_with(why), "{said}");
+    assert!(said.contains("hint: mount what it is on"), "{said}");
     assert_eq!(rig.pid("moved"), moved);
 }
 

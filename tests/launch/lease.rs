@@ -252,7 +252,7 @@ fn a_worktree_that_is_not_there_is_waited_for() {
                 };
                 let attempt = world.start(&worker);
                 let why = world.shortage(&attempt).await;
-                let wanted = "worktree /does/not/exist does not exist; it is looked for again";
+                let wanted = "worktree /does/not/exist does not exist; mount what it is on";
                 assert!(why.starts_with(wanted), "{why}");
             }
         },

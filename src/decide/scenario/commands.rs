@@ -61,6 +61,26 @@ fn the_answer_tells_a_restart_from_a_start() {
 }
 
 #[test]
+fn each_of_several_workers_is_answered_for() {
+    let (mut play, starts) = Play::running(rig([worker("a"), worker("b")]));
+    let names = ["a", "b"].map(|name| name.parse().unwrap());
+    play.command(Command::Restart(names.to_vec()));
+    let next_b = started(&play.ends(&starts[1], Exit::Code(0)));
+    let lacks = HostEvent::Shortage(next_b[0].clone(), "program b is not there".into());
+    assert!(answers(&play.says(lacks)).is_empty(), "a is still ending");
+    let next_a = started(&play.ends(&starts[0], Exit::Code(0)));
+    let done = play.runs(&next_a[0]);
+    let refusal = done.iter().find_map(|effect| match effect {
+        Effect::Answer(_, Err(refusal)) => Some(refusal.clone()),
+        _ => None,
+    });
+    let refusal = refusal.unwrap();
+    let said = "b waits: program b is not there; a restarted, pid ";
+    assert!(refusal.message.starts_with(said), "{}", refusal.message);
+    assert_eq!(refusal.hint, None, "it wrote nothing");
+}
+
+#[test]
 fn a_start_does_not_weaken_a_restart() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     play.unasked_daemon();
