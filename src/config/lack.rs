@@ -1,5 +1,5 @@
 //! What a worker cannot be started without and a machine may not have at some moment: directories,
-//! programs, tmux, credentials.
+//! programs, tmux, credentials, users.
 //!
 //! Promise: none of it makes a configuration wrong, for a file system that is mounted late is no
 //! mistake of who wrote the file. `check` tells of it and the launcher waits for it, by the same look.
@@ -12,13 +12,14 @@ use std::{
 use super::{
     Command, Probe, Program, Tailscale, Worker,
     environment::{Credentials, Environment, Flaw},
+    service,
 };
 use crate::model::LauncherKind;
 
 /// One thing that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
-    what: String,
+    pub(super) what: String,
     /// What helps.
     pub hint: Option<String>,
 }
@@ -66,13 +67,15 @@ impl Worker {
                 }
             }
         }
+        lacks.extend(service::lacks(self, env));
         lacks
     }
 
     /// Where that is which [`Worker::lacks`] looks at, as far as it has a place.
     pub fn needs(&self) -> impl Iterator<Item = &Path> {
         let needs = self.everything_needed().into_iter().map(Need::path);
-        needs.filter(|path| path.is_absolute())
+        let needs = needs.filter(|path| path.is_absolute());
+        needs.chain(service::needs(self))
     }
 
     fn everything_needed(&self) -> Vec<Need<'_>> {

@@ -194,7 +194,7 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
 }
 
 /// What may be right and mostly is not: workers that cannot be started on this machine now, briefs and
-/// secrets that are not there, what systemd will not find or hand over, and ids that are the numbers of
+/// secrets that are not there, what systemd will not hand over, and ids that are the numbers of
 /// other phases.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
     let mut doubts = lacking(config, env);

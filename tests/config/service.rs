@@ -23,13 +23,16 @@ fn who_does_not_exist_and_what_is_not_there_is_told() {
     assert_eq!(
         told,
         [
-            "user no one of a (User) does not exist",
-            "group 3999999999 of a (Group) does not exist",
-            "group nogrp of a (SupplementaryGroups) does not exist",
-            "path /srv/builder/nix of a (NoExecPaths) does not exist; where it need not, write \
-             \"-/srv/builder/nix\"",
-            "path /later of a (ReadOnlyPaths) does not exist; where it need not, write \"-/later\"",
-            "path /late of a (ReadOnlyPaths) does not exist; where it need not, write \"-+/late\"",
+            "a cannot be started now: user no one (User) does not exist; add it: useradd 'no one'",
+            "a cannot be started now: group 3999999999 (Group) does not exist",
+            "a cannot be started now: group nogrp (SupplementaryGroups) does not exist; add it: groupadd \
+             nogrp",
+            "a cannot be started now: path /srv/builder/nix (NoExecPaths) does not exist; make it, or \
+             where it need not be there, write \"-/srv/builder/nix\"",
+            "a cannot be started now: path /later (ReadOnlyPaths) does not exist; make it, or where it \
+             need not be there, write \"-/later\"",
+            "a cannot be started now: path /late (ReadOnlyPaths) does not exist; make it, or where it \
+             need not be there, write \"-+/late\"",
         ]
     );
     let good = "systemd = { User = 'root', Group = '0', SupplementaryGroups = ['root'], \

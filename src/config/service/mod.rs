@@ -1,4 +1,5 @@
-//! What a worker's service cannot be or have on this machine as it is.
+//! What a worker's service cannot be or have on this machine as it is, and what of that keeps it from
+//! being started.
 //!
 //! Promise: none of it is a mistake of the file, and nothing of it is looked at as anybody but whoever
 //! asks: what cannot be seen from here is not told.
@@ -7,9 +8,10 @@ mod reach;
 
 use std::path::Path;
 
-use super::{Worker, environment::Environment};
+use super::{Lack, Worker, environment::Environment};
 use crate::{
     host::account,
+    paths::typed,
     systemd::property::{Settings, Value},
 };
 use reach::Account;
@@ -58,41 +60,69 @@ fn texts<'a>(settings: &'a Settings, property: &str) -> impl Iterator<Item = &'a
     texts.iter().map(String::as_str)
 }
 
-/// All of it, in whole sentences.
+/// All of it that need not keep it from being started, in whole sentences.
 pub(super) fn doubts(worker: &Worker, env: &Environment) -> Vec<String> {
-    let mut doubts = accounts(worker);
-    doubts.extend(paths(worker, env));
-    doubts.extend(secrets(worker, env));
+    let mut doubts = secrets(worker, env);
     doubts.extend(closed(worker, env));
     doubts
 }
 
-fn accounts(worker: &Worker) -> Vec<String> {
-    let of = &worker.name;
+/// Users, groups and paths without which systemd starts nothing.
+pub(super) fn lacks(worker: &Worker, env: &Environment) -> Vec<Lack> {
+    let mut lacks = accounts(worker);
+    lacks.extend(paths(worker, env));
+    lacks
+}
+
+/// Files that change when what [`lacks`] looks at comes to be there.
+pub(super) fn needs(worker: &Worker) -> impl Iterator<Item = &Path> {
+    let users = worker.user().map(|_| Path::new("/etc/passwd"));
+    let groups = worker.groups().next().map(|_| Path::new("/etc/group"));
+    let paths = PATHS.into_iter().flat_map(|property| {
+        let paths = texts(&worker.systemd, property).filter_map(needed);
+        paths.map(Path::new)
+    });
+    users.into_iter().chain(groups).chain(paths)
+}
+
+fn accounts(worker: &Worker) -> Vec<Lack> {
+    let lack = |kind: &str, name: &str, property: &str| {
+        let named = name.parse::<u32>().is_err();
+        Lack {
+            what: format!("{kind} {name} ({property}) does not exist"),
+            hint: named.then(|| format!("add it: {kind}add {}", typed(Path::new(name)))),
+        }
+    };
     let is_unknown = |name: &&str| matches!(account::user(name), Ok(None));
     let user = worker.user().filter(is_unknown);
-    let user = user.map(|name| format!("user {name} of {of} (User) does not exist"));
+    let user = user.map(|name| lack("user", name, "User"));
     let groups = worker.groups().filter_map(|(property, name)| {
         let unknown = matches!(account::group(name), Ok(None));
-        unknown.then(|| format!("group {name} of {of} ({property}) does not exist"))
+        unknown.then(|| lack("group", name, property))
     });
     user.into_iter().chain(groups).collect()
 }
 
-fn paths(worker: &Worker, env: &Environment) -> Vec<String> {
-    let of = &worker.name;
-    let mut doubts = Vec::new();
+fn paths(worker: &Worker, env: &Environment) -> Vec<Lack> {
+    let mut lacks = Vec::new();
     for property in PATHS {
         for text in texts(&worker.systemd, property) {
-            let path = text.strip_prefix('+').unwrap_or(text);
-            if !path.starts_with('-') && env.is_absent(Path::new(path)) {
-                doubts.push(format!(
-                    "path {path} of {of} ({property}) does not exist; where it need not, write \"-{text}\""
-                ));
-            }
+            let absent = needed(text).filter(|path| env.is_absent(Path::new(path)));
+            lacks.extend(absent.map(|path| Lack {
+                what: format!("path {path} ({property}) does not exist"),
+                hint: Some(format!(
+                    "make it, or where it need not be there, write \"-{text}\""
+                )),
+            }));
         }
     }
-    doubts
+    lacks
+}
+
+/// The path, if it has to be there.
+fn needed(text: &str) -> Option<&str> {
+    let path = text.strip_prefix('+').unwrap_or(text);
+    (!path.starts_with('-')).then_some(path)
 }
 
 fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
@@ -155,7 +185,7 @@ fn closed(worker: &Worker, env: &Environment) -> Vec<String> {
                 path.display(),
                 worker.name,
                 at.display(),
-                crate::paths::typed(path),
+                typed(path),
             ));
             told.push(at);
         }

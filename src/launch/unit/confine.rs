@@ -32,6 +32,11 @@ pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
     if found.uid == geteuid() {
         return Ok(None);
     }
+    if !geteuid().is_root() {
+        let why = "this daemon is not root, and runs nothing as somebody else";
+        let helps = "take User out of the worker, or have the system's daemon keep it";
+        return Err(format!("systemd.User: {name}: {why}; {helps}").into());
+    }
     Ok(Some(User {
         id: found.uid.as_raw(),
         environment: vec![
