@@ -191,6 +191,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         daemon.paths.config.display()
     );
     daemon.warn(&daemon.config);
+    super::program::begins(&daemon.paths.runtime);
     daemon.begin(effects).await;
     let sources = Sources {
         server,

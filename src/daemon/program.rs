@@ -6,8 +6,9 @@
 
 use std::{
     ffi::CStr,
+    fs,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -22,6 +23,9 @@ use crate::{
     proxy,
     systemd::notify::ServiceManager,
 };
+
+/// In the runtime directory: why the last daemon did not start.
+const REFUSED: &str = "refused";
 
 /// Keeps the declared rig running.
 ///
@@ -163,11 +167,32 @@ fn refuse(error: &StartError, paths: &Paths) {
     manager.status(format!("cannot start: {}", error.briefly(paths)));
     if journal::is_there() {
         let full = error.in_full();
-        let text = format!("the supervisor cannot start; what runs was not touched\n{full}");
+        let told = match told_before(&paths.runtime, &full) {
+            true => format!(": {}", error.briefly(paths)),
+            false => format!("\n{full}"),
+        };
+        let text = format!("the supervisor cannot start; what runs was not touched{told}");
         journal::tell(&own_notice("start-refused", Level::Error, text));
     } else {
         say(&error.in_full());
     }
+}
+
+/// Whether the last daemon that did not start said the same. The manager tries again for ever, and the
+/// whole of it is worth reading once.
+fn told_before(runtime: &Path, full: &str) -> bool {
+    let path = runtime.join(REFUSED);
+    let same = fs::read(&path).is_ok_and(|before| before == full.as_bytes());
+    if !same && let Err(error) = fs::write(&path, full) {
+        tracing::debug!("{}: {error}", path.display());
+    }
+    same
+}
+
+/// What the next one that does not start says is news.
+pub(super) fn begins(runtime: &Path) {
+    // Where there is none, none was refused.
+    drop(fs::remove_file(runtime.join(REFUSED)));
 }
 
 /// What ps(1) and pgrep(1) show: 15 bytes at the most (PR_SET_NAME(2const)).
@@ -185,4 +210,20 @@ fn failed(error: io::Error) -> ExitCode {
 /// If standard error is gone, nobody is there to be told.
 fn say(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_told_in_full_once() {
+        let runtime = tempfile::tempdir().unwrap();
+        let told = |full| told_before(runtime.path(), full);
+        assert_eq!([told("a"), told("a")], [false, true]);
+        assert_eq!([told("a\nb"), told("a\nb")], [false, true]);
+        begins(runtime.path());
+        assert!(!told("a\nb"), "one has started meanwhile");
+        assert!(!told_before(Path::new("/does/not/exist"), "a"));
+    }
 }
