@@ -79,6 +79,18 @@ impl From<&Unknown> for Failure {
     }
 }
 
+/// The command for who has no configuration yet.
+pub(super) fn how_to_configure(file: &Path) -> String {
+    let directory = match file.parent().filter(|directory| !directory.is_dir()) {
+        Some(directory) => format!("mkdir -p {} && ", typed(directory)),
+        None => String::new(),
+    };
+    format!(
+        "write a configuration first, beginning with: {directory}supervisorctl generate config > {}",
+        typed(file)
+    )
+}
+
 /// What was given of a rig, and what was found by that.
 pub(super) struct Whereabouts {
     environment: BTreeMap<OsString, OsString>,
@@ -215,12 +227,32 @@ impl Context {
         if waited.is_some() {
             return failure.hint("see why with: systemctl status loopkeeper.service");
         }
+        let meant = self.meant(&socket);
+        let run = meant.how_to_run(&self.rig.arguments());
+        failure.hint(match self.without_configuration(meant) {
+            Some(file) => format!("{}, then {run}", how_to_configure(file)),
+            None => run,
+        })
+    }
+
+    fn meant(&self, socket: &Path) -> Meant {
         let given = self.rig.given.socket.is_some();
         // A unit keeps the usual rig.
         let usual = self.rig.arguments().is_empty();
         let configuration = self.rig.configuration().filter(|_| usual);
-        let meant = Meant::by(Path::new("/"), &socket, given, configuration.as_deref());
-        failure.hint(meant.how_to_run(&self.rig.arguments()))
+        Meant::by(Path::new("/"), socket, given, configuration.as_deref())
+    }
+
+    /// Nothing of this user's is down, as it is the system's daemon that runs.
+    pub(super) fn is_the_systems(&self, error: &ClientError) -> bool {
+        matches!(error, ClientError::NotRunning { socket, .. } if self.meant(socket) == Meant::Elsewhere)
+    }
+
+    /// The file that whoever starts it has to write first.
+    fn without_configuration(&self, meant: Meant) -> Option<&Path> {
+        let file = &self.rig.paths.as_ref().ok()?.config;
+        let missing = matches!(file.try_exists(), Ok(false)) && meant != Meant::Elsewhere;
+        missing.then_some(file)
     }
 
     /// The configuration, if no daemon runs and none can start with it. Without one, that is certain

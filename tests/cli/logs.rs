@@ -70,7 +70,10 @@ fn that_nothing_was_ever_written_is_said() {
                 "nothing was written below {}, and no daemon is running",
                 home.state().display()
             )))
-            .stderr(contains("hint: start it with: loopkeeperd"));
+            .stderr(contains(
+                "hint: write a configuration first, beginning with: ",
+            ))
+            .stderr(contains(", then start it with: loopkeeperd"));
     }
 }
 

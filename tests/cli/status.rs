@@ -88,7 +88,10 @@ fn without_a_daemon_the_exit_code_is_3() {
             .code(3)
             .stdout("")
             .stderr(contains("error: daemon is not running: nobody listens on "))
-            .stderr(contains("hint: start it with: loopkeeperd"));
+            .stderr(contains(
+                "hint: write a configuration first, beginning with: ",
+            ))
+            .stderr(contains(", then start it with: loopkeeperd"));
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use super::{Finding, Is};
 use crate::{
     causes::in_one_line,
-    cli::{Context, check, failure::Failure},
+    cli::{Context, check, failure::Failure, rig::how_to_configure},
     config::{self, Config, Program},
     control::{
         client::ClientError,
@@ -44,10 +44,14 @@ pub(super) fn configuration(paths: &Paths) -> Result<(Finding, Option<Config>), 
                 1 => first,
                 several => format!("{file} has {several} mistakes, the first: {first}"),
             };
-            let finding = Finding::new("configuration", Is::Fail, found).hint(format!(
-                "see all of it with: supervisorctl check {}",
-                typed(&paths.config)
-            ));
+            let hint = match paths.config.try_exists() {
+                Ok(false) => how_to_configure(&paths.config),
+                _ => format!(
+                    "see all of it with: supervisorctl check {}",
+                    typed(&paths.config)
+                ),
+            };
+            let finding = Finding::new("configuration", Is::Fail, found).hint(hint);
             (finding, None)
         }
     })
@@ -107,7 +111,11 @@ pub(super) fn database(state: &Path, config: Option<&Config>) -> Option<Finding>
                 if denied { Is::Warn } else { Is::Fail },
                 in_one_line(&error),
             );
-            return Some(match error.hint() {
+            let hint = match denied {
+                true => Some("ask again as the daemon's user, or with sudo".to_owned()),
+                false => error.hint(),
+            };
+            return Some(match hint {
                 Some(hint) => found.hint(hint),
                 None => found,
             });

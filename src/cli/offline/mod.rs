@@ -39,13 +39,16 @@ pub(super) fn ask<T: DeserializeOwned>(
     }
 }
 
-/// Says that it is down, and shows what is `known`.
+/// Says that it is down, and shows what is `known`; nothing of a rig that is not meant.
 pub(super) fn without_daemon<T>(
     down: ClientError,
     context: &Context,
     known: impl FnOnce(&Paths) -> Result<T, Failure>,
     show: impl FnOnce(&T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    if context.is_the_systems(&down) {
+        return Err(context.refused(down));
+    }
     context.refused(down).print();
     show(&known(context.paths()?)?)?;
     Err(Failure::told(Exit::NotRunning))
