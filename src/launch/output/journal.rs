@@ -20,7 +20,10 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::export::{Export, OPTIONS};
+use super::{
+    export::{Export, OPTIONS},
+    writer,
+};
 use crate::{
     causes::in_one_line,
     launch::{
@@ -148,24 +151,33 @@ impl Entries {
     }
 }
 
-/// Whether a worker that this manager carries can write into the journal so that we can read it
-/// back: the journal has something of this boot for us.
+/// Whether what is written into the journal now can be read back by us: a line of ours, which nobody
+/// else has, is looked for there. Entries of before say nothing of what is kept today.
 ///
 /// # Errors
 /// Why not, and what helps.
 pub(crate) fn answers(of_user: bool) -> Result<(), String> {
-    let uid = nix::unistd::geteuid();
-    let own = of_user.then(|| format!("_UID={uid}"));
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let asked = format!(
+        "LOOPKEEPER_ASKED={}-{}",
+        std::process::id(),
+        now.unwrap_or_default().as_nanos()
+    );
+    writer::send(&format!(
+        "SYSLOG_IDENTIFIER=loopkeeperd\nPRIORITY=6\n{asked}\nMESSAGE=output of workers goes into the journal\n"
+    ))
+    .map_err(|error| format!("{}: {error}", writer::SOCKET))?;
     let mut command = Command::new(READER);
     command
         .args(OPTIONS)
-        .args(["--boot", "--lines=1"])
-        .args(own);
+        .args(["--follow", "--lines=1", &asked]);
     let said = first_words(&mut command).map_err(|error| format!("{READER}: {error}"))?;
     if said.is_empty() {
         return Err(match of_user {
             false => {
-                "the journal has nothing of this boot; see Storage= in journald.conf(5)".into()
+                "the journal does not keep what it is given, or does not answer; see Storage= \
+                      in journald.conf(5)"
+                    .into()
             }
             true => "the journal has nothing of this user's for him to read; either make it \
                      persistent (mkdir /var/log/journal) or, as root: \

@@ -19,7 +19,7 @@ use std::{
 use crate::{launch, model::AttemptRef};
 
 /// Where journald listens.
-const SOCKET: &str = "/run/systemd/journal/socket";
+pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
 /// Lines that are kept for it.
 const KEPT: usize = 4096;
 
@@ -123,6 +123,11 @@ impl JournalWriter {
     pub(crate) fn is_astray(&self) -> bool {
         self.socket.is_none() && !self.waiting.is_empty()
     }
+}
+
+/// Sends one entry, with all its fields, to who listens there now.
+pub(super) fn send(entry: &str) -> io::Result<()> {
+    connect(Path::new(SOCKET))?.send(entry.as_bytes()).map(drop)
 }
 
 fn connect(place: &Path) -> io::Result<UnixDatagram> {
