@@ -5,12 +5,18 @@ use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 use crate::{
     causes::in_one_line,
     config::Command,
-    launch::command::{Request, Runner},
+    decide::Looked,
+    launch::command::{CommandError, Request, Runner},
     model::Exit,
 };
 
 /// Of what a command prints, this much is worth repeating.
 const KEEP: usize = 4096;
+
+/// What shells, env(1) and others that run a program exit with when they found it, and could not run
+/// it; and when they did not find it (POSIX, Shell Command Language, 2.8.2).
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
 
 /// One command that is about to be run.
 pub(super) fn request(command: &Command, directory: &Path, limit: Duration) -> Request {
@@ -45,13 +51,23 @@ pub(super) async fn exit(runner: &Runner, request: Request) -> Result<Exit, Stri
 
 /// Runs it; anything but success is an error, with the last line that it said.
 pub(super) async fn succeed(runner: &Runner, request: Request) -> Result<(), String> {
+    match look(runner, request).await {
+        Looked::Well => Ok(()),
+        Looked::Failed(why) | Looked::Unable(why) => Err(why),
+    }
+}
+
+/// Looks by it: it succeeds, or the last line that it said is why not. Where it, or what it is to run,
+/// cannot be run, nobody has looked.
+pub(super) async fn look(runner: &Runner, request: Request) -> Looked {
     let program = request.program.clone();
-    let outcome = runner
-        .run(request)
-        .await
-        .map_err(|error| in_one_line(&error))?;
+    let outcome = match runner.run(request).await {
+        Ok(outcome) => outcome,
+        Err(error @ CommandError::Start { .. }) => return Looked::Unable(in_one_line(&error)),
+        Err(error @ CommandError::TimedOut { .. }) => return Looked::Failed(in_one_line(&error)),
+    };
     if outcome.exit.is_success() {
-        return Ok(());
+        return Looked::Well;
     }
     let said = [&outcome.errors, &outcome.output]
         .into_iter()
@@ -63,5 +79,9 @@ pub(super) async fn succeed(runner: &Runner, request: Request) -> Result<(), Str
                 .map(|line| line.trim().to_owned())
         });
     let said = said.map_or(String::new(), |line| format!(": {line}"));
-    Err(format!("{}: {}{said}", program.display(), outcome.exit))
+    let why = format!("{}: {}{said}", program.display(), outcome.exit);
+    match outcome.exit {
+        Exit::Code(NOT_EXECUTABLE | NOT_FOUND) => Looked::Unable(why),
+        _ => Looked::Failed(why),
+    }
 }

@@ -1,6 +1,6 @@
 //! Looks at the world on behalf of the core: is it ready, is it well, is the phase over.
 
-use std::{path::Path, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
 use regex::bytes::Regex;
 use tokio::{net::TcpStream, time::timeout};
@@ -9,9 +9,11 @@ use super::command;
 use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
+    decide::Looked,
     launch::{
         command::Runner,
         directory::Directory,
+        is_shortage,
         output::{Entries, Tail},
     },
     model::{AttemptRef, PhaseId},
@@ -25,22 +27,23 @@ const BEGINNING: usize = 64 * 1024;
 /// The longest that a phase's command takes.
 const PHASE_PATIENCE: Duration = Duration::from_secs(600);
 
-/// One look at an attempt; the error says what is missing.
+/// One look at an attempt.
 pub(super) async fn look(
     probe: &Probe,
     of: &AttemptRef,
     place: &Directory,
     worker: Option<&Worker>,
     runner: &Runner,
-) -> Result<(), String> {
+) -> Looked {
     match probe {
-        Probe::Socks(address) => handshake(address, PATIENCE)
-            .await
-            .map_err(|error| in_one_line(&error)),
+        Probe::Socks(address) => match handshake(address, PATIENCE).await {
+            Ok(()) => Looked::Well,
+            Err(error) => missed(&error, in_one_line(&error)),
+        },
         Probe::Tcp(address) => match timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(format!("{address}: {error}")),
-            Err(_) => Err(format!(
+            Ok(Ok(_)) => Looked::Well,
+            Ok(Err(error)) => missed(&error, format!("{address}: {error}")),
+            Err(_) => Looked::Failed(format!(
                 "{address}: no answer within {} s",
                 PATIENCE.as_secs()
             )),
@@ -51,10 +54,25 @@ pub(super) async fn look(
             if let Some(worker) = worker {
                 command::environment(&mut request, &worker.environment);
             }
-            command::succeed(runner, request).await
+            command::look(runner, request).await
         }
-        Probe::File(path) => file_is_newer(path, place),
-        Probe::Output(pattern) => output_has(of, place, pattern, runner).await,
+        Probe::File(path) => seen(file_is_newer(path, place)),
+        Probe::Output(pattern) => seen(output_has(of, place, pattern, runner).await),
+    }
+}
+
+/// No connection came of a look: for something that this process is short of, nobody has looked.
+fn missed(error: &(dyn Error + 'static), why: String) -> Looked {
+    match is_shortage(error) {
+        true => Looked::Unable(why),
+        false => Looked::Failed(why),
+    }
+}
+
+fn seen(result: Result<(), String>) -> Looked {
+    match result {
+        Ok(()) => Looked::Well,
+        Err(why) => Looked::Failed(why),
     }
 }
 

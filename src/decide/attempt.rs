@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Fact, Level, Rig, budget,
+    Effect, Fact, Level, Looked, Rig, budget,
     worker::{ASK_AGAIN, Attempt, Cause, Health, Life, Look, Stopped, Worker},
 };
 use crate::{
@@ -326,7 +326,7 @@ impl Rig {
                 started: true,
                 deadline: now.mono + ready.as_ref().map_or(Duration::ZERO, |r| r.timeout),
                 look: ready.as_ref().map(|_| Look::at(now.mono)),
-                last: "taken over from the daemon before".into(),
+                last: Looked::Failed("taken over from the daemon before".into()),
             },
         };
         let has_probe = worker.rules.ready.is_some();

@@ -1,12 +1,13 @@
 //! What is due for attempts when a moment has passed, and the looks at their readiness and health.
 //!
 //! Promise: who does not answer in time is asked again, looked at again, or asked harder to end; a look
-//! that never comes back counts as one that failed.
+//! that never comes back counts as one that failed. One whose probe could not be run says nothing: it
+//! makes nobody ready, and nobody is stopped for it.
 
 use std::time::Duration;
 
 use super::{
-    Effect, Level, Rig,
+    Effect, Level, Looked, Rig,
     attempt::in_words,
     worker::{ASK_AGAIN, Cause, KILL_AGAIN, Life, Look, PROBE_SILENCE, Step},
 };
@@ -66,6 +67,7 @@ impl Rig {
                     .ready
                     .as_ref()
                     .map_or(Duration::ZERO, |ready| ready.timeout);
+                let last = last.why().unwrap_or_default();
                 let why = format!("not ready within {}: {last}", in_words(timeout));
                 self.tell(
                     now,
@@ -129,42 +131,49 @@ impl Rig {
         }
     }
 
-    pub(super) fn probed(&mut self, now: Now, of: &AttemptRef, result: Result<(), String>) {
+    pub(super) fn probed(&mut self, now: Now, of: &AttemptRef, looked: Looked) {
         let Some(worker) = self.worker_of(of) else {
             return;
         };
-        let (ready_every, alive) = (
-            worker.rules.ready.as_ref().map(|r| r.every),
-            worker.rules.alive.clone(),
-        );
+        let (ready, alive) = (worker.rules.ready.clone(), worker.rules.alive.clone());
+        let was_unable = worker.unable().is_some();
         match &mut worker.life {
             Life::Starting {
+                attempt,
                 look: look @ Some(Look { asked: true, .. }),
                 last,
+                deadline,
                 ..
-            } => match (result, ready_every) {
-                (Err(why), Some(every)) => {
-                    *last = why;
-                    *look = Some(Look::at(now.mono + every));
-                }
-                (Ok(()), _) | (Err(_), None) => self.ready(now, of),
-            },
+            } => {
+                let Some(ready) = ready.filter(|_| looked != Looked::Well) else {
+                    return self.ready(now, of);
+                };
+                let next = now.mono + ready.every;
+                *look = Some(Look::at(next));
+                // Its time only runs while somebody can look. Who was adopted is ready when it is over.
+                *deadline = match looked {
+                    Looked::Unable(_) if !attempt.adopted => next + PROBE_SILENCE + ready.timeout,
+                    Looked::Well | Looked::Failed(_) | Looked::Unable(_) => {
+                        (*deadline).min(now.mono + ready.timeout)
+                    }
+                };
+                *last = looked;
+            }
             Life::Running { health, .. } if health.look.is_some_and(|look| look.asked) => {
                 let Some(alive) = alive else { return };
-                health.failures = if result.is_ok() {
-                    0
-                } else {
-                    health.failures + 1
+                health.failures = match looked {
+                    Looked::Failed(_) => health.failures + 1,
+                    Looked::Well | Looked::Unable(_) => 0,
                 };
                 health.look = Some(Look::at(now.mono + alive.every));
                 let sick = (health.failures >= alive.failures).then(|| {
                     format!(
                         "{} looks in a row failed: {}",
                         health.failures,
-                        result.as_ref().err().map_or("", String::as_str)
+                        looked.why().unwrap_or_default()
                     )
                 });
-                health.last = Some((now.mono, result));
+                health.last = Some((now.mono, looked));
                 if let Some(why) = sick {
                     let text = format!("{} is alive but not well: {why}", of.worker);
                     self.tell(now, "worker-sick", Level::Warning, Some(of), text);
@@ -180,6 +189,10 @@ impl Rig {
             | Life::Stopping { .. }
             | Life::Lost { .. } => {}
         }
+        let unable = self.worker_of(of).and_then(|worker| worker.unable());
+        if let (Some(text), false) = (unable, was_unable) {
+            self.tell(now, "worker-unseen", Level::Warning, Some(of), text);
+        }
     }
 }
 
@@ -190,13 +203,13 @@ fn ask(
     of: &AttemptRef,
     probe: Option<&Probe>,
     out: &mut Vec<Effect>,
-) -> Option<Result<(), String>> {
+) -> Option<Looked> {
     let Some(probe) = probe else {
         *look = None;
         return None;
     };
     if look.is_some_and(|look| look.asked) {
-        return Some(Err("the look at it did not come back".into()));
+        return Some(Looked::Failed("the look at it did not come back".into()));
     }
     *look = Some(Look::asked_until(now.mono + PROBE_SILENCE));
     out.push(Effect::Probe(of.clone(), probe.clone()));

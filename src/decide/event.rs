@@ -16,8 +16,8 @@ pub enum Event {
     Found(Found),
     /// The host speaks.
     Host(HostEvent),
-    /// A probe came back: well, or the reason why not.
-    Probed(AttemptRef, Result<(), String>),
+    /// A probe came back.
+    Probed(AttemptRef, Looked),
     /// The end condition of this phase was looked at: over, not over, or it could not be looked at.
     PhaseChecked(PhaseId, Result<bool, String>),
     /// A file that an end condition names may have changed.
@@ -40,6 +40,27 @@ pub enum Event {
     Leave(Leave),
     /// A deadline passed; harmless when none did.
     Wake,
+}
+
+/// What a look at an attempt, by its probe, says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Looked {
+    /// It is well.
+    Well,
+    /// It is not, and why.
+    Failed(String),
+    /// Nothing, and why: the probe itself could not be run.
+    Unable(String),
+}
+
+impl Looked {
+    /// Why it is not known to be well, unless it is.
+    pub(super) fn why(&self) -> Option<&str> {
+        match self {
+            Self::Well => None,
+            Self::Failed(why) | Self::Unable(why) => Some(why),
+        }
+    }
 }
 
 /// Tells answers apart; given by the daemon.

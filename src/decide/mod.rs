@@ -57,7 +57,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
-pub use event::{Command, Event, Leave, PhaseRef, RequestId};
+pub use event::{Command, Event, Leave, Looked, PhaseRef, RequestId};
 pub use fact::{
     Boot, Fact, KnownAttempt, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,
     RestoredWorker, ResumePoint, SetBy, Stopping,

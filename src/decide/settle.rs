@@ -5,7 +5,7 @@
 //! be named.
 
 use super::{
-    Effect, Fact, Leave, Level, POINT_LOST, Rig, Told,
+    Effect, Fact, Leave, Level, Looked, POINT_LOST, Rig, Told,
     plan::At,
     worker::{Asked, Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
 };
@@ -247,7 +247,7 @@ impl Rig {
             started: false,
             deadline: now.mono + START_SILENCE,
             look: None,
-            last: "no look at it yet".into(),
+            last: Looked::Failed("no look at it yet".into()),
         };
         worker.becomes(life, now);
         let rules = Box::new(worker.rules.clone());
@@ -271,6 +271,10 @@ impl Rig {
             return false;
         }
         let open = |worker: &Worker| match &worker.life {
+            Life::Starting {
+                last: Looked::Unable(_),
+                ..
+            } => false,
             Life::Starting { .. } | Life::Stopping { .. } => worker.restarts.streak == 0,
             Life::Waiting(_) => worker.rules.requires.iter().any(|name| {
                 self.workers.get(name).is_some_and(|other| {

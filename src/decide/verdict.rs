@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    Looked,
     attempt::in_words,
     worker::{Life, Worker},
 };
@@ -17,7 +18,10 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
         }
         Life::Stopped(why) => (VerdictIs::Waiting, why.as_str().to_owned()),
         Life::Held(why) => (VerdictIs::Waiting, format!("for the operator: {why}")),
-        Life::Starting { last, .. } => (VerdictIs::Waiting, format!("to be ready: {last}")),
+        Life::Starting { last, .. } => (
+            VerdictIs::Waiting,
+            format!("to be ready: {}", last.why().unwrap_or_default()),
+        ),
         Life::Stopping { cause, .. } => (
             VerdictIs::Waiting,
             cause
@@ -26,14 +30,21 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
         ),
         Life::Lost { why, .. } => (VerdictIs::Unknown, why.clone()),
         Life::Running { health, .. } => match (&health.last, quiet) {
-            (Some((at, Err(why))), _) => {
+            (Some((at, Looked::Failed(why))), _) => {
                 let ago = ago(now.since(*at));
                 (
                     VerdictIs::Unknown,
                     format!("{} failed, {ago}: {why}", looks(health.failures)),
                 )
             }
-            (Some((at, Ok(()))), _) => (
+            (Some((at, Looked::Unable(why))), _) => {
+                let ago = ago(now.since(*at));
+                (
+                    VerdictIs::Unknown,
+                    format!("it could not be looked at, {ago}: {why}"),
+                )
+            }
+            (Some((at, Looked::Well)), _) => (
                 VerdictIs::Working,
                 format!("answered {}", ago(now.since(*at))),
             ),
@@ -42,6 +53,33 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
         },
     };
     Verdict { is, evidence }
+}
+
+impl Worker {
+    /// That nobody can look at it, and why, if so.
+    pub(super) fn unable(&self) -> Option<String> {
+        let (is, why) = match &self.life {
+            Life::Starting {
+                last: Looked::Unable(why),
+                ..
+            } => ("ready", why),
+            Life::Running { health, .. } => match &health.last {
+                Some((_, Looked::Unable(why))) => ("well", why),
+                Some((_, Looked::Well | Looked::Failed(_))) | None => return None,
+            },
+            Life::Waiting(_)
+            | Life::BackingOff { .. }
+            | Life::Stopped(_)
+            | Life::Held(_)
+            | Life::Starting { .. }
+            | Life::Stopping { .. }
+            | Life::Lost { .. } => return None,
+        };
+        let name = self.name();
+        Some(format!(
+            "{name} cannot be looked at, and nobody knows whether it is {is}: {why}"
+        ))
+    }
 }
 
 /// To the second in the first minute, to the minute from then on.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Boot, Rig,
+    Boot, Looked, Rig,
     plan::At,
     verdict::verdict,
-    worker::{Health, Life},
+    worker::{Health, Life, Worker},
 };
 use crate::{
     config::Phase,
@@ -31,7 +31,7 @@ pub struct View<'a> {
     /// Why the rig is paused, if it is.
     pub paused: Option<&'a str>,
     /// What keeps the core from its promises: facts that cannot be recorded, a phase whose end
-    /// cannot be told.
+    /// cannot be told, workers that cannot be looked at.
     pub degraded: Vec<String>,
     /// One row a worker, by name.
     pub workers: Vec<Row<'a>>,
@@ -115,6 +115,7 @@ impl Rig {
                 .trouble()
                 .into_iter()
                 .chain(self.phase_trouble())
+                .chain(self.workers.values().filter_map(Worker::unable))
                 .collect(),
             workers: self
                 .workers
@@ -144,11 +145,17 @@ impl Rig {
         };
         let reason = match &worker.life {
             Life::Running {
-                health: Health { failures: 0, .. },
+                health:
+                    Health {
+                        last: None | Some((_, Looked::Well)),
+                        ..
+                    },
                 ..
             } => None,
             Life::BackingOff { why, .. } | Life::Held(why) => Some(why.clone()),
-            Life::Starting { last, .. } => Some(format!("not ready: {last}")),
+            Life::Starting { last, .. } => {
+                Some(format!("not ready: {}", last.why().unwrap_or_default()))
+            }
             Life::Running { .. }
             | Life::Waiting(_)
             | Life::Stopped(_)

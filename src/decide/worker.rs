@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Level, Restarts, Stopping};
+use super::{Level, Looked, Restarts, Stopping};
 use crate::{
     config,
     model::{AttemptRef, Exit, Identity, Mono, Now, PhaseId, StateName, WorkerName},
@@ -70,7 +70,7 @@ pub(super) enum Life {
         /// The next look at its readiness; `None` where there is nothing to look at.
         look: Option<Look>,
         /// What the last look said.
-        last: String,
+        last: Looked,
     },
     Running {
         attempt: Attempt,
@@ -139,7 +139,7 @@ pub(super) struct Health {
     /// Looks in a row that failed.
     pub(super) failures: u32,
     /// What the last look said, and when.
-    pub(super) last: Option<(Mono, Result<(), String>)>,
+    pub(super) last: Option<(Mono, Looked)>,
 }
 
 /// When somebody looks next, or, once asked, by when an answer should have come.

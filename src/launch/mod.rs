@@ -73,6 +73,7 @@ use std::{
 
 pub use cgroup::House;
 pub use local::{Local, News, Settings};
+pub(crate) use not_started::is_shortage;
 pub use socket::socket;
 pub(crate) use unit::recorded as recorded_by_manager;
 

@@ -13,6 +13,15 @@ use crate::{
 /// files, processes, memory (errno(3)).
 const SHORTAGES: [i32; 6] = [ENOSPC, EDQUOT, EMFILE, ENFILE, EAGAIN, ENOMEM];
 
+/// Whether it comes of the machine, or this process, being out of something.
+pub(crate) fn is_shortage(error: &(dyn Error + 'static)) -> bool {
+    let chain = iter::successors(Some(error), |&error| error.source());
+    let errno = |error: &io::Error| error.raw_os_error();
+    chain
+        .filter_map(|error| error.downcast_ref().and_then(errno))
+        .any(|errno| SHORTAGES.contains(&errno))
+}
+
 #[derive(Debug)]
 pub(super) struct NotStarted {
     pub(super) why: String,
@@ -31,13 +40,9 @@ impl NotStarted {
 
     /// An error that says itself what failed.
     pub(super) fn from_error(error: &(dyn Error + 'static)) -> Self {
-        let chain = iter::successors(Some(error), |&error| error.source());
-        let errno = |error: &io::Error| error.raw_os_error();
         Self {
             why: in_one_line(error),
-            shortage: chain
-                .filter_map(|error| error.downcast_ref().and_then(errno))
-                .any(|errno| SHORTAGES.contains(&errno)),
+            shortage: is_shortage(error),
         }
     }
 

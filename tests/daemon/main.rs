@@ -14,6 +14,7 @@ mod elsewhere;
 mod events;
 mod faults;
 mod lacks;
+mod looks;
 #[path = "../store/mount.rs"]
 mod mount;
 mod plan;

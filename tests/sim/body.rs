@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use fastrand::Rng;
 use loopkeeper::{
     config::{Stop, Worker},
-    decide::Told,
+    decide::{Looked, Told},
     model::{AttemptRef, Exit, Identity, Signal},
 };
 
@@ -219,17 +219,19 @@ impl Body {
     }
 
     /// Would a look at its readiness or its health say yes now?
-    pub(crate) fn answers(&self, t: u64, ready: bool) -> Result<(), String> {
+    pub(crate) fn answers(&self, t: u64, ready: bool) -> Looked {
         let Some(began) = self.began.filter(|_| self.runs()) else {
-            return Err("connection refused".into());
+            return Looked::Failed("connection refused".into());
         };
         let age = t - began;
         if ready && self.temper.ready_after.is_none_or(|after| age < after) {
-            return Err("not listening yet".into());
+            return Looked::Failed("not listening yet".into());
         }
         match self.temper.sick {
-            Some((from, until)) if (from..until).contains(&age) => Err("does not answer".into()),
-            _ => Ok(()),
+            Some((from, until)) if (from..until).contains(&age) => {
+                Looked::Failed("does not answer".into())
+            }
+            _ => Looked::Well,
         }
     }
 }

@@ -54,6 +54,7 @@ const FAULTS: &[&str] = &[
     "host does not answer",
     "leftovers that stay",
     "looks that failed",
+    "looks that nobody could take",
     "lost: Ended",
     "lost: Gone",
     "lost: PhaseChecked",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use loopkeeper::{
     config::Condition as Until,
-    decide::{Command, Effect, Event, Fact},
+    decide::{Command, Effect, Event, Fact, Looked},
     model::{AttemptRef, Condition, Found, HostEvent, PhaseId, Signal},
 };
 
@@ -42,6 +42,8 @@ struct Seen {
     ready: Option<u64>,
     /// A look that is waited for.
     asked: Option<u64>,
+    /// When it could not be looked at last.
+    unable: Option<u64>,
     /// Bad looks at its health in a row.
     sick: u32,
     /// It was asked to end when nobody declared its worker.
@@ -125,13 +127,17 @@ impl Overdue {
                 let seen = self.seen(of);
                 match (seen.asked.take(), result) {
                     (Some(asked), _) if asked + PROBE_SILENCE <= t => seen.unclear = true,
-                    (Some(_), Ok(())) => {
+                    (Some(_), Looked::Well) => {
                         seen.sick = 0;
                         if seen.started.is_some() {
                             seen.ready.get_or_insert(t);
                         }
                     }
-                    (Some(_), Err(_)) => seen.sick += u32::from(seen.ready.is_some()),
+                    (Some(_), Looked::Failed(_)) => seen.sick += u32::from(seen.ready.is_some()),
+                    (Some(_), Looked::Unable(_)) => {
+                        seen.sick = 0;
+                        seen.unable = Some(t);
+                    }
                     (None, _) => {}
                 }
             }
@@ -226,8 +232,11 @@ impl Overdue {
             if let (Some(ready), Some(started), None, true) =
                 (&rules.ready, seen.started, seen.ready, seen.ordered)
             {
+                let since = seen
+                    .unable
+                    .map_or(started, |at| at + millis(ready.every) + PROBE_SILENCE);
                 ensure!(
-                    t <= started + millis(ready.timeout) + LATE,
+                    t <= since + millis(ready.timeout) + LATE,
                     "verdict",
                     "{of:?} is not ready {} ms after its start, and goes on",
                     t - started

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use loopkeeper::{
     config::{Config, OnPhase, Plan, Resume, Worker},
-    decide::{Command, Effect, Event, Leave, PhaseRef, ResumePoint, SetBy},
+    decide::{Command, Effect, Event, Leave, Looked, PhaseRef, ResumePoint, SetBy},
     model::{AttemptRef, Condition, HostEvent, Kind, PhaseId, WorkerName},
 };
 
@@ -81,6 +81,8 @@ pub(crate) struct Heard {
     pub(crate) answered: bool,
     /// Bad looks in a row.
     pub(crate) bad: u32,
+    /// When it could not be looked at last.
+    pub(crate) unable: Option<u64>,
     /// When a look was asked for that has not come back.
     pub(crate) asked: Option<u64>,
     /// When the host said that its own process ended.
@@ -210,11 +212,15 @@ impl Told {
                 let heard = self.heard(of);
                 match (heard.asked.take_if(|asked| *asked + SILENCE > t), result) {
                     (None, _) => {}
-                    (Some(_), Ok(())) => {
+                    (Some(_), Looked::Well) => {
                         heard.answered = true;
                         heard.bad = 0;
                     }
-                    (Some(_), Err(_)) => heard.bad += 1,
+                    (Some(_), Looked::Failed(_)) => heard.bad += 1,
+                    (Some(_), Looked::Unable(_)) => {
+                        heard.bad = 0;
+                        heard.unable = Some(t);
+                    }
                 }
             }
             Event::Recorded(Ok(())) => {
@@ -417,7 +423,7 @@ impl Told {
         if let (Some(ready), Some(started)) = (&worker.ready, heard.started)
             && !heard.answered
             && !heard.adopted
-            && started + millis(ready.timeout) <= t
+            && heard.unable.unwrap_or(started) + millis(ready.timeout) <= t
         {
             return Some("not ready");
         }

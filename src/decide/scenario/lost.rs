@@ -39,7 +39,7 @@ fn what_was_ready_is_ready_when_its_host_answers_again() {
     let (mut play, starts) = Play::running(rig([a]));
     play.pass(0);
     play.tell(Event::Wake);
-    play.tell(Event::Probed(starts[0].clone(), Ok(())));
+    play.tell(Event::Probed(starts[0].clone(), Looked::Well));
     assert_eq!(play.state("a"), StateName::Running);
     play.tell(unknown(&starts[0]));
     let done = play.tell(Event::Found(play.alive(&starts[0])));
@@ -58,12 +58,12 @@ fn what_is_found_running_has_run_since_it_was_started() {
     probed.ready = Some(ready());
     let (mut play, starts) = Play::running(rig([worker("plain"), probed]));
     play.tell(Event::Wake);
-    play.tell(Event::Probed(starts[1].clone(), Ok(())));
+    play.tell(Event::Probed(starts[1].clone(), Looked::Well));
     let began = starts[0].attempt.decided().unwrap();
     play.t += 3_600_000;
     play.next_daemon(vec![play.alive(&starts[0]), play.alive(&starts[1])]);
     play.tell(Event::Wake);
-    play.tell(Event::Probed(starts[1].clone(), Ok(())));
+    play.tell(Event::Probed(starts[1].clone(), Looked::Well));
     for name in ["plain", "probed"] {
         assert_eq!(play.state(name), StateName::Running);
         assert_eq!(play.rig.workers[name].since, began, "{name}");

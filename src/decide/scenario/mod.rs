@@ -10,6 +10,7 @@ mod deadlines;
 mod erlang;
 mod hand;
 mod kills;
+mod looks;
 mod lost;
 mod policy;
 mod secrets;
@@ -21,7 +22,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Command, Effect, Event, Leave, Machine, PhaseRef, RequestId, Rig};
+use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig};
 use crate::{
     config::{
         self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,

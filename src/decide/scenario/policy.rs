@@ -111,7 +111,7 @@ fn falls_ill(play: &mut Play, of: &AttemptRef) {
     play.reload(|config| change(config, |a| a.alive = Some(alive())));
     for _ in 0..2 {
         play.pass(5_000);
-        play.tell(Event::Probed(of.clone(), Err("refused".into())));
+        play.tell(Event::Probed(of.clone(), Looked::Failed("refused".into())));
     }
 }
 

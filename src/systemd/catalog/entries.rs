@@ -83,6 +83,15 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl logs @LOOPKEEPER_WORKER@ --attempt @LOOPKEEPER_ATTEMPT@",
     },
     Entry {
+        event: "worker-unseen",
+        id: "527d2a96796e4140b547de9969bfc0dc",
+        subject: "Worker @LOOPKEEPER_WORKER@ cannot be looked at",
+        text: "Its `ready` or `alive` probe cannot be run: its program is not there or is of another \
+               machine, or there are not enough processes or open files. The message says which. \
+               That says nothing of the worker, which goes on as it is; `supervisorctl status` \
+               shows it as degraded until it can be looked at again.",
+    },
+    Entry {
         event: "worker-stopping",
         id: "f7e7d330b5804a3986f5c88750c78fed",
         subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use loopkeeper::{
-    decide::Event,
+    decide::{Event, Looked},
     model::{AttemptRef, Condition, Exit, Found, HostEvent, WorkerName},
 };
 
@@ -73,12 +73,16 @@ impl World {
             .as_ref()
             .and_then(|daemon| daemon.told.heard.get(&of));
         let ready = told.is_none_or(|heard| !heard.answered);
+        let unable = self.t < self.silent_until && self.nature.flips(&mut self.rng);
         let says = match body {
+            _ if unable => Looked::Unable("cannot be started".into()),
             Some(body) => body.answers(self.t, ready),
-            None => Err("there is no such attempt".into()),
+            None => Looked::Failed("there is no such attempt".into()),
         };
-        if says.is_err() {
-            self.coverage.count("looks that failed");
+        match &says {
+            Looked::Well => {}
+            Looked::Failed(_) => self.coverage.count("looks that failed"),
+            Looked::Unable(_) => self.coverage.count("looks that nobody could take"),
         }
         self.result_or_loss(Event::Probed(of, says));
     }

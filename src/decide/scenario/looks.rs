@@ -1,0 +1,74 @@
+//! A look that could not be taken says nothing: not that a worker is well, nor that it is not.
+
+use super::*;
+
+fn unable() -> Looked {
+    Looked::Unable("/look: cannot be started".into())
+}
+
+/// Its next look, and what that says.
+fn looks(play: &mut Play, of: &AttemptRef, says: Looked) -> Vec<Effect> {
+    let mut done = play.pass(5_000);
+    done.extend(play.tell(Event::Probed(of.clone(), says)));
+    done
+}
+
+fn troubles(play: &Play) -> Vec<String> {
+    play.rig.view(now(play.t), |_, _| None).degraded
+}
+
+fn told(effects: &[Effect]) -> usize {
+    let unseen = |effect: &&Effect| matches!(effect, Effect::Tell(notice) if notice.event == "worker-unseen");
+    effects.iter().filter(unseen).count()
+}
+
+#[test]
+fn who_cannot_be_looked_at_is_left_alone_and_shown() {
+    let mut a = worker("a");
+    a.alive = Some(alive());
+    let (mut play, starts) = Play::running(rig([a]));
+    let of = &starts[0];
+    assert_eq!(told(&looks(&mut play, of, unable())), 1);
+    for _ in 0..20 {
+        let done = looks(&mut play, of, unable());
+        assert_eq!((signalled(&done), told(&done)), (vec![], 0));
+    }
+    assert_eq!(play.state("a"), StateName::Running);
+    let why =
+        "a cannot be looked at, and nobody knows whether it is well: /look: cannot be started";
+    assert_eq!(troubles(&play), [why]);
+    // It breaks the row of those that failed, too.
+    for says in [Looked::Failed("refused".into()), unable()] {
+        assert_eq!(signalled(&looks(&mut play, of, says)), []);
+    }
+    assert_eq!(
+        signalled(&looks(&mut play, of, Looked::Failed("refused".into()))),
+        []
+    );
+    assert_eq!(troubles(&play), Vec::<String>::new());
+    let done = looks(&mut play, of, Looked::Failed("refused".into()));
+    assert_eq!(signalled(&done), [(of.clone(), Signal::TERM)]);
+}
+
+#[test]
+fn who_cannot_be_looked_at_is_not_ready_and_has_its_time_once_it_can() {
+    let mut a = worker("a");
+    a.ready = Some(ready());
+    let (mut play, starts) = Play::running(rig([a]));
+    let of = &starts[0];
+    play.tell(Event::Wake);
+    play.tell(Event::Probed(of.clone(), unable()));
+    for _ in 0..20 {
+        assert_eq!(signalled(&looks(&mut play, of, unable())), []);
+    }
+    assert_eq!(play.state("a"), StateName::Starting);
+    let why =
+        "a cannot be looked at, and nobody knows whether it is ready: /look: cannot be started";
+    assert_eq!(troubles(&play), [why]);
+    assert!(play.rig.everything_was_tried(), "nobody waits for it");
+    assert_eq!(
+        signalled(&looks(&mut play, of, Looked::Failed("no".into()))),
+        []
+    );
+    assert_eq!(signalled(&play.pass(10_000)), [(of.clone(), Signal::TERM)]);
+}
