@@ -4,12 +4,16 @@
 //! the reason why it is sound written at the spot.
 
 use std::{
-    io,
+    collections::BTreeMap,
+    env,
+    ffi::CString,
+    io, iter,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd, RawFd},
-        unix::process::CommandExt,
+        unix::{ffi::OsStrExt, process::CommandExt},
     },
     process::Command,
+    sync::atomic::AtomicPtr,
 };
 
 use nix::{libc, sys::signal::SigSet};
@@ -131,6 +135,72 @@ pub(crate) fn ignore_broken_pipe(command: &mut Command) {
     // SAFETY: the hook makes one system call, and neither allocates nor takes a lock.
     unsafe {
         command.pre_exec(hook);
+    }
+}
+
+/// Arranges that `command` is what the kernel executes, or fails: the library calls execvp(3), which gives
+/// to a shell what the kernel does not know (ENOEXEC), whatever is in it. To be called last, for a path
+/// with all its arguments, in our environment with what was added to it and removed from it.
+///
+/// # Errors
+/// When there is a zero byte in one of those.
+pub(crate) fn execute_or_fail(command: &mut Command) -> io::Result<()> {
+    let program = CString::new(command.get_program().as_bytes())?;
+    let arguments = command.get_args().map(|text| CString::new(text.as_bytes()));
+    let arguments = iter::once(Ok(program.clone())).chain(arguments);
+    let arguments = Strings::new(arguments.collect::<Result<_, _>>()?);
+    let mut variables: BTreeMap<_, _> = env::vars_os().collect();
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => variables.insert(name.to_owned(), value.to_owned()),
+            None => variables.remove(name),
+        };
+    }
+    let variables = variables
+        .iter()
+        .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
+    let variables = Strings::new(variables.collect::<Result<_, _>>()?);
+    let hook = move || {
+        #[expect(unsafe_code, reason = "the safe wrappers of execve(2) allocate")]
+        // SAFETY: both lists end with a null, and they and their texts are owned by the hook.
+        unsafe {
+            libc::execve(program.as_ptr(), arguments.list(), variables.list());
+        }
+        Err(io::Error::last_os_error())
+    };
+    #[expect(
+        unsafe_code,
+        reason = "the only way to run something between fork and exec"
+    )]
+    // SAFETY: the hook makes one system call on what was prepared before the fork; it neither
+    // allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(hook);
+    }
+    Ok(())
+}
+
+/// Texts as execve(2) takes them.
+struct Strings {
+    /// With a null at the end. Atomic for being `Sync`: nobody writes.
+    pointers: Vec<AtomicPtr<libc::c_char>>,
+    /// What they point to, which stays where it is.
+    _texts: Vec<CString>,
+}
+
+impl Strings {
+    fn new(texts: Vec<CString>) -> Self {
+        let pointers = texts.iter().map(|text| text.as_ptr().cast_mut());
+        let pointers = pointers.chain([std::ptr::null_mut()]);
+        Self {
+            pointers: pointers.map(AtomicPtr::new).collect(),
+            _texts: texts,
+        }
+    }
+
+    /// As long as this lives.
+    fn list(&self) -> *const *const libc::c_char {
+        self.pointers.as_ptr().cast()
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use super::{
     environment::Inherited,
+    exec,
     tree::{Looker, Part, Tree, tag},
 };
 use crate::{
@@ -190,6 +191,7 @@ impl Runner {
         sys::before_exec(&mut command, birth);
         let output = pipe::Receiver::from_owned_fd(output.into())?;
         let errors = pipe::Receiver::from_owned_fd(errors.into())?;
+        exec::no_script_unless_text(&mut command)?;
         let child = self.reaper.spawn(&mut command)?;
         Ok((child, output, errors))
     }

@@ -85,6 +85,9 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
     };
     sys::before_exec(&mut command, birth);
     settle_broken_pipe(&mut command, &spec);
+    if let Err(error) = no_script_unless_text(&mut command) {
+        return failed(error);
+    }
     failed(refused(&spec.program, &command.exec()))
 }
 
@@ -114,7 +117,8 @@ pub fn become_worker(attempt_dir: &Path) -> io::Error {
             let mut command = Command::new(&spec.program);
             command.args(&spec.arguments);
             settle_broken_pipe(&mut command, &spec);
-            let sound = add_secrets(&mut command, &spec);
+            let sound =
+                add_secrets(&mut command, &spec).and_then(|()| no_script_unless_text(&mut command));
             sound.map_or_else(|error| error, |()| refused(&spec.program, &command.exec()))
         }
         None => io::Error::other("spec.json: cannot be read"),
@@ -147,17 +151,30 @@ pub(super) fn refused(program: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
+/// What the kernel does not execute is a script for a shell only if its first line is text, as shells
+/// themselves have it: a program of another machine is none. To be called when nothing is to be added to
+/// the command any more.
+pub(super) fn no_script_unless_text(command: &mut Command) -> io::Result<()> {
+    match first_line(Path::new(command.get_program())) {
+        Some(line) if line.contains(&0) => sys::execute_or_fail(command),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// As much of it as the kernel reads.
+fn first_line(program: &Path) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    // To open another kind of file may be to wait for somebody.
+    program.metadata().ok().filter(fs::Metadata::is_file)?;
+    let file = fs::File::open(program).ok()?;
+    file.take(256).read_to_end(&mut line).ok()?;
+    line.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec)
+}
+
 /// What the first line of a script names, if that is not there.
 fn missing_interpreter(program: &Path) -> Option<String> {
-    let mut line = Vec::new();
-    let file = fs::File::open(program).ok()?;
-    // As much as the kernel reads.
-    file.take(256).read_to_end(&mut line).ok()?;
-    let line = line
-        .split(|byte| *byte == b'\n')
-        .next()?
-        .strip_prefix(b"#!")?;
-    let line = String::from_utf8_lossy(line);
+    let line = first_line(program)?;
+    let line = String::from_utf8_lossy(line.strip_prefix(b"#!")?);
     let interpreter = line.split_whitespace().next()?;
     (!Path::new(interpreter).exists()).then(|| interpreter.to_owned())
 }

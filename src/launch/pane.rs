@@ -235,7 +235,7 @@ fn start(directory: &Directory, spec: &Spec) -> io::Result<(Process, Option<Leas
     };
     sys::before_exec(&mut command, birth);
     exec::settle_broken_pipe(&mut command, spec);
-    let child = command.spawn();
+    let child = exec::no_script_unless_text(&mut command).and_then(|()| command.spawn());
     let child = child.map_err(|error| exec::refused(&spec.program, &error))?;
     let worker = own(child.id())?;
     record_start(directory, spec, worker, Some(pane)).inspect_err(|_| {

@@ -124,7 +124,8 @@ pub(super) async fn launch(
     };
     sys::before_exec(&mut command, birth);
     exec::settle_broken_pipe(&mut command, spec);
-    let spawned = context.reaper().spawn(&mut command);
+    let spawned = exec::no_script_unless_text(&mut command)
+        .and_then(|()| context.reaper().spawn(&mut command));
     drop(command);
     let child = match spawned {
         Ok(child) => child,

@@ -13,6 +13,7 @@ mod disk;
 mod elsewhere;
 mod events;
 mod faults;
+mod foreign;
 mod lacks;
 mod looks;
 #[path = "../store/mount.rs"]
