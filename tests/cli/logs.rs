@@ -101,9 +101,11 @@ fn attempts_that_wrote_nothing_get_no_heading() {
     let home = Home::new();
     let third = "20261121T004321Z-00000003";
     write(&home, "builder", FIRST, "");
-    logs(&home, &["builder"]).code(0).stdout("");
+    logs(&home, &["builder"]).code(0).stdout("").stderr(
+        "nothing to show of builder; see what happened to it with: supervisorctl history builder\n",
+    );
     write(&home, "builder", SECOND, "one\n");
-    logs(&home, &["builder"]).stdout("one\n");
+    logs(&home, &["builder"]).stdout("one\n").stderr("");
     write(&home, "builder", third, "");
     logs(&home, &["builder"]).stdout("one\n");
     let fourth = "20261121T004322Z-00000004";

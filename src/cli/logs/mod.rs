@@ -127,7 +127,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     if arguments.follow {
         return follow(&mut logs, &mut printer);
     }
-    show(&mut logs, &mut printer)
+    if !show(&mut logs, &mut printer)?
+        && let (Some(worker), None) = (&arguments.worker, arguments.since)
+    {
+        Failure::show(&format!(
+            "nothing to show of {worker}; see what happened to it with: supervisorctl history {worker}\n"
+        ));
+    }
+    Ok(())
 }
 
 /// The state directory, and the workers that are asked for.
@@ -215,8 +222,9 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Prints all that there is by now, in order of time.
-fn show(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<(), Failure> {
+/// Prints all that there is by now, in order of time; whether that is something.
+fn show(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<bool, Failure> {
+    let mut something = false;
     let mut heads = logs
         .iter_mut()
         .map(Log::head)
@@ -229,10 +237,12 @@ fn show(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<(), Failure> 
     while let Some(at) = first(&heads) {
         if let Some(item) = logs[at].take() {
             printer.show(&item.of, item.at, &item.shown)?;
+            something = true;
         }
         heads[at] = logs[at].head()?;
     }
-    Ok(printer.flush()?)
+    printer.flush()?;
+    Ok(something)
 }
 
 fn follow(logs: &mut [Log<'_>], printer: &mut Printer<'_>) -> Result<(), Failure> {

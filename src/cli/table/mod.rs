@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     control::protocol::{PhaseView, StatusView, WorkerView},
-    model::{Exit, StateName},
+    model::{Exit, Kind, StateName},
 };
 
 /// Terminals that are narrower get the workers as paragraphs.
@@ -117,7 +117,11 @@ fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
     for worker in &status.workers {
         let mut row = vec![
             Cell::new(&worker.name),
-            Cell::new(worker.kind),
+            // Without a configuration nobody knows.
+            match worker.kind {
+                Kind::Unknown => Cell::new("-"),
+                known => Cell::new(known),
+            },
             state_cell(worker.state, look),
             Cell::new(since(worker, now)),
             Cell::new(worker.restarts),

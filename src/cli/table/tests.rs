@@ -240,6 +240,18 @@ fn a_paused_rig_says_how_it_goes_on() {
 }
 
 #[test]
+fn a_kind_that_nobody_knows_is_a_dash() {
+    let mut status = rig();
+    status.workers[0].kind = Kind::Unknown;
+    let text = shown(&status, None, false);
+    let name = status.workers[0].name.as_str();
+    let row = text
+        .lines()
+        .find(|line| line.trim_start().starts_with(name));
+    assert_eq!(row.unwrap().split_whitespace().nth(1), Some("-"), "{text}");
+}
+
+#[test]
 fn a_worker_cannot_steer_the_terminal() {
     let mut status = rig();
     status.workers[0].verdict = Some(Verdict {
