@@ -4,15 +4,22 @@
 //! anything said. Versions of systemd differ in which system calls they know, machines in which
 //! controllers their control groups have (cgroups(7)), and a user's manager in what it may do.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
 
 use nix::unistd::{getgid, getuid};
 
 use crate::{
     config::{Config, Worker, nearest},
     host::account,
-    systemd::property::Value,
+    systemd::{
+        manager::{Manager, Whose},
+        mount,
+        property::Value,
+    },
 };
+
+/// What the manager is given to tell of mounts.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whose manager carries the rig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +66,34 @@ pub(super) fn doubts(config: &Config, carrier: Carrier) -> Vec<String> {
         doubts.extend(calls.iter().flat_map(|known| unknown(worker, known)));
         doubts
     };
-    config.workers.values().flat_map(of_one).collect()
+    let mut doubts: Vec<_> = config.workers.values().flat_map(of_one).collect();
+    if carrier == Carrier::System {
+        doubts.extend(not_mounted(config));
+    }
+    doubts
+}
+
+/// Workers that wait until what they are on is mounted.
+fn not_mounted(config: &Config) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let Ok(runtime) = runtime else {
+        return Vec::new();
+    };
+    let whose = Whose::System;
+    let look = async {
+        let manager = Manager::connect(&whose).await.ok()?;
+        let mut doubts = Vec::new();
+        for worker in config.workers.values() {
+            if let Ok(Some(lack)) = mount::below(&manager, &whose, worker.places()).await {
+                doubts.push(format!("{} cannot be started now: {lack}", worker.name));
+            }
+        }
+        Some(doubts)
+    };
+    let answer = runtime.block_on(async { tokio::time::timeout(ANSWERS_WITHIN, look).await });
+    answer.ok().flatten().unwrap_or_default()
 }
 
 fn of_root(worker: &Worker) -> Vec<String> {

@@ -78,6 +78,12 @@ impl Worker {
         needs.chain(service::needs(self))
     }
 
+    /// The directories it works in.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        let worktree = self.worktree.as_deref().into_iter();
+        worktree.chain([self.workdir.as_path()])
+    }
+
     fn everything_needed(&self) -> Vec<Need<'_>> {
         let mut needs = vec![Need::Directory("workdir", &self.workdir)];
         let worktree = self.worktree.iter();

@@ -47,6 +47,9 @@ impl Rig {
             Intervention::Restarted => {
                 Cause::Restart("restarted by the operator with systemctl".into())
             }
+            Intervention::Unmounted(at) => {
+                Cause::Restart(format!("its file system {} was unmounted", at.display()))
+            }
             Intervention::ManagerEnded => Cause::Restart("its service manager was ending".into()),
         }
     }

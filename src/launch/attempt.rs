@@ -79,6 +79,10 @@ pub(super) async fn start(
     let spec = process::spec(worker, context, &directory);
     let mut environment = environment(&attempt, &directory, worker, handed);
     let sound = confined(context, worker).map_err(NotStarted::from);
+    let sound = match (sound, &context.settings.house) {
+        (Ok(()), House::Unit { units, .. }) => unit::mounted(units, worker).await,
+        (sound, _) => sound,
+    };
     let sound = sound.and_then(|()| {
         let lack = worker.lacks(&context.environment).into_iter().next();
         lack.map_or(Ok(()), |lack| Err(NotStarted::missing(lack.in_full())))

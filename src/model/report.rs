@@ -1,5 +1,7 @@
 //! What a host says of attempts: unasked, and when it is asked.
 
+use std::path::PathBuf;
+
 use super::{AttemptRef, Exit, Identity, Signal};
 
 /// What a host tells of an attempt, unasked.
@@ -23,12 +25,14 @@ pub enum HostEvent {
 }
 
 /// What was done by hand to the unit around an attempt, past the supervisor, and ended it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Intervention {
     /// `systemctl stop`.
     Stopped,
     /// `systemctl restart`: another attempt is wanted.
     Restarted,
+    /// The file system that is mounted here was to be unmounted.
+    Unmounted(PathBuf),
     /// The service manager itself was ending.
     ManagerEnded,
 }

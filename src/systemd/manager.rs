@@ -120,6 +120,17 @@ impl ManagerError {
         matches!(self, Self::Job { result, .. } if result == "canceled")
     }
 
+    /// What was asked for would undo what somebody else asked for, and that is not done yet.
+    pub fn is_destructive(&self) -> bool {
+        matches!(self, Self::Refused { name, .. }
+            if name == "org.freedesktop.systemd1.TransactionIsDestructive")
+    }
+
+    /// What a unit needs did not come up.
+    pub fn is_of_dependency(&self) -> bool {
+        matches!(self, Self::Job { result, .. } if result == "dependency")
+    }
+
     /// There is no unit of this name.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.NoSuchUnit")
@@ -278,6 +289,23 @@ impl Manager {
     pub async fn environment(&self, unit: &str) -> Result<Vec<String>, ManagerError> {
         let path = self.systemd.get_unit(unit).await?;
         Ok(self.service(path).await?.environment().await?)
+    }
+
+    /// Whether a unit is defined by a file, which is read if need be, and its state; of one that is to be
+    /// another soon, not `active`.
+    pub(super) async fn defined(&self, unit: &str) -> Result<Option<String>, ManagerError> {
+        let path = self.systemd.load_unit(unit).await?;
+        let unit = self.unit(path).await?;
+        if unit.load_state().await? != "loaded" || unit.fragment_path().await?.is_empty() {
+            return Ok(None);
+        }
+        let (job, _) = unit.job().await?;
+        let state = unit.active_state().await?;
+        Ok(Some(match job {
+            0 => state,
+            _ if state == "active" => "deactivating".to_owned(),
+            _ => state,
+        }))
     }
 
     /// What the manager itself runs at the end of a service (`ExecStop=`, `ExecStopPost=`), if it does

@@ -8,6 +8,7 @@ pub mod change;
 pub mod handed;
 mod interface;
 pub mod manager;
+pub mod mount;
 pub mod notify;
 pub mod property;
 pub mod socket_unit;

@@ -1,7 +1,7 @@
 //! What an operator does to a worker's unit with systemctl, past the supervisor.
 
 use super::*;
-use crate::model::Intervention::{self, ManagerEnded, Restarted, Stopped};
+use crate::model::Intervention::{self, ManagerEnded, Restarted, Stopped, Unmounted};
 
 /// It ends by the operator's hand, and nothing of it is left.
 fn ends_by(play: &mut Play, of: &AttemptRef, by: Intervention) -> Vec<Effect> {
@@ -71,10 +71,39 @@ fn the_end_of_its_manager_is_nobodys_wish() {
 }
 
 #[test]
+fn who_loses_its_file_system_is_not_stopped_by_anybody_and_has_not_failed() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    let done = ends_by(&mut play, &starts[0], Unmounted("/mnt/nas".into()));
+    let again = started(&done);
+    assert_eq!(again.len(), 1);
+    let told = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice.text.as_str()),
+        _ => None,
+    });
+    let told = told.unwrap_or_default();
+    assert!(
+        told.contains("its file system /mnt/nas was unmounted"),
+        "{told}"
+    );
+    assert!(!told.contains("operator"), "{told}");
+    play.says(HostEvent::Shortage(again[0].clone(), "not mounted".into()));
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    assert_eq!(started(&play.tell(Event::NeedsMayDiffer)).len(), 1);
+    assert_eq!(play.rig.workers["a"].restarts.window, []);
+}
+
+#[test]
 fn what_was_done_while_no_daemon_ran_counts_as_well() {
-    for (by, starts_again) in [(Stopped, 0), (Restarted, 1), (ManagerEnded, 1)] {
+    for (by, starts_again) in [
+        (Stopped, 0),
+        (Restarted, 1),
+        (Unmounted("/mnt".into()), 1),
+        (ManagerEnded, 1),
+    ] {
         let (mut play, starts) = Play::running(rig([worker("a")]));
-        let done = play.next_daemon(vec![ended_by(&starts[0], by)]);
+        let done = play.next_daemon(vec![ended_by(&starts[0], by.clone())]);
         assert_eq!(started(&done).len(), starts_again, "{by:?}");
         assert_eq!(play.rig.workers["a"].restarts.window, [], "{by:?}");
     }

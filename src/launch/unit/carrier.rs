@@ -4,7 +4,11 @@
 //! of it runs.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, fs, os::unix::fs::PermissionsExt, path::Path,
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Component, Path},
     time::Duration,
 };
 
@@ -14,6 +18,7 @@ use zbus::Variant;
 use super::{
     confine, defaults, killed,
     life::look,
+    mounted::mounted,
     name,
     refused::{refused, unreachable},
     script::{self, Script},
@@ -141,6 +146,16 @@ impl Carrier<'_> {
                     .then(|| format!("{unit} ended before its worker began")),
             };
             if let Some(over) = over {
+                if let Err(error) = &started
+                    && error.is_of_dependency()
+                {
+                    mounted(self.units, self.worker).await?;
+                    let why = format!("{over}; see: journalctl -u {unit}");
+                    return Err(NotStarted {
+                        why,
+                        shortage: true,
+                    });
+                }
                 let (runner, whose) = (&self.context.runner, self.units.whose());
                 let by_hand = match &started {
                     Err(error) if error.is_canceled() => {
@@ -233,6 +248,13 @@ impl Carrier<'_> {
         let stop = &self.worker.stop;
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
+        let required = self
+            .worker
+            .places()
+            // systemd refuses those, and the kernel would follow links first.
+            .filter(|place| place.components().all(|part| part != Component::ParentDir))
+            .map(text)
+            .collect::<Result<Vec<String>, NotStarted>>()?;
         let mut credentials = Vec::new();
         let files = self.worker.secrets.files.clone();
         let lent = defaults::lent(self.worker, self.units.whose());
@@ -254,6 +276,7 @@ impl Carrier<'_> {
             ("LogExtraFields", fields(attempt).into()),
             ("CollectMode", "inactive-or-failed".into()),
             ("Before", before.into()),
+            ("RequiresMountsFor", required.into()),
             ("Environment", environment.into()),
             ("ExecStop", command(asker)),
             ("ExecStopPost", command(recorder)),

@@ -18,6 +18,7 @@ mod fuzz;
 mod journal;
 mod killed;
 mod life;
+mod mounted;
 mod record;
 mod refused;
 mod script;
@@ -31,6 +32,7 @@ pub(crate) use life::recorded;
 pub(super) use life::{
     Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
 };
+pub(super) use mounted::mounted;
 pub(super) use script::{RECORD, keep_scripts};
 
 use crate::{

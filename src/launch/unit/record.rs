@@ -12,13 +12,14 @@ use crate::{
 pub(super) fn asked(text: &str, invocation: &str) -> Option<Intervention> {
     let complete = text.rsplit_once('\n')?.0;
     let of_it = complete.lines().find_map(|line| {
-        let mut words = line.split(' ');
+        let mut words = line.splitn(4, ' ');
         let (job, manager) = (words.next()?, words.next()?);
-        (words.next() == Some(invocation)).then_some((job, manager))
+        (words.next() == Some(invocation)).then_some((job, manager, words.next()))
     });
     Some(match of_it? {
-        (_, "stopping") => Intervention::ManagerEnded,
-        ("restart", _) => Intervention::Restarted,
+        (_, "stopping", _) => Intervention::ManagerEnded,
+        (_, _, Some(unmounted)) => Intervention::Unmounted(unmounted.into()),
+        ("restart", _, None) => Intervention::Restarted,
         _ => Intervention::Stopped,
     })
 }
@@ -149,6 +150,15 @@ mod tests {
             ("stop running aa", Some(Intervention::Stopped)),
             ("restart degraded aa", Some(Intervention::Restarted)),
             ("stop stopping aa", Some(Intervention::ManagerEnded)),
+            (
+                "stop degraded aa /mnt/the nas",
+                Some(Intervention::Unmounted("/mnt/the nas".into())),
+            ),
+            (
+                "restart running aa /mnt",
+                Some(Intervention::Unmounted("/mnt".into())),
+            ),
+            ("stop stopping aa /mnt", Some(Intervention::ManagerEnded)),
             ("- - aa", Some(Intervention::Stopped)),
             ("stop running bb", None),
             ("stop running", None),

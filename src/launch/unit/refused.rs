@@ -18,6 +18,8 @@ pub(super) async fn refused(
     match error {
         error if error.is_taken() => taken(manager, unit, state).await,
         ManagerError::NotThere { .. } | ManagerError::Gone(_) => unreachable(error),
+        // Such as a mount that is being stopped.
+        error if error.is_destructive() => unreachable(error),
         error => NotStarted::from(in_one_line(error)),
     }
 }

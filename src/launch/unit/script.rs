@@ -70,19 +70,34 @@ pub(super) const ASKED: &str = "unit-asked";
 
 /// What systemd runs first when a unit stops (`ExecStop=`, systemd.service(5)): also when the worker
 /// has ended by itself, but then there is no main process. Which job it is, only the manager knows;
-/// that the manager itself ends as well.
+/// that the manager itself ends as well. A mount that is stopped takes those along that require it
+/// (systemd.unit(5), `RequiresMountsFor=`): then both have a job.
 pub(super) const ASKER: Script = Script {
     name: "record-stop",
     content: "\
 #!/bin/sh
 # Records that a worker's unit was asked to end; systemd runs it, with the attempt's directory, the
-# unit, and --user where the manager is a user's.
+# unit, and --user where the manager is a user's. Where a mount that it requires is stopped, that place
+# is the last word.
 [ -n \"${MAINPID-}\" ] || exit 0
-directory=$1 unit=$2
-shift 2
-state=$(systemctl \"$@\" is-system-running)
-set -- $(systemctl \"$@\" list-jobs --no-legend \"$unit\")
-printf '%s %s %s\\n' \"${3:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" >>\"$directory/unit-asked\"
+set -f
+directory=$1 unit=$2 user=${3-}
+state=$(systemctl $user is-system-running)
+requires=$(systemctl $user show --property=Requires --value \"$unit\")
+job= at=
+set -- $(systemctl $user list-jobs --no-legend --full)
+while [ $# -ge 4 ]; do
+  case $3:$2 in
+  *:\"$unit\") job=$3 ;;
+  stop:*.mount | restart:*.mount)
+    case \" $requires \" in
+    *\" $2 \"*) at=$(systemctl $user show --property=Where --value \"$2\") ;;
+    esac
+    ;;
+  esac
+  shift 4
+done
+printf '%s %s %s%s\\n' \"${job:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" \"${at:+ $at}\" >>\"$directory/unit-asked\"
 ",
 };
 
