@@ -141,11 +141,22 @@ impl Environment {
 
     /// The first executable of that name in the search path.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
-        self.path
-            .iter()
-            .filter(|directory| directory.is_absolute())
-            .map(|directory| directory.join(name))
-            .find(|path| self.executable(path).is_ok())
+        self.places(name).find(|path| self.executable(path).is_ok())
+    }
+
+    /// Where a program of that name may be, the first place first.
+    pub(super) fn places(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        let directories = self.path.iter();
+        let directories = directories.filter(|directory| directory.is_absolute());
+        directories.map(move |directory| directory.join(name))
+    }
+
+    /// Where a program is now that was written so; as it was written when it is in no directory of
+    /// the search path.
+    pub(super) fn located(&self, program: &Path) -> PathBuf {
+        let name = program.is_relative().then(|| program.to_str()).flatten();
+        let found = name.and_then(|name| self.program(name));
+        found.unwrap_or_else(|| program.to_owned())
     }
 }
 

@@ -71,11 +71,17 @@ impl Worker {
         lacks
     }
 
-    /// Where that is which [`Worker::lacks`] looks at, as far as it has a place.
-    pub fn needs(&self) -> impl Iterator<Item = &Path> {
-        let needs = self.everything_needed().into_iter().map(Need::path);
-        let needs = needs.filter(|path| path.is_absolute());
-        needs.chain(service::needs(self))
+    /// Where that is which [`Worker::lacks`] looks at, as far as it has a place; of a program without
+    /// a `/`, every place where it could be found.
+    pub fn needs(&self, env: &Environment) -> Vec<PathBuf> {
+        let needs = self.everything_needed().into_iter();
+        let places = needs.flat_map(|need| match (need, bare(need.path())) {
+            (Need::Program(..), Some(name)) => env.places(name).collect(),
+            (_, Some(_)) => Vec::new(),
+            (_, None) => vec![need.path().to_owned()],
+        });
+        let of_service = service::needs(self).map(Path::to_owned);
+        places.chain(of_service).collect()
     }
 
     /// The directories it works in.
@@ -118,36 +124,43 @@ impl Worker {
         needs
     }
 
-    /// The worker with its programs where they are now. What was in no directory of PATH when the
-    /// file was read is looked up again; [`Worker::lacks`] tells of what is still in none.
+    /// The worker with its programs where they are now; [`Worker::lacks`] tells of what is nowhere.
     pub fn looked_up(&self, env: &Environment) -> Self {
         let mut worker = self.clone();
         for program in worker.program.programs() {
-            if let Some(found) = bare(program).and_then(|name| env.program(name)) {
-                *program = found;
-            }
+            *program = env.located(program);
         }
         worker
     }
 
-    /// Whether an attempt of another definition may be what is declared all the same: it differs in
-    /// nothing but in where its program was found; or what is declared was not found at all, so that
-    /// nobody knows, and nothing could take the attempt's place.
-    pub fn may_be(&self, definition: u64) -> bool {
+    /// The definition that earlier versions recorded of an attempt of this worker whose program was
+    /// found at `program`: they took a program for the place where it was found.
+    pub fn definition_when_at(&self, program: &Path, env: &Environment) -> u64 {
+        let mut worker = self.looked_up(env);
+        let written = self
+            .program
+            .clone()
+            .programs()
+            .first()
+            .map(|name| (*name).clone());
+        if let (Some(written), Some(found)) = (written, worker.program.programs().first_mut())
+            && bare(&written).is_some()
+            && written.file_name() == program.file_name()
+        {
+            program.clone_into(found);
+        }
+        worker.definition()
+    }
+
+    /// Whether nobody can say what an attempt of it is: it names a credential, and this daemon was
+    /// handed none, so that it has no place. Nothing could take such an attempt's place.
+    pub fn is_vague(&self) -> bool {
         let auth = match &self.program {
             Program::BuiltinProxy(builtin) => builtin.auth.as_ref().map(|auth| &auth.file),
             Program::Tailscale(tailscale) => tailscale.auth_key.as_ref(),
             Program::Command(_) => None,
         };
-        let mut found = auth.is_none_or(|file| file.is_absolute());
-        let mut by_name = self.clone();
-        for program in by_name.program.programs() {
-            found &= program.is_absolute();
-            if let Some(name) = program.file_name() {
-                *program = name.into();
-            }
-        }
-        !found || by_name.definition() == definition
+        auth.is_some_and(|file| file.is_relative())
     }
 }
 
@@ -166,13 +179,21 @@ impl Program {
 }
 
 impl Command {
+    /// The command with its program where it is now.
+    pub(crate) fn looked_up(&self, env: &Environment) -> Self {
+        Self {
+            program: env.located(&self.program),
+            arguments: self.arguments.clone(),
+        }
+    }
+
     /// What its program lacks to be run.
     pub(super) fn lack(&self, env: &Environment) -> Option<Lack> {
         Need::Program("program", &self.program, None).lack(Path::new("/"), env)
     }
 }
 
-/// A name that was looked up, and found nowhere.
+/// A name that stands for whatever is found by it.
 fn bare(path: &Path) -> Option<&str> {
     path.is_relative().then(|| path.to_str()).flatten()
 }

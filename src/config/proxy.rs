@@ -82,9 +82,9 @@ pub struct Tailscale {
     pub auth_key: Option<PathBuf>,
     /// The name it has in the tailnet.
     pub hostname: Option<String>,
-    /// `tailscaled`, absolute.
+    /// `tailscaled`, looked up in PATH when it is run.
     pub tailscaled: PathBuf,
-    /// `tailscale`, absolute.
+    /// `tailscale`, looked up in PATH when it is run.
     pub tailscale: PathBuf,
     /// More arguments for `tailscaled`.
     pub arguments: Vec<String>,

@@ -90,8 +90,7 @@ pub enum Program {
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
-    /// An absolute path; what the operator wrote was looked up when the file was checked. The name alone
-    /// of what was in no directory of PATH then.
+    /// An absolute path, or a name that is looked up in PATH whenever it is run.
     pub program: PathBuf,
     /// Without the program's name.
     pub arguments: Vec<String>,

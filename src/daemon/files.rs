@@ -148,8 +148,8 @@ impl Files {
     }
 
     /// These are needed now, or something on the way to one of them is another.
-    pub(super) fn follow_needs<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) {
-        let names: BTreeSet<_> = paths.flat_map(way).collect();
+    pub(super) fn follow_needs(&mut self, paths: impl Iterator<Item = PathBuf>) {
+        let names: BTreeSet<_> = paths.flat_map(|path| way(&path)).collect();
         let directories: BTreeSet<_> = names
             .iter()
             .filter_map(|name| name.parent())

@@ -14,6 +14,7 @@
 //! completed turn the service manager is told that the daemon lives.
 
 mod command;
+mod earlier;
 mod files;
 mod journal;
 mod open;

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, io};
 use tokio::sync::mpsc;
 
 use super::{
-    Daemon, Signals, Sources, files::Files, now, perform, status::OwnTurns, troubles::Troubles,
+    Daemon, Signals, Sources, earlier, files::Files, now, perform, status::OwnTurns,
+    troubles::Troubles,
 };
 use crate::{
     causes::in_one_line,
@@ -130,10 +131,11 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         .collect();
     let Opened {
         mut store,
-        restored,
+        mut restored,
         problems,
     } = Store::open(&paths.state, &plan)?;
     store.note_config(&paths.config);
+    earlier::recognise(&mut restored, &config, &environment, &paths.state);
     let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
     let executable = Executable::of_this_process()
         .map_err(|error| StartError::Process("its own executable", error))?;

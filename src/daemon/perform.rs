@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use super::{Daemon, command, journal, probe};
 use crate::{
     causes::in_one_line,
-    config::{Condition, Worker},
+    config::{Condition, Probe, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
     fault,
@@ -132,11 +132,15 @@ impl Daemon {
         }
     }
 
-    fn probe(&self, attempt: AttemptRef, looked: crate::config::Probe) {
+    fn probe(&self, attempt: AttemptRef, looked: Probe) {
         let results = self.results.clone();
         let place = Directory::of(&self.paths.state, &attempt);
         let runner = self.host.runner();
         let worker = self.config.workers.get(&attempt.worker).cloned();
+        let looked = match looked {
+            Probe::Command(command) => Probe::Command(command.looked_up(&self.environment)),
+            other => other,
+        };
         tokio::task::spawn_local(async move {
             let result = probe::look(&looked, &attempt, &place, worker.as_ref(), &runner).await;
             // The receiver goes only with the daemon.
@@ -144,7 +148,10 @@ impl Daemon {
         });
     }
 
-    fn check_phase(&self, id: model::PhaseId, condition: Condition) {
+    fn check_phase(&self, id: model::PhaseId, mut condition: Condition) {
+        if let Condition::Command { command, .. } = &mut condition {
+            *command = command.looked_up(&self.environment);
+        }
         let results = self.results.clone();
         let runner = self.host.runner();
         let directory = self
@@ -176,7 +183,11 @@ impl Daemon {
         };
         let runner = self.host.runner();
         let directory = self.paths.config.parent().unwrap_or(Path::new("/"));
-        let mut request = command::request(notify, directory, NOTIFY_PATIENCE);
+        let mut request = command::request(
+            &notify.looked_up(&self.environment),
+            directory,
+            NOTIFY_PATIENCE,
+        );
         request.input = format!("{text}\n").into_bytes();
         request.environment.extend([
             ("LOOPKEEPER_NOTICE".into(), text.clone().into()),

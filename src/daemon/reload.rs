@@ -3,7 +3,7 @@
 //! Promise: a file with a mistake, or one that the core refuses, changes nothing; and a dry run goes
 //! by what the real one goes by.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{Asked, Daemon, Input, files::NEEDS_SETTLE};
 use crate::{
@@ -126,8 +126,9 @@ impl Daemon {
         let environment = &self.environment;
         let paths = self.config.workers.values().flat_map(|worker| {
             let waits = !worker.lacks(environment).is_empty();
-            let needs = waits.then(|| worker.needs()).into_iter().flatten();
-            needs.chain(worker.secrets.files.values().map(PathBuf::as_path))
+            let needs = waits.then(|| worker.needs(environment));
+            let secrets = worker.secrets.files.values().cloned();
+            needs.into_iter().flatten().chain(secrets)
         });
         self.files.follow_needs(paths);
     }

@@ -309,7 +309,7 @@ impl Worker {
 
     /// Whether an attempt of this definition is what is declared.
     pub(super) fn is_of(&self, definition: u64) -> bool {
-        self.definition == definition || self.rules.may_be(definition)
+        self.definition == definition || self.rules.is_vague()
     }
 
     /// Nobody has said yet how its attempt ended.

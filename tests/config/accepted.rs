@@ -39,10 +39,7 @@ fn the_rig_of_the_readme_is_right() {
 fn the_example_is_right() {
     let rig = Machine::new().valid(EXAMPLE);
     assert_eq!(rig.rig, "pi");
-    assert_eq!(
-        rig.notify,
-        Some(command("/usr/bin/notify-me", &["--to", "ops"]))
-    );
+    assert_eq!(rig.notify, Some(command("notify-me", &["--to", "ops"])));
     let names: Vec<_> = rig.workers.keys().map(|name| name.as_str()).collect();
     assert_eq!(names, ["adversary", "builder", "dashboard", "proxy"]);
     let phases = &rig.plan.phases;
@@ -63,7 +60,7 @@ fn the_example_is_right() {
                 line: Some("1e: done".into()),
             },
             Condition::Command {
-                command: command("/usr/bin/make", &["check"]),
+                command: command("make", &["check"]),
                 every: seconds(60),
             },
             Condition::Operator,
@@ -288,7 +285,7 @@ fn tailscale_is_ready_when_its_own_check_says_so() {
     let Program::Tailscale(tailscale) = &proxy.program else {
         panic!("{:?}", proxy.program)
     };
-    assert_eq!(tailscale.tailscaled, Path::new("/usr/bin/tailscaled"));
+    assert_eq!(tailscale.tailscaled, Path::new("tailscaled"));
     assert_eq!(
         proxy.ready.as_ref().unwrap().probe,
         Probe::Command(command(
@@ -296,7 +293,7 @@ fn tailscale_is_ready_when_its_own_check_says_so() {
             &[
                 "proxy-ready",
                 "--listen=127.0.0.1:1055",
-                "--tailscale=/usr/bin/tailscale",
+                "--tailscale=tailscale",
                 "--control=/var/lib/loopkeeper/tailscale/tailscaled.sock",
                 "--auth-key=/run/credentials/tailscale-key",
                 "--hostname=pi",

@@ -1,6 +1,8 @@
 //! What this machine does not have now is no mistake: it is warned of, in words of what helps.
 
-use loopkeeper::config::{self, Credentials};
+use std::path::{Path, PathBuf};
+
+use loopkeeper::config::{self, Credentials, Program};
 
 use crate::fixture::Machine;
 
@@ -70,24 +72,77 @@ fn what_several_workers_lack_is_one_warning() {
     assert_eq!(told, expected);
 }
 
-/// Of two attempts of a worker, only one program was found.
 #[test]
-fn where_a_program_is_found_later_makes_it_no_other_worker() {
+fn where_a_program_is_found_makes_it_no_other_worker() {
     let mut machine = Machine::new();
-    let text = "[workers.a]\ncommand = ['late', '-v']\nworkdir = '/srv'";
-    let before = machine.valid(text).workers["a"].clone();
-    assert!(
-        before.may_be(12345),
-        "nobody knows, and it could not be started"
-    );
-    machine.write("/usr/bin/late", "#!/bin/sh\n", 0o755);
-    let started = before.looked_up(&machine.env);
-    assert_eq!(started.lacks(&machine.env), []);
-    let after = machine.valid(text).workers["a"].clone();
-    assert_eq!(after, started);
-    assert_ne!(after.definition(), before.definition());
-    assert!(after.may_be(before.definition()));
+    for text in [
+        "[workers.a]\ncommand = ['late', '-v']\nworkdir = '/srv'\n\
+         ready = { command = ['late'] }\nalive = { command = ['late'] }",
+        "[proxy]\nkind = 'tailscale'\nstate = '/x'",
+    ] {
+        let before = machine.valid(text);
+        for at in ["/usr/bin", "/usr/local/bin"] {
+            for name in ["late", "tailscale", "tailscaled"] {
+                machine.write(&format!("{at}/{name}"), "#!/bin/sh\n", 0o755);
+            }
+            machine.env.path.insert(0, at.into());
+            let after = machine.valid(text);
+            assert!(config::diff(&before, &after).is_empty(), "{text}, {at}");
+            for (name, worker) in &after.workers {
+                assert_eq!(worker.definition(), before.workers[name].definition());
+                let started = worker.looked_up(&machine.env);
+                assert_eq!(started.lacks(&machine.env), []);
+                let mut programs = match started.program {
+                    Program::Command(command) => vec![command.program],
+                    Program::Tailscale(of) => vec![of.tailscaled, of.tailscale],
+                    Program::BuiltinProxy(_) => Vec::new(),
+                };
+                programs.retain(|program| program.parent() == Some(Path::new(at)));
+                assert!(!programs.is_empty(), "{name} is not run from {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_place_of_a_name_is_watched() {
+    let machine = Machine::new();
+    let rig = machine.valid("[workers.a]\ncommand = ['late']\nlauncher = 'process'");
+    let needs = rig.workers["a"].needs(&machine.env);
+    let places = ["/etc/loopkeeper", "/usr/bin/late", "/bin/late"];
+    assert_eq!(needs, places.map(PathBuf::from));
+}
+
+/// Earlier versions recorded a definition in which the program was where it was found.
+#[test]
+fn what_an_earlier_version_recorded_is_known_by_where_its_program_was() {
+    let mut machine = Machine::new();
+    let found = machine.valid("[workers.a]\ncommand = ['/usr/bin/make', '-v']");
+    let recorded = found.workers["a"].definition();
+    let written = machine.valid("[workers.a]\ncommand = ['make', '-v']");
+    let written = &written.workers["a"];
     machine.env.path.clear();
-    let other = machine.valid("[workers.a]\ncommand = ['late']\nworkdir = '/srv'");
-    assert!(!after.may_be(other.workers["a"].definition()));
+    let when_at = |at: &str| written.definition_when_at(Path::new(at), &machine.env);
+    assert_eq!(when_at("/usr/bin/make"), recorded);
+    assert_ne!(when_at("/usr/local/bin/make"), recorded);
+    assert_eq!(when_at("/usr/bin/other"), written.definition());
+    assert_eq!(
+        found.workers["a"].definition_when_at(Path::new("/opt/make"), &machine.env),
+        recorded
+    );
+}
+
+/// Without it nobody can say whether what runs has this one, and nothing could be started instead.
+#[test]
+fn only_a_credential_that_was_not_handed_over_is_vague() {
+    let mut machine = Machine::new();
+    let vague = |machine: &Machine, text: &str| {
+        let rig = machine.valid(text);
+        rig.workers.values().any(config::Worker::is_vague)
+    };
+    let with_auth = "[proxy]\nauth = 'proxy-users'";
+    assert!(!vague(&machine, with_auth));
+    machine.env.credentials = Credentials::None;
+    assert!(vague(&machine, with_auth));
+    assert!(!vague(&machine, "[workers.a]\ncommand = ['nothing']"));
 }

@@ -30,9 +30,24 @@ fn the_same_rig_touches_nothing() {
     // Written in another way, it is still the same.
     let diff = between(
         "[workers.a]\ncommand = ['make']\nrestart = 'always'\nstop.grace = '1m'",
-        "workers.a = { stop = { grace = '60 seconds' }, command = ['/usr/bin/make'] }",
+        "workers.a = { stop = { grace = '60 seconds' }, command = ['make'] }",
     );
     assert!(diff.is_empty(), "{diff}");
+}
+
+#[test]
+fn a_program_is_what_was_written_and_not_where_it_is_found() {
+    let named = "[workers.a]\ncommand = ['make']";
+    let mut machine = Machine::new();
+    let before = machine.valid(named);
+    machine.env.path.insert(0, "/usr/local/bin".into());
+    machine.write("/usr/local/bin/make", "#!/bin/sh\n", 0o755);
+    let diff = diff(&before, &machine.valid(named));
+    assert!(diff.is_empty(), "{diff}");
+    for other in ["none", "/usr/bin/make"] {
+        let other = format!("[workers.a]\ncommand = ['{other}']");
+        assert_eq!(change(named, &other), (vec!["command".to_owned()], true));
+    }
 }
 
 #[test]

@@ -119,3 +119,107 @@ fn a_reload_takes_a_configuration_that_lacks_something_and_says_so() {
     }
     waits(&rig, "b", &format!("program {path} does not exist"));
 }
+
+/// Where this rig's programs are, the first place first.
+fn start_with_path(rig: &mut Rig, directories: &[&str]) {
+    let own = directories.iter().map(|name| rig.path(name));
+    let path = std::env::var_os("PATH").unwrap();
+    let all = own.chain(std::env::split_paths(&path));
+    let mut command = rig.loopkeeperd();
+    command.env("PATH", std::env::join_paths(all).unwrap());
+    rig.start_as(command);
+    rig.daemon.as_mut().unwrap().wait_for("READY=1");
+}
+
+fn put(rig: &Rig, directory: &str) {
+    fs::create_dir_all(rig.path(directory)).unwrap();
+    program(rig, &format!("{directory}/agent"));
+}
+
+fn named(command: &str) -> String {
+    format!("[workers.agent]\nlauncher = 'process'\ncommand = ['{command}', '1000']\n")
+}
+
+fn was_not_stopped(rig: &Rig, pid: i64, when: &str) {
+    rig.until_state("agent", "running");
+    assert_eq!(rig.pid("agent"), pid, "{when}: {}", rig.log());
+    let history = rig.done(&["history", "agent"]);
+    assert!(!history.contains("stopping agent"), "{when}: {history}");
+}
+
+#[test]
+fn a_program_that_is_found_elsewhere_now_stops_nobody() {
+    let mut rig = Rig::new(&named("agent"));
+    put(&rig, "late");
+    let path = ["early", "late"];
+    start_with_path(&mut rig, &path);
+    rig.until_state("agent", "running");
+    let pid = rig.pid("agent");
+    put(&rig, "early");
+    let diff = rig.done(&["reload"]);
+    assert!(!diff.contains("restarts"), "{diff}");
+    was_not_stopped(&rig, pid, "a reload");
+    rig.kill_daemon();
+    start_with_path(&mut rig, &path);
+    was_not_stopped(&rig, pid, "a crash");
+    fs::remove_file(rig.path("late/agent")).unwrap();
+    rig.end_daemon("TERM");
+    start_with_path(&mut rig, &path);
+    was_not_stopped(&rig, pid, "a restart");
+
+    // The next start runs what is found first then.
+    rig.done(&["restart", "agent"]);
+    let row = rig.until_state("agent", "running");
+    let attempt = row["attempt"].as_str().unwrap();
+    let spec = rig.read(&format!("state/attempts/agent/{attempt}/spec.json"));
+    let first = rig.path("early/agent").display().to_string();
+    assert!(spec.contains(&first), "{spec}");
+}
+
+/// Earlier versions recorded a definition that has the path in it, as one that has it written has.
+#[test]
+fn what_was_recorded_by_its_path_is_known_by_its_name() {
+    let mut rig = Rig::new("");
+    put(&rig, "late");
+    let path = rig.path("late/agent").display().to_string();
+    rig.configure(&named(&path));
+    start_with_path(&mut rig, &["early", "late"]);
+    rig.until_state("agent", "running");
+    let pid = rig.pid("agent");
+    rig.kill_daemon();
+    put(&rig, "early");
+    rig.configure(&named("agent"));
+    start_with_path(&mut rig, &["early", "late"]);
+    was_not_stopped(&rig, pid, "the next version");
+    rig.kill_daemon();
+    start_with_path(&mut rig, &["early"]);
+    was_not_stopped(&rig, pid, "another PATH");
+}
+
+#[test]
+fn a_reload_to_a_program_that_is_not_there_does_what_it_says() {
+    let mut rig = Rig::new(&named("agent"));
+    put(&rig, "late");
+    start_with_path(&mut rig, &["early", "late"]);
+    rig.until_state("agent", "running");
+    let pid = rig.pid("agent");
+    rig.configure(&named("other-agent"));
+    let output = rig.ctl(&["reload"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("agent: command (restarts)"), "{said}");
+    let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lack = "agent cannot be started now: program other-agent is not in PATH";
+    assert!(warned.contains(lack), "{warned}");
+    let row = rig.until_state("agent", "backing-off");
+    let reason = row["reason"].as_str().unwrap();
+    let lack = "program other-agent is not in PATH; PATH is ";
+    assert!(reason.starts_with(lack), "{reason}");
+    fs::create_dir(rig.path("early")).unwrap();
+    program(&rig, "early/other-agent");
+    rig.until_state("agent", "running");
+    assert_ne!(rig.pid("agent"), pid);
+
+    // What is found only now is no change of what is written.
+    let diff = rig.done(&["reload"]);
+    assert!(!diff.contains("restarts"), "{diff}");
+}

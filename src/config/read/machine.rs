@@ -80,19 +80,14 @@ fn program(
 ) -> Option<PathBuf> {
     let name = entry.string(reading)?;
     if !name.contains('/') {
-        return Some(by_name(name, reading));
+        // It stays what was written: where it is found may change while it runs.
+        return Some(PathBuf::from(name));
     }
     let relative = !name.starts_with('/') && !name.starts_with("~/");
     if relative && workdir.is_none() {
         return None;
     }
     path_in(entry, reading, workdir.unwrap_or(Path::new("/")))
-}
-
-/// The program of that name in PATH; the name alone as long as there is none.
-pub(super) fn by_name(name: &str, reading: &Reading<'_>) -> PathBuf {
-    let found = reading.env.program(name);
-    found.unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// The file of a credential: by name in the credentials directory, or by absolute path; the name alone

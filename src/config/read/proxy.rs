@@ -174,8 +174,8 @@ fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
             Some(name) => Some(name?),
             None => None,
         },
-        tailscaled: machine::by_name("tailscaled", reading),
-        tailscale: machine::by_name("tailscale", reading),
+        tailscaled: "tailscaled".into(),
+        tailscale: "tailscale".into(),
         arguments,
     };
     let ready = Probe::Command(program.readiness(&reading.env.executable));

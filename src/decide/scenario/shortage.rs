@@ -126,9 +126,9 @@ fn what_may_be_there_now_is_looked_for_at_once() {
     assert_eq!(names, ["a"], "nothing that b lacked");
 }
 
-/// Where a program lies is known only when it is found, and it may come and go.
+/// A program is what was written: where it is found, if anywhere, is no matter of the rules.
 #[test]
-fn who_runs_is_left_alone_when_its_program_cannot_be_found_or_is_found_only_now() {
+fn who_runs_is_left_alone_while_its_program_is_written_so() {
     let program = |path: &str| {
         one(|a| {
             a.program = Program::Command(config::Command {
@@ -138,15 +138,23 @@ fn who_runs_is_left_alone_when_its_program_cannot_be_found_or_is_found_only_now(
         })
     };
     for (then, now, goes_on) in [
-        ("/usr/bin/tool", "tool", true),
-        ("tool", "/usr/bin/tool", true),
+        ("tool", "tool", true),
+        ("tool", "other", false),
+        ("tool", "/usr/bin/tool", false),
+        ("/usr/bin/tool", "tool", false),
         ("/usr/bin/tool", "/opt/bin/tool", false),
-        ("tool", "/usr/bin/other", false),
     ] {
         let (mut play, starts) = Play::running(program(then));
         play.config = program(now);
         let alive = play.alive(&starts[0]);
         let done = play.next_daemon(vec![alive]);
         assert_eq!(signalled(&done).is_empty(), goes_on, "{then}, {now}");
+        let (mut play, _) = Play::running(program(then));
+        let done = play.reload(|config| *config = program(now));
+        assert_eq!(
+            signalled(&done).is_empty(),
+            goes_on,
+            "{then}, {now}: reload"
+        );
     }
 }
