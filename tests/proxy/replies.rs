@@ -145,7 +145,13 @@ fn much_data_arrives_whole_past_a_reader_that_is_slow_to_begin() {
     let echoing = server(LOCALHOST, echo);
     let mut stream = proxy.connect("127.0.0.1", echoing.port()).unwrap();
     let mut writer = stream.try_clone().unwrap();
-    let data: Vec<u8> = (0..40_000_000_u32)
+    // More than four sockets hold, whose buffers are as large as they may grow (tcp(7)).
+    let most = |kind: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/tcp_{kind}mem")).unwrap();
+        let most = text.split_whitespace().last().unwrap();
+        most.parse::<u32>().unwrap()
+    };
+    let data: Vec<u8> = (0..4 * (most("r") + most("w")) + 1_000_000)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     // Until nothing moves any more: every buffer on the way there and back is full.
@@ -155,6 +161,7 @@ fn much_data_arrives_whole_past_a_reader_that_is_slow_to_begin() {
     let mut sent = 0;
     let stuck = loop {
         match writer.write(&data[sent..]) {
+            Ok(0) => panic!("all of it was taken, and nobody has read"),
             Ok(written) => sent += written,
             Err(error) => break error,
         }
