@@ -18,8 +18,9 @@
 //! ```
 //!
 //! [`server`] is the daemon's side and gives it [`server::Call`]s; [`client`] is the other side,
-//! blocking and without a runtime. `socket` makes, guards and removes the path; who may steer is [`decide::access`](crate::decide::access)'s to say, and `group`'s what
-//! somebody types who wants to.
+//! blocking and without a runtime. `socket` makes, guards and removes the path; who may steer is
+//! [`decide::access`](crate::decide::access)'s to say, and `group`'s what somebody types who wants
+//! to.
 
 mod answer;
 pub mod client;
