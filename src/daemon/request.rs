@@ -70,28 +70,18 @@ impl Daemon {
         .await;
     }
 
-    /// Of a worker that lives, a restart is refused which would only end it.
     fn would_not_start_again(&self, request: &Request) -> Option<Refusal> {
         let Request::Restart { workers } = request else {
             return None;
         };
-        let view = self.rig.view(super::now(), |_, _| None);
-        let lives = |worker: &&WorkerName| {
-            let row = view.workers.iter().find(|row| row.name == *worker);
-            row.is_some_and(|row| row.attempt.is_some())
-        };
-        let (worker, lack) = workers.iter().filter(lives).find_map(|worker| {
+        let lacking = workers.iter().filter_map(|worker| {
             let declared = self.config.workers.get(worker)?;
-            let lack = declared.lacks(&self.environment).into_iter().next()?;
-            Some((worker, lack))
-        })?;
-        let message =
-            format!("worker {worker} could not start again: {lack}; nothing was restarted");
-        let refusal = Refusal::new(RefusalKind::Failed, message);
-        Some(match lack.hint {
-            Some(hint) => refusal.hint(hint),
-            None => refusal,
-        })
+            Some((
+                worker,
+                declared.lacks(&self.environment).into_iter().next()?,
+            ))
+        });
+        self.rig.refused_restart(lacking).map(Refusal::from)
     }
 
     pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) {

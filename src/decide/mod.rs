@@ -36,6 +36,7 @@ mod effect;
 mod end;
 mod event;
 mod fact;
+mod lacking;
 mod ledger;
 mod plan;
 mod reload;

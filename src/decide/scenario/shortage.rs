@@ -158,3 +158,31 @@ fn who_runs_is_left_alone_while_its_program_is_written_so() {
         );
     }
 }
+
+#[test]
+fn a_restart_that_would_only_end_who_lives_is_refused() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let name = starts[0].worker.clone();
+    let env = config::Environment::of_this_process().unwrap();
+    let mut moved = worker("a");
+    moved.workdir = "/does/not/exist".into();
+    let lacking = || {
+        moved
+            .lacks(&env)
+            .into_iter()
+            .take(1)
+            .map(|lack| (&name, lack))
+    };
+    let refused = play.rig.refused_restart(lacking()).unwrap();
+    let text = "worker a could not start again: workdir /does/not/exist does not exist; nothing was \
+                restarted";
+    assert_eq!(refused.message, text);
+    assert_eq!(play.rig.refused_restart(std::iter::empty()), None);
+    play.command(Command::Stop(vec![name.clone()]));
+    play.ends(&starts[0], Exit::Signal(Signal::TERM));
+    assert_eq!(
+        play.rig.refused_restart(lacking()),
+        None,
+        "it does not live"
+    );
+}
