@@ -17,6 +17,7 @@ let
         enable = true;
         proxy.enable = true;
         secrets.gitea-token.key = "gitea/token";
+        secrets.ci-key.key = "ci/key";
         workers = {
           builder = {
             kind = "service";
@@ -33,6 +34,13 @@ let
               "2222"
             ];
             requires = [ "proxy" ];
+          };
+          signer = {
+            command = [
+              "sleep"
+              "5555"
+            ];
+            secrets = [ "ci-key" ];
           };
         };
       };
