@@ -1,6 +1,7 @@
 # services.loopkeeper: a rig that is declared here, checked when it is built and kept by systemd.
 {
   imports = [
+    ./catalog.nix
     ./plan.nix
     ./proxy.nix
     ./secrets.nix

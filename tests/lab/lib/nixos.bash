@@ -23,7 +23,10 @@ nixos_store() {
     [[ ! -e $LAB_DISK$path ]] || continue
     mkdir -p "$LAB_DISK$path/bin"
     case $path in
-      *-loopkeeper) install -m 755 "$RIG_BINARIES"/{loopkeeperd,supervisorctl} "$LAB_DISK$path/bin/" ;;
+      *-loopkeeper)
+        install -m 755 "$RIG_BINARIES"/{loopkeeperd,supervisorctl} "$LAB_DISK$path/bin/"
+        rig_catalog "$LAB_DISK$path/lib/systemd/catalog"
+        ;;
       *) rmdir "$LAB_DISK$path/bin" && ln -s /usr/bin "$LAB_DISK$path/bin" ;;
     esac
   done < <(nixos_of "$1" '.units[]' | grep -oE '/nix/store/[^/:" ]+' | sort -u)

@@ -43,6 +43,12 @@ GIT
   systemctl --quiet --root="$LAB_DISK" enable loopkeeper.service neighbour.service
 }
 
+# rig_catalog DIRECTORY: of the journal's messages.
+rig_catalog() {
+  mkdir -p "$1"
+  "$RIG_BINARIES/supervisorctl" generate catalog >"$1/loopkeeper.catalog"
+}
+
 rig_status() { inside supervisorctl status --json; }
 
 rig_contract() { same "status --json differs from the contract in" "" "$(rig_status | jq --raw-output --from-file "$LAB/rig/contract.jq")"; }
