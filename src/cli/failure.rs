@@ -7,15 +7,16 @@ use std::{
     process::ExitCode,
 };
 
-use super::words::{printable, printable_lines};
+use super::{
+    installed::{Installed, UNIT},
+    words::{printable, printable_lines},
+};
 use crate::{
     causes::in_one_line,
     control::{client::ClientError, protocol::RefusalKind},
     paths::SYSTEM_SOCKET,
     systemd,
 };
-
-const UNIT: &str = "loopkeeper.service";
 
 /// Where the system's manager finds units (systemd.unit(5)).
 const UNITS: [&str; 6] = [
@@ -167,6 +168,15 @@ impl Meant {
             Self::UserUnit
         } else {
             Self::Own
+        }
+    }
+
+    /// Its unit, as the manager has it.
+    pub(super) fn installed(self) -> Option<Installed> {
+        match self {
+            Self::Unit => Installed::ask(false),
+            Self::UserUnit => Installed::ask(true),
+            Self::NoUnit | Self::Elsewhere | Self::Own => None,
         }
     }
 

@@ -8,10 +8,12 @@
 mod attach;
 mod carrier;
 mod check;
+mod connect;
 mod demo;
 mod doctor;
 mod failure;
 mod follow;
+mod installed;
 mod journey;
 mod logs;
 mod manual;

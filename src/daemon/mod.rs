@@ -49,7 +49,7 @@ use crate::{
     },
     decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
-    launch::{Local, News},
+    launch::{self, Local, News},
     model::{AttemptRef, HostEvent, Mono, Now},
     paths::Paths,
     store::Store,
@@ -282,7 +282,7 @@ impl Daemon {
 
     /// Whether our executable is still in its place; that it is not is told once.
     fn look_at_executable(&mut self) {
-        let lost = self.executable.lost();
+        let lost = self.executable.lost(launch::how_to_restart);
         if lost == self.executable_lost {
             return;
         }

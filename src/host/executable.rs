@@ -49,7 +49,7 @@ impl Executable {
 
     /// What to run now.
     pub(crate) fn to_run(&self) -> PathBuf {
-        match self.lost() {
+        match self.found() {
             None => self.path.clone(),
             Some(_) => {
                 let (pid, number) = (std::process::id(), self.held.as_raw_fd());
@@ -64,7 +64,7 @@ impl Executable {
     /// # Errors
     /// When there is no room for it.
     pub(crate) fn to_run_apart(&self, copy: &Path) -> io::Result<PathBuf> {
-        if self.lost().is_none() {
+        if self.found().is_none() {
             return Ok(self.path.clone());
         }
         fs::copy(self.to_run(), copy)?;
@@ -73,7 +73,7 @@ impl Executable {
 
     /// What to run for what runs this executable already.
     pub(crate) fn to_run_again(&self) -> PathBuf {
-        match self.lost() {
+        match self.found() {
             None => self.path.clone(),
             Some(_) => "/proc/self/exe".into(),
         }
@@ -87,20 +87,33 @@ impl Executable {
         }
     }
 
-    /// What the operator should know when the file is not the one any more that we were started from.
-    pub(crate) fn lost(&self) -> Option<String> {
+    /// What the operator should know when the file is not the one any more that we were started from;
+    /// `restart` knows how the daemon is restarted.
+    pub(crate) fn lost(&self, restart: fn() -> Option<String>) -> Option<String> {
         let path = self.path.display();
-        let held = self.held.metadata().ok()?;
-        match fs::metadata(&self.path) {
-            Ok(found) if file_id(&found) == file_id(&held) => None,
-            Ok(_) => Some(format!(
-                "{path} was replaced; this daemon goes on with what it was started from, and one \
-                 that is started now takes the new one"
-            )),
+        match self.found()? {
+            Ok(()) => {
+                let how = restart().map(|command| format!(": {command}"));
+                Some(format!(
+                    "{path} was replaced; this daemon goes on with what it was started from, and one \
+                     that is started now takes the new one{}",
+                    how.unwrap_or_default()
+                ))
+            }
             Err(error) => Some(format!(
                 "{path} cannot be found ({error}); this daemon goes on with what it was started \
                  from, but no other can be started before it is installed again"
             )),
+        }
+    }
+
+    /// What is in the place of the file that we were started from; `None` as long as that is.
+    fn found(&self) -> Option<io::Result<()>> {
+        let held = self.held.metadata().ok()?;
+        match fs::metadata(&self.path) {
+            Ok(found) if file_id(&found) == file_id(&held) => None,
+            Ok(_) => Some(Ok(())),
+            Err(error) => Some(Err(error)),
         }
     }
 }
@@ -128,22 +141,24 @@ mod tests {
         fs::write(&path, "old").unwrap();
         let executable = Executable::at(path.clone()).unwrap();
         let runs = || fs::read_to_string(executable.instead_of(&path)).unwrap();
+        let tell = || executable.lost(|| Some("systemctl restart it".to_owned()));
         let copy = directory.path().join("copy");
         assert_eq!(executable.to_run_apart(&copy).unwrap(), path);
         assert!(!copy.exists());
-        assert_eq!(
-            (executable.to_run(), executable.lost()),
-            (path.clone(), None)
-        );
+        assert_eq!((executable.to_run(), tell()), (path.clone(), None));
 
         fs::remove_file(&path).unwrap();
-        let lost = executable.lost().unwrap();
+        let lost = tell().unwrap();
         assert!(lost.contains("cannot be found (No such file"), "{lost}");
         assert_eq!(runs(), "old");
 
         fs::write(&path, "new").unwrap();
-        let lost = executable.lost().unwrap();
+        let lost = tell().unwrap();
         assert!(lost.contains("was replaced"), "{lost}");
+        assert!(
+            lost.ends_with("takes the new one: systemctl restart it"),
+            "{lost}"
+        );
         assert_eq!(runs(), "old");
         assert_eq!(executable.to_run_apart(&copy).unwrap(), copy);
         assert_eq!(fs::read_to_string(&copy).unwrap(), "old");

@@ -142,6 +142,14 @@ fn manager() -> Option<(Whose, Option<String>)> {
     Some((whose, own))
 }
 
+/// How the operator restarts us, if a service manager runs us.
+pub(crate) fn how_to_restart() -> Option<String> {
+    let (whose, own) = manager()?;
+    let own = own?;
+    let name = own.strip_suffix(".service").unwrap_or(&own);
+    Some(format!("{} restart {name}", unit::systemctl(&whose)))
+}
+
 fn is_name_of(name: &str, attempt: &AttemptRef) -> bool {
     name == unit::name(&attempt.worker) || name == child(attempt)
 }

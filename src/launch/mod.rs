@@ -72,6 +72,7 @@ use std::{
 };
 
 pub use cgroup::House;
+pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
 pub use socket::socket;

@@ -128,7 +128,7 @@ impl Tree {
         match cgroup.frozen_by() {
             None => Ok(()),
             Some(unit) => Err(SignalError::Frozen {
-                words: unit::systemctl(units),
+                words: unit::systemctl(units.whose()),
                 unit,
                 source: why,
             }),

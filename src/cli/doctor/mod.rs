@@ -12,6 +12,7 @@ mod rig;
 mod secrets;
 mod systemd;
 mod tmux;
+mod unit;
 
 use std::path::Path;
 
@@ -86,6 +87,8 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     let tmux_needed = tmux::is_needed(config.as_ref());
     findings.push(tmux::judge(tmux_needed, &tmux::version()));
     findings.extend(systemd::findings(owner, holder));
+    let installed = unit::installed(context, owner, holder);
+    findings.extend(installed.as_ref().and_then(unit::judge));
     findings.push(cgroups::judge(&Cgroups::of_this_machine()));
     findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
     findings.extend(clock::findings());

@@ -46,7 +46,7 @@ pub(super) fn findings(owner: Uid, daemon: Option<i32>) -> Vec<Finding> {
 }
 
 /// A unit of PID 1 with `User=` needs no manager of that user.
-fn is_of_the_system(daemon: i32) -> bool {
+pub(super) fn is_of_the_system(daemon: i32) -> bool {
     fs::read_to_string(format!("/proc/{daemon}/cgroup"))
         .is_ok_and(|cgroup| cgroup.contains("/system.slice/"))
 }

@@ -47,8 +47,8 @@ pub(super) fn name(worker: &WorkerName) -> String {
 }
 
 /// How an operator speaks to this manager.
-pub(super) fn systemctl(units: &Units) -> &'static str {
-    match units.whose() {
+pub(super) fn systemctl(whose: &Whose) -> &'static str {
+    match whose {
         Whose::System => "systemctl",
         Whose::User(_) => "systemctl --user",
     }

@@ -1,0 +1,154 @@
+//! The way to the daemon of the rig that is meant, and why there is none.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    Context, check,
+    failure::{Failure, Meant},
+    rig::how_to_configure,
+};
+use crate::{
+    config,
+    control::client::{Client, ClientError, PATIENCE},
+    paths::{Paths, typed},
+    store::Store,
+};
+
+impl Context {
+    pub(super) fn paths(&self) -> Result<&Paths, Failure> {
+        self.rig.paths.as_ref().map_err(Failure::from)
+    }
+
+    pub(super) fn connect(&self) -> Result<Client, Failure> {
+        self.try_connect()?.map_err(|error| self.refused(error))
+    }
+
+    /// Why there is no daemon to talk to; when none runs, with how to run this rig's.
+    pub(super) fn refused(&self, error: ClientError) -> Failure {
+        let down = match &error {
+            ClientError::NotRunning { socket, waited } => Some((socket.clone(), *waited)),
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        let Some((socket, waited)) = down else {
+            return failure;
+        };
+        if let Some(file) = self.cannot_start(waited.is_some()) {
+            return failure.hint(format!(
+                "it cannot start before its configuration is mended; see it with: \
+                 supervisorctl check {}",
+                typed(&file)
+            ));
+        }
+        let meant = self.meant(&socket);
+        let installed = meant.installed();
+        if let Some(hint) = installed.and_then(|unit| unit.without_program()) {
+            return failure.hint(hint);
+        }
+        if waited.is_some() {
+            return failure.hint("see why with: systemctl status loopkeeper.service");
+        }
+        let run = meant.how_to_run(&self.rig.arguments());
+        failure.hint(match self.without_configuration(meant) {
+            Some(file) => format!("{}, then {run}", how_to_configure(file)),
+            None => run,
+        })
+    }
+
+    fn meant(&self, socket: &Path) -> Meant {
+        let given = self.rig.given.socket.is_some();
+        // A unit keeps the usual rig.
+        let usual = self.rig.arguments().is_empty();
+        let configuration = self.rig.configuration().filter(|_| usual);
+        Meant::by(Path::new("/"), socket, given, configuration.as_deref())
+    }
+
+    /// Nothing of this user's is down, as it is the system's daemon that runs.
+    pub(super) fn is_the_systems(&self, error: &ClientError) -> bool {
+        matches!(error, ClientError::NotRunning { socket, .. } if self.meant(socket) == Meant::Elsewhere)
+    }
+
+    /// The file that whoever starts it has to write first.
+    fn without_configuration(&self, meant: Meant) -> Option<&Path> {
+        let file = &self.rig.paths.as_ref().ok()?.config;
+        let missing = matches!(file.try_exists(), Ok(false)) && meant != Meant::Elsewhere;
+        missing.then_some(file)
+    }
+
+    /// The configuration, if no daemon runs and none can start with it. Without one, that is certain
+    /// only of a rig for which systemd `listens`: another one may be meant.
+    fn cannot_start(&self, listens: bool) -> Option<PathBuf> {
+        let paths = self.rig.paths.as_ref().ok()?;
+        // Who must not look there cannot know that nobody has it.
+        let hidden = listens && paths.state.read_dir().is_err();
+        if hidden || Store::holder(&paths.state).is_some() {
+            return None;
+        }
+        match fs::File::open(&paths.config).map_err(|error| error.kind()) {
+            Ok(_) => {}
+            Err(io::ErrorKind::NotFound) if listens => {}
+            // Whoever starts it may see more than we do.
+            Err(_) => return None,
+        }
+        let environment = check::environment().ok()?;
+        let wrong = config::load(&paths.config, &environment).is_err();
+        wrong.then(|| paths.config.clone())
+    }
+
+    /// Says that it waits, when it has to.
+    pub(super) fn try_connect(&self) -> Result<Result<Client, ClientError>, Failure> {
+        let socket = self.socket()?;
+        self.try_connect_by(|| {
+            let waiting = format!("waiting for the daemon on {}\n", socket.display());
+            Client::connect_or_wait(socket, PATIENCE, || {
+                let comes = self.cannot_start(true).is_none();
+                if comes {
+                    Failure::show(&waiting);
+                }
+                comes
+            })
+        })
+    }
+
+    /// For who has something else to do than to wait; says nothing.
+    pub(super) fn try_connect_within(
+        &self,
+        patience: Duration,
+    ) -> Result<Result<Client, ClientError>, Failure> {
+        let socket = self.socket()?;
+        self.try_connect_by(|| Client::connect(socket, patience))
+    }
+
+    fn socket(&self) -> Result<&Path, Failure> {
+        Ok(match &self.rig.given.socket {
+            Some(socket) => socket,
+            None => &self.paths()?.socket,
+        })
+    }
+
+    fn try_connect_by(
+        &self,
+        connect: impl FnOnce() -> Result<Client, ClientError>,
+    ) -> Result<Result<Client, ClientError>, Failure> {
+        Ok(connect().map_err(|error| match (error, &self.rig.paths) {
+            // As long as nobody has it, and we may know that.
+            (ClientError::Silent { socket, after }, Ok(paths))
+                if paths.state.read_dir().is_ok() && Store::holder(&paths.state).is_none() =>
+            {
+                let waited = Some(after);
+                ClientError::NotRunning { socket, waited }
+            }
+            (ClientError::NotRunning { socket, waited }, Ok(paths)) => {
+                match Store::holder(&paths.state) {
+                    Some(pid) => ClientError::NoSocket { socket, pid },
+                    None => ClientError::NotRunning { socket, waited },
+                }
+            }
+            (error, _) => error,
+        }))
+    }
+}

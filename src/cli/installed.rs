@@ -1,0 +1,156 @@
+//! `loopkeeper.service` as the service manager has it.
+//!
+//! Promise: the manager is asked, so what a drop-in changes counts; and of a unit that it does not know
+//! nothing is said.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The unit of the daemon.
+pub(super) const UNIT: &str = "loopkeeper.service";
+
+/// What is asked for; each is a line of the answer.
+const ASKED: &str = "--property=FragmentPath,ExecStart,MainPID,NeedDaemonReload";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Installed {
+    pub(super) user: bool,
+    /// The file, without drop-ins.
+    pub(super) fragment: PathBuf,
+    /// `loopkeeperd`.
+    pub(super) program: PathBuf,
+    /// What it is given, as one line.
+    pub(super) arguments: String,
+    /// Of the daemon; 0 when none runs.
+    pub(super) pid: i32,
+    /// The files are others by now than those that the manager has read.
+    pub(super) stale: bool,
+}
+
+impl Installed {
+    /// That of PID 1, or of the `user` who asks.
+    pub(super) fn ask(user: bool) -> Option<Self> {
+        let mut systemctl = Command::new("systemctl");
+        if user {
+            systemctl.arg("--user");
+        }
+        let answer = systemctl
+            .args(["show", ASKED, UNIT])
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        Self::read(&String::from_utf8_lossy(&answer.stdout), user)
+    }
+
+    fn read(shown: &str, user: bool) -> Option<Self> {
+        let value = |name: &str| {
+            let value =
+                |line: &'_ str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+            shown
+                .lines()
+                .find_map(value)
+                .filter(|text| !text.is_empty())
+        };
+        // { path=PROGRAM ; argv[]=PROGRAM ARGUMENTS ; ignore_errors=no ; ... }
+        let command = value("ExecStart")?;
+        let (program, rest) = command.strip_prefix("{ path=")?.split_once(" ; argv[]=")?;
+        let (line, _) = rest.split_once(" ; ignore_errors=")?;
+        Some(Self {
+            user,
+            fragment: value("FragmentPath")?.into(),
+            program: program.into(),
+            arguments: line.strip_prefix(program).unwrap_or_default().to_owned(),
+            pid: value("MainPID")
+                .and_then(|pid| pid.parse().ok())
+                .unwrap_or(0),
+            stale: value("NeedDaemonReload").is_some_and(|is| is == "yes"),
+        })
+    }
+
+    /// `systemctl`, for the manager that has it.
+    pub(super) fn systemctl(&self) -> &'static str {
+        match self.user {
+            true => "systemctl --user",
+            false => "systemctl",
+        }
+    }
+
+    /// What helps where its program cannot be started; the manager would say 203/EXEC (systemd.exec(5)).
+    pub(super) fn without_program(&self) -> Option<String> {
+        let lacks = missing(&self.program)?;
+        Some(format!(
+            "{UNIT} starts {}, which {lacks}: install it there again, then: {} restart loopkeeper",
+            self.program.display(),
+            self.systemctl()
+        ))
+    }
+}
+
+fn missing(program: &Path) -> Option<&'static str> {
+    match program.metadata() {
+        Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => None,
+        Ok(_) => Some("cannot be executed"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("does not exist"),
+        // We may not look, and PID 1 may.
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn shown(program: &Path) -> String {
+        let program = program.display();
+        format!(
+            "MainPID=41\nExecStart={{ path={program} ; argv[]={program} --config /etc/my rig.toml ; \
+             ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }}\n\
+             FragmentPath=/etc/systemd/system/loopkeeper.service\nNeedDaemonReload=no\n"
+        )
+    }
+
+    #[test]
+    fn what_the_manager_shows_is_read() {
+        let read = Installed::read(&shown(Path::new("/usr/bin/loopkeeperd")), false).unwrap();
+        let expected = Installed {
+            user: false,
+            fragment: "/etc/systemd/system/loopkeeper.service".into(),
+            program: "/usr/bin/loopkeeperd".into(),
+            arguments: " --config /etc/my rig.toml".to_owned(),
+            pid: 41,
+            stale: false,
+        };
+        assert_eq!(read, expected);
+        let unknown = "MainPID=0\nFragmentPath=\nNeedDaemonReload=no\n";
+        assert_eq!(Installed::read(unknown, false), None);
+    }
+
+    #[test]
+    fn a_program_that_is_gone_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("loopkeeperd");
+        let told = |user| {
+            Installed::read(&shown(&program), user)
+                .unwrap()
+                .without_program()
+        };
+        let name = program.display();
+        assert_eq!(
+            told(true).unwrap(),
+            format!(
+                "loopkeeper.service starts {name}, which does not exist: install it there again, then: \
+                 systemctl --user restart loopkeeper"
+            )
+        );
+        fs::write(&program, "").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(told(false).unwrap().contains("cannot be executed"));
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(told(false), None);
+    }
+}
