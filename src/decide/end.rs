@@ -4,6 +4,8 @@
 //! follows from it for the budget; and a worker that is not started again says why, and by which
 //! command it is.
 
+use jiff::Timestamp;
+
 use super::{
     Effect, Fact, Level, Rig, Stopping,
     attempt::in_words,
@@ -51,6 +53,7 @@ impl Rig {
                 Cause::Restart(format!("its file system {} was unmounted", at.display()))
             }
             Intervention::ManagerEnded => Cause::Restart("its service manager was ending".into()),
+            Intervention::MachineWentDown(_) => Cause::Restart(Exit::by_machine()),
         }
     }
 
@@ -68,6 +71,7 @@ impl Rig {
         if !self.worker_of(of).is_some_and(|worker| worker.may_end()) {
             return;
         }
+        let at = went_down(now, by.as_ref()).unwrap_or(now.wall);
         let by = by.map(|by| self.by_hand(&of.worker, by));
         let Some(worker) = self.worker_of(of) else {
             return;
@@ -75,7 +79,7 @@ impl Rig {
         let healthy = worker.was_healthy(now);
         let mut end = End {
             exit: exit.clone(),
-            at: now.wall,
+            at,
             stopped: None,
             news: None,
         };
@@ -348,6 +352,17 @@ impl Rig {
             next: now.mono + LEFTOVERS,
         };
         self.becomes(now, &name, life);
+    }
+}
+
+/// When it ended, if it did so as the machine went down.
+pub(super) fn went_down(now: Now, by: Option<&Intervention>) -> Option<Timestamp> {
+    match by? {
+        Intervention::MachineWentDown(at) => Some((*at).min(now.wall)),
+        Intervention::Stopped
+        | Intervention::Restarted
+        | Intervention::Unmounted(_)
+        | Intervention::ManagerEnded => None,
     }
 }
 

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{Timestamp, tz::TimeZone};
+
 use super::{
     Effect, Fact, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
-    end::{NEVER_RAN, end_of},
+    end::{NEVER_RAN, end_of, went_down},
     worker::{ASK_AGAIN, Asked, Attempt, Cause, End, Life, Step, Stopped, Worker},
 };
 use crate::model::{AttemptRef, Condition, Exit, Found, Intervention, Now, WorkerName};
@@ -108,7 +110,6 @@ impl Rig {
                 let by = by.filter(|by| {
                     *by != Intervention::ManagerEnded || exit.stopped_by_machine().is_none()
                 });
-                let by = by.map(|by| self.by_hand(name, by));
                 self.resume_ended(now, attempt, exit, survivors, by);
             }
             Condition::NeverStarted => {}
@@ -123,9 +124,11 @@ impl Rig {
         attempt: Attempt,
         exit: Exit,
         survivors: usize,
-        by: Option<Cause>,
+        by: Option<Intervention>,
     ) {
         let of = attempt.of.clone();
+        let went_down = went_down(now, by.as_ref());
+        let by = by.map(|by| self.by_hand(&of.worker, by));
         let Some(worker) = self.workers.get_mut(&of.worker) else {
             return;
         };
@@ -135,14 +138,15 @@ impl Rig {
         worker.last_exit = Some(exit.clone());
         let who = by_hand
             .as_ref()
+            .filter(|_| went_down.is_none())
             .map_or(String::new(), |why| format!(" ({why})"));
-        let text = format!("{}{who}", end_of(&of, "had ended meanwhile", &exit));
+        let text = format!("{}{who}", ended_meanwhile(&of, &exit, went_down));
         let stopped = by_hand.or_else(|| exit.stopped_by_machine());
         let news = Some((Level::Info, text));
         let life = Life::Stopping {
             end: Some(End {
                 exit,
-                at: now.wall,
+                at: went_down.unwrap_or(now.wall),
                 stopped: attempt
                     .stopping
                     .as_ref()
@@ -255,7 +259,7 @@ impl Rig {
             {
                 worker.last_exit = Some(exit.clone());
             }
-            self.close(now, &of, exit, ran, known);
+            self.close(now, &of, (exit, None), ran, known);
         }
     }
 
@@ -275,14 +279,16 @@ impl Rig {
         &mut self,
         now: Now,
         of: &AttemptRef,
-        exit: Exit,
+        (exit, by): (Exit, Option<Intervention>),
         ran: bool,
         known: &mut RestoredWorker,
     ) {
+        let went_down = went_down(now, by.as_ref());
         let stopped = match known.stop_of(of) {
             Some(stopping) => Some(stopping.why.clone()),
             // What never ran did not end by itself.
             None if !ran => Some(NEVER_RAN.to_owned()),
+            None if went_down.is_some() => Some(Exit::by_machine()),
             None => exit.stopped_by_machine(),
         };
         known.open.remove(&of.attempt);
@@ -290,16 +296,25 @@ impl Rig {
         if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
             last.ended = Some((exit.clone(), stopped.clone()));
         }
-        let text = end_of(of, "had ended meanwhile", &exit);
+        let text = ended_meanwhile(of, &exit, went_down);
         let fact = Fact::Ended {
             attempt: of.clone(),
-            at: now.wall,
+            at: went_down.unwrap_or(now.wall),
             exit,
             stopped,
         };
         self.ledger.add(fact);
         self.tell(now, "worker-ended", Level::Info, Some(of), text);
     }
+}
+
+/// What is told of an end that no daemon saw.
+fn ended_meanwhile(of: &AttemptRef, exit: &Exit, went_down: Option<Timestamp>) -> String {
+    let text = end_of(of, "had ended meanwhile", exit);
+    went_down.map_or(text.clone(), |at| {
+        let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC");
+        format!("{text}, as the machine went down ({at})")
+    })
 }
 
 impl RestoredWorker {

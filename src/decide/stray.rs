@@ -7,7 +7,7 @@
 
 use super::{
     Effect, Fact, Level, RestoredWorker, Rig, Stopping,
-    end::end_of,
+    end::{end_of, went_down},
     worker::{ASK_AGAIN, Attempt, KILL_AGAIN, Life},
 };
 use crate::{
@@ -44,12 +44,14 @@ impl Rig {
         let recorded = known.has_end_of(&of);
         let (lives, identity) = match is {
             Condition::Ended {
-                survivors: 0, exit, ..
+                survivors: 0,
+                exit,
+                by,
             } if !recorded => {
-                return self.close(now, &of, exit, true, known);
+                return self.close(now, &of, (exit, by), true, known);
             }
             Condition::NeverStarted if !recorded => {
-                return self.close(now, &of, Exit::never_began(), false, known);
+                return self.close(now, &of, (Exit::never_began(), None), false, known);
             }
             Condition::Ended { survivors: 0, .. } | Condition::NeverStarted => {
                 return self.out.push(Effect::Conclude(of));
@@ -81,13 +83,14 @@ impl Rig {
     /// The host was asked about a stray and answers.
     pub(super) fn stray_found(&mut self, now: Now, found: Found) {
         let of = found.attempt;
-        let exit = match found.is {
+        let (exit, by) = match found.is {
             Condition::Alive(identity) => return self.stray_seen(now, &of, identity),
             Condition::Ended { survivors: 1.., .. } => return self.stray_lives(now, &of, None),
             Condition::Unknown(_) => return,
-            Condition::Ended { exit, .. } => exit,
-            Condition::NeverStarted => Exit::never_began(),
+            Condition::Ended { exit, by, .. } => (exit, by),
+            Condition::NeverStarted => (Exit::never_began(), None),
         };
+        let went_down = went_down(now, by.as_ref());
         let Some(stray) = self.strays.remove(&of) else {
             return;
         };
@@ -99,9 +102,13 @@ impl Rig {
         self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         self.ledger.add(Fact::Ended {
             attempt: of,
-            at: now.wall,
+            at: went_down.unwrap_or(now.wall),
             exit,
-            stopped: stray.attempt.stopping.map(|stopping| stopping.why),
+            stopped: stray
+                .attempt
+                .stopping
+                .map(|stopping| stopping.why)
+                .or_else(|| went_down.map(|_| Exit::by_machine())),
         });
     }
 

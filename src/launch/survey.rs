@@ -286,14 +286,14 @@ async fn since_start(
     census: &Census,
 ) -> Condition {
     if start.identity.boot != context.boot {
-        let exit = match directory.ended() {
-            Some(ended) => ended.after_reboot(),
-            None => settle(context, directory, Exit::machine_went_down()),
-        };
+        let (exit, by) = unit::before_reboot(directory, start).unwrap_or_else(|| {
+            let exit = settle(context, directory, Exit::machine_went_down());
+            (exit, unit::intervention(directory))
+        });
         return Condition::Ended {
             exit,
             survivors: 0,
-            by: unit::intervention(directory),
+            by,
         };
     }
     let worker = process_of(&start.identity);

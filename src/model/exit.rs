@@ -121,6 +121,11 @@ impl Exit {
         Self::Lost(WENT_DOWN.to_owned())
     }
 
+    /// Who stopped one of which it is known how it ended, when that was the machine.
+    pub fn by_machine() -> String {
+        WENT_DOWN.to_owned()
+    }
+
     /// Of an attempt that was about to be started when its supervisor ended, and of which nothing
     /// lives.
     pub fn start_unseen() -> Self {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::{AttemptRef, Exit, Identity, Signal};
 
 /// What a host tells of an attempt, unasked.
@@ -35,6 +37,8 @@ pub enum Intervention {
     Unmounted(PathBuf),
     /// The service manager itself was ending.
     ManagerEnded,
+    /// The machine went down in order, in an earlier boot than the present one; when it had ended.
+    MachineWentDown(Timestamp),
 }
 
 /// What a host answers of one attempt when it is asked.

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use jiff::Timestamp;
 use loopkeeper::{
     host::process::Process,
     launch::directory::{Directory, Pane, Start, attempts},
-    model::{Condition, Exit, LauncherKind, Signal},
+    model::{Condition, Exit, Intervention, LauncherKind, Signal},
 };
 
 use crate::alone::alone;
@@ -23,6 +24,37 @@ fn of_another_boot(directory: &Directory) {
     fs::write(directory.path().join("start.json"), text).unwrap();
 }
 
+fn recorded_at() -> Timestamp {
+    "2026-11-21T16:25:20Z".parse().unwrap()
+}
+
+/// As systemd's own hand leaves it: what was asked of the unit, and at [`recorded_at`] how it ended.
+fn as_the_manager_wrote(directory: &Directory, asked: &str) {
+    let mut start: Start = directory.start().unwrap();
+    start.invocation = Some("aa".to_owned());
+    let text = serde_json::to_vec(&start).unwrap();
+    let path = directory.path();
+    fs::write(path.join("start.json"), text).unwrap();
+    fs::write(path.join("unit-asked"), asked).unwrap();
+    fs::write(path.join("unit-exit"), "exit-code exited 7 aa\n").unwrap();
+    let record = fs::File::options()
+        .append(true)
+        .open(path.join("unit-exit"));
+    record.unwrap().set_modified(recorded_at().into()).unwrap();
+}
+
+/// How it ended, and what ended it.
+async fn end(world: &mut World) -> (Exit, Option<Intervention>) {
+    match world.found().await.1 {
+        Condition::Ended {
+            exit,
+            survivors: 0,
+            by,
+        } => (exit, by),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn an_attempt_of_another_boot_went_down_with_the_machine() {
     alone(
@@ -35,26 +67,33 @@ fn an_attempt_of_another_boot_went_down_with_the_machine() {
             let directory = world.directory(&attempt);
             of_another_boot(&directory);
 
-            let recorded = Condition::Ended {
-                exit: Exit::Code(4),
-                survivors: 0,
-                by: None,
-            };
-            assert_eq!(
-                world.found().await.1,
-                recorded,
-                "what was recorded before stands"
-            );
+            let stands = (Exit::Code(4), None);
+            assert_eq!(end(&mut world).await, stands, "what was recorded before");
             fs::remove_file(directory.path().join("exit.json")).unwrap();
-            let exit = Exit::machine_went_down();
-            assert_eq!(
-                world.found().await.1,
-                Condition::Ended {
-                    exit,
-                    survivors: 0,
-                    by: None
-                }
-            );
+            for (asked, by) in [
+                ("", None),
+                ("stop running aa\n", Some(Intervention::Stopped)),
+                (
+                    "stop running aa /mnt\n",
+                    Some(Intervention::Unmounted("/mnt".into())),
+                ),
+                // With the machine, every file system is unmounted.
+                (
+                    "stop stopping aa /mnt\n",
+                    Some(Intervention::MachineWentDown(recorded_at())),
+                ),
+                (
+                    "stop stopping aa\n",
+                    Some(Intervention::MachineWentDown(recorded_at())),
+                ),
+            ] {
+                as_the_manager_wrote(&directory, asked);
+                assert_eq!(end(&mut world).await, (Exit::Code(7), by), "{asked}");
+            }
+            fs::remove_file(directory.path().join("unit-exit")).unwrap();
+            let lost = (Exit::machine_went_down(), Some(Intervention::ManagerEnded));
+            assert_eq!(end(&mut world).await, lost);
+            assert_eq!(end(&mut world).await, lost, "also once that is recorded");
         },
     );
 }
@@ -72,13 +111,9 @@ async fn told_to_end(who: impl Fn(&Pane, i32) -> Vec<i32>, exit: Signal) {
     }
     assert_eq!(world.gone_after_end(&attempt).await, Exit::Signal(exit));
     of_another_boot(&directory);
-    let exit = Exit::machine_went_down();
-    let ended = Condition::Ended {
-        exit,
-        survivors: 0,
-        by: None,
-    };
-    assert_eq!(world.found().await.1, ended);
+    let at = directory.ended().unwrap().at;
+    let with_machine = (Exit::Signal(exit), Some(Intervention::MachineWentDown(at)));
+    assert_eq!(end(&mut world).await, with_machine);
 }
 
 #[test]

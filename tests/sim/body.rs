@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use fastrand::Rng;
+use jiff::Timestamp;
 use loopkeeper::{
     config::{Stop, Worker},
     decide::{Looked, Told},
@@ -165,6 +166,8 @@ pub(crate) struct Body {
     /// When its own process ended, and the record of it, which survives everything.
     pub(crate) ended: Option<u64>,
     pub(crate) record: Option<Exit>,
+    /// It ended as the machine went down, then, and somebody wrote down how.
+    pub(crate) with_machine: Option<Timestamp>,
     /// The present daemon hears of it.
     pub(crate) watched: bool,
     pub(crate) concluded: bool,

@@ -115,6 +115,7 @@ impl World {
                     began: None,
                     ended: None,
                     record: None,
+                    with_machine: None,
                     watched: true,
                     concluded: false,
                     signals: Vec::new(),

@@ -61,6 +61,7 @@ const FAULTS: &[&str] = &[
     "lost: Probed",
     "lost: Shortage",
     "lost: Started",
+    "attempts that went down with the machine, and it is known how",
     "reboots, clean",
     "reboots, unclean",
     "stillness: an attempt too many heeds no signal",

@@ -262,7 +262,7 @@ impl World {
             self.checks.daemon_died();
         }
         self.note(|| format!("MACHINE goes down; power cut: {power_cut}"));
-        self.bodies_of_this_boot_die();
+        self.bodies_of_this_boot_die(power_cut);
         if power_cut {
             let lost = self.store.power_cut(self.t, &mut self.rng);
             self.coverage

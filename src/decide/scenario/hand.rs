@@ -110,6 +110,18 @@ fn what_was_done_while_no_daemon_ran_counts_as_well() {
 }
 
 #[test]
+fn who_lost_its_file_system_before_the_machine_went_down_begins_anew() {
+    let mut once = worker("a");
+    once.restart = Restart::Never;
+    let (mut play, starts) = Play::running(rig([once]));
+    let found = ended_by(&starts[0], Unmounted("/mnt".into()));
+    assert_eq!(started(&play.reboot(vec![found])).len(), 1);
+    let worker = &play.rig.workers["a"];
+    assert!(worker.run, "nobody stopped it");
+    assert_eq!(worker.restarts.total, 0);
+}
+
+#[test]
 fn a_manager_that_ended_with_its_machine_is_not_told_of() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let is = model::Condition::Ended {

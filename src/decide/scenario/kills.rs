@@ -1,6 +1,9 @@
 //! A daemon is killed, and the next one goes on as if it had not been.
 
-use super::{super::Fact, *};
+use super::{
+    super::{Fact, Level, Notice},
+    *,
+};
 
 fn one(change: impl FnOnce(&mut Worker)) -> Config {
     let mut a = worker("a");
@@ -64,9 +67,8 @@ fn an_end_that_was_followed_by_the_next_start_stands_once_in_the_history() {
     assert_eq!(started(&done).len(), 1);
     let history = play.store.as_ref().unwrap().history();
     let told = history.notices(1000, None).unwrap();
-    let of_first = |n: &&super::super::Notice| {
-        n.event == "worker-ended" && n.attempt.as_ref() == Some(&starts[0].attempt)
-    };
+    let of_first =
+        |n: &&Notice| n.event == "worker-ended" && n.attempt.as_ref() == Some(&starts[0].attempt);
     assert_eq!(told.iter().filter(of_first).count(), 1, "{told:?}");
 }
 
@@ -250,6 +252,42 @@ fn what_went_down_with_the_machine_did_not_end_by_itself() {
         assert!(by_the_machine(&done), "{done:?}");
         assert_eq!(play.rig.workers["a"].restarts.total, 0);
     }
+}
+
+#[test]
+fn how_it_ended_as_the_machine_went_down_is_told_with_its_time() {
+    let (mut play, starts) = Play::running(one(|a| a.restart = Restart::Never));
+    let of = &starts[0];
+    let done = play.reboot(vec![ended_with_machine(of, Exit::Code(7))]);
+    let facts: Vec<_> = done
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Record(facts) => Some(facts),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert!(facts.contains(&&Fact::Ended {
+        attempt: of.clone(),
+        at: went_down_at(),
+        exit: Exit::Code(7),
+        stopped: Some("the machine went down".into()),
+    }));
+    let told = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice),
+        _ => None,
+    });
+    let Notice { level, text, .. } = told.unwrap();
+    assert_eq!(
+        (*level, text.as_str()),
+        (
+            Level::Info,
+            "a had ended meanwhile: exit code 7, as the machine went down (2026-11-18 11:05:20 UTC)"
+        )
+    );
+    assert_eq!(started(&done).len(), 1);
+    assert_eq!(play.rig.workers["a"].restarts.total, 0);
+    assert!(play.rig.workers["a"].run, "nobody stopped it");
 }
 
 #[test]

@@ -253,6 +253,23 @@ pub(super) fn ended(of: &AttemptRef, exit: Exit, survivors: usize) -> Found {
     )
 }
 
+/// When the machine went down of which [`ended_with_machine`] tells.
+pub(super) fn went_down_at() -> Timestamp {
+    "2026-11-18T11:05:20Z".parse().unwrap()
+}
+
+pub(super) fn ended_with_machine(of: &AttemptRef, exit: Exit) -> Found {
+    let by = model::Intervention::MachineWentDown(went_down_at());
+    found(
+        of,
+        model::Condition::Ended {
+            exit,
+            survivors: 0,
+            by: Some(by),
+        },
+    )
+}
+
 /// The attempts that are started.
 pub(super) fn started(effects: &[Effect]) -> Vec<AttemptRef> {
     let of = |effect: &Effect| match effect {

@@ -23,6 +23,7 @@ stopped by the operator        | stopped            | stopped            | stopp
 stopped, the stop cut off      | at once            | at once            | at once
 restarted by the operator      | at once            | at once            | at once
 the machine went down          | at once            | at once            | at once
+exit code 1 as it went down    | at once            | at once            | at once
 ";
 
 type End = fn(&mut Play, &AttemptRef) -> Vec<Effect>;
@@ -89,6 +90,9 @@ const ENDS: &[(&str, End)] = &[
     ("the machine went down", |play, of| {
         let lost = Exit::Lost("the machine went down".into());
         play.reboot(vec![ended(of, lost, 0)])
+    }),
+    ("exit code 1 as it went down", |play, of| {
+        play.reboot(vec![ended_with_machine(of, Exit::Code(1))])
     }),
 ];
 

@@ -102,14 +102,3 @@ pub struct Ended {
     #[serde(default)]
     pub with_session: bool,
 }
-
-impl Ended {
-    /// How it ended, as it is told in a later boot of the machine.
-    pub fn after_reboot(self) -> Exit {
-        if self.with_session {
-            Exit::machine_went_down()
-        } else {
-            self.exit
-        }
-    }
-}

@@ -6,6 +6,8 @@
 
 use std::{fs, time::Duration};
 
+use jiff::Timestamp;
+
 use super::{RECORD, killed, name, record, script};
 use crate::{
     launch::{
@@ -101,6 +103,33 @@ fn of_invocation(directory: &Directory, invocation: &str) -> Option<Exit> {
     let text = fs::read_to_string(directory.path().join(RECORD)).ok()?;
     let exit = record::of(&text, invocation)?;
     Some(directory.of_worker_alone(exit))
+}
+
+/// How an attempt of an earlier boot ended, and what ended it, if anybody has written that down.
+pub(crate) fn before_reboot(
+    directory: &Directory,
+    start: &Start,
+) -> Option<(Exit, Option<Intervention>)> {
+    let (exit, at, with_session) = match directory.ended() {
+        Some(ended) => (ended.exit, ended.at, ended.with_session),
+        None => (recorded(directory, start)?, written(directory)?, false),
+    };
+    let by = match intervention(directory) {
+        Some(Intervention::ManagerEnded) if exit.stopped_by_machine().is_none() => {
+            Some(Intervention::MachineWentDown(at))
+        }
+        None if with_session => Some(Intervention::MachineWentDown(at)),
+        // Also a file system that was unmounted before; one that is unmounted as the machine goes
+        // down is not told of.
+        by => by,
+    };
+    Some((exit, by))
+}
+
+/// When the manager's hand last wrote down an end.
+fn written(directory: &Directory) -> Option<Timestamp> {
+    let record = fs::metadata(directory.path().join(RECORD)).ok()?;
+    record.modified().ok()?.try_into().ok()
 }
 
 /// What somebody did to the attempt's unit, past us, and ended it.

@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) use carrier::Carrier;
 pub(super) use confine::{groups, user};
-pub(crate) use life::recorded;
 pub(super) use life::{
     Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
 };
+pub(crate) use life::{before_reboot, recorded};
 pub(super) use mounted::mounted;
 pub(super) use script::{RECORD, keep_scripts};
 

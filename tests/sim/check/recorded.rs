@@ -88,9 +88,9 @@ impl Checks {
                 }
                 Fact::Ended {
                     attempt,
+                    at,
                     exit,
                     stopped,
-                    ..
                 } => {
                     let Some(body) = world.iter().find(|body| body.of == *attempt) else {
                         let lost = matches!(exit, Exit::Lost(_));
@@ -102,6 +102,19 @@ impl Checks {
                         continue;
                     };
                     let known = before.attempts.get(attempt);
+                    let at_its_time = body.with_machine.is_none_or(|then| *at <= then);
+                    ensure!(
+                        at_its_time || body.concluded,
+                        "exit-truth",
+                        "{attempt:?} ended with its machine at {:?}, and {at} is recorded",
+                        body.with_machine
+                    );
+                    let nobodys = body.with_machine.is_some() && stopped.is_none();
+                    ensure!(
+                        !nobodys || body.concluded,
+                        "interrupted-is-not-ended",
+                        "{attempt:?} ended with its machine, and its end is recorded as its own"
+                    );
                     if known.is_none_or(|known| known.ended.is_none()) {
                         let last = decided.get(&attempt.worker).copied();
                         let present = last.or(before.last(&attempt.worker)) == Some(attempt);

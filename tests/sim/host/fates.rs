@@ -3,7 +3,7 @@
 //! Promise: no daemon is told of it; it has to find out by itself. How: the trees are changed as they
 //! stand, watched by nobody or with the news left out.
 
-use loopkeeper::model::{AttemptId, Exit};
+use loopkeeper::model::{AttemptId, Exit, Signal};
 
 use crate::{
     body::{Stage, Temper},
@@ -43,7 +43,9 @@ impl World {
         }
     }
 
-    pub(crate) fn bodies_of_this_boot_die(&mut self) {
+    /// How they ended is known of some: what is around them was asked to end, and wrote that down.
+    pub(crate) fn bodies_of_this_boot_die(&mut self, power_cut: bool) {
+        let wall = self.wall();
         for body in &mut self.bodies {
             body.watched = false;
             if !body.lives() {
@@ -54,7 +56,19 @@ impl World {
                 continue;
             }
             body.ended.get_or_insert(self.t);
-            body.record.get_or_insert_with(Exit::machine_went_down);
+            if body.record.is_none() {
+                let known = !power_cut && body.runs() && self.nature.flips(&mut self.rng);
+                body.with_machine = known.then_some(wall);
+                body.record = Some(match (known, &body.temper.obeys) {
+                    (true, Some((_, exit))) => exit.clone(),
+                    (true, None) => Exit::Signal(Signal::KILL),
+                    (false, _) => Exit::machine_went_down(),
+                });
+                if known {
+                    self.coverage
+                        .count("attempts that went down with the machine, and it is known how");
+                }
+            }
             body.stage = Stage::Ended { left: 0 };
         }
     }
@@ -109,6 +123,7 @@ impl World {
         body.concluded = false;
         body.watched = false;
         (body.began, body.ended, body.record) = (None, None, None);
+        body.with_machine = None;
         (body.temper.unstartable, body.temper.short) = (false, false);
         body.ordered = self.t;
         let double = self.add_body(body);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use loopkeeper::{
     decide::{Event, Looked},
-    model::{AttemptRef, Condition, Exit, Found, HostEvent, WorkerName},
+    model::{AttemptRef, Condition, Exit, Found, HostEvent, Intervention, WorkerName},
 };
 
 use crate::{
@@ -124,7 +124,7 @@ impl World {
                     .clone()
                     .unwrap_or_else(|| Exit::Lost("nobody saw it".into())),
                 survivors: usize::try_from(*left).unwrap(),
-                by: None,
+                by: body.with_machine.map(Intervention::MachineWentDown),
             },
             Stage::NeverStarted => Condition::NeverStarted,
         }

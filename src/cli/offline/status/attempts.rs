@@ -112,8 +112,11 @@ pub(super) fn find(
     let of_start = start.as_ref().map(|start| &start.identity.boot);
     let of_this_boot = then.or(of_start).is_none_or(|then| then == now);
     let exit = match (directory.ended(), start) {
-        (Some(ended), _) if of_this_boot => ended.exit,
-        (Some(ended), _) => ended.after_reboot(),
+        (Some(ended), _) => ended.exit,
+        (None, Some(start)) if !of_this_boot => {
+            let known = launch::before_reboot(&directory, &start);
+            known.map_or_else(Exit::machine_went_down, |(exit, _)| exit)
+        }
         (None, _) if !of_this_boot => Exit::machine_went_down(),
         (None, Some(start)) => {
             let process = Process {
