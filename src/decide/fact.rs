@@ -211,7 +211,8 @@ pub enum SetBy {
 pub struct Boot {
     /// Which.
     pub boot: BootId,
-    /// When the kernel came up.
+    /// When the kernel came up; when we first saw it, where the kernel's word is before the end of the
+    /// boot before.
     pub booted: Timestamp,
     /// When we first saw it.
     pub seen: Timestamp,
@@ -308,6 +309,8 @@ pub struct RestoredWorker {
     pub stops: BTreeMap<AttemptId, Stopping>,
     /// How the last attempt that ended did so.
     pub last_exit: Option<Exit>,
+    /// When that was.
+    pub last_end: Option<Timestamp>,
 }
 
 /// What is recorded of an attempt that was decided.

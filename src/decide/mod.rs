@@ -193,6 +193,9 @@ impl Rig {
     fn finish_turn(&mut self, now: Now) -> Vec<Effect> {
         self.expire(now);
         self.settle(now);
+        for worker in self.workers.values_mut() {
+            worker.still_since = None;
+        }
         self.answer_waiters(now);
         self.come_up(now);
         if let Some(facts) = self.ledger.offer(now.mono) {

@@ -136,6 +136,7 @@ impl Rig {
         let cause = by.unwrap_or_else(|| attempt.cause_of_end());
         let stop = worker.rules.stop;
         worker.last_exit = Some(exit.clone());
+        worker.still_since = went_down;
         let who = by_hand
             .as_ref()
             .filter(|_| went_down.is_none())
@@ -195,6 +196,9 @@ impl Rig {
             (None, Some(_)) => Life::Stopped(Stopped::Finished),
             (None, None) => Life::Waiting("about to start".into()),
         };
+        if let Some(worker) = self.workers.get_mut(name) {
+            worker.still_since = known.last_end;
+        }
         self.becomes(now, name, life);
     }
 

@@ -34,6 +34,9 @@ pub(super) struct Worker {
     pub(super) life: Life,
     /// When its state last changed.
     pub(super) since: Timestamp,
+    /// When its last attempt ended that an earlier daemon saw, while it is not known whether it has
+    /// stood still from then on.
+    pub(super) still_since: Option<Timestamp>,
     pub(super) restarts: Restarts,
     pub(super) last_exit: Option<Exit>,
 }
@@ -298,6 +301,7 @@ impl Worker {
             asked: Asked::Nothing,
             life: Life::Waiting("the host has not answered yet".into()),
             since: now.wall,
+            still_since: None,
             restarts: Restarts::default(),
             last_exit: None,
         }
@@ -330,7 +334,11 @@ impl Worker {
                 (_, Life::Running { attempt, .. }) if attempt.adopted => Some(attempt),
                 _ => None,
             };
-            let began = found.and_then(|attempt| attempt.of.attempt.decided());
+            let stands = matches!(life, Life::Stopped(_) | Life::Held(_));
+            let began = match found {
+                Some(attempt) => attempt.of.attempt.decided(),
+                None => self.still_since.filter(|_| stands),
+            };
             self.since = began.map_or(now.wall, |began| began.min(now.wall));
         }
         self.life = life;

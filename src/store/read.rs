@@ -170,12 +170,14 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         .collect::<Result<_, _>>()?;
     for name in names {
         let last = last_attempt(conn, &name)?;
-        let last_exit = conn
+        let last_end = conn
             .prepare_cached(
-                "SELECT exit FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
+                "SELECT exit, ended FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
                  ORDER BY number DESC LIMIT 1",
             )?
-            .query_row([name.as_str()], |row| json(row, 0))
+            .query_row([name.as_str()], |row| {
+                Ok((json(row, 0)?, optional(row, 1)?))
+            })
             .optional()?;
         let stops = stops(conn, &name)?;
         let open = open_attempts(conn, &name, last.as_ref())?;
@@ -185,7 +187,9 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         worker.open = open;
         worker.ended = ended;
         worker.stops = stops;
-        worker.last_exit = last_exit;
+        if let Some((exit, at)) = last_end {
+            (worker.last_exit, worker.last_end) = (Some(exit), at);
+        }
     }
     Ok(restored)
 }

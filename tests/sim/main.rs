@@ -26,6 +26,7 @@ mod host;
 mod overdue;
 mod seeds;
 mod still;
+mod stood;
 mod store;
 mod told;
 mod trace;
@@ -66,6 +67,7 @@ const FAULTS: &[&str] = &[
     "reboots, unclean",
     "stillness: an attempt too many heeds no signal",
     "stillness: host does not answer",
+    "workers that stood still across daemons",
 ];
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -215,16 +215,22 @@ impl Content {
             }
             Fact::Ended {
                 attempt,
+                at,
                 exit,
                 stopped,
-                ..
-            } => self.ended(attempt, exit, stopped),
+            } => self.ended(attempt, *at, exit, stopped),
             Fact::Alive { at } => self.restored.last_alive = Some(*at),
             Fact::Notice(_) => {}
         }
     }
 
-    fn ended(&mut self, attempt: &AttemptRef, exit: &Exit, stopped: &Option<String>) {
+    fn ended(
+        &mut self,
+        attempt: &AttemptRef,
+        at: Timestamp,
+        exit: &Exit,
+        stopped: &Option<String>,
+    ) {
         if let Some(record) = self.attempts.get_mut(attempt) {
             if record.ended.is_some() {
                 return;
@@ -234,6 +240,6 @@ impl Content {
         let worker = self.worker(&attempt.worker);
         worker.ended.insert(attempt.attempt.clone());
         worker.stops.remove(&attempt.attempt);
-        worker.last_exit = Some(exit.clone());
+        (worker.last_exit, worker.last_end) = (Some(exit.clone()), Some(at));
     }
 }

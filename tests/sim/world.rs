@@ -32,6 +32,7 @@ use crate::{
     configs,
     coverage::Coverage,
     host::Act,
+    stood::Stood,
     store::Store,
     trace::Trace,
 };
@@ -102,6 +103,7 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// When the rig last did something that is not a sign of life or a look.
     pub(crate) busy: u64,
+    pub(crate) stood: Stood,
 }
 
 impl World {
@@ -146,6 +148,7 @@ impl World {
             coverage: Coverage::default(),
             trace,
             busy: 0,
+            stood: Stood::new(),
         };
         world.machine.booted = world.wall();
         world.coverage.count("boots");
@@ -257,6 +260,7 @@ impl World {
 
     /// The machine goes down and comes up again.
     pub(crate) fn reboot(&mut self, power_cut: bool) {
+        self.note_who_stands();
         if self.daemon.take().is_some() {
             self.dies_in = None;
             self.checks.daemon_died();

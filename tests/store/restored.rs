@@ -124,6 +124,7 @@ fn every_fact_comes_back() {
                     ended: [attempt("builder", 20).attempt].into(),
                     stops: [(attempt("builder", 30).attempt, stopping)].into(),
                     last_exit: Some(Exit::Signal(Signal::KILL)),
+                    last_end: Some(at(25)),
                     ..RestoredWorker::default()
                 },
             ),

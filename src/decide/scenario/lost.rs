@@ -76,6 +76,49 @@ fn what_is_found_running_has_run_since_it_was_started() {
 }
 
 #[test]
+fn what_stands_still_has_done_so_since_its_last_end() {
+    let mut once = worker("once");
+    once.restart = Restart::Never;
+    let mut frail = worker("frail");
+    frail.budget.restarts = 0;
+    let (mut play, starts) = Play::running(rig([frail, once, worker("stopped")]));
+    play.pass(5_000);
+    play.command(Command::Stop(vec!["stopped".parse().unwrap()]));
+    play.ends(&starts[0], Exit::Code(1));
+    play.ends(&starts[1], Exit::Code(0));
+    play.ends(&starts[2], Exit::Signal(Signal::TERM));
+    let then = now(play.t).wall;
+    play.t += 6 * 3_600_000;
+    play.next_daemon(Vec::new());
+    for (name, state) in [
+        ("frail", StateName::Held),
+        ("once", StateName::Stopped),
+        ("stopped", StateName::Stopped),
+    ] {
+        assert_eq!(play.state(name), state, "{name}");
+        assert_eq!(play.rig.workers[name].since, then, "{name}");
+    }
+    // From now on it is this daemon that knows.
+    let again = started(&play.command(Command::Start(vec!["stopped".parse().unwrap()])));
+    play.runs(&again[0]);
+    play.command(Command::Stop(vec!["stopped".parse().unwrap()]));
+    play.ends(&again[0], Exit::Signal(Signal::TERM));
+    assert_eq!(play.state("stopped"), StateName::Stopped);
+    assert_eq!(play.rig.workers["stopped"].since, now(play.t).wall);
+}
+
+#[test]
+fn who_is_not_started_after_a_reboot_stands_still_since_the_machine_went_down() {
+    let mut paused = rig([worker("a")]);
+    paused.plan.resume = config::Resume::Manual;
+    let (mut play, starts) = Play::running(paused);
+    play.t += 3_600_000;
+    play.reboot(vec![ended_with_machine(&starts[0], Exit::Code(7))]);
+    assert_eq!(play.state("a"), StateName::Stopped);
+    assert_eq!(play.rig.workers["a"].since, went_down_at());
+}
+
+#[test]
 fn what_was_not_ready_still_has_to_become_so() {
     let mut a = worker("a");
     a.ready = Some(ready());

@@ -106,6 +106,7 @@ impl World {
                 .collect(),
             _ => Vec::new(),
         };
+        let first_heard = matches!(event, Event::Surveyed(Ok(_))) && !daemon.told.surveyed;
         daemon
             .told
             .turn(self.t, event, &effects, &self.store.now, &alive);
@@ -117,6 +118,9 @@ impl World {
             &self.bodies,
             &self.store.now,
         )?;
+        if first_heard {
+            self.check_who_stood(&effects)?;
+        }
         if effects.iter().any(|effect| !is_quiet(effect)) {
             self.busy = self.t;
         }
@@ -159,6 +163,7 @@ impl World {
 
     /// Dead or left; a start that is under way comes to something or to nothing.
     pub(crate) fn daemon_is_gone(&mut self) {
+        self.note_who_stands();
         self.daemon = None;
         self.dies_in = None;
         self.checks.daemon_died();
