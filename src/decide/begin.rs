@@ -67,6 +67,7 @@ impl Rig {
             reboots: restored.reboots + u64::from(is_new && last_boot.reboot.is_some()),
             last_boot,
             waiters: Vec::new(),
+            sender: None,
             strays: BTreeMap::new(),
             remembered: Some(restored.workers),
             survey_at: None,

@@ -45,6 +45,7 @@ mod sameness;
 #[cfg(test)]
 mod scenario;
 mod secret;
+mod sender;
 mod settle;
 mod standing;
 mod stray;
@@ -71,6 +72,7 @@ use crate::{
 };
 use ledger::Ledger;
 use plan::Progress;
+use sender::Sender;
 use stray::Stray;
 use waiter::Waiter;
 use worker::Worker;
@@ -104,6 +106,7 @@ pub struct Rig {
     reboots: u64,
     last_boot: Boot,
     waiters: Vec<Waiter>,
+    sender: Option<Sender>,
     /// Attempts that live and should not.
     strays: BTreeMap<AttemptRef, Stray>,
     /// What earlier daemons knew of the workers, until the host has answered.
@@ -133,6 +136,7 @@ impl Rig {
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
         workers
             .chain(waiters)
+            .chain(self.sender.as_ref().map(|sender| sender.until))
             .chain(self.strays.values().map(|stray| stray.next))
             .chain(self.phase_deadline())
             .chain(self.ledger.next_deadline())
@@ -197,6 +201,7 @@ impl Rig {
             worker.still_since = None;
         }
         self.answer_waiters(now);
+        self.answer_sender(now);
         self.come_up(now);
         if let Some(facts) = self.ledger.offer(now.mono) {
             self.out.insert(0, Effect::Record(facts));

@@ -29,7 +29,7 @@ pub(super) struct Progress {
     /// The next look at the end condition.
     look: Look,
     /// A person has sent the plan here, and nobody has looked yet whether this phase is over.
-    just_set: bool,
+    pub(super) just_set: bool,
     /// Why the last look failed, so that a lasting failure is told once.
     failed: Option<String>,
 }
@@ -184,6 +184,7 @@ impl Rig {
                             "phase {id} was set, and its end condition holds already, so the plan \
                              goes on at once; to work on it again, undo that first"
                         );
+                        self.sent_in_vain(&text);
                         self.tell(now, "phase-over-already", Level::Warning, None, text);
                     }
                     self.move_to(now, index + 1, SetBy::Plan, None);
@@ -255,7 +256,7 @@ impl Rig {
             self.out.push(Effect::Notify("the plan is complete".into()));
         }
         if let Some(id) = asked {
-            self.out.push(Effect::Answer(id, Ok(text)));
+            self.sent(now, id, text);
         }
     }
 

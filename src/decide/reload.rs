@@ -26,7 +26,7 @@ impl Rig {
 
     /// Where the plan of this configuration would stand.
     fn progress_in(&self, now: Now, config: &Config) -> Result<Progress, Refusal> {
-        if self.progress.pending.is_some() {
+        if self.progress.pending.is_some() || self.sender.is_some() {
             return Err(failed(
                 "the resume point is being moved",
                 Some("try again in a moment"),

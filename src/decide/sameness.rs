@@ -22,6 +22,7 @@ impl Hash for Rig {
             reboots,
             last_boot,
             waiters,
+            sender,
             strays,
             remembered,
             survey_at,
@@ -32,7 +33,10 @@ impl Hash for Rig {
             out,
         } = self;
         (config, machine, started, workers, progress, paused).hash(state);
-        (ledger, reboots, last_boot, waiters, strays, remembered).hash(state);
+        (
+            ledger, reboots, last_boot, waiters, sender, strays, remembered,
+        )
+            .hash(state);
         (survey_at, sign_of_life, up, leaving, gone).hash(state);
         debug_assert!(out.is_empty(), "between two turns");
     }

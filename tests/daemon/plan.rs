@@ -93,7 +93,10 @@ fn phases_are_numbered_as_they_are_shown() {
         );
     }
     let done = rig.done(&["phase", "set", "1"]);
-    assert!(done.contains("phase 1 of 3 (1d)"), "{done}");
+    assert!(
+        done.contains("phase 1 of 3 (1d)\nwarning: phase 1d was set, and its end condition holds"),
+        "{done}"
+    );
     until_phase(&rig, r#"1 "1e" of 3"#);
     let history = rig.done(&["history"]);
     assert!(

@@ -12,6 +12,7 @@ mod hand;
 mod kills;
 mod looks;
 mod lost;
+mod plan;
 mod policy;
 mod secrets;
 mod shortage;
