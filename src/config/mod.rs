@@ -51,7 +51,10 @@ use std::{
 use toml::de::DeTable;
 
 use self::reader::Reading;
-use crate::{causes::in_words, model::WorkerName};
+use crate::{
+    causes::in_words,
+    model::{Kind, WorkerName},
+};
 
 /// A whole, checked rig.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,6 +68,16 @@ pub struct Config {
     pub plan: Plan,
     /// All rows that have a process: the declared workers and, under its own name, the proxy.
     pub workers: BTreeMap<WorkerName, Worker>,
+}
+
+impl Config {
+    /// What each worker is.
+    pub fn kinds(&self) -> BTreeMap<WorkerName, Kind> {
+        let workers = self.workers.iter();
+        workers
+            .map(|(name, worker)| (name.clone(), worker.kind))
+            .collect()
+    }
 }
 
 /// More bytes than this are no configuration.

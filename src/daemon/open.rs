@@ -135,6 +135,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         problems,
     } = Store::open(&paths.state, &plan)?;
     store.note_config(&paths.config);
+    store.note_declared(&config.kinds());
     earlier::recognise(&mut restored, &config, &environment, &paths.state);
     let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
     let executable = Executable::of_this_process()

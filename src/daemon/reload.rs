@@ -116,6 +116,7 @@ impl Daemon {
     pub(super) fn adopt_config(&mut self, config: Config) {
         self.troubles.over(RELOAD);
         self.files.follow(&config.plan);
+        self.store.note_declared(&config.kinds());
         self.config = config;
         self.look_at_limits();
         self.follow_needs();

@@ -49,6 +49,7 @@ mod access;
 mod atomic_file;
 mod column;
 mod database;
+mod declared;
 mod directory;
 mod error;
 #[cfg(test)]
@@ -67,6 +68,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+pub use declared::Declared;
 pub use error::{Problem, StoreError};
 pub use open::Opened;
 pub use read::{History, RecordedAttempt, RecordedBoot};

@@ -207,6 +207,29 @@ fn a_change_made_while_no_daemon_ran_is_a_reload_too() {
 }
 
 #[test]
+fn without_a_daemon_and_a_file_that_can_be_read_the_rows_are_the_last_ones() {
+    let mut rig = Rig::up(RIG);
+    let (same, changed) = (rig.pid("same"), rig.pid("changed"));
+    rig.configure(NEXT);
+    rig.done(&["reload"]);
+    holds(&rig, same, changed);
+    let rows = |rig: &Rig| -> Vec<(String, String)> {
+        let shown = rig.ctl(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let of = |row: &serde_json::Value| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (text("name"), text("kind"))
+        };
+        let rows = status["workers"].as_array().unwrap().iter().map(of);
+        rows.filter(|(_, kind)| kind != "watchdog").collect()
+    };
+    let kept = rows(&rig);
+    rig.kill_daemon();
+    rig.configure("[workers.same]\nno_such_key = 1\n");
+    assert_eq!(rows(&rig), kept);
+}
+
+#[test]
 fn a_file_may_be_named_from_where_the_person_stands() {
     let rig = Rig::new(RIG);
     rig.done(&["check", "loopkeeper.toml"]);

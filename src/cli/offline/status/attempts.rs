@@ -140,3 +140,79 @@ pub(super) fn find(
         by: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch::directory::Start;
+
+    fn boot(last: u8) -> BootId {
+        format!("6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a1{last}")
+            .parse()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_pid_of_another_boot_is_nobodys() {
+        let state = tempfile::tempdir().unwrap();
+        let attempt = AttemptRef {
+            worker: "w".parse().unwrap(),
+            attempt: "20261121T004319Z-00000001".parse().unwrap(),
+        };
+        let directory = Directory::of(state.path(), &attempt);
+        std::fs::create_dir_all(directory.path()).unwrap();
+        let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let start = Start {
+            identity: ourselves.identity(&boot(0)),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            cgroup: None,
+            pane: None,
+            invocation: None,
+        };
+        directory.record_start(&start).unwrap();
+        let is = |now| find(state.path(), &attempt, Some(&boot(0)), &boot(now));
+        assert!(matches!(is(0), Condition::Alive(_)));
+        assert!(
+            matches!(is(1), Condition::Ended { exit: Exit::Lost(why), .. } if why.contains("machine"))
+        );
+    }
+
+    #[test]
+    fn who_lives_is_found_although_nothing_of_it_is_recorded() {
+        let state = tempfile::tempdir().unwrap();
+        let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let begun = |id: &str| {
+            let attempt = AttemptRef {
+                worker: "w".parse().unwrap(),
+                attempt: id.parse().unwrap(),
+            };
+            let directory = Directory::of(state.path(), &attempt);
+            std::fs::create_dir_all(directory.path()).unwrap();
+            (attempt, directory)
+        };
+        let (living, directory) = begun("20261121T004319Z-00000001");
+        let identity = ourselves.identity(&boot(1));
+        let start = Start {
+            identity: identity.clone(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            cgroup: None,
+            pane: None,
+            invocation: None,
+        };
+        directory.record_start(&start).unwrap();
+        // A newer one that never ran does not hide it.
+        begun("20261121T004320Z-00000002");
+        let (found, unseen) = latest(state.path(), &Restored::default(), &boot(1));
+        let is = Condition::Alive(identity);
+        assert_eq!(
+            (found, unseen),
+            (
+                vec![Found {
+                    attempt: living,
+                    is
+                }],
+                None
+            )
+        );
+    }
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{Failure, Look, about_to_begin, machine};
 use crate::{
-    config::{self, Config},
+    config::Config,
     control::{
         astray,
         protocol::{
@@ -17,9 +17,12 @@ use crate::{
     },
     decide::{Machine, Restored, RestoredWorker},
     host::boot,
-    model::{BootId, Condition, Found, Kind, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{
+        BootId, Condition, Found, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs,
+        WorkerName,
+    },
     paths::Paths,
-    store::Problem,
+    store::{Declared, Problem},
 };
 
 /// What there is without a daemon.
@@ -28,6 +31,8 @@ struct Known {
     now: Now,
     /// `Err` with why there is none.
     config: Result<Config, String>,
+    /// What the last daemon kept, if it could say so.
+    declared: Option<Declared>,
     restored: Restored,
     /// The latest attempt of each worker that had one.
     found: Vec<Found>,
@@ -58,6 +63,7 @@ fn gather(paths: &Paths) -> Result<Known, Failure> {
         machine,
         now: boot::now(),
         config,
+        declared: store.declared(),
         found,
         trouble: trouble.map(ToString::to_string).chain(unseen).collect(),
         restored: store.restored,
@@ -69,6 +75,7 @@ fn view(known: &Known) -> StatusView {
         machine,
         now,
         config,
+        declared: last,
         restored,
         found,
         trouble,
@@ -91,9 +98,13 @@ fn view(known: &Known) -> StatusView {
     if let Err(why) = config {
         trouble.push(why.clone());
     }
-    let declared = |name: &WorkerName| config.as_ref().map(|c| c.workers.contains_key(name));
+    let is_declared = |name: &WorkerName| match (config, last) {
+        (Ok(config), _) => config.workers.contains_key(name),
+        (Err(_), Some(last)) => last.contains_key(name),
+        (Err(_), None) => true,
+    };
     for (name, found) in &found {
-        if let (Ok(false), Condition::Alive(identity)) = (declared(name), &found.is) {
+        if let (false, Condition::Alive(identity)) = (is_declared(name), &found.is) {
             trouble.push(format!(
                 "worker {name} lives (pid {}) and is not declared",
                 identity.pid
@@ -101,20 +112,26 @@ fn view(known: &Known) -> StatusView {
         }
     }
     let nothing = RestoredWorker::default();
-    let rows: BTreeMap<&WorkerName, Option<&config::Worker>> = match config {
-        Ok(config) => {
+    let rows: BTreeMap<&WorkerName, (Kind, Option<LauncherKind>)> = match (config, last) {
+        (Ok(config), _) => {
             let workers = config.workers.iter();
-            workers.map(|(name, worker)| (name, Some(worker))).collect()
+            workers
+                .map(|(name, worker)| (name, (worker.kind, Some(worker.launcher))))
+                .collect()
         }
         // What was kept is known all the same.
-        Err(_) => {
+        (Err(_), Some(last)) => last
+            .iter()
+            .map(|(name, kind)| (name, (*kind, None)))
+            .collect(),
+        (Err(_), None) => {
             let names = restored.workers.keys().chain(found.keys().copied());
-            names.map(|name| (name, None)).collect()
+            names.map(|name| (name, (Kind::Unknown, None))).collect()
         }
     };
-    let workers = rows.into_iter().map(|(name, worker)| {
+    let workers = rows.into_iter().map(|(name, is)| {
         let kept = restored.workers.get(name).unwrap_or(&nothing);
-        row(name, worker, kept, found.get(name).copied(), boot)
+        row(name, is, kept, found.get(name).copied(), boot)
     });
     let last = restored
         .boot
@@ -156,7 +173,7 @@ fn view(known: &Known) -> StatusView {
 
 fn row(
     name: &WorkerName,
-    worker: Option<&config::Worker>,
+    (kind, launcher): (Kind, Option<LauncherKind>),
     kept: &RestoredWorker,
     found: Option<&Found>,
     boot: &BootId,
@@ -188,9 +205,9 @@ fn row(
     };
     WorkerView {
         name: name.clone(),
-        kind: worker.map_or(Kind::Unknown, |worker| worker.kind),
+        kind,
         host: "local".to_owned(),
-        launcher: worker.map(|worker| worker.launcher),
+        launcher,
         state,
         verdict,
         pid,

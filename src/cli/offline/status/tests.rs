@@ -4,10 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    config::{Credentials, Environment},
+    config::{self, Credentials, Environment},
     decide::{Boot, Reboot, Restarts, ResumePoint, SetBy},
-    host::process::Process,
-    launch::directory::{Directory, Start},
     model::{AttemptId, AttemptRef, Exit as Ended, Identity, Mono, Signal},
 };
 
@@ -153,6 +151,7 @@ fn known() -> Known {
                 },
             ),
         ],
+        declared: None,
         trouble: vec![],
     }
 }
@@ -282,63 +281,28 @@ fn what_was_kept_is_shown_although_nobody_can_read_what_is_declared() {
 }
 
 #[test]
-fn a_pid_of_another_boot_is_nobodys() {
-    let state = tempfile::tempdir().unwrap();
-    let attempt = found("w", Condition::NeverStarted).attempt;
-    let directory = Directory::of(state.path(), &attempt);
-    std::fs::create_dir_all(directory.path()).unwrap();
-    let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
-    let start = Start {
-        identity: ourselves.identity(&boot('0')),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        cgroup: None,
-        pane: None,
-        invocation: None,
-    };
-    directory.record_start(&start).unwrap();
-    let find = |now| attempts::find(state.path(), &attempt, Some(&boot('0')), &boot(now));
-    assert!(matches!(find('0'), Condition::Alive(_)));
-    assert!(
-        matches!(find('1'), Condition::Ended { exit: Ended::Lost(why), .. } if why.contains("machine"))
-    );
-}
-
-#[test]
-fn who_lives_is_found_although_nothing_of_it_is_recorded() {
-    let state = tempfile::tempdir().unwrap();
-    let ourselves = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
-    let begun = |id: &str| {
-        let attempt = AttemptRef {
-            worker: "w".parse().unwrap(),
-            attempt: id.parse().unwrap(),
-        };
-        let directory = Directory::of(state.path(), &attempt);
-        std::fs::create_dir_all(directory.path()).unwrap();
-        (attempt, directory)
-    };
-    let (living, directory) = begun("20261121T004319Z-00000001");
-    let identity = ourselves.identity(&boot('1'));
-    let start = Start {
-        identity: identity.clone(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        cgroup: None,
-        pane: None,
-        invocation: None,
-    };
-    directory.record_start(&start).unwrap();
-    // A newer one that never ran does not hide it.
-    begun("20261121T004320Z-00000002");
-    let (found, unseen) = attempts::latest(state.path(), &Restored::default(), &boot('1'));
-    let is = Condition::Alive(identity);
+fn what_the_last_daemon_kept_is_shown_as_what_it_was() {
+    let mut known = known();
+    known.config = Err("/rig.toml:1:1: key `x` is unknown".into());
+    let kept = [("alive", Kind::Loop), ("new", Kind::Proxy)];
+    let kept = kept.map(|(name, kind)| (name.parse().unwrap(), kind));
+    known.declared = Some(kept.into());
+    known.found.push(alive("removed"));
+    let status = view(&known);
     assert_eq!(
-        (found, unseen),
-        (
-            vec![Found {
-                attempt: living,
-                is
-            }],
-            None
-        )
+        status.degraded,
+        [
+            "/rig.toml:1:1: key `x` is unknown",
+            "worker removed lives (pid 77) and is not declared"
+        ]
+    );
+    let rows = status.workers.iter();
+    let rows: Vec<_> = rows
+        .map(|row| (row.name.as_str(), row.kind.as_str(), row.state.as_str()))
+        .collect();
+    assert_eq!(
+        rows,
+        [("alive", "loop", "running"), ("new", "proxy", "stopped")]
     );
 }
 
