@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{Timestamp, tz::TimeZone};
+
 use super::{
     Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, RestoredWorker, Rig,
     SIGN_OF_LIFE, SetBy, ledger::Ledger, plan::Progress, worker::Worker,
@@ -42,16 +44,18 @@ impl Rig {
                 worker.last_exit = known.last_exit.clone();
             }
         }
+        let before = the_one_before(&restored);
         let is_new = restored
             .boot
             .as_ref()
             .is_none_or(|last| last.boot != machine.boot);
         let reboot = is_new.then(|| reboot(&restored, &progress)).flatten();
+        let booted = came_up(&restored, &machine, now);
         let last_boot = match restored.boot.filter(|_| !is_new) {
             Some(same) => same,
             None => Boot {
                 boot: machine.boot.clone(),
-                booted: machine.booted,
+                booted,
                 seen: now.wall,
                 reboot,
             },
@@ -78,12 +82,12 @@ impl Rig {
             out: Vec::new(),
             machine,
         };
-        rig.begin(now, is_new, restored.resume_point.is_none());
+        rig.begin(now, is_new, restored.resume_point.is_none(), &before);
         let effects = rig.finish_turn(now);
         (rig, effects)
     }
 
-    fn begin(&mut self, now: Now, is_new_boot: bool, first_plan: bool) {
+    fn begin(&mut self, now: Now, is_new_boot: bool, first_plan: bool, before: &str) {
         if is_new_boot {
             self.ledger.add(Fact::Boot(self.last_boot.clone()));
             self.forget_holds();
@@ -94,6 +98,9 @@ impl Rig {
             at: now.wall,
         };
         self.ledger.add(hello);
+        let version = env!("CARGO_PKG_VERSION");
+        let text = format!("the supervisor begins, version {version}; {before}");
+        self.tell(now, "beginning", Level::Info, None, text);
         if let Some(point) = self.progress.point(now, SetBy::Plan).filter(|_| first_plan) {
             self.ledger.add(Fact::Phase(point));
         }
@@ -173,7 +180,12 @@ impl Rig {
         };
         let down = reboot.last_alive.map_or(String::new(), |last| {
             let seconds = self.last_boot.booted.duration_since(last).as_secs();
-            let at_most = if reboot.clean { "" } else { "at most " };
+            let Boot { booted, seen, .. } = self.last_boot;
+            let at_most = if reboot.clean && booted != seen {
+                ""
+            } else {
+                "at most "
+            };
             match u64::try_from(seconds) {
                 Ok(s) => format!(
                     ", down for {at_most}{}",
@@ -204,6 +216,28 @@ impl Rig {
         };
         self.out.push(Effect::Notify(text.clone()));
         self.tell(now, "reboot", level, None, text);
+    }
+}
+
+/// How the supervisor before this one ended.
+fn the_one_before(restored: &Restored) -> String {
+    let utc = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC");
+    match (restored.goodbye, restored.last_alive) {
+        (Some(at), _) => format!("the one before ended in order ({})", utc(at)),
+        (None, Some(at)) => format!(
+            "the one before died without a goodbye (last sign of life {})",
+            utc(at)
+        ),
+        (None, None) => "no other was here before".to_owned(),
+    }
+}
+
+/// When the machine came up. A clock that says this was before the boot before had ended is not
+/// believed: a container may have its host's. Then it is when we first saw this boot.
+fn came_up(restored: &Restored, machine: &Machine, now: Now) -> Timestamp {
+    match restored.goodbye.max(restored.last_alive) {
+        Some(ended) if machine.booted < ended => now.wall,
+        Some(_) | None => machine.booted,
     }
 }
 

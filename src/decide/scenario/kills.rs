@@ -290,6 +290,59 @@ fn how_it_ended_as_the_machine_went_down_is_told_with_its_time() {
     assert!(play.rig.workers["a"].run, "nobody stopped it");
 }
 
+/// What is told of the supervisor's own beginning.
+fn beginning(done: &[Effect]) -> &str {
+    let told = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "beginning" => Some(notice.text.as_str()),
+        _ => None,
+    });
+    let begins = format!(
+        "the supervisor begins, version {}; ",
+        env!("CARGO_PKG_VERSION")
+    );
+    told.unwrap().strip_prefix(&begins).unwrap()
+}
+
+#[test]
+fn a_supervisor_says_how_the_one_before_it_ended() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    let history = play.store.as_ref().unwrap().history();
+    let first = history.notices(1000, None).unwrap();
+    let first = first.into_iter().map(Effect::Tell).collect::<Vec<_>>();
+    assert_eq!(beginning(&first), "no other was here before");
+    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    assert_eq!(
+        beginning(&done),
+        "the one before died without a goodbye (last sign of life 2026-11-18 11:06:40 UTC)"
+    );
+    play.tell(Event::Leave(Leave::WorkersGoOn));
+    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    assert_eq!(
+        beginning(&done),
+        "the one before ended in order (2026-11-18 11:06:40 UTC)"
+    );
+}
+
+#[test]
+fn a_boot_does_not_begin_before_the_one_before_has_ended() {
+    let (mut play, starts) = Play::running(one(|_| {}));
+    play.pass(20_000);
+    play.tell(Event::Leave(Leave::WorkersGoOn));
+    play.t += 60_000;
+    // The clock of the machine says that it booted in 1970.
+    let done = play.reboot(vec![ended(&starts[0], Exit::machine_went_down(), 0)]);
+    let boot = &play.rig.last_boot;
+    assert_eq!(boot.booted, now(play.t).wall);
+    let told = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "reboot" => Some(notice.text.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        told,
+        Some("reboot 1: the boot before ended cleanly, down for at most 1 min; a ran")
+    );
+}
+
 #[test]
 fn an_attempt_is_concluded_once_its_end_is_recorded() {
     let (mut play, starts) = Play::running(one(|_| {}));

@@ -23,6 +23,14 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl check",
     },
     Entry {
+        event: "beginning",
+        id: "578cb789c61d45c99764296925c027f3",
+        subject: "The supervisor begins",
+        text: "The message says which version it is, and how the supervisor before ended: in order, \
+               or without a goodbye, when it was killed, crashed, or went down with the machine. In \
+               both cases it takes over what runs, and learns how the others ended.",
+    },
+    Entry {
         event: "leaving",
         id: "e0a56530a2754e71ba2b9f104039e531",
         subject: "The supervisor ends",

@@ -124,6 +124,16 @@ impl Checks {
                         }
                     }
                 }
+                Fact::Notice(notice) if notice.event == "beginning" && !self.owes => {
+                    let said = notice.text.contains("the one before ended in order");
+                    ensure!(
+                        said == self.goodbye,
+                        "clean-flag",
+                        "{:?}; its last daemon said goodbye: {}",
+                        notice.text,
+                        self.goodbye
+                    );
+                }
                 Fact::Held {
                     worker,
                     reason: Some(reason),
@@ -190,6 +200,12 @@ impl Checks {
                     "one-record-per-boot",
                     "{} is recorded a second time",
                     boot.boot
+                );
+                let ended = boot.reboot.as_ref().and_then(|reboot| reboot.last_alive);
+                ensure!(
+                    boot.booted == boot.seen || ended.is_none_or(|ended| ended <= boot.booted),
+                    "one-record-per-boot",
+                    "{boot:?} is told to have begun before the one before had ended"
                 );
                 let from = boot.reboot.as_ref().map(|reboot| &reboot.from);
                 let last = content.boots.last();
