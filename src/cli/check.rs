@@ -86,6 +86,16 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     }
 }
 
+/// What the service manager of this machine would not do for the rig of a file, as far as we may read
+/// it. A daemon does not ask it.
+pub(super) fn of_carrier(file: &Path) -> Vec<String> {
+    let config = environment()
+        .ok()
+        .and_then(|environment| config::load(file, &environment).ok());
+    let config = config.filter(|_| Path::new(BOOTED).is_dir());
+    config.map_or_else(Vec::new, |config| carrier::doubts(&config, carrier(file)))
+}
+
 /// Who carries the rig of this file: root's has its own place, and of others each their own.
 fn carrier(file: &Path) -> Carrier {
     match geteuid().is_root() || file.starts_with("/etc/loopkeeper") {

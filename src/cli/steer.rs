@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    Context,
+    Context, check,
     failure::Failure,
     words::{printable_lines, warnings},
 };
@@ -64,7 +64,12 @@ pub(super) fn reload(arguments: &Reload, context: &Context) -> Result<(), Failur
     let request = Request::Reload {
         dry_run: arguments.dry_run,
     };
-    let diff: DiffView = context.connect()?.ask(&request)?;
+    let mut diff: DiffView = context.connect()?.ask(&request)?;
+    if let Ok(paths) = context.paths() {
+        let others = check::of_carrier(&paths.config).into_iter();
+        let new = others.filter(|one| !diff.warnings.contains(one));
+        diff.warnings.extend(new.collect::<Vec<_>>());
+    }
     if arguments.json {
         return Ok(context.screen.json(&diff)?);
     }

@@ -240,10 +240,16 @@ impl Rig {
 
     /// It is not started again before a person says so.
     fn hold(&mut self, now: Now, name: &WorkerName, reason: String) {
-        let text = format!(
-            "{name} is held: {reason}; `supervisorctl logs {name}` shows what it wrote, \
-             `supervisorctl start {name}` tries again"
-        );
+        let last = self
+            .workers
+            .get(name)
+            .and_then(|one| one.last_exit.as_ref());
+        let wrote = match last {
+            Some(exit) if exit.never_ran() => String::new(),
+            _ => format!("`supervisorctl logs {name}` shows what it wrote, "),
+        };
+        let text =
+            format!("{name} is held: {reason}; {wrote}`supervisorctl start {name}` tries again");
         self.becomes(now, name, Life::Held(reason.clone()));
         self.ledger.add(Fact::Held {
             worker: name.clone(),
@@ -302,7 +308,13 @@ impl Rig {
         };
         let of = attempt.of.clone();
         let why = cause.stopped_by().unwrap_or_default();
-        let text = format!("stopping {name}: {why}");
+        let text = match &cause {
+            // That has just been told.
+            Cause::Failed(_) => format!("stopping {name}"),
+            Cause::Stop(_) | Cause::Restart(_) | Cause::Shortage(_) | Cause::OwnEnd => {
+                format!("stopping {name}: {why}")
+            }
+        };
         self.ledger.add(Fact::Stopping {
             attempt: of.clone(),
             stopping: Stopping {

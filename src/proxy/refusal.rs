@@ -8,13 +8,15 @@ use std::{
 };
 
 use fast_socks5::{Socks5Command, server::SocksServerError, util::target_addr::TargetAddr};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::{admission::HEARINGS, connect::ConnectError};
 use crate::causes::in_one_line;
 
 /// Between two lines in the log about one kind of refusal.
 pub(super) const APART: Duration = Duration::from_secs(60);
+/// So many destinations that cannot be reached are told of each for itself; the others together.
+const DESTINATIONS: usize = 50;
 
 /// Why a client got no connection.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +40,7 @@ pub(super) enum Refusal {
 }
 
 /// What the operator is told of at most once in [`APART`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Full,
     Evicted,
@@ -46,11 +48,12 @@ enum Kind {
     Login,
     Protocol,
     Rule,
+    /// The world's doing, and not the proxy's.
+    Unreached(String),
 }
 
 impl Refusal {
-    /// `None` where it is the world's doing and not the proxy's: a client that left, as one does
-    /// that only asked whether the proxy is up, and a destination that is not there.
+    /// `None` for a client that left, as one does that only asked whether the proxy is up.
     fn kind(&self) -> Option<Kind> {
         match self {
             Self::Full(_) => Some(Kind::Full),
@@ -64,9 +67,11 @@ impl Refusal {
                 | SocksServerError::EmptyPassword,
             ) => Some(Kind::Login),
             Self::Negotiation(_) | Self::Command(_) => Some(Kind::Protocol),
-            Self::Connect { source, .. } => {
-                matches!(source, ConnectError::Rule(_)).then_some(Kind::Rule)
-            }
+            Self::Connect {
+                source: ConnectError::Rule(_),
+                ..
+            } => Some(Kind::Rule),
+            Self::Connect { target, .. } => Some(Kind::Unreached(target.to_string())),
         }
     }
 }
@@ -78,23 +83,35 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// In the log: each at debug level, and one of each kind in [`APART`] as a warning.
+    /// In the log: each at debug level, and one of each kind in [`APART`] as a warning, or as a
+    /// mere information where a destination cannot be reached.
     pub(super) fn note(&self, peer: SocketAddr, refusal: &Refusal) {
         let why = in_one_line(refusal);
         debug!(client = %peer, "refused: {why}");
-        if let Some(kind) = refusal.kind()
-            && let Some(others) = self.turn(kind, Instant::now())
-        {
-            match others {
-                0 => warn!("client {peer} is refused: {why}"),
-                others => warn!("client {peer} is refused: {why}; so were {others} before it"),
-            }
+        let Some(kind) = refusal.kind() else { return };
+        let is_unreached = matches!(kind, Kind::Unreached(_));
+        let Some(others) = self.turn(kind, Instant::now()) else {
+            return;
+        };
+        let before = match others {
+            0 => String::new(),
+            others => format!("; so were {others} before it"),
+        };
+        match is_unreached {
+            true => info!("client {peer}: {why}{before}"),
+            false => warn!("client {peer} is refused: {why}{before}"),
         }
     }
 
     /// How many of the kind went unsaid, when it is time to say something again.
-    fn turn(&self, kind: Kind, now: Instant) -> Option<usize> {
+    fn turn(&self, mut kind: Kind, now: Instant) -> Option<usize> {
         let mut said = self.said.borrow_mut();
+        if matches!(kind, Kind::Unreached(_)) && !said.contains_key(&kind) {
+            said.retain(|_, (at, _)| now.duration_since(*at) < APART);
+            if said.len() >= DESTINATIONS {
+                kind = Kind::Unreached(String::new());
+            }
+        }
         match said.get_mut(&kind) {
             Some((at, unsaid)) if now.duration_since(*at) < APART => {
                 *unsaid += 1;
@@ -121,6 +138,27 @@ mod tests {
         assert_eq!(refusals.turn(Kind::Full, start + APART / 2), None);
         assert_eq!(refusals.turn(Kind::Rule, start + APART / 2), Some(0));
         assert_eq!(refusals.turn(Kind::Full, start + APART), Some(1));
+    }
+
+    #[test]
+    fn each_destination_that_cannot_be_reached_has_its_own_turn_as_long_as_they_are_few() {
+        let refusals = Refusals::default();
+        let start = Instant::now();
+        let turn = |n: usize, at| refusals.turn(Kind::Unreached(format!("host-{n}:22")), at);
+        for n in 0..DESTINATIONS {
+            assert_eq!(turn(n, start), Some(0));
+        }
+        assert_eq!(turn(0, start), None);
+        assert_eq!(turn(DESTINATIONS, start), Some(0), "for all others");
+        assert_eq!(turn(DESTINATIONS + 1, start), None);
+        let later = start + APART;
+        assert_eq!(turn(0, later), Some(1));
+        assert_eq!(
+            turn(DESTINATIONS + 2, later),
+            Some(0),
+            "there is room again"
+        );
+        assert_eq!(refusals.said.borrow().len(), 2);
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn each_mistake_of_a_worker_is_told() {
         "on_secret_change = 'reload'",
         "environment.CREDENTIALS_DIRECTORY = '/x'",
         "systemd = 'MemoryMax=2G'",
+        "systemd = { MemoryMax = '2GB', CPUQuota = 200 }",
         "systemd = { MemoryMax = '2X', Nice = 20, UMask = 18, PrivateTmp = 1.5, MemroyMax = '1G' }",
         "systemd = { Restart = 'always', DynamicUser = true, Whatever = 1, SystemCallFilter = [1] }",
         "systemd = { ReadOnlyPaths = ['/etc', 'var'], ReadWritePaths = '-srv', MemoryMax = ['2G'], SystemCallFilter = [] }",

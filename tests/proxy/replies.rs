@@ -70,6 +70,9 @@ fn failures_to_connect_have_their_codes() {
     client.greet();
     client.send(&[5, 1, 0, 2, 0, 0, 0, 0, 0, 9]);
     assert_eq!(client.reply(), 8, "an address type that does not exist");
+    let told = format!(": no connection to {closed}: connection failed: Connection refused");
+    let line = proxy.log.wait_for(" INFO client 127.0.0.1:");
+    assert!(line.contains(&told), "{line}");
 }
 
 /// A connection that never comes about: the queue of a listener that does not accept is full.

@@ -233,9 +233,11 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     }
     if worker.state == StateName::Held {
         let name = &worker.name;
-        parts.push(format!(
-            "see supervisorctl logs {name}; release it with: supervisorctl start {name}"
-        ));
+        // Who never ran wrote nothing, and its reason says where to look.
+        if !worker.last_exit.as_ref().is_some_and(Exit::never_ran) {
+            parts.push(format!("see: supervisorctl logs {name}"));
+        }
+        parts.push(format!("release: supervisorctl start {name}"));
     }
     parts.join("; ")
 }

@@ -240,6 +240,29 @@ fn a_paused_rig_says_how_it_goes_on() {
 }
 
 #[test]
+fn who_never_ran_has_no_logs_to_see() {
+    let shown = |exit| {
+        let mut status = empty();
+        status.workers = vec![WorkerView {
+            last_exit: Some(exit),
+            reason: Some("could not be started: it has no user; see: journalctl -u w".into()),
+            ..worker("w", Kind::Loop, StateName::Held, "11:40:00")
+        }];
+        shown(&status, None, false)
+    };
+    let never = shown(Exit::not_started("it has no user"));
+    assert!(
+        never.ends_with("see: journalctl -u w; release: supervisorctl start w\n"),
+        "{never}"
+    );
+    let ran = shown(Exit::Code(1));
+    assert!(
+        ran.contains("; see: supervisorctl logs w; release"),
+        "{ran}"
+    );
+}
+
+#[test]
 fn a_kind_that_nobody_knows_is_a_dash() {
     let mut status = rig();
     status.workers[0].kind = Kind::Unknown;

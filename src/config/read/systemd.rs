@@ -47,7 +47,10 @@ pub(super) fn settings(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<S
                 let complaint = reading.complain(&at, message, property.expected().to_string());
                 let near = wrong.as_str().map(|word| word.trim_start_matches('~'));
                 let known = property.words().iter().copied();
-                if let Some(near) = near.and_then(|word| nearest(word, known)) {
+                let near = near
+                    .and_then(|word| nearest(word, known))
+                    .map(str::to_owned);
+                if let Some(near) = near.or_else(|| property.meant(written(wrong)?)) {
                     complaint.hint(format!("did you mean \"{near}\"?"));
                 }
             }

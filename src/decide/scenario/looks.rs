@@ -72,3 +72,28 @@ fn who_cannot_be_looked_at_is_not_ready_and_has_its_time_once_it_can() {
     );
     assert_eq!(signalled(&play.pass(10_000)), [(of.clone(), Signal::TERM)]);
 }
+
+#[test]
+fn why_a_worker_is_not_ready_is_told_once_before_it_ends() {
+    let mut slow = worker("slow");
+    slow.ready = Some(ready());
+    let mut play = Play::begin(rig([slow]));
+    let of = play.rig.workers["slow"].life.attempt().unwrap().of.clone();
+    play.runs(&of);
+    let mut told = Vec::new();
+    while play.state("slow") == StateName::Starting {
+        let why = Looked::Failed("connection refused".into());
+        for effect in play
+            .pass(1_000)
+            .into_iter()
+            .chain(play.tell(Event::Probed(of.clone(), why)))
+        {
+            if let Effect::Tell(notice) = effect {
+                told.push(notice.text);
+            }
+        }
+    }
+    let why = |text: &&String| text.contains("connection refused");
+    assert_eq!(told.iter().filter(why).count(), 1, "{told:?}");
+    assert!(told.iter().any(|text| text == "stopping slow"), "{told:?}");
+}

@@ -162,6 +162,23 @@ impl Property {
         self.syntax.words()
     }
 
+    /// What is written the way others write it, as systemd does: `2GB` is `2G`, and 200 of 100 are
+    /// `200%`.
+    pub fn meant(&self, written: Written<'_>) -> Option<String> {
+        let guess = match (self.syntax, written) {
+            (Syntax::Bytes(_), Written::Text(text)) => {
+                let letters = text.replace(' ', "").to_uppercase();
+                let size = letters.strip_suffix("IB").or(letters.strip_suffix('B'));
+                size.unwrap_or(&letters).to_owned()
+            }
+            // A few percent may as well be a few processors.
+            (Syntax::Quota, Written::Text(text)) if text.len() > 1 => format!("{text}%"),
+            (Syntax::Quota, Written::Integer(number @ 10..)) => format!("{number}%"),
+            _ => return None,
+        };
+        self.read(Written::Text(&guess)).is_ok().then_some(guess)
+    }
+
     /// The property, set to what is written.
     ///
     /// # Errors

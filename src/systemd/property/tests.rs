@@ -203,3 +203,27 @@ fn a_word_that_systemd_refuses_is_refused() {
         assert!(read("Group", Written::Text(padded)).is_err(), "{padded:?}");
     }
 }
+
+#[test]
+fn what_others_write_is_understood_as_what_systemd_writes() {
+    let meant = |name: &str, written| Property::named(name).unwrap().meant(written);
+    for (name, text, guess) in [
+        ("MemoryMax", "2GB", Some("2G")),
+        ("MemoryMax", "512MiB", Some("512M")),
+        ("MemoryMax", "2 g", Some("2G")),
+        ("MemoryMax", "2X", None),
+        ("MemoryMax", "2%", None),
+        ("CPUQuota", "200", Some("200%")),
+        ("CPUQuota", "2", None),
+        ("CPUQuota", "much", None),
+        ("Nice", "30", None),
+        ("Group", "a:b", None),
+    ] {
+        assert_eq!(meant(name, Written::Text(text)).as_deref(), guess, "{text}");
+    }
+    assert_eq!(
+        meant("CPUQuota", Written::Integer(200)).as_deref(),
+        Some("200%")
+    );
+    assert_eq!(meant("CPUQuota", Written::Integer(2)), None);
+}
