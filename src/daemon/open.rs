@@ -17,7 +17,8 @@ use crate::{
     },
     decide::{Machine, Rig},
     host::{Executable, HostError, boot, descriptors, mounts::Mounts},
-    launch::{House, Local, Settings},
+    launch::{self, House, Local, Settings},
+    model::AttemptRef,
     paths::{Paths, typed},
     store::{Opened, Store, StoreError},
     systemd::{handed, notify::ServiceManager},
@@ -147,9 +148,11 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         executable: executable.clone(),
     };
     let (host, host_events) = Local::open(settings)?;
+    let over = |one: &&AttemptRef| launch::was_over_before_reboot(&paths.state, one);
     let machine = Machine {
         boot: boot::boot_id()?,
         booted: boot::booted_at()?,
+        over: restored.unended().filter(over).cloned().collect(),
     };
     let policy = server::policy(options.everyone_reads)
         .map_err(|error| StartError::Process("access policy", error))?;

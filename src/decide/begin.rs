@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, RestoredWorker, Rig,
-    SIGN_OF_LIFE, SetBy, ledger::Ledger, plan::Progress, worker::Worker,
+    Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, Rig, SIGN_OF_LIFE, SetBy,
+    ledger::Ledger, plan::Progress, worker::Worker,
 };
 use crate::{
     config::{Config, Resume},
-    model::{Now, WorkerName},
+    model::{AttemptRef, Now, WorkerName},
 };
 
 impl Rig {
@@ -49,7 +49,9 @@ impl Rig {
             .boot
             .as_ref()
             .is_none_or(|last| last.boot != machine.boot);
-        let reboot = is_new.then(|| reboot(&restored, &progress)).flatten();
+        let reboot = is_new
+            .then(|| reboot(&restored, &machine, &progress))
+            .flatten();
         let booted = came_up(&restored, &machine, now);
         let last_boot = match restored.boot.filter(|_| !is_new) {
             Some(same) => same,
@@ -242,20 +244,28 @@ fn came_up(restored: &Restored, machine: &Machine, now: Now) -> Timestamp {
 }
 
 /// What came before this boot; `None` if no boot was ever seen.
-fn reboot(restored: &Restored, progress: &Progress) -> Option<Reboot> {
+fn reboot(restored: &Restored, machine: &Machine, progress: &Progress) -> Option<Reboot> {
     let from = restored.boot.as_ref()?.boot.clone();
-    let ran = |(name, known): (&WorkerName, &RestoredWorker)| {
-        known
-            .last
-            .as_ref()
-            .filter(|last| last.boot == from && last.ended.is_none())?;
-        Some(name.clone())
-    };
+    let ran = restored.unended();
+    let ran = ran.filter(|attempt| !machine.over.contains(*attempt));
     Some(Reboot {
         clean: restored.goodbye.is_some(),
         last_alive: restored.goodbye.max(restored.last_alive),
-        running: restored.workers.iter().filter_map(ran).collect(),
+        running: ran.map(|attempt| attempt.worker.clone()).collect(),
         resume_point: progress.in_words(),
         from,
     })
+}
+
+impl Restored {
+    /// Of each worker the attempt that was its last in the recorded boot, if no daemon saw it ending.
+    pub fn unended(&self) -> impl Iterator<Item = &AttemptRef> {
+        let boot = self.boot.as_ref().map(|last| &last.boot);
+        let last = self
+            .workers
+            .values()
+            .filter_map(|known| known.last.as_ref());
+        last.filter(move |last| Some(&last.boot) == boot && last.ended.is_none())
+            .map(|last| &last.attempt)
+    }
 }

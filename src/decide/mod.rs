@@ -54,7 +54,7 @@ mod view;
 mod waiter;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -90,6 +90,8 @@ pub struct Machine {
     pub boot: BootId,
     /// When the kernel came up.
     pub booted: Timestamp,
+    /// Attempts that no daemon saw ending, and that were over before their boot was.
+    pub over: BTreeSet<AttemptRef>,
 }
 
 /// The whole rig: every worker, the plan, and what is on its way to the store.

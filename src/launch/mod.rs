@@ -76,7 +76,7 @@ pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
 pub use socket::socket;
-pub(crate) use unit::{before_reboot, recorded as recorded_by_manager};
+pub(crate) use unit::{before_reboot, recorded as recorded_by_manager, was_over_before_reboot};
 
 /// The worker's name, in every process of it.
 pub const WORKER: &str = "LOOPKEEPER_WORKER";

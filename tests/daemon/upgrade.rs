@@ -87,6 +87,34 @@ fn what_the_first_version_left_is_gone_on_with() {
     assert_eq!(rig.worker("builder")["state"], "stopped");
 }
 
+#[test]
+fn who_ended_before_the_machine_went_down_is_not_told_to_have_run() {
+    for (asked, told, ran) in [
+        ("", "builder had ended meanwhile: exit code 7  ", "nothing"),
+        (
+            "stop stopping aa\n",
+            "builder had ended meanwhile: exit code 7, as the machine went down (",
+            "builder",
+        ),
+    ] {
+        let mut rig = of_version_1();
+        let attempt = rig.path("state/attempts/builder/20261121T004349Z-00000007");
+        // As systemd's own hand leaves it, with no daemon there.
+        fs::write(attempt.join("unit-asked"), asked).unwrap();
+        fs::write(attempt.join("unit-exit"), "exit-code exited 7 aa\n").unwrap();
+        let start = fs::read_to_string(attempt.join("start.json")).unwrap();
+        let start = start.replace("\"pane\":null", "\"pane\":null,\"invocation\":\"aa\"");
+        fs::write(attempt.join("start.json"), start).unwrap();
+        rig.start();
+        let history = rig.done(&["history"]);
+        assert!(history.contains(told), "{told}: {history}");
+        let reboots = rig.read("state/REBOOTS.md");
+        let (_, entry) = reboots.split_once("## Reboot 2: ").unwrap();
+        let running = format!("\n- was running: {ran}\n");
+        assert!(entry.contains(&running), "{entry}");
+    }
+}
+
 /// Everything below a directory, as it is seen from without.
 fn seen(directory: &Path) -> String {
     let look = "find . -printf '%p %i %m %s %T@\\n' | sort; find . -type f -exec cksum {} + | sort";

@@ -168,6 +168,8 @@ pub(crate) struct Body {
     pub(crate) record: Option<Exit>,
     /// It ended as the machine went down, then, and somebody wrote down how.
     pub(crate) with_machine: Option<Timestamp>,
+    /// It had not ended when the machine went down.
+    pub(crate) until_reboot: bool,
     /// The present daemon hears of it.
     pub(crate) watched: bool,
     pub(crate) concluded: bool,

@@ -45,7 +45,7 @@ impl World {
                 self.checks
                     .record(self.t, &facts, &self.store.now, &daemon.told, &self.bodies)?;
                 if !self.store.refuses {
-                    self.checks.boots(&self.store.now, &facts)?;
+                    self.checks.boots(&self.store.now, &facts, &self.bodies)?;
                 }
                 let result = self.store.record(self.t, &facts);
                 self.coverage.count(if result.is_ok() {
@@ -116,6 +116,7 @@ impl World {
                     ended: None,
                     record: None,
                     with_machine: None,
+                    until_reboot: false,
                     watched: true,
                     concluded: false,
                     signals: Vec::new(),

@@ -122,6 +122,7 @@ impl World {
             machine: Machine {
                 boot: boot_id(&mut rng),
                 booted: Timestamp::UNIX_EPOCH,
+                over: BTreeSet::new(),
             },
             rng,
             nature,
@@ -266,6 +267,7 @@ impl World {
             self.checks.daemon_died();
         }
         self.note(|| format!("MACHINE goes down; power cut: {power_cut}"));
+        let over = self.bodies_that_are_over();
         self.bodies_of_this_boot_die(power_cut);
         if power_cut {
             let lost = self.store.power_cut(self.t, &mut self.rng);
@@ -288,6 +290,7 @@ impl World {
         self.machine = Machine {
             boot: boot_id(&mut self.rng),
             booted: self.wall(),
+            over,
         };
         self.after = After::Restart;
         let up = self.rng.u64(100..5_000);

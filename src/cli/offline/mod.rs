@@ -4,6 +4,8 @@
 
 mod status;
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -114,6 +116,8 @@ fn machine() -> Result<Machine, Failure> {
     Ok(Machine {
         boot: boot::boot_id().map_err(unknown)?,
         booted: boot::booted_at().map_err(unknown)?,
+        // What they are told in is recorded by a daemon alone.
+        over: BTreeSet::new(),
     })
 }
 

@@ -14,11 +14,15 @@ mod looks;
 mod lost;
 mod plan;
 mod policy;
+mod reboots;
 mod secrets;
 mod shortage;
 mod strays;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -43,6 +47,8 @@ pub(super) struct Play {
     store: Option<Store>,
     pub(super) rig: Rig,
     boot: BootId,
+    /// Attempts that were over before their boot was.
+    over: BTreeSet<AttemptRef>,
     t: u64,
     requests: u64,
     /// The disk is full.
@@ -71,13 +77,14 @@ impl Play {
     pub(super) fn unasked(config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let boot = boot('a');
-        let (store, rig, effects) = open(&dir, &config, &boot, now(0));
+        let (store, rig, effects) = open(&dir, &config, machine(&boot), now(0));
         let mut play = Self {
             dir,
             config,
             store: Some(store),
             rig,
             boot,
+            over: BTreeSet::new(),
             t: 0,
             requests: 0,
             refuses: false,
@@ -97,7 +104,11 @@ impl Play {
     pub(super) fn unasked_daemon(&mut self) -> Vec<Effect> {
         self.store = None;
         let now = now(self.t);
-        let (store, rig, effects) = open(&self.dir, &self.config, &self.boot, now);
+        let machine = Machine {
+            over: self.over.clone(),
+            ..machine(&self.boot)
+        };
+        let (store, rig, effects) = open(&self.dir, &self.config, machine, now);
         (self.store, self.rig) = (Some(store), rig);
         self.perform(effects)
     }
@@ -213,13 +224,17 @@ impl Play {
     }
 }
 
-fn open(dir: &TempDir, config: &Config, boot: &BootId, now: Now) -> (Store, Rig, Vec<Effect>) {
-    let ids: Vec<_> = config.plan.phases.iter().map(|p| p.id.clone()).collect();
-    let opened = Store::open(dir.path(), &ids).unwrap();
-    let machine = Machine {
+fn machine(boot: &BootId) -> Machine {
+    Machine {
         boot: boot.clone(),
         booted: Timestamp::UNIX_EPOCH,
-    };
+        over: BTreeSet::new(),
+    }
+}
+
+fn open(dir: &TempDir, config: &Config, machine: Machine, now: Now) -> (Store, Rig, Vec<Effect>) {
+    let ids: Vec<_> = config.plan.phases.iter().map(|p| p.id.clone()).collect();
+    let opened = Store::open(dir.path(), &ids).unwrap();
     let (rig, effects) = Rig::new(config.clone(), opened.restored, machine, now, now.mono.0);
     (opened.store, rig, effects)
 }

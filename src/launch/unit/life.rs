@@ -4,7 +4,7 @@
 //! that the manager told whoever watched; or it is not known. A manager that does not answer has said
 //! nothing.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
@@ -124,6 +124,24 @@ pub(crate) fn before_reboot(
         by => by,
     };
     Some((exit, by))
+}
+
+/// Whether an attempt of an earlier boot had ended before the machine went down, as far as anybody has
+/// written that down.
+pub(crate) fn was_over_before_reboot(state: &Path, attempt: &AttemptRef) -> bool {
+    let directory = Directory::of(state, attempt);
+    let known = match directory.start() {
+        Some(start) => before_reboot(&directory, &start),
+        // It could not be started.
+        None => directory.ended().map(|ended| (ended.exit, None)),
+    };
+    known.is_some_and(|(exit, by)| {
+        let with_machine = matches!(
+            by,
+            Some(Intervention::MachineWentDown(_) | Intervention::ManagerEnded)
+        );
+        !with_machine && exit.stopped_by_machine().is_none()
+    })
 }
 
 /// When the manager's hand last wrote down an end.

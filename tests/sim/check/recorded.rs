@@ -191,7 +191,7 @@ impl Checks {
     }
 
     /// A boot is recorded.
-    pub(crate) fn boots(&self, content: &Content, facts: &[Fact]) -> Checked {
+    pub(crate) fn boots(&self, content: &Content, facts: &[Fact], world: &[Body]) -> Checked {
         for fact in facts {
             if let Fact::Boot(boot) = fact {
                 let again = content.boots.iter().any(|known| known.boot == boot.boot);
@@ -216,6 +216,19 @@ impl Checks {
                     boot.boot
                 );
                 if let Some(reboot) = &boot.reboot {
+                    for worker in &reboot.running {
+                        let last = content.last(worker);
+                        let body = world.iter().find(|body| Some(&body.of) == last);
+                        let known = |exit: &Exit| !exit.may_never_have_run();
+                        let over = |body: &Body| {
+                            !body.until_reboot && body.record.as_ref().is_some_and(known)
+                        };
+                        ensure!(
+                            !body.is_some_and(over),
+                            "exit-truth",
+                            "{worker} is told to have run until the machine went down: {body:?}"
+                        );
+                    }
                     ensure!(
                         reboot.clean == self.goodbye,
                         "clean-flag",

@@ -3,10 +3,12 @@
 //! Promise: no daemon is told of it; it has to find out by itself. How: the trees are changed as they
 //! stand, watched by nobody or with the news left out.
 
-use loopkeeper::model::{AttemptId, Exit, Signal};
+use std::collections::BTreeSet;
+
+use loopkeeper::model::{AttemptId, AttemptRef, Exit, Signal};
 
 use crate::{
-    body::{Stage, Temper},
+    body::{Body, Stage, Temper},
     world::World,
 };
 
@@ -43,6 +45,14 @@ impl World {
         }
     }
 
+    /// Those of which it is written down how they ended.
+    pub(crate) fn bodies_that_are_over(&self) -> BTreeSet<AttemptRef> {
+        let known = |exit: &Exit| !exit.may_never_have_run();
+        let over = |body: &&Body| body.record.as_ref().is_some_and(known);
+        let over = self.bodies.iter().filter(over);
+        over.map(|body| body.of.clone()).collect()
+    }
+
     /// How they ended is known of some: what is around them was asked to end, and wrote that down.
     pub(crate) fn bodies_of_this_boot_die(&mut self, power_cut: bool) {
         let wall = self.wall();
@@ -55,6 +65,7 @@ impl World {
                 body.stage = Stage::NeverStarted;
                 continue;
             }
+            body.until_reboot = body.ended.is_none();
             body.ended.get_or_insert(self.t);
             if body.record.is_none() {
                 let known = !power_cut && body.runs() && self.nature.flips(&mut self.rng);
@@ -123,7 +134,7 @@ impl World {
         body.concluded = false;
         body.watched = false;
         (body.began, body.ended, body.record) = (None, None, None);
-        body.with_machine = None;
+        (body.with_machine, body.until_reboot) = (None, false);
         (body.temper.unstartable, body.temper.short) = (false, false);
         body.ordered = self.t;
         let double = self.add_body(body);

@@ -1,6 +1,6 @@
 //! What is shown of a rig whose daemon is down.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::*;
 use crate::{
@@ -88,6 +88,7 @@ fn known() -> Known {
         machine: Machine {
             boot: boot('1'),
             booted: at,
+            over: BTreeSet::new(),
         },
         now: Now {
             wall: at,
