@@ -182,8 +182,7 @@ impl Rig {
         };
         let down = reboot.last_alive.map_or(String::new(), |last| {
             let seconds = self.last_boot.booted.duration_since(last).as_secs();
-            let Boot { booted, seen, .. } = self.last_boot;
-            let at_most = if reboot.clean && booted != seen {
+            let at_most = if self.last_boot.is_downtime_known() {
                 ""
             } else {
                 "at most "
@@ -267,5 +266,13 @@ impl Restored {
             .filter_map(|known| known.last.as_ref());
         last.filter(move |last| Some(&last.boot) == boot && last.ended.is_none())
             .map(|last| &last.attempt)
+    }
+}
+
+impl Boot {
+    /// Whether it is known for how long the machine was down, and not only how long that was at most.
+    pub fn is_downtime_known(&self) -> bool {
+        let clean = self.reboot.as_ref().is_some_and(|reboot| reboot.clean);
+        clean && self.booted != self.seen
     }
 }

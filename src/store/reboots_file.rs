@@ -141,13 +141,13 @@ fn entry(number: u64, boot: &Boot) -> String {
     let mut text = format!("{HEAD}{number}: {at}\n\n");
     match &boot.reboot {
         None => text.push_str("- last boot: not known\n"),
-        Some(reboot) => text.push_str(&way_here(reboot, boot.booted)),
+        Some(reboot) => text.push_str(&way_here(reboot, boot)),
     }
     text.push_str(&format!("- seen: {seen}\n- boot_id: `{id}`\n"));
     text
 }
 
-fn way_here(reboot: &Reboot, booted: Timestamp) -> String {
+fn way_here(reboot: &Reboot, boot: &Boot) -> String {
     let mut text = format!("- last boot: `{}` ended ", reboot.from);
     text.push_str(if reboot.clean {
         "cleanly"
@@ -157,9 +157,10 @@ fn way_here(reboot: &Reboot, booted: Timestamp) -> String {
     if let Some(alive) = reboot.last_alive {
         let words = if reboot.clean { "at" } else { "after" };
         text.push_str(&format!(" {words} {}", in_utc(alive)));
-        let down = booted.duration_since(alive);
+        let down = boot.booted.duration_since(alive);
         if down >= SignedDuration::ZERO {
-            let most = if reboot.clean { "" } else { "at most " };
+            let known = boot.is_downtime_known();
+            let most = if known { "" } else { "at most " };
             let down = SignedDuration::from_secs(down.as_secs());
             text.push_str(&format!("\n- down for: {most}{down:#}"));
         }
@@ -291,8 +292,14 @@ mod tests {
             reboot: None,
             ..unclean.clone()
         };
+        // Of a container whose clock tells when its host booted.
+        let doubted = Boot {
+            boot: id('e'),
+            booted: clean.seen,
+            ..clean.clone()
+        };
         (0..)
-            .zip([first, clean, unclean, unknown])
+            .zip([first, clean, unclean, unknown, doubted])
             .map(|(number, boot)| RecordedBoot {
                 number,
                 boot: boot.boot.clone(),
@@ -323,7 +330,7 @@ mod tests {
         let bytes = read(dir.path()).unwrap();
         assert!(bytes.starts_with(&[own.as_bytes(), b"\xff\n\nWatched since"].concat()));
         let all: Vec<_> = listed(&bytes).into_iter().map(|boot| boot.boot).collect();
-        assert_eq!(all, [id('b'), id('a'), id('c'), id('d')]);
+        assert_eq!(all, [id('b'), id('a'), id('c'), id('d'), id('e')]);
         add(dir.path(), &boots()).unwrap();
         assert_eq!(read(dir.path()).unwrap(), bytes);
     }
