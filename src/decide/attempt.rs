@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::{
     Effect, Fact, Level, Looked, Rig, budget,
-    worker::{ASK_AGAIN, Attempt, Cause, Health, Life, Look, Stopped, Worker},
+    life::{Attempt, Cause, Health, Life, Look, Stopped},
+    worker::{ASK_AGAIN, Worker},
 };
 use crate::{
     config,

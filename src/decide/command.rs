@@ -5,9 +5,10 @@
 
 use super::{
     Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, Rig, SetBy,
+    life::Life,
     plan::At,
     waiter::{Decision, Goal, To},
-    worker::{Asked, Life},
+    worker::Asked,
 };
 use crate::{
     config::nearest,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::{
     Effect, Level, Looked, Rig,
     attempt::in_words,
-    worker::{ASK_AGAIN, Cause, KILL_AGAIN, Life, Look, PROBE_SILENCE, Step},
+    life::{Cause, Life, Look, Step},
+    worker::{ASK_AGAIN, KILL_AGAIN, PROBE_SILENCE},
 };
 use crate::{
     config::Probe,

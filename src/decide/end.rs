@@ -1,16 +1,13 @@
 //! How attempts end: asked to or by themselves, and what follows for their workers.
 //!
 //! Promise: an end is recorded and told once nothing of the attempt's tree lives, together with what
-//! follows from it for the budget; and a worker that is not started again says why, and by which
-//! command it is.
-
-use jiff::Timestamp;
+//! follows from it for the budget (`again`).
 
 use super::{
     Effect, Fact, Level, Rig, Stopping,
-    attempt::in_words,
-    budget::{self, Next},
-    worker::{Asked, Attempt, Cause, End, LEFTOVERS, Life, Step, Stopped, Worker},
+    hand::went_down,
+    life::{Attempt, Cause, End, Life, Step},
+    worker::{Asked, LEFTOVERS},
 };
 use crate::model::{AttemptRef, Exit, Intervention, Now, WorkerName};
 
@@ -30,31 +27,6 @@ impl Rig {
         }
         self.ended(now, of, Exit::not_started(why), None);
         self.gone(now, of);
-    }
-
-    /// What somebody did to its unit counts as the same done through us.
-    pub(super) fn by_hand(&mut self, name: &WorkerName, by: Intervention) -> Cause {
-        match by {
-            Intervention::Stopped => {
-                if let Some(worker) = self.workers.get_mut(name) {
-                    worker.run = false;
-                    worker.asked = Asked::Nothing;
-                    self.ledger.add(Fact::Operator {
-                        worker: name.clone(),
-                        run: false,
-                    });
-                }
-                Cause::Stop(Stopped::Systemctl)
-            }
-            Intervention::Restarted => {
-                Cause::Restart("restarted by the operator with systemctl".into())
-            }
-            Intervention::Unmounted(at) => {
-                Cause::Restart(format!("its file system {} was unmounted", at.display()))
-            }
-            Intervention::ManagerEnded => Cause::Restart("its service manager was ending".into()),
-            Intervention::MachineWentDown(_) => Cause::Restart(Exit::by_machine()),
-        }
     }
 
     pub(super) fn ended(
@@ -170,94 +142,6 @@ impl Rig {
         }
     }
 
-    /// An attempt ended by itself and nothing of it is left: again, or not.
-    fn own_end(&mut self, now: Now, attempt: &Attempt, exit: &Exit, healthy: bool) {
-        let name = &attempt.of.worker;
-        let same_phase = self.progress.is_still_at(attempt.phase.as_ref());
-        let kept = |worker: &Worker| self.is_kept(worker);
-        let still = same_phase || self.workers.get(name).is_some_and(kept);
-        let Some(worker) = self.workers.get_mut(name) else {
-            return;
-        };
-        if budget::wants_restart(worker.rules.restart, exit) {
-            self.failed(now, name, &exit.to_string(), healthy);
-        } else if !worker.is_of(attempt.definition) {
-            // What is declared now has not run yet.
-            worker.becomes(Life::Waiting("its definition changed".into()), now);
-        } else if !still {
-            // It was told the phase before, and has not worked on this one yet.
-            worker.becomes(Life::Waiting("the phase changed".into()), now);
-        } else if exit.may_never_have_run() && attempt.identity.is_none() {
-            // Neither finished nor to be run a second time: a person has to say which.
-            self.hold(now, name, exit.to_string());
-        } else {
-            worker.becomes(Life::Stopped(Stopped::Finished), now);
-            self.tell_of(
-                now,
-                "worker-finished",
-                Level::Info,
-                name,
-                format!("{name} finished: {exit}"),
-            );
-        }
-    }
-
-    /// Weighs one more restart against the budget.
-    fn failed(&mut self, now: Now, name: &WorkerName, why: &str, healthy: bool) {
-        let Some(worker) = self.workers.get_mut(name) else {
-            return;
-        };
-        let (backoff, allowed) = (worker.rules.backoff, worker.rules.budget);
-        let boot = &self.machine.boot;
-        let next =
-            worker
-                .restarts
-                .count(boot, now.mono, healthy, &backoff, &allowed, &mut self.rng);
-        let restarts = worker.restarts.clone();
-        self.ledger.add(Fact::Restarts {
-            worker: name.clone(),
-            restarts,
-        });
-        match next {
-            Next::After(delay) => {
-                let life = Life::BackingOff {
-                    until: now.mono + delay,
-                    why: why.to_owned(),
-                    short: false,
-                };
-                worker.becomes(life, now);
-            }
-            Next::Exhausted => {
-                let reason = format!(
-                    "more than {} restarts in {}; the last: {why}",
-                    allowed.restarts,
-                    in_words(allowed.window)
-                );
-                self.hold(now, name, reason);
-            }
-        }
-    }
-
-    /// It is not started again before a person says so.
-    fn hold(&mut self, now: Now, name: &WorkerName, reason: String) {
-        let last = self
-            .workers
-            .get(name)
-            .and_then(|one| one.last_exit.as_ref());
-        let wrote = match last {
-            Some(exit) if exit.never_ran() => String::new(),
-            _ => format!("`supervisorctl logs {name}` shows what it wrote, "),
-        };
-        let text =
-            format!("{name} is held: {reason}; {wrote}`supervisorctl start {name}` tries again");
-        self.becomes(now, name, Life::Held(reason.clone()));
-        self.ledger.add(Fact::Held {
-            worker: name.clone(),
-            reason: Some(reason),
-        });
-        self.tell_of(now, "worker-held", Level::Error, name, text);
-    }
-
     /// There was not enough of something to start an attempt.
     pub(super) fn short(&mut self, now: Now, of: &AttemptRef, why: String) {
         let Some(worker) = self.worker_of(of) else {
@@ -271,29 +155,6 @@ impl Rig {
         self.set_never_ran(now, attempt, Exit::not_started(&why), Cause::Shortage(why));
         self.tell(now, "worker-put-off", Level::Warning, Some(of), text);
         self.gone(now, of);
-    }
-
-    /// Tries again after a while, without weighing it against the budget.
-    fn put_off(&mut self, now: Now, name: &WorkerName, why: String) {
-        let Some(worker) = self.workers.get_mut(name) else {
-            return;
-        };
-        let boot = &self.machine.boot;
-        let backoff = worker.rules.backoff;
-        let until = worker
-            .restarts
-            .put_off(boot, now.mono, &backoff, &mut self.rng);
-        let restarts = worker.restarts.clone();
-        let life = Life::BackingOff {
-            until,
-            why,
-            short: true,
-        };
-        worker.becomes(life, now);
-        self.ledger.add(Fact::Restarts {
-            worker: name.clone(),
-            restarts,
-        });
     }
 
     /// Begins to stop what lives.
@@ -364,17 +225,6 @@ impl Rig {
             next: now.mono + LEFTOVERS,
         };
         self.becomes(now, &name, life);
-    }
-}
-
-/// When it ended, if it did so as the machine went down.
-pub(super) fn went_down(now: Now, by: Option<&Intervention>) -> Option<Timestamp> {
-    match by? {
-        Intervention::MachineWentDown(at) => Some((*at).min(now.wall)),
-        Intervention::Stopped
-        | Intervention::Restarted
-        | Intervention::Unmounted(_)
-        | Intervention::ManagerEnded => None,
     }
 }
 

@@ -27,17 +27,21 @@
 )]
 
 pub mod access;
+mod again;
 mod attempt;
 mod begin;
 mod budget;
+mod close;
 mod command;
 mod deadline;
 mod effect;
 mod end;
 mod event;
 mod fact;
+mod hand;
 mod lacking;
 mod ledger;
+mod life;
 mod plan;
 mod reload;
 mod resume;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, Fact, Level, PhaseRef, RequestId, ResumePoint, Rig, SetBy, worker::Look};
+use super::{Effect, Fact, Level, PhaseRef, RequestId, ResumePoint, Rig, SetBy, life::Look};
 use crate::{
     config::{Condition, Phase, Plan},
     model::{Mono, Now, PhaseId},

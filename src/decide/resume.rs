@@ -1,17 +1,17 @@
 //! How each worker goes on when its host has answered: from what is recorded and what was found.
 //!
 //! Promise: what lives is taken over, not touched; what ended meanwhile is dealt with as if it had been
-//! seen; what left no trace has its record closed.
+//! seen; what left no trace has its record closed (`close`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use super::{
-    Effect, Fact, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
+    Effect, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
-    end::{NEVER_RAN, end_of, went_down},
-    worker::{ASK_AGAIN, Asked, Attempt, Cause, End, Life, Step, Stopped, Worker},
+    close::ended_meanwhile,
+    hand::went_down,
+    life::{Attempt, Cause, End, Life, Step, Stopped},
+    worker::{ASK_AGAIN, Asked, Worker},
 };
 use crate::model::{AttemptRef, Condition, Exit, Found, Intervention, Now, WorkerName};
 
@@ -235,90 +235,6 @@ impl Rig {
             stopping: known.stop_of(of).cloned(),
         }
     }
-
-    /// Records the ends of the worker's attempts that the host does not have; `current` is dealt
-    /// with elsewhere.
-    fn close_unseen(
-        &mut self,
-        now: Now,
-        name: &WorkerName,
-        known: &mut RestoredWorker,
-        current: Option<&AttemptRef>,
-    ) {
-        let open = known.open.values().chain(&known.last);
-        let unseen: Vec<_> = open
-            .filter(|one| one.ended.is_none() && Some(&one.attempt) != current)
-            .filter(|one| !self.strays.contains_key(&one.attempt))
-            .map(|one| {
-                (
-                    one.attempt.clone(),
-                    self.unseen(one),
-                    one.identity.is_some(),
-                )
-            })
-            .collect();
-        for (of, exit, ran) in unseen {
-            if current.is_none()
-                && let Some(worker) = self.workers.get_mut(name)
-            {
-                worker.last_exit = Some(exit.clone());
-            }
-            self.close(now, &of, (exit, None), ran, known);
-        }
-    }
-
-    /// What can be said of the end of an attempt of which no trace is left.
-    fn unseen(&self, last: &KnownAttempt) -> Exit {
-        if last.boot != self.machine.boot {
-            return Exit::machine_went_down();
-        }
-        match last.identity {
-            Some(_) => Exit::Lost("no trace of it is left".into()),
-            None => Exit::never_began(),
-        }
-    }
-
-    /// Records the end of an attempt that no daemon saw ending; `ran`: somebody saw it begin.
-    pub(super) fn close(
-        &mut self,
-        now: Now,
-        of: &AttemptRef,
-        (exit, by): (Exit, Option<Intervention>),
-        ran: bool,
-        known: &mut RestoredWorker,
-    ) {
-        let went_down = went_down(now, by.as_ref());
-        let stopped = match known.stop_of(of) {
-            Some(stopping) => Some(stopping.why.clone()),
-            // What never ran did not end by itself.
-            None if !ran => Some(NEVER_RAN.to_owned()),
-            None if went_down.is_some() => Some(Exit::by_machine()),
-            None => exit.stopped_by_machine(),
-        };
-        known.open.remove(&of.attempt);
-        known.ended.insert(of.attempt.clone());
-        if let Some(last) = known.last.as_mut().filter(|last| last.attempt == *of) {
-            last.ended = Some((exit.clone(), stopped.clone()));
-        }
-        let text = ended_meanwhile(of, &exit, went_down);
-        let fact = Fact::Ended {
-            attempt: of.clone(),
-            at: went_down.unwrap_or(now.wall),
-            exit,
-            stopped,
-        };
-        self.ledger.add(fact);
-        self.tell(now, "worker-ended", Level::Info, Some(of), text);
-    }
-}
-
-/// What is told of an end that no daemon saw.
-fn ended_meanwhile(of: &AttemptRef, exit: &Exit, went_down: Option<Timestamp>) -> String {
-    let text = end_of(of, "had ended meanwhile", exit);
-    went_down.map_or(text.clone(), |at| {
-        let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC");
-        format!("{text}, as the machine went down ({at})")
-    })
 }
 
 impl RestoredWorker {

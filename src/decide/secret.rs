@@ -6,7 +6,7 @@
 
 use super::{
     Effect, Fact, Level, Rig,
-    worker::{Cause, Life},
+    life::{Cause, Life},
 };
 use crate::{
     config::OnSecretChange,

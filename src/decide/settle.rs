@@ -6,8 +6,9 @@
 
 use super::{
     Effect, Fact, Leave, Level, Looked, POINT_LOST, Rig, Told,
+    life::{Attempt, Cause, Life, Stopped},
     plan::At,
-    worker::{Asked, Attempt, Cause, Life, START_SILENCE, Stopped, Worker},
+    worker::{Asked, START_SILENCE, Worker},
 };
 use crate::{
     config::OnPhase,

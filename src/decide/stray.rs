@@ -7,8 +7,10 @@
 
 use super::{
     Effect, Fact, Level, RestoredWorker, Rig, Stopping,
-    end::{end_of, went_down},
-    worker::{ASK_AGAIN, Attempt, KILL_AGAIN, Life},
+    end::end_of,
+    hand::went_down,
+    life::{Attempt, Life},
+    worker::{ASK_AGAIN, KILL_AGAIN},
 };
 use crate::{
     config::Stop,

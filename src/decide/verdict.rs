@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Looked,
-    attempt::in_words,
-    worker::{Life, Worker},
-};
+use super::{Looked, attempt::in_words, life::Life, worker::Worker};
 use crate::model::{Mono, Verdict, VerdictIs};
 
 /// The verdict on one worker; `quiet` is how long its output has said nothing, if it has any.

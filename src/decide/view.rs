@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{
     Boot, Looked, Rig,
+    life::{Health, Life},
     plan::At,
     verdict::verdict,
-    worker::{Health, Life, Worker},
+    worker::Worker,
 };
 use crate::{
     config::Phase,

@@ -11,7 +11,8 @@ use super::{
     Answer, Effect, Fact, Refusal, RequestId, Rig,
     attempt::in_words,
     command::failed,
-    worker::{Life, Stopped, Worker},
+    life::{Life, Stopped},
+    worker::Worker,
 };
 use crate::model::{AttemptId, Exit, Mono, Now, WorkerName};
 

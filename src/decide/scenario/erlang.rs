@@ -26,7 +26,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::decide::worker::{Life, Stopped};
+use crate::decide::life::{Life, Stopped};
 
 /// The delay before every restart, ms.
 const DELAY: u64 = 1_000;

@@ -1,7 +1,7 @@
 //! What follows when an attempt ends, for every restart policy.
 
 use super::*;
-use crate::decide::worker::{Life, Stopped};
+use crate::decide::life::{Life, Stopped};
 
 /// `counted`: it weighs on the restart budget.
 const TABLE: &str = "\
