@@ -8,6 +8,7 @@ mod clock;
 mod file_system;
 mod machine;
 mod memory;
+mod output;
 mod rig;
 mod secrets;
 mod systemd;
@@ -91,6 +92,9 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     findings.extend(installed.as_ref().and_then(unit::judge));
     findings.push(cgroups::judge(&Cgroups::of_this_machine()));
     findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
+    if let Answer::Status(status) = &answer {
+        findings.extend(output::judge(status));
+    }
     findings.extend(clock::findings());
     findings.extend(memory::findings(owner));
     if let Some(config) = &config {
