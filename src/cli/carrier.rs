@@ -4,13 +4,14 @@
 //! anything said. Versions of systemd differ in which system calls they know, machines in which
 //! controllers their control groups have (cgroups(7)), and a user's manager in what it may do.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, mem, path::Path, process::Command, time::Duration};
 
 use nix::unistd::{getgid, getuid};
 
 use crate::{
-    config::{Config, Worker, nearest},
+    config::{Config, OfWorker, Worker, nearest},
     host::account,
+    model::WorkerName,
     systemd::{
         manager::{Manager, Whose},
         mount,
@@ -28,6 +29,15 @@ pub(super) enum Carrier {
     System,
     /// That of whoever asks.
     User,
+}
+
+impl Carrier {
+    /// Those that may have units for what its workers are on: the system's mounts what users work on.
+    fn managers(self) -> Vec<Whose> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| self == Self::User);
+        let user = runtime.map(|runtime| Whose::User(runtime.into()));
+        user.into_iter().chain([Whose::System]).collect()
+    }
 }
 
 /// Properties for which a manager has to have root's rights; what else it cannot do, a user's manager
@@ -66,34 +76,31 @@ pub(super) fn doubts(config: &Config, carrier: Carrier) -> Vec<String> {
         doubts.extend(calls.iter().flat_map(|known| unknown(worker, known)));
         doubts
     };
-    let mut doubts: Vec<_> = config.workers.values().flat_map(of_one).collect();
-    if carrier == Carrier::System {
-        doubts.extend(not_mounted(config));
-    }
-    doubts
+    config.workers.values().flat_map(of_one).collect()
 }
 
-/// Workers that wait until what they are on is mounted.
-fn not_mounted(config: &Config) -> Vec<String> {
+/// Adds what is not mounted to what workers lack.
+pub(super) fn look_for_mounts(workers: &mut [(&WorkerName, OfWorker)], carrier: Carrier) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let Ok(runtime) = runtime else {
-        return Vec::new();
+        return;
     };
-    let whose = Whose::System;
     let look = async {
-        let manager = Manager::connect(&whose).await.ok()?;
-        let mut doubts = Vec::new();
-        for worker in config.workers.values() {
-            if let Ok(Some(lack)) = mount::below(&manager, &whose, worker.places()).await {
-                doubts.push(format!("{} cannot be started now: {lack}", worker.name));
+        for whose in carrier.managers() {
+            let Ok(manager) = Manager::connect(&whose).await else {
+                continue;
+            };
+            for (_, doubts) in &mut *workers {
+                if let Ok(Some(not_mounted)) = mount::below(&manager, &whose, &doubts.ways).await {
+                    doubts.lacks = not_mounted.instead_of(mem::take(&mut doubts.lacks));
+                }
             }
         }
-        Some(doubts)
     };
-    let answer = runtime.block_on(async { tokio::time::timeout(ANSWERS_WITHIN, look).await });
-    answer.ok().flatten().unwrap_or_default()
+    // What is not answered in time is not known.
+    drop(runtime.block_on(async { tokio::time::timeout(ANSWERS_WITHIN, look).await }));
 }
 
 fn of_root(worker: &Worker) -> Vec<String> {

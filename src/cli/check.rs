@@ -59,10 +59,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     let doubts = outcome.as_ref().map_or_else(
         |_| Vec::new(),
         |config| {
-            let mut doubts = config::doubts(config, &environment);
-            if Path::new(BOOTED).is_dir() {
-                doubts.extend(carrier::doubts(config, carrier(&file)));
+            if !Path::new(BOOTED).is_dir() {
+                return config::doubts(config, &environment);
             }
+            let carrier = carrier(&file);
+            let mut doubts = config::doubts_but(config, &environment, |workers| {
+                carrier::look_for_mounts(workers, carrier);
+            });
+            doubts.extend(carrier::doubts(config, carrier));
             doubts
         },
     );

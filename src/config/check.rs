@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Config,
+    Config, Sight,
     meant::nearest,
     read::{Declared, Draft},
     reader::Reading,
@@ -142,7 +142,10 @@ fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
         let Some(worktree) = &worker.worktree else {
             continue;
         };
-        let real = reading.env.real(worktree.get_ref());
+        let real = match reading.sight {
+            Sight::Full => reading.env.real(worktree.get_ref()),
+            Sight::Words => worktree.get_ref().clone(),
+        };
         if let Some((other, place, same)) = seen
             .iter()
             .find(|(_, _, other)| is_shared(&real, other, reading))
@@ -178,7 +181,8 @@ fn is_shared(one: &Path, other: &Path, reading: &Reading<'_>) -> bool {
         return false;
     };
     // Whether one that is not there is a checkout of its own will be seen when it is.
-    let there = |directory: &Path| reading.env.on_disk(directory).exists();
+    let looks = reading.sight == Sight::Full;
+    let there = |directory: &Path| looks && reading.env.on_disk(directory).exists();
     if inner != outer && !there(inner) {
         return false;
     }

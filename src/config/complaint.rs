@@ -137,6 +137,12 @@ pub struct Complaints {
 }
 
 impl Complaints {
+    /// The file could not be read, for this reason.
+    pub(crate) fn unread(file: &Path, why: &str) -> Self {
+        let message = format!("configuration cannot be read: {why}");
+        Self::new(file, "", vec![Complaint::new(None, message, "")])
+    }
+
     pub(super) fn new(file: &Path, text: &str, mut list: Vec<Complaint>) -> Self {
         list.iter_mut().for_each(|one| one.locate(text));
         list.sort_by_key(|one| (one.across, one.at.as_ref().map(|at| at.start)));

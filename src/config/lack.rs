@@ -5,6 +5,7 @@
 //! mistake of who wrote the file. `check` tells of it and the launcher waits for it, by the same look.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -14,7 +15,10 @@ use super::{
     environment::{Credentials, Environment, Flaw},
     service,
 };
-use crate::model::LauncherKind;
+use crate::{
+    host::{look::At, way::way},
+    model::LauncherKind,
+};
 
 /// One thing that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub struct Lack {
     pub(super) what: String,
     /// What helps.
     pub hint: Option<String>,
+    /// Everything on the way to it, where it has a place.
+    pub(super) ways: BTreeSet<PathBuf>,
 }
 
 impl fmt::Display for Lack {
@@ -31,6 +37,17 @@ impl fmt::Display for Lack {
 }
 
 impl Lack {
+    /// Something that can only be said in these words.
+    pub(crate) fn of(what: String) -> Self {
+        let (hint, ways) = (None, BTreeSet::new());
+        Self { what, hint, ways }
+    }
+
+    /// Whether it would be in this directory, or below.
+    pub(crate) fn is_below(&self, directory: &Path) -> bool {
+        self.ways.iter().any(|way| way.starts_with(directory))
+    }
+
     /// With what helps.
     pub fn in_full(&self) -> String {
         match &self.hint {
@@ -54,10 +71,16 @@ impl Worker {
     /// What this machine does not have of what the worker cannot be started without. What is below a
     /// directory that is not there is not told of as well.
     pub fn lacks(&self, env: &Environment) -> Vec<Lack> {
+        self.lacks_at(env, &At::default())
+    }
+
+    /// The same, which says meanwhile what it looks at.
+    pub(crate) fn lacks_at(&self, env: &Environment, at: &At) -> Vec<Lack> {
         let mut gone: Vec<&Path> = Vec::new();
         let mut lacks = Vec::new();
         for need in self.everything_needed() {
             let path = need.path();
+            at.comes_to(path);
             if let Some(lack) = need.lack(&self.workdir, env)
                 && !gone.iter().any(|directory| path.starts_with(directory))
             {
@@ -67,7 +90,7 @@ impl Worker {
                 }
             }
         }
-        lacks.extend(service::lacks(self, env));
+        lacks.extend(service::lacks(self, env, at));
         lacks
     }
 
@@ -165,7 +188,7 @@ impl Worker {
 }
 
 impl Program {
-    fn programs(&mut self) -> Vec<&mut PathBuf> {
+    pub(crate) fn programs(&mut self) -> Vec<&mut PathBuf> {
         match self {
             Self::Command(command) => vec![&mut command.program],
             Self::BuiltinProxy(_) => Vec::new(),
@@ -217,7 +240,8 @@ impl<'a> Need<'a> {
                 let hint = hint.map_or_else(|| how_to_find(name, workdir, env), str::to_owned);
                 let what = format!("program {name} is not in PATH");
                 let hint = Some(hint);
-                return Some(Lack { what, hint });
+                let ways = BTreeSet::new();
+                return Some(Lack { what, hint, ways });
             }
             (Self::Program(called, ..), None) => (called, env.executable(path)),
             (Self::Credential(_), Some(name)) => {
@@ -230,6 +254,7 @@ impl<'a> Need<'a> {
                         "add LoadCredential={name}:/path/of/the/file to the unit, or write an \
                          absolute path"
                     )),
+                    ways: BTreeSet::new(),
                 });
             }
             (Self::Credential(_), None) => match &env.credentials {
@@ -251,7 +276,8 @@ impl<'a> Need<'a> {
             _ => None,
         };
         let what = format!("{called} {shown} {flaw}");
-        Some(Lack { what, hint })
+        let ways = way(path);
+        Some(Lack { what, hint, ways })
     }
 }
 

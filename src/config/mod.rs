@@ -14,6 +14,7 @@ mod check;
 mod complaint;
 mod destination;
 mod diff;
+mod doubt;
 mod environment;
 mod lack;
 mod meant;
@@ -29,6 +30,8 @@ mod worker;
 pub use complaint::{Complaint, Complaints};
 pub use destination::{Destination, DestinationError, Hosts};
 pub use diff::{Changed, Diff, PlanDiff, diff};
+pub(crate) use doubt::of_plan;
+pub use doubt::{OfWorker, doubts, doubts_but, in_sentences};
 pub use environment::{Credentials, Environment};
 pub use lack::Lack;
 pub(crate) use meant::nearest;
@@ -88,6 +91,20 @@ const LARGEST: u64 = 1024 * 1024;
 /// # Errors
 /// All that is wrong with it; if the file cannot be read, that.
 pub fn load(file: &Path, env: &Environment) -> Result<Config, Complaints> {
+    load_by(file, env, Sight::Full)
+}
+
+/// How much of the machine is looked at while a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Where worktrees really are.
+    Full,
+    /// Nothing: paths are taken as they are written, for it is not known whether they answer.
+    Words,
+}
+
+/// As [`load`], which looks at no more than this.
+pub(crate) fn load_by(file: &Path, env: &Environment, sight: Sight) -> Result<Config, Complaints> {
     // Relative to where the person stands; everything in it is relative to where the file lies.
     let file = &path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let bytes = read_file(&env.on_disk(file)).map_err(|(why, hint)| {
@@ -97,7 +114,7 @@ pub fn load(file: &Path, env: &Environment) -> Result<Config, Complaints> {
         Complaints::new(file, "", vec![complaint])
     })?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, file, env),
+        Ok(text) => parse_by(&text, file, env, sight),
         Err(error) => {
             let start = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
@@ -151,9 +168,19 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
 /// # Errors
 /// All that is wrong with it.
 pub fn parse(text: &str, file: &Path, env: &Environment) -> Result<Config, Complaints> {
+    parse_by(text, file, env, Sight::Full)
+}
+
+fn parse_by(
+    text: &str,
+    file: &Path,
+    env: &Environment,
+    sight: Sight,
+) -> Result<Config, Complaints> {
     let whole = path::absolute(file).unwrap_or_else(|_| Path::new("/").join(file));
     let mut reading = Reading {
         env,
+        sight,
         base: whole.parent().unwrap_or(Path::new("/")),
         complaints: Vec::new(),
         misspelt: BTreeSet::new(),
@@ -204,72 +231,4 @@ fn syntax(text: &str, errors: &[toml::de::Error], reading: &mut Reading<'_>) -> 
         }
     }
     broken.is_some()
-}
-
-/// What may be right and mostly is not: workers that cannot be started on this machine now, briefs and
-/// secrets that are not there, what systemd will not hand over, and ids that are the numbers of
-/// other phases.
-pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
-    let mut doubts = lacking(config, env);
-    doubts.extend(about_phases(&config.plan, env));
-    let workers = config.workers.values();
-    doubts.extend(workers.flat_map(|worker| service::doubts(worker, env)));
-    doubts
-}
-
-/// What the machine lacks is told once, whoever needs it.
-fn lacking(config: &Config, env: &Environment) -> Vec<String> {
-    let mut found: Vec<(Lack, Vec<&str>)> = Vec::new();
-    for worker in config.workers.values() {
-        for lack in worker.lacks(env) {
-            let name = worker.name.as_str();
-            match found.iter_mut().find(|(known, _)| *known == lack) {
-                Some((_, names)) => names.push(name),
-                None => found.push((lack, vec![name])),
-            }
-        }
-    }
-    let workers = found.iter().map(|(lack, names)| {
-        let names = names.join(", ");
-        format!("{names} cannot be started now: {}", lack.in_full())
-    });
-    let conditions = config.plan.phases.iter().filter_map(|phase| {
-        let Condition::Command { command, .. } = &phase.until else {
-            return None;
-        };
-        Some((
-            format!("the end of phase {} cannot be seen now", phase.id),
-            command,
-        ))
-    });
-    let notify = config.notify.iter();
-    let notify = notify.map(|notify| ("nobody can be notified now".to_owned(), notify));
-    let commands = conditions.chain(notify).filter_map(|(what, command)| {
-        let lack = command.lack(env)?;
-        Some(format!("{what}: {}", lack.in_full()))
-    });
-    workers.chain(commands).collect()
-}
-
-fn about_phases(plan: &Plan, env: &Environment) -> Vec<String> {
-    let phases = &plan.phases;
-    let missing = phases.iter().filter_map(|phase| {
-        let brief = phase.brief.as_ref()?;
-        let (id, shown) = (&phase.id, brief.display());
-        let is_there = env.on_disk(brief).is_file();
-        (!is_there).then(|| format!("brief {shown} of phase {id} does not exist"))
-    });
-    let mistakable = phases.iter().enumerate().filter_map(|(index, phase)| {
-        let number: usize = phase.id.as_str().parse().ok()?;
-        let other = &phases.get(number.checked_sub(1)?)?.id;
-        let (id, own) = (&phase.id, index + 1);
-        (number != own).then(|| {
-            format!(
-                "phase {id} is number {own} of the plan, and number {number} is phase {other}: \
-                 `phase set {id}` means phase {id}; an id that is no number, such as \"p{id}\", is \
-                 not mistaken"
-            )
-        })
-    });
-    missing.chain(mistakable).collect()
 }

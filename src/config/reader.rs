@@ -12,6 +12,7 @@ use toml::{
 };
 
 use super::{
+    Sight,
     complaint::Complaint,
     environment::Environment,
     meant::{self, nearest},
@@ -22,6 +23,7 @@ use super::{
 pub(super) struct Reading<'e> {
     /// The machine.
     pub(super) env: &'e Environment,
+    pub(super) sight: Sight,
     /// The file's directory, absolute.
     pub(super) base: &'e Path,
     /// In the order in which they were found.

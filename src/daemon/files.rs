@@ -3,10 +3,11 @@
 //! nobody should touch.
 //!
 //! Promise: a change is noticed when it happens; one that is missed (a directory that did not exist
-//! yet, too many events) is found by the core's own slow look.
+//! yet, too many events) is found by the core's own slow look. Where others name the place, it is
+//! looked at beside the loop before it is watched ([`Trail`]): it may be where nobody answers.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,9 +19,9 @@ use notify::{
 };
 use tokio::sync::mpsc;
 
-use super::way::way;
 use crate::{
     config::{Condition, Plan},
+    host::{look::At, way::way},
     store::phase_file,
 };
 
@@ -45,8 +46,41 @@ pub(super) const NEEDS_SETTLE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 struct Named {
     conditions: BTreeSet<PathBuf>,
-    /// All on the way to what workers need.
-    needs: BTreeSet<PathBuf>,
+    /// All on the way to what workers need, by whose it is.
+    needs: BTreeMap<String, BTreeSet<PathBuf>>,
+}
+
+/// What has to be watched for one of those who need something, as somebody has seen it who may hang.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    names: BTreeSet<PathBuf>,
+    directories: BTreeSet<PathBuf>,
+}
+
+impl Trail {
+    /// All on the way to these.
+    pub(super) fn to(paths: &[PathBuf], at: &At) -> Self {
+        let mut names = BTreeSet::new();
+        for path in paths {
+            at.comes_to(path);
+            names.extend(way(path));
+        }
+        let directories = names.iter().filter_map(|name| name.parent());
+        let directories = directories.filter(|directory| {
+            at.comes_to(directory);
+            directory.is_dir()
+        });
+        Self {
+            directories: directories.map(Path::to_owned).collect(),
+            names,
+        }
+    }
+}
+
+impl Named {
+    fn is_needed(&self, path: &Path) -> bool {
+        self.needs.values().any(|names| names.contains(path))
+    }
 }
 
 /// The watch over the files.
@@ -85,7 +119,7 @@ impl Files {
                 let changed = [
                     (phase_file.contains(path), Changed::PhaseFile),
                     (by_config.conditions.contains(path), Changed::Condition),
-                    (by_config.needs.contains(path), Changed::Need),
+                    (by_config.is_needed(path), Changed::Need),
                     (*path == directory, Changed::State),
                 ];
                 for (_, changed) in changed.into_iter().filter(|(is, _)| *is) {
@@ -136,28 +170,23 @@ impl Files {
                 Condition::Operator | Condition::Command { .. } => None,
             })
             .collect();
-        let directories: BTreeSet<_> = paths
-            .iter()
-            .filter_map(|path| path.parent())
-            .map(Path::to_owned)
-            .collect();
         self.named().conditions = paths;
-        for directory in directories {
-            self.watch_directory(&directory);
-        }
     }
 
-    /// These are needed now, or something on the way to one of them is another.
-    pub(super) fn follow_needs(&mut self, paths: impl Iterator<Item = PathBuf>) {
-        let names: BTreeSet<_> = paths.flat_map(|path| way(&path)).collect();
-        let directories: BTreeSet<_> = names
-            .iter()
-            .filter_map(|name| name.parent())
-            .filter(|directory| directory.is_dir())
-            .map(Path::to_owned)
-            .collect();
-        self.named().needs = names;
-        for directory in directories {
+    /// Those which end a phase.
+    pub(super) fn conditions(&self) -> Vec<PathBuf> {
+        self.named().conditions.iter().cloned().collect()
+    }
+
+    /// Only these need anything.
+    pub(super) fn retain_needs(&mut self, of: &BTreeSet<String>) {
+        self.named().needs.retain(|name, _| of.contains(name));
+    }
+
+    /// This is needed now, or something on the way to it is another.
+    pub(super) fn follow_needs(&mut self, of: String, trail: Trail) {
+        self.named().needs.insert(of, trail.names);
+        for directory in trail.directories {
             self.watch_again(&directory);
         }
     }

@@ -17,6 +17,7 @@ mod command;
 mod earlier;
 mod files;
 mod journal;
+mod needs;
 mod open;
 mod perform;
 mod probe;
@@ -25,10 +26,9 @@ mod reload;
 mod request;
 mod status;
 mod troubles;
-mod way;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, SystemTime},
 };
 
@@ -42,7 +42,7 @@ pub use open::{Options, StartError, run};
 pub use program::main;
 
 use crate::{
-    config::{Config, Environment},
+    config::{Config, Environment, Lack},
     control::{
         protocol::DiffView,
         server::{Answer, Call, Server},
@@ -50,14 +50,14 @@ use crate::{
     decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
     launch::{self, Local, News},
-    model::{AttemptRef, HostEvent, Mono, Now},
+    model::{AttemptRef, Mono, Now, WorkerName},
     paths::Paths,
     store::Store,
     systemd::notify::ServiceManager,
 };
-use files::Files;
+use files::{Files, Trail};
 use perform::{DEGRADED, own_notice};
-use reload::Reloads;
+use reload::{Loaded, Reloads};
 use status::OwnTurns;
 use troubles::Troubles;
 
@@ -71,6 +71,12 @@ enum Input {
     Event(Event),
     Host(News),
     Call(Call),
+    /// Somebody asks for a restart of workers; what they lack is known now.
+    Restart {
+        workers: Vec<WorkerName>,
+        lacking: Vec<(WorkerName, Lack)>,
+        answer: Answer,
+    },
     /// Somebody waits for the status; what attempts last wrote is known now.
     Show {
         answer: Answer,
@@ -80,6 +86,8 @@ enum Input {
     Reload {
         due: bool,
     },
+    /// The configuration was read again.
+    Loaded(Loaded),
     /// `phase-idx` may have another content; settled, when nobody is in the midst of writing it.
     PhaseFile {
         settled: bool,
@@ -87,6 +95,16 @@ enum Input {
     /// Something on the way to what a worker needs is another; settled, when it had time to be written.
     Needs {
         settled: bool,
+    },
+    /// What the secrets of an attempt are now, if it was handed others.
+    Secrets {
+        attempt: AttemptRef,
+        content: Option<u64>,
+    },
+    /// Where something that workers need may come to be, and what may be told once that is watched.
+    Watch {
+        trails: Vec<(String, Trail)>,
+        then: Event,
     },
     /// The state directory came or went.
     State,
@@ -115,6 +133,8 @@ struct Daemon {
     reloads: Reloads,
     /// A look at what workers need was put off.
     needs_settle: bool,
+    /// Workers that were not started for something that is not there.
+    short: BTreeSet<WorkerName>,
     troubles: Troubles,
     executable: Executable,
     /// What was told of it last.
@@ -206,20 +226,36 @@ impl Daemon {
                 }
                 self.turn(event).await;
             }
-            Input::Host(News::Event(event)) => {
-                let lacks = matches!(event, HostEvent::Shortage(..));
-                self.turn(Event::Host(event)).await;
-                if lacks {
-                    self.follow_needs();
-                }
-            }
+            Input::Host(News::Event(event)) => match self.waits_for_something(&event) {
+                // Who waits is to hear of what comes from then on.
+                Some(worker) => self.watch_needs_of(worker, Event::Host(event)),
+                None => self.turn(Event::Host(event)).await,
+            },
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
+            Input::Host(News::NeedsMayDiffer) => self.needs_changed(false),
             Input::Call(call) => self.call(call).await,
+            Input::Restart {
+                workers,
+                lacking,
+                answer,
+            } => self.restart(workers, lacking, answer).await,
             Input::Show { answer, wrote } => self.show(answer, &wrote),
-            Input::Reload { due } => self.reload_by_signal(due).await,
+            Input::Reload { due } => self.reload_by_signal(due),
+            Input::Loaded(loaded) => self.loaded(loaded).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
-            Input::Needs { settled } => self.needs_changed(settled).await,
+            Input::Needs { settled } => self.needs_changed(settled),
+            Input::Secrets { attempt, content } => {
+                if self.host.secrets_differ(&attempt, content) {
+                    self.turn(Event::SecretsDiffer(attempt)).await;
+                }
+            }
+            Input::Watch { trails, then } => {
+                for (of, trail) in trails {
+                    self.files.follow_needs(of, trail);
+                }
+                self.turn(then).await;
+            }
             Input::State => {
                 if self.keep_directory().is_ok() {
                     self.files.watch_again(&self.paths.state);

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::{self, Complaints, Environment},
+    config::{Complaints, Environment},
     control::{
         BindError,
         server::{self, Server},
     },
     decide::{Machine, Rig},
-    host::{Executable, HostError, boot, descriptors, mounts::Mounts},
+    host::{Executable, HostError, boot, descriptors, look::Looks, mounts::Mounts},
     launch::{self, House, Local, Settings},
     model::AttemptRef,
     paths::{Paths, typed},
@@ -123,7 +123,9 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     let paths = options.paths.clone();
     let environment = Environment::of_this_process()
         .map_err(|error| StartError::Process("environment", error))?;
-    let config = config::load(&paths.config, &environment)?;
+    // Nobody is held longer for one who hangs than this takes.
+    let looks = Looks::new(|| {});
+    let config = super::reload::load(&looks, &paths.config, &environment).await?;
     let plan: Vec<_> = config
         .plan
         .phases
@@ -179,6 +181,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         next_request: 0,
         followers: Vec::new(),
         needs_settle: false,
+        short: std::collections::BTreeSet::new(),
         reloads: super::reload::Reloads::default(),
         troubles: Troubles::default(),
         executable,
@@ -196,7 +199,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         env!("CARGO_PKG_VERSION"),
         daemon.paths.config.display()
     );
-    daemon.warn(&daemon.config);
+    daemon.warn_of_doubts();
     super::program::begins(&daemon.paths.runtime);
     daemon.begin(effects).await;
     let sources = Sources {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use super::{Daemon, command, journal, probe};
+use super::{Daemon, Input, command, journal, probe};
 use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
@@ -76,9 +76,11 @@ impl Daemon {
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
             Effect::CompareSecrets(attempt, files) => {
-                if self.host.secrets_differ(&attempt, &files) {
-                    self.follow.push_back(Event::SecretsDiffer(attempt));
-                }
+                let content = self.host.other_secrets(&attempt, files);
+                self.beside(async move {
+                    let content = content.await;
+                    Input::Secrets { attempt, content }
+                });
             }
             Effect::Reload(attempt, identity, signal) => {
                 self.host.reload(&attempt, &identity, signal);

@@ -3,16 +3,20 @@
 //! Promise: a file with a mistake, or one that the core refuses, changes nothing; and a dry run goes
 //! by what the real one goes by.
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Asked, Daemon, Input, files::NEEDS_SETTLE};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Asked, Daemon, Input};
 use crate::{
-    config::{self, Complaints, Config, Diff},
+    causes::in_one_line,
+    config::{self, Complaints, Config, Environment, Sight},
     control::{
         protocol::{DiffView, Refusal, RefusalKind, Reply},
         server::Answer,
     },
     decide::{Command, Event, Level},
+    host::look::{At, Looks},
     model::Mono,
     paths::typed,
 };
@@ -23,6 +27,10 @@ const RELOAD: &str = "reload";
 const LIMITS: &str = "limits";
 /// From one SIGHUP that is obeyed to the next.
 const RELOADS_APART: Duration = Duration::from_secs(1);
+/// How long it is waited for where worktrees really are, which holds everybody.
+const WORKTREES_WITHIN: Duration = Duration::from_secs(2);
+/// And for the file itself.
+const FILE_WITHIN: Duration = Duration::from_secs(10);
 
 /// When SIGHUP is obeyed.
 #[derive(Debug, Default)]
@@ -30,26 +38,86 @@ pub(super) struct Reloads {
     last: Option<Mono>,
     /// One more will be at the end of the pause.
     waits: bool,
+    /// Whose turn it is to read: what was read first counts first.
+    turn: Arc<Mutex<()>>,
+}
+
+/// The configuration with what is doubtful of it, or what is wrong with it.
+type Read = Result<(Config, Vec<String>), Complaints>;
+
+/// What the file says.
+pub(super) struct Loaded {
+    /// Who asked, and whether nothing is to be changed; a signal leaves nobody to answer.
+    answer: Option<(Answer, bool)>,
+    read: Read,
+    /// Nobody else reads before this counts.
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// Reads the configuration beside the loop. Where worktrees are that do not answer, it is taken by its
+/// words.
+pub(super) async fn load(
+    looks: &Looks,
+    file: &Path,
+    environment: &Environment,
+) -> Result<Config, Complaints> {
+    let look = |sight| {
+        let (file, environment) = (file.to_owned(), environment.clone());
+        let (limit, subject) = match sight {
+            Sight::Full => (WORKTREES_WITHIN, "configuration"),
+            Sight::Words => (FILE_WITHIN, "words of the configuration"),
+        };
+        let load = move |at: &At| {
+            at.comes_to(&file);
+            config::load_by(&file, &environment, sight)
+        };
+        looks.look_within(limit, subject, load)
+    };
+    match look(Sight::Full).await {
+        Ok(loaded) => loaded,
+        Err(_) => look(Sight::Words)
+            .await
+            .unwrap_or_else(|error| Err(Complaints::unread(file, &in_one_line(&error)))),
+    }
+}
+
+/// Says what of the configuration may be right and mostly is not, where nobody waits for it.
+fn warn(doubts: &[String]) {
+    for doubt in doubts {
+        tracing::warn!("{doubt}");
+    }
 }
 
 impl Daemon {
-    pub(super) async fn reload(&mut self, answer: Answer, dry_run: bool) {
-        match self.read_config() {
+    pub(super) fn reload(&mut self, answer: Answer, dry_run: bool) {
+        self.read_config(Some((answer, dry_run)));
+    }
+
+    /// What the file says now is known; who asked for it hears what comes of it.
+    pub(super) async fn loaded(&mut self, loaded: Loaded) {
+        match loaded.answer {
+            Some((answer, dry_run)) => self.loaded_for(answer, dry_run, loaded.read).await,
+            None => self.loaded_by_signal(loaded.read).await,
+        }
+    }
+
+    async fn loaded_for(&mut self, answer: Answer, dry_run: bool, read: Read) {
+        match read {
             Err(complaints) => {
                 let message = format!("configuration is refused:\n{}", complaints.render(false));
                 let hint = format!("nothing was changed; check the file with: {}", self.check());
                 answer.error(Refusal::new(RefusalKind::Usage, message).hint(hint));
             }
-            Ok((config, diff)) => {
+            Ok((config, warnings)) => {
                 // What the core refuses, it refuses for itself.
                 let note = match self.rig.may_reload(super::now(), &config) {
                     Ok(note) if dry_run => {
-                        return answer.ok(Reply::Diff(self.diff_view(&config, diff, note)));
+                        return answer.ok(Reply::Diff(self.diff_view(&config, warnings, note)));
                     }
                     Err(refusal) if dry_run => return answer.error(refusal.into()),
                     may => may.ok().flatten(),
                 };
-                let view = self.diff_view(&config, diff, note);
+                let view = self.diff_view(&config, warnings, note);
                 let command = Command::Reload(Box::new(config.clone()));
                 let reload = Some((config, view));
                 self.ask_core(
@@ -66,7 +134,7 @@ impl Daemon {
 
     /// SIGHUP: a refusal is told and shown, for nobody waits for it. However many come within
     /// [`RELOADS_APART`] after one was obeyed, they are one more.
-    pub(super) async fn reload_by_signal(&mut self, due: bool) {
+    pub(super) fn reload_by_signal(&mut self, due: bool) {
         let now = super::now().mono;
         let left = self.reloads.last.map_or(Duration::ZERO, |last| {
             RELOADS_APART.saturating_sub(now.since(last))
@@ -78,12 +146,14 @@ impl Daemon {
             }
             return;
         }
-        self.reloads = Reloads {
-            last: Some(now),
-            waits: false,
-        };
+        self.reloads.last = Some(now);
+        self.reloads.waits = false;
         self.manager.reloading();
-        match self.read_config() {
+        self.read_config(None);
+    }
+
+    async fn loaded_by_signal(&mut self, read: Read) {
+        match read {
             Err(complaints) => {
                 let why = format!("{complaints}; see all with: {}", self.check());
                 self.refuse_reload(&why);
@@ -93,11 +163,11 @@ impl Daemon {
                 self.troubles.over(RELOAD);
                 tracing::info!("the configuration was read again, and nothing is different");
             }
-            Ok((config, diff)) => {
+            Ok((config, warnings)) => {
                 let command = Command::Reload(Box::new(config.clone()));
                 // Nobody waits for the answer; the core tells it.
-                self.warn(&config);
-                let view = self.diff_view(&config, diff, None);
+                warn(&warnings);
+                let view = self.diff_view(&config, warnings, None);
                 let reload = Some((config, view));
                 self.ask_core(
                     Asked {
@@ -122,38 +192,12 @@ impl Daemon {
         self.follow_needs();
     }
 
-    /// Watches what the configuration has as secrets, and what else a worker waits for.
-    pub(super) fn follow_needs(&mut self) {
-        let environment = &self.environment;
-        let paths = self.config.workers.values().flat_map(|worker| {
-            let waits = !worker.lacks(environment).is_empty();
-            let needs = waits.then(|| worker.needs(environment));
-            let secrets = worker.secrets.files.values().cloned();
-            needs.into_iter().flatten().chain(secrets)
-        });
-        self.files.follow_needs(paths);
-    }
-
-    /// Something on the way to what a worker needs is another. All that happens within
-    /// [`NEEDS_SETTLE`] is looked at together.
-    pub(super) async fn needs_changed(&mut self, settled: bool) {
-        if settled {
-            self.needs_settle = false;
-            // What happens from now on is heard; what did not change is found to be the same.
-            self.follow_needs();
-            self.turn(Event::NeedsMayDiffer).await;
-        } else if !self.needs_settle {
-            self.needs_settle = true;
-            self.later(NEEDS_SETTLE, Input::Needs { settled: true });
-        }
-    }
-
-    fn diff_view(&self, config: &Config, diff: Diff, note: Option<String>) -> DiffView {
+    fn diff_view(&self, config: &Config, warnings: Vec<String>, note: Option<String>) -> DiffView {
         DiffView {
             applied: false,
             note,
-            warnings: config::doubts(config, &self.environment),
-            diff,
+            warnings,
+            diff: config::diff(&self.config, config),
         }
     }
 
@@ -175,16 +219,31 @@ impl Daemon {
     }
 
     /// Says what of the configuration may be right and mostly is not, where nobody waits for it.
-    pub(super) fn warn(&self, config: &Config) {
-        for doubt in config::doubts(config, &self.environment) {
-            tracing::warn!("{doubt}");
-        }
+    pub(super) fn warn_of_doubts(&self) {
+        let (eyes, config) = (self.host.eyes(), self.config.clone());
+        tokio::task::spawn_local(async move { warn(&eyes.doubts(&config).await) });
     }
 
-    fn read_config(&self) -> Result<(Config, Diff), Complaints> {
-        let config = config::load(&self.paths.config, &self.environment)?;
-        let diff = config::diff(&self.config, &config);
-        Ok((config, diff))
+    /// Reads it beside the loop, one reading after the other.
+    fn read_config(&self, answer: Option<(Answer, bool)>) {
+        let turn = Arc::clone(&self.reloads.turn).lock_owned();
+        let (file, environment) = (self.paths.config.clone(), self.environment.clone());
+        let eyes = self.host.eyes();
+        self.beside(async move {
+            let turn = turn.await;
+            let read = match load(eyes.looks(), &file, &environment).await {
+                Ok(config) => {
+                    let warnings = eyes.doubts(&config).await;
+                    Ok((config, warnings))
+                }
+                Err(complaints) => Err(complaints),
+            };
+            Input::Loaded(Loaded {
+                answer,
+                read,
+                _turn: turn,
+            })
+        });
     }
 
     /// What a person types to see every mistake.

@@ -8,6 +8,7 @@ use std::{
 use super::{Asked, Daemon, Input, files::SETTLES, journal, status};
 use crate::{
     causes::in_one_line,
+    config::Lack,
     control::{
         protocol::{
             PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
@@ -21,22 +22,21 @@ use crate::{
 
 impl Daemon {
     pub(super) async fn call(&mut self, call: Call) {
+        if let Some(refusal) = about_the_watchdog(&call.request) {
+            return call.answer.error(refusal);
+        }
         let Call {
             request, answer, ..
         } = call;
-        let refusal = about_the_watchdog(&request).or_else(|| self.would_not_start_again(&request));
-        if let Some(refusal) = refusal {
-            return answer.error(refusal);
-        }
         let command = match request {
             Request::Start { workers } => Command::Start(workers),
             Request::Stop { workers } => Command::Stop(workers),
-            Request::Restart { workers } => Command::Restart(workers),
+            Request::Restart { workers } => return self.look_before_restart(workers, answer),
             Request::Pause {} => Command::Pause,
             Request::Resume { phase } => Command::Resume(phase.map(|id| self.phase_ref(id))),
             Request::PhaseSet { phase } => Command::PhaseSet(self.phase_ref(phase)),
             Request::PhaseDone {} => Command::PhaseDone,
-            Request::Reload { dry_run } => return self.reload(answer, dry_run).await,
+            Request::Reload { dry_run } => return self.reload(answer, dry_run),
             Request::Status {} => {
                 return self.ask_what_was_written(answer);
             }
@@ -60,28 +60,44 @@ impl Daemon {
             Request::Events { last, follow } => return self.events(answer, last, follow),
             Request::Where { worker } => return self.place(answer, worker),
         };
-        self.ask_core(
-            Asked {
-                answer: Some(answer),
-                reload: None,
-            },
-            command,
-        )
-        .await;
+        self.command(answer, command).await;
     }
 
-    fn would_not_start_again(&self, request: &Request) -> Option<Refusal> {
-        let Request::Restart { workers } = request else {
-            return None;
-        };
-        let lacking = workers.iter().filter_map(|worker| {
-            let declared = self.config.workers.get(worker)?;
-            Some((
-                worker,
-                declared.lacks(&self.environment).into_iter().next()?,
-            ))
+    async fn command(&mut self, answer: Answer, command: Command) {
+        let reload = None;
+        let answer = Some(answer);
+        self.ask_core(Asked { answer, reload }, command).await;
+    }
+
+    /// What they lack is looked at beside the loop.
+    fn look_before_restart(&self, workers: Vec<WorkerName>, answer: Answer) {
+        let declared = workers
+            .iter()
+            .filter_map(|name| self.config.workers.get(name));
+        let declared = declared.cloned().collect();
+        let eyes = self.host.eyes();
+        self.beside(async move {
+            let lacking = eyes.lacking(declared).await;
+            Input::Restart {
+                workers,
+                lacking,
+                answer,
+            }
         });
-        self.rig.refused_restart(lacking).map(Refusal::from)
+    }
+
+    /// Restarts workers, unless that would only end who lives.
+    pub(super) async fn restart(
+        &mut self,
+        workers: Vec<WorkerName>,
+        lacking: Vec<(WorkerName, Lack)>,
+        answer: Answer,
+    ) {
+        let lacking = lacking.iter().map(|(name, lack)| (name, lack.clone()));
+        match self.rig.refused_restart(lacking) {
+            Some(refusal) => answer.error(refusal.into()),
+            None => self.command(answer, Command::Restart(workers)).await,
+        }
     }
 
     pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) {
@@ -111,12 +127,9 @@ impl Daemon {
             })
         });
         let wrote = self.host.wrote(attempts.collect());
-        let inputs = self.later.clone();
-        tokio::task::spawn_local(async move {
+        self.beside(async move {
             let wrote = wrote.await;
-            if inputs.send(Input::Show { answer, wrote }).is_err() {
-                tracing::debug!("the daemon is ending");
-            }
+            Input::Show { answer, wrote }
         });
     }
 
@@ -266,10 +279,17 @@ impl Daemon {
     }
 
     pub(super) fn later(&self, after: Duration, input: Input) {
+        self.beside(async move {
+            tokio::time::sleep(after).await;
+            input
+        });
+    }
+
+    /// What comes of it comes in.
+    pub(super) fn beside(&self, input: impl Future<Output = Input> + 'static) {
         let inputs = self.later.clone();
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(after).await;
-            if inputs.send(input).is_err() {
+            if inputs.send(input.await).is_err() {
                 tracing::debug!("the daemon is ending");
             }
         });

@@ -11,10 +11,12 @@ pub(crate) mod census;
 pub(crate) mod descriptors;
 mod executable;
 pub(crate) mod inotify;
+pub(crate) mod look;
 pub(crate) mod mounts;
 pub mod process;
 pub(crate) mod reaper;
 mod stat;
+pub(crate) mod way;
 
 use std::{
     io,

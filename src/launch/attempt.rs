@@ -16,6 +16,7 @@ use super::{
     end::End,
     lease::Lease,
     life::{Orders, aftermath, see_through},
+    needs::{self, Needs},
     not_started::NotStarted,
     process, secrets, socket, tmux,
     tree::Tree,
@@ -75,19 +76,14 @@ pub(super) async fn start(
     orders: Orders,
 ) {
     let directory = context.directory(&attempt);
-    let worker = &worker.looked_up(&context.environment);
+    let needs = match whole(context, worker).await {
+        Ok(needs) => needs,
+        Err(not_started) => return refused(context, attempt, &directory, not_started),
+    };
+    let worker = &needs.worker;
     let spec = process::spec(worker, context, &directory);
     let mut environment = environment(&attempt, &directory, worker, handed);
-    let sound = confined(context, worker).map_err(NotStarted::from);
-    let sound = match (sound, &context.settings.house) {
-        (Ok(()), House::Unit { units, .. }) => unit::mounted(units, worker).await,
-        (sound, _) => sound,
-    };
-    let sound = sound.and_then(|()| {
-        let lack = worker.lacks(&context.environment).into_iter().next();
-        lack.map_or(Ok(()), |lack| Err(NotStarted::missing(lack.in_full())))
-    });
-    let prepared = sound.and_then(|()| {
+    let prepared = {
         let settings = match (&worker.program, &context.settings.house) {
             (Program::BuiltinProxy(settings), House::Unit { units, .. }) => {
                 Some(unit::proxy_inside(settings, &attempt.worker, units))
@@ -102,9 +98,8 @@ pub(super) async fn start(
         });
         created
             .map_err(|error| NotStarted::because(&directory.path().display().to_string(), &error))
-    });
+    };
     let prepared = prepared.and_then(|output| {
-        secrets::readable(&worker.secrets)?;
         if matches!(context.settings.house, House::Unit { .. }) {
             unit::groups(worker)?;
             if let Some(user) = unit::user(worker)? {
@@ -127,7 +122,7 @@ pub(super) async fn start(
                 context,
                 units,
                 own: own.as_deref(),
-                worker,
+                needs: &needs,
             };
             manager
                 .launch(&attempt, &directory, &spec, environment)
@@ -138,7 +133,7 @@ pub(super) async fn start(
             process::launch(context, &attempt, &directory, &spec, environment).await
         }
         (Ok(()), _, LauncherKind::Tmux) => {
-            tmux::launch(context, &attempt, &directory, worker, environment).await
+            tmux::launch(context, &attempt, &directory, &needs, environment).await
         }
     };
     let (start, end, lease) = match launched {
@@ -155,13 +150,7 @@ pub(super) async fn start(
             let end = End::unit(&start, units, &attempt.worker);
             (start, end, None)
         }
-        Err(not_started) => {
-            // For those who look later; the daemon hears it now.
-            directory.nothing_was_started(&not_started.why);
-            context.take_back(&attempt);
-            context.tell(not_started.event(attempt));
-            return;
-        }
+        Err(not_started) => return refused(context, attempt, &directory, not_started),
     };
     context.tell(HostEvent::Started(attempt.clone(), start.identity.clone()));
     let tree = Tree {
@@ -178,6 +167,24 @@ pub(super) async fn start(
     // Whoever hears that nothing is left may start the next one at once.
     drop(lease);
     context.gone(attempt);
+}
+
+/// All that it needs, which is there.
+async fn whole(context: &Context, worker: &Worker) -> Result<Needs, NotStarted> {
+    confined(context, worker)?;
+    let mut needs = Needs::of(context, worker).await?;
+    if let House::Unit { units, .. } = &context.settings.house {
+        unit::mounted(units, &needs.ways).await?;
+    }
+    needs.are_there()?;
+    Ok(needs)
+}
+
+fn refused(context: &Context, attempt: AttemptRef, directory: &Directory, not_started: NotStarted) {
+    // For those who look later; the daemon hears it now.
+    directory.nothing_was_started(&not_started.why);
+    context.take_back(&attempt);
+    context.tell(not_started.event(attempt));
 }
 
 /// Begins to watch an attempt that was found alive.
@@ -215,10 +222,8 @@ pub(super) async fn adopt(
     };
     let spec = directory.spec();
     // As a rule it has it. Whoever else may is met where the next attempt is to start.
-    let worktree = spec.as_ref().and_then(|spec| spec.worktree.as_deref());
-    let lease = worktree
-        .and_then(|worktree| Lease::take_if_free(worktree).ok())
-        .flatten();
+    let worktree = spec.as_ref().and_then(|spec| spec.worktree.clone());
+    let lease = needs::lease(context, &attempt.worker, worktree).await;
     if spec.is_none() {
         let path = directory.path().display();
         let text =

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::{Environment, Program, Worker},
-    host::{inotify::Inotify, reaper::Reaper},
+    host::{inotify::Inotify, look::Looks, reaper::Reaper},
     model::{AttemptRef, BootId, Exit, HostEvent, Signal},
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) boot: BootId,
     pub(crate) runner: Runner,
     pub(crate) looker: Looker,
+    /// Looks at what may not answer.
+    pub(crate) looks: Looks,
     /// News of files in attempts' directories, at once.
     pub(crate) arrivals: Inotify,
     /// News of growing outputs, now and then.

@@ -17,14 +17,24 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::{
-    House, ailment::Ailment, attempt, command::Runner, context::Context, directory,
-    environment::Inherited, life::Orders, output::Entries, secrets, survey, tree::Looker,
+    House,
+    ailment::Ailment,
+    attempt,
+    command::Runner,
+    context::Context,
+    directory,
+    environment::Inherited,
+    life::Orders,
+    needs::{self, Eyes},
+    output::Entries,
+    secrets, survey,
+    tree::Looker,
 };
 use crate::{
     config::{self, Environment},
     host::{
         Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
-        reaper::Reaper,
+        look::Looks, reaper::Reaper,
     },
     model::{AttemptRef, Found, HostEvent, Identity, Signal},
 };
@@ -46,6 +56,8 @@ pub enum News {
     },
     /// What an earlier problem was about works.
     Well(String),
+    /// What workers need, and did not answer, may answer now.
+    NeedsMayDiffer,
 }
 
 /// What a host is opened with.
@@ -96,6 +108,7 @@ impl Local {
         let (tell, news) = mpsc::unbounded_channel();
         let environment = Environment::of_this_process()
             .map_err(|error| HostError::Kernel("its own environment", error))?;
+        let late = tell.clone();
         let context = Context {
             environment,
             boot: boot::boot_id()?,
@@ -109,6 +122,8 @@ impl Local {
             looker: Looker { census, reaper },
             arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,
             appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,
+            // The daemon that does not listen any more is ending.
+            looks: Looks::new(move || drop(late.send(News::NeedsMayDiffer))),
             open_files,
             news: tell,
             settings,
@@ -128,6 +143,11 @@ impl Local {
     /// Whether every attempt is a service of its own, whatever runs inside.
     pub fn carries(&self) -> bool {
         matches!(self.context.settings.house, House::Unit { .. })
+    }
+
+    /// Who looks at what workers need.
+    pub(crate) fn eyes(&self) -> Eyes {
+        Eyes::of(&self.context)
     }
 
     /// What of these workers' settings is not kept on this machine, and why; for the operator. What
@@ -238,15 +258,26 @@ impl Local {
         );
     }
 
-    /// Whether an attempt was handed another content than these files have; each content that they come
-    /// to have is told once. What cannot be read says nothing.
-    pub fn secrets_differ(
-        &mut self,
+    /// What these files have, if an attempt was handed another content. What cannot be read, or does not
+    /// answer, says nothing.
+    pub fn other_secrets(
+        &self,
         attempt: &AttemptRef,
-        files: &BTreeMap<String, PathBuf>,
-    ) -> bool {
+        files: BTreeMap<String, PathBuf>,
+    ) -> impl Future<Output = Option<u64>> + use<> {
+        let context = Arc::clone(&self.context);
+        let hashes = self.hashes.clone();
         let copies = secrets::copies(&self.context.settings, attempt);
-        let Some(content) = secrets::other_content(&self.hashes, &copies, files) else {
+        let worker = attempt.worker.clone();
+        async move {
+            let look = move |at: &_| secrets::other_content(&hashes, &copies, &files, at);
+            needs::look_for(&context, &worker, look).await.ok()?
+        }
+    }
+
+    /// Whether that is to be told: each content that the files come to have is told once.
+    pub fn secrets_differ(&mut self, attempt: &AttemptRef, content: Option<u64>) -> bool {
+        let Some(content) = content else {
             self.told_contents.remove(attempt);
             return false;
         };

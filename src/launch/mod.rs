@@ -53,6 +53,7 @@ pub mod exec;
 mod lease;
 mod life;
 mod local;
+mod needs;
 mod not_started;
 pub mod output;
 pub mod pane;

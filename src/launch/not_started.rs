@@ -6,6 +6,7 @@ use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC};
 
 use crate::{
     causes::in_one_line,
+    host::look::Unseen,
     model::{AttemptRef, HostEvent},
 };
 
@@ -50,6 +51,18 @@ impl NotStarted {
     pub(super) fn missing(what: impl Display) -> Self {
         Self {
             why: format!("{what}; it is looked for again until it is there"),
+            shortage: true,
+        }
+    }
+
+    /// Whether it is there cannot be seen.
+    pub(super) fn unseen(error: Unseen) -> Self {
+        let again = match &error {
+            Unseen::Hangs { .. } => "; it is looked at again until it does",
+            Unseen::Thread(_) => "",
+        };
+        Self {
+            why: format!("{}{again}", in_one_line(&error)),
             shortage: true,
         }
     }

@@ -22,6 +22,7 @@ use super::{House, Settings, not_started::NotStarted, socket::of_rig, unit};
 use crate::{
     causes::in_one_line,
     config::Secrets,
+    host::look::At,
     model::{AttemptRef, WorkerName},
 };
 
@@ -34,8 +35,9 @@ fn directory(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
 }
 
 /// Fails with the first that cannot be read. It is no fault of the worker's, and its time may come.
-pub(super) fn readable(secrets: &Secrets) -> Result<(), NotStarted> {
+pub(super) fn readable(secrets: &Secrets, at: &At) -> Result<(), NotStarted> {
     for (name, path) in &secrets.files {
+        at.comes_to(path);
         open(path).map_err(|error| missing(name, path, &error))?;
     }
     Ok(())
@@ -115,10 +117,12 @@ pub(super) fn other_content(
     hashes: &RandomState,
     copies: &Path,
     files: &BTreeMap<String, PathBuf>,
+    at: &At,
 ) -> Option<u64> {
     let mut contents = Vec::new();
     let mut differs = false;
     for (name, path) in files {
+        at.comes_to(path);
         let of = |path: &Path| content(hashes, path).ok();
         let (now, then) = (of(path), of(&copies.join(name)));
         differs |= now.is_some() && then.is_some() && now != then;

@@ -26,13 +26,13 @@ use super::{
     command::Request,
     context::Context,
     directory::{Directory, Start},
+    needs::Needs,
     not_started::NotStarted,
     pane,
     socket::{of_attempt, prepare},
     unit::Carrier,
 };
 use crate::{
-    config::Worker,
     host::process::Process,
     model::{AttemptRef, Exit, WorkerName},
 };
@@ -85,14 +85,14 @@ pub(super) async fn launch(
     context: &Context,
     attempt: &AttemptRef,
     directory: &Directory,
-    declared: &Worker,
+    needs: &Needs,
     mut environment: Vec<(OsString, OsString)>,
 ) -> Result<Launched, NotStarted> {
     let shell = environment.iter().rfind(|(name, _)| name == "SHELL");
     let shell = shell.map(|(_, shell)| shell.clone());
     let shell = shell.or_else(|| context.runner.inherited.get("SHELL"));
     environment.extend(shell.map(|shell| (pane::SHELL.into(), shell)));
-    let executable = context.executable(declared, directory)?;
+    let executable = context.executable(&needs.worker, directory)?;
     environment.push((pane::RECORDER.into(), executable.clone().into()));
     let worker = &attempt.worker;
     let tmux = super::find("tmux").ok_or_else(|| NotStarted::missing("tmux is not in PATH"))?;
@@ -115,7 +115,7 @@ pub(super) async fn launch(
             context,
             units,
             own,
-            worker: declared,
+            needs,
         };
         let start = carrier
             .launch_session(attempt, directory, &tmux, &argv, environment, &arrival)

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::manager::{Manager, ManagerError, Whose};
+use crate::config::Lack;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,16 @@ impl fmt::Display for NotMounted {
     }
 }
 
+impl NotMounted {
+    /// What is told of what is not there: this, and not also what is below it.
+    pub fn instead_of(&self, lacks: Vec<Lack>) -> Vec<Lack> {
+        let others = lacks.into_iter().filter(|lack| !lack.is_below(&self.at));
+        std::iter::once(Lack::of(self.to_string()))
+            .chain(others)
+            .collect()
+    }
+}
+
 /// The first that one of these paths is below.
 ///
 /// # Errors
@@ -45,9 +56,10 @@ impl fmt::Display for NotMounted {
 pub async fn below<'a>(
     manager: &Manager,
     whose: &Whose,
-    paths: impl Iterator<Item = &'a Path>,
+    paths: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Result<Option<NotMounted>, ManagerError> {
-    let places: BTreeSet<&Path> = paths.flat_map(Path::ancestors).collect();
+    let paths = paths.into_iter();
+    let places: BTreeSet<&Path> = paths.flat_map(|path| path.ancestors()).collect();
     // Those first that others are below.
     for at in places {
         // Without a slash at its end, which paths may have.

@@ -14,6 +14,7 @@ mod elsewhere;
 mod events;
 mod faults;
 mod foreign;
+mod hang;
 mod lacks;
 mod looks;
 #[path = "../store/mount.rs"]

@@ -194,7 +194,7 @@ impl World {
         match news {
             News::Event(event) => self.heard.push_back(event),
             News::Problem { text, .. } => self.troubles.push(text),
-            News::Well(_) => {}
+            News::Well(_) | News::NeedsMayDiffer => {}
         }
     }
 

@@ -6,11 +6,11 @@
 
 mod reach;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{Lack, Worker, environment::Environment};
 use crate::{
-    host::account,
+    host::{account, look::At, way::way},
     paths::typed,
     systemd::property::{Settings, Value},
 };
@@ -68,9 +68,9 @@ pub(super) fn doubts(worker: &Worker, env: &Environment) -> Vec<String> {
 }
 
 /// Users, groups and paths without which systemd starts nothing.
-pub(super) fn lacks(worker: &Worker, env: &Environment) -> Vec<Lack> {
+pub(super) fn lacks(worker: &Worker, env: &Environment, at: &At) -> Vec<Lack> {
     let mut lacks = accounts(worker);
-    lacks.extend(paths(worker, env));
+    lacks.extend(paths(worker, env, at));
     lacks
 }
 
@@ -91,6 +91,7 @@ fn accounts(worker: &Worker) -> Vec<Lack> {
         Lack {
             what: format!("{kind} {name} ({property}) does not exist"),
             hint: named.then(|| format!("add it: {kind}add {}", typed(Path::new(name)))),
+            ways: BTreeSet::new(),
         }
     };
     let is_unknown = |name: &&str| matches!(account::user(name), Ok(None));
@@ -103,16 +104,20 @@ fn accounts(worker: &Worker) -> Vec<Lack> {
     user.into_iter().chain(groups).collect()
 }
 
-fn paths(worker: &Worker, env: &Environment) -> Vec<Lack> {
+fn paths(worker: &Worker, env: &Environment, at: &At) -> Vec<Lack> {
     let mut lacks = Vec::new();
     for property in PATHS {
         for text in texts(&worker.systemd, property) {
-            let absent = needed(text).filter(|path| env.is_absent(Path::new(path)));
+            let absent = needed(text).map(Path::new).filter(|path| {
+                at.comes_to(path);
+                env.is_absent(path)
+            });
             lacks.extend(absent.map(|path| Lack {
-                what: format!("path {path} ({property}) does not exist"),
+                what: format!("path {} ({property}) does not exist", path.display()),
                 hint: Some(format!(
                     "make it, or where it need not be there, write \"-{text}\""
                 )),
+                ways: way(path),
             }));
         }
     }

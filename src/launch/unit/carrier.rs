@@ -26,13 +26,13 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::Worker,
     host::inotify::Watch,
     launch::{
         ATTEMPT, WORKER,
         attempt::Launched,
         context::Context,
         directory::{Directory, Spec, Start},
+        needs::Needs,
         not_started::NotStarted,
         socket,
     },
@@ -53,8 +53,8 @@ pub(in crate::launch) struct Carrier<'a> {
     pub(in crate::launch) units: &'a Units,
     /// Our own unit.
     pub(in crate::launch) own: Option<&'a str>,
-    /// What is declared of the worker.
-    pub(in crate::launch) worker: &'a Worker,
+    /// What is declared of the worker, and what was seen.
+    pub(in crate::launch) needs: &'a Needs,
 }
 
 impl Carrier<'_> {
@@ -67,7 +67,7 @@ impl Carrier<'_> {
         environment: Vec<(OsString, OsString)>,
     ) -> Result<Launched, NotStarted> {
         let unit = name(&attempt.worker);
-        let executable = self.context.executable(self.worker, directory)?;
+        let executable = self.context.executable(&self.needs.worker, directory)?;
         let argv = vec![
             executable.to_string_lossy().into_owned(),
             "exec".to_owned(),
@@ -149,7 +149,7 @@ impl Carrier<'_> {
                 if let Err(error) = &started
                     && error.is_of_dependency()
                 {
-                    mounted(self.units, self.worker).await?;
+                    mounted(self.units, &self.needs.ways).await?;
                     let why = format!("{over}; see: journalctl -u {unit}");
                     return Err(NotStarted {
                         why,
@@ -165,7 +165,9 @@ impl Carrier<'_> {
                 };
                 let why = match by_hand {
                     Some(by_hand) => Some(by_hand),
-                    None => step::failed(attempt, directory, self.worker, runner, whose).await,
+                    None => {
+                        step::failed(attempt, directory, &self.needs.worker, runner, whose).await
+                    }
                 };
                 let why = why.map_or(over, |why| format!("{unit}: {why}"));
                 return Err(format!("{why}; see: journalctl -u {unit}").into());
@@ -245,10 +247,11 @@ impl Carrier<'_> {
         if matches!(self.units.whose(), Whose::User(_)) {
             asker.push("--user".to_owned());
         }
-        let stop = &self.worker.stop;
+        let stop = &self.needs.worker.stop;
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
         let required = self
+            .needs
             .worker
             .places()
             // systemd refuses those, and the kernel would follow links first.
@@ -256,8 +259,8 @@ impl Carrier<'_> {
             .map(text)
             .collect::<Result<Vec<String>, NotStarted>>()?;
         let mut credentials = Vec::new();
-        let files = self.worker.secrets.files.clone();
-        let lent = defaults::lent(self.worker, self.units.whose());
+        let files = self.needs.worker.secrets.files.clone();
+        let lent = defaults::lent(&self.needs.worker, self.units.whose());
         for (name, path) in files.into_iter().chain(lent) {
             credentials.push((name, text(&path)?));
         }
@@ -267,7 +270,7 @@ impl Carrier<'_> {
             executable: &self.context.settings.executable.to_run(),
             sockets: &self.context.settings.runtime,
         };
-        let settings = defaults::of(self.worker, self.units.whose(), places);
+        let settings = defaults::of(&self.needs.worker, self.units.whose(), places);
         let settings = confine::settings(&settings, &text(directory.path())?, &text(&sockets)?);
         let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),

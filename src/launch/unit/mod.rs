@@ -32,7 +32,7 @@ pub(super) use life::{
     Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
 };
 pub(crate) use life::{before_reboot, recorded, was_over_before_reboot};
-pub(super) use mounted::mounted;
+pub(super) use mounted::{mounted, unmounted};
 pub(super) use script::{RECORD, keep_scripts};
 
 use crate::{

@@ -13,7 +13,7 @@ const MOST_LINKS: usize = 40;
 /// Every name that is looked up on the way to an absolute path, also behind symbolic links: as long as
 /// nothing happens to these, the same file is at its end. They have no links in them but, perhaps, at
 /// their own end.
-pub(super) fn way(path: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn way(path: &Path) -> BTreeSet<PathBuf> {
     let mut names = BTreeSet::new();
     let mut ahead: VecDeque<OsString> = steps(path).collect();
     let mut at = PathBuf::from("/");
