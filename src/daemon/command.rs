@@ -63,7 +63,9 @@ pub(super) async fn look(runner: &Runner, request: Request) -> Looked {
     let program = request.program.clone();
     let outcome = match runner.run(request).await {
         Ok(outcome) => outcome,
-        Err(error @ CommandError::Start { .. }) => return Looked::Unable(in_one_line(&error)),
+        Err(error @ (CommandError::Start { .. } | CommandError::Unseen { .. })) => {
+            return Looked::Unable(in_one_line(&error));
+        }
         Err(error @ CommandError::TimedOut { .. }) => return Looked::Failed(in_one_line(&error)),
     };
     if outcome.exit.is_success() {

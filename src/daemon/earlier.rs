@@ -24,8 +24,11 @@ pub(super) fn recognise(
         };
         let present = worker.definition();
         for attempt in known.last.iter_mut().chain(known.open.values_mut()) {
-            let spec = Directory::of(state, &attempt.attempt).spec();
             let recorded = attempt.definition;
+            if recorded == present {
+                continue;
+            }
+            let spec = Directory::of(state, &attempt.attempt).spec();
             let same = |program: &Path| recorded == worker.definition_when_at(program, environment);
             if spec.is_some_and(|spec| same(&spec.program)) {
                 attempt.definition = present;

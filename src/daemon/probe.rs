@@ -10,6 +10,7 @@ use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
     decide::Looked,
+    host::look::At,
     launch::{
         command::Runner,
         directory::Directory,
@@ -56,7 +57,17 @@ pub(super) async fn look(
             }
             command::look(runner, request).await
         }
-        Probe::File(path) => seen(file_is_newer(path, place)),
+        Probe::File(path) => {
+            let (path, place) = (path.clone(), place.clone());
+            let look = move |at: &At| {
+                at.comes_to(&path);
+                file_is_newer(&path, &place)
+            };
+            match runner.looks.look(of.worker.as_str(), look).await {
+                Ok(found) => seen(found),
+                Err(error) => Looked::Unable(in_one_line(&error)),
+            }
+        }
         Probe::Output(pattern) => seen(output_has(of, place, pattern, runner).await),
     }
 }
@@ -128,7 +139,15 @@ pub(super) async fn phase_is_over(
 ) -> Result<bool, String> {
     match condition {
         Condition::Operator => Ok(false),
-        Condition::File { path, line } => file_says(path, line.as_deref()),
+        Condition::File { path, line } => {
+            let (path, line) = (path.clone(), line.clone());
+            let look = move |at: &At| {
+                at.comes_to(&path);
+                file_says(&path, line.as_deref())
+            };
+            let says = runner.looks.look(&format!("end of phase {id}"), look).await;
+            says.unwrap_or_else(|error| Err(in_one_line(&error)))
+        }
         Condition::Command { command, .. } => {
             let mut request = command::request(command, directory, PHASE_PATIENCE);
             request

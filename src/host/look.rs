@@ -10,7 +10,10 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    fmt,
+    fs::OpenOptions,
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -38,6 +41,17 @@ impl At {
         path.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// It comes to this path, and has its file system say more than what it said before and the kernel
+    /// remembers.
+    pub(crate) fn asks(&self, path: &Path) {
+        self.comes_to(path);
+        let mut open = OpenOptions::new();
+        // Whoever waits for the other end of a pipe waits for ever.
+        let open = open.read(true).custom_flags(nix::libc::O_NONBLOCK);
+        // What cannot be read may well be entered and executed.
+        drop(open.open(path).and_then(|mut file| file.read(&mut [0; 1])));
+    }
+
     fn is(&self) -> PathBuf {
         self.0
             .lock()
@@ -48,7 +62,7 @@ impl At {
 
 /// Nobody has seen anything.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unseen {
+pub enum Unseen {
     /// The look has not come back.
     #[error("{} does not answer: a look at it did not come back within {} s", at.display(), limit.as_secs())]
     Hangs {

@@ -1,7 +1,8 @@
 //! Short-lived commands: probes, conditions of phases, notifications, tmux.
 //!
 //! Promise: a command ends within its limit, or is killed with everything it started; its output is
-//! taken up to a bound and no further; it is a child like every other, collected by the one reaper.
+//! taken up to a bound and no further; it is a child like every other, collected by the one reaper. It
+//! is begun only where program and directory answer: who begins it waits until it runs.
 
 use std::{
     ffi::OsString,
@@ -27,6 +28,7 @@ use crate::{
     host::{
         Executable,
         census::CensusTaker,
+        look::{At, Looks, Unseen},
         reaper::{Child, Reaper},
     },
     model::{Exit, Signal},
@@ -79,6 +81,14 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// It was not started: where it is, or is to be, nobody answers.
+    #[error("{}: not started", program.display())]
+    Unseen {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: Unseen,
+    },
     /// It was killed.
     #[error("{}: killed, because it took longer than {limit:?}", program.display())]
     TimedOut {
@@ -95,6 +105,8 @@ pub struct Runner {
     pub(super) executable: Executable,
     pub(super) reaper: Reaper,
     pub(super) census: CensusTaker,
+    /// Looks at what may not answer.
+    pub(crate) looks: Looks,
     /// What children start from.
     pub(crate) inherited: Inherited,
     /// The limit on open files that children get back.
@@ -113,6 +125,12 @@ impl Runner {
         let keep = request.keep;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}.{count}", std::process::id());
+        self.see(&request)
+            .await
+            .map_err(|source| CommandError::Unseen {
+                program: program.clone(),
+                source,
+            })?;
         let (mut child, output, errors) =
             self.spawn(request, &mark)
                 .map_err(|source| CommandError::Start {
@@ -156,6 +174,14 @@ impl Runner {
             }
             Err(_) => Err(CommandError::TimedOut { program, limit }),
         }
+    }
+
+    /// Whether what the kernel has to open for it answers.
+    async fn see(&self, request: &Request) -> Result<(), Unseen> {
+        let places = [request.workdir.clone(), request.program.clone()];
+        let subject = format!("{} in {}", places[1].display(), places[0].display());
+        let look = move |at: &At| places.iter().for_each(|place| at.asks(place));
+        self.looks.look(&subject, look).await
     }
 
     fn looker(&self) -> Looker {

@@ -120,8 +120,9 @@ fn holds(pid: i32, wanted: (u64, u64)) -> bool {
     open.into_iter().flatten().flatten().any(|entry| {
         let number = entry.file_name();
         let info = Path::new("/proc").join(pid.to_string()).join("fdinfo");
-        file_id(&entry.path()) == Some(wanted)
-            && fs::read_to_string(info.join(number)).is_ok_and(|text| text.contains("FLOCK"))
+        // First of all, for what others have open may be where nobody answers.
+        fs::read_to_string(info.join(number)).is_ok_and(|text| text.contains("FLOCK"))
+            && file_id(&entry.path()) == Some(wanted)
     })
 }
 

@@ -109,6 +109,8 @@ impl Local {
         let environment = Environment::of_this_process()
             .map_err(|error| HostError::Kernel("its own environment", error))?;
         let late = tell.clone();
+        // The daemon that does not listen any more is ending.
+        let looks = Looks::new(move || drop(late.send(News::NeedsMayDiffer)));
         let context = Context {
             environment,
             boot: boot::boot_id()?,
@@ -116,14 +118,14 @@ impl Local {
                 executable: settings.executable.clone(),
                 reaper: reaper.clone(),
                 census: census.clone(),
+                looks: looks.clone(),
                 inherited: Inherited::of_this_process(),
                 open_files,
             },
             looker: Looker { census, reaper },
             arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,
             appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,
-            // The daemon that does not listen any more is ending.
-            looks: Looks::new(move || drop(late.send(News::NeedsMayDiffer))),
+            looks,
             open_files,
             news: tell,
             settings,

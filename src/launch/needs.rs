@@ -1,14 +1,6 @@
 //! What a worker needs of the machine, looked at beside the event loop: it may be where nobody answers.
 
-use std::{
-    collections::BTreeSet,
-    fs::{File, OpenOptions},
-    io::Read as _,
-    mem,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, mem, path::PathBuf, sync::Arc};
 
 use futures_util::future::join_all;
 
@@ -47,8 +39,7 @@ impl Needs {
         let programs = found.program.programs();
         let programs = programs.iter().map(|program| program.as_path());
         for path in worker.places().chain(programs) {
-            at.comes_to(path);
-            ask(path);
+            at.asks(path);
         }
         Self {
             lacks,
@@ -74,18 +65,6 @@ pub(super) async fn look_for<T: Send + 'static>(
     look: impl FnOnce(&At) -> T + Send + 'static,
 ) -> Result<T, Unseen> {
     context.looks.look(worker.as_str(), look).await
-}
-
-/// Has its file system say more than what it said before, and the kernel remembers.
-fn ask(path: &Path) {
-    let mut open = OpenOptions::new();
-    // Whoever waits for the other end of a pipe waits for ever.
-    let open = open.read(true).custom_flags(nix::libc::O_NONBLOCK);
-    // What cannot be read may well be entered and executed.
-    drop(
-        open.open(path)
-            .and_then(|mut file: File| file.read(&mut [0; 1])),
-    );
 }
 
 /// The lease of a worktree, if nobody has it, and it answers.

@@ -131,3 +131,70 @@ fn who_is_on_a_file_system_that_hangs_waits_for_it_alone() {
     rig.until_state("held", "running");
     rig.done(&["start", "runs"]);
 }
+
+const WATCHED: &str = r#"
+[plan]
+phases = [{ id = "a", until = { file = "disk/done" } }, { id = "b" }]
+[workers.other]
+launcher = "process"
+command = "exec sleep 1000"
+[workers.asked]
+launcher = "process"
+workdir = "disk"
+command = "exec sleep 1000"
+alive = { command = ["true"], every = "1s", failures = 2 }
+"#;
+const BEATS: &str = r#"
+[workers.beats]
+launcher = "process"
+command = "exec sleep 1000"
+ready = { file = "disk/beat", every = "1s", timeout = "10m" }
+"#;
+
+#[test]
+fn who_cannot_be_looked_at_because_its_files_hang_goes_on() {
+    if !can_mount("who_cannot_be_looked_at_because_its_files_hang_goes_on") {
+        return;
+    }
+    let mut rig = Rig::new(WATCHED);
+    let disk = rig.path("disk");
+    fs::create_dir_all(&disk).unwrap();
+    rig.start();
+    let with_beats = format!("{WATCHED}{BEATS}");
+    rig.configure(&with_beats);
+    rig.done(&["reload"]);
+    rig.until_state("asked", "running");
+    rig.eventually("beats is there", |rig| rig.worker("beats")["pid"].as_i64());
+    let pids = [rig.pid("asked"), rig.pid("beats")];
+    let mut hung = Hung::new(&disk);
+    rig.configure(&format!("# A word.\n{with_beats}"));
+    rig.done(&["reload"]);
+    for (what, path) in [
+        ("asked", &disk),
+        ("beats", &disk.join("beat")),
+        ("phase a", &disk.join("done")),
+    ] {
+        let silent = format!("{} does not answer", path.display());
+        rig.eventually(&silent, |rig| {
+            let troubles = rig.status()["degraded"].clone();
+            let lines = troubles.as_array().unwrap().iter();
+            let mut lines = lines.filter_map(serde_json::Value::as_str);
+            lines
+                .any(|line| line.contains(&silent) && line.contains(what))
+                .then_some(())
+        });
+    }
+    rig.done(&["restart", "other"]);
+    hung.end();
+    rig.eventually("all is seen again", |rig| {
+        let troubles = rig.status()["degraded"].clone();
+        troubles.as_array().unwrap().is_empty().then_some(())
+    });
+    fs::write(disk.join("beat"), "").unwrap();
+    rig.until_state("beats", "running");
+    assert_eq!([rig.pid("asked"), rig.pid("beats")], pids);
+    fs::write(disk.join("done"), "").unwrap();
+    rig.eventually("the phase ends", |rig| {
+        (rig.status()["phase"]["id"] == "b").then_some(())
+    });
+}
