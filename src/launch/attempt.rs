@@ -81,7 +81,7 @@ pub(super) async fn start(
         Err(not_started) => return refused(context, attempt, &directory, not_started),
     };
     let worker = &needs.worker;
-    let spec = process::spec(worker, context, &directory);
+    let spec = process::spec(worker, context, &directory, context.output().await);
     let mut environment = environment(&attempt, &directory, worker, handed);
     let prepared = {
         let settings = match (&worker.program, &context.settings.house) {

@@ -12,8 +12,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use super::{directory::Output, output::journal, unit};
+use super::{command::Runner, directory::Output, output::journal, unit};
 use crate::{
     model::AttemptRef,
     systemd::{self, manager::Whose, units::Units},
@@ -28,8 +29,6 @@ pub enum House {
         units: Units,
         /// Our own unit, if we are in one.
         own: Option<String>,
-        /// Where their output goes.
-        output: Output,
     },
     /// Each in a child of this delegated cgroup.
     Delegated(PathBuf),
@@ -49,7 +48,6 @@ impl House {
         let (whose, own) = manager()?;
         // Where there is a bus it will answer, if not now.
         whose.socket().exists().then(|| Self::Unit {
-            output: output(&whose),
             units: Units::of(whose),
             own,
         })
@@ -81,6 +79,34 @@ impl House {
         (marked && writable).then_some(Self::Delegated(own))
     }
 
+    /// Where their output goes, once that is known: into the journal, if it can be read back. The journal
+    /// is asked beside the loop.
+    pub(crate) fn output(&self, runner: &Runner) -> watch::Receiver<Option<Output>> {
+        let (tell, output) = watch::channel(None);
+        let Self::Unit { units, .. } = self else {
+            tell.send_replace(Some(Output::File));
+            return output;
+        };
+        let (of_user, journal) = match units.whose() {
+            Whose::System => (false, Output::Journal),
+            Whose::User(_) => (true, Output::UserJournal),
+        };
+        let runner = runner.clone();
+        tokio::spawn(async move {
+            let answer = journal::answers(&runner, of_user).await;
+            tell.send_replace(Some(answer.map_or_else(
+                |why| {
+                    tracing::info!(
+                        "output of workers goes into files in the state directory: {why}"
+                    );
+                    Output::File
+                },
+                |()| journal,
+            )));
+        });
+        output
+    }
+
     /// Makes the attempt's child cgroup; its open `cgroup.procs` is for the child to join.
     pub(crate) fn make(&self, attempt: &AttemptRef) -> io::Result<Option<(Cgroup, OwnedFd)>> {
         let Self::Delegated(parent) = self else {
@@ -93,21 +119,6 @@ impl House {
             .write(true)
             .open(cgroup.path.join("cgroup.procs"))?;
         Ok(Some((cgroup, procs.into())))
-    }
-}
-
-/// Into the journal, where it can be read back.
-fn output(whose: &Whose) -> Output {
-    let (of_user, output) = match whose {
-        Whose::System => (false, Output::Journal),
-        Whose::User(_) => (true, Output::UserJournal),
-    };
-    match journal::answers(of_user) {
-        Ok(()) => output,
-        Err(why) => {
-            tracing::info!("output of workers goes into files in the state directory: {why}");
-            Output::File
-        }
     }
 }
 

@@ -99,6 +99,14 @@ pub enum CommandError {
     },
 }
 
+/// A command that runs.
+struct Begun {
+    child: Child,
+    output: pipe::Receiver,
+    errors: pipe::Receiver,
+    killed_unless_done: Abandoned,
+}
+
 /// Runs commands.
 #[derive(Debug, Clone)]
 pub struct Runner {
@@ -119,38 +127,15 @@ impl Runner {
     /// # Errors
     /// See [`CommandError`].
     pub async fn run(&self, request: Request) -> Result<Outcome, CommandError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let program = request.program.clone();
         let limit = request.limit;
         let keep = request.keep;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("{}.{count}", std::process::id());
-        self.see(&request)
-            .await
-            .map_err(|source| CommandError::Unseen {
-                program: program.clone(),
-                source,
-            })?;
-        let (mut child, output, errors) =
-            self.spawn(request, &mark)
-                .map_err(|source| CommandError::Start {
-                    program: program.clone(),
-                    source,
-                })?;
-        let leader = child.process;
-        let tree = Tree {
-            marker: (MARKER, mark.into()),
-            root: Some(leader),
-            session: Some(leader.pid),
-            cgroup: None,
-            pane: None,
-            carrier: None,
-            ours: true,
-        };
-        let mut killed_unless_done = Abandoned {
-            looker: self.looker(),
-            tree: Some(tree),
-        };
+        let Begun {
+            mut child,
+            output,
+            errors,
+            mut killed_unless_done,
+        } = self.begin(request).await?;
         let (mut output, mut errors) = (Head::new(output, keep), Head::new(errors, keep));
         let run = async {
             let exit = tokio::select! {
@@ -174,6 +159,58 @@ impl Runner {
             }
             Err(_) => Err(CommandError::TimedOut { program, limit }),
         }
+    }
+
+    /// Whether one command says anything before it ends or its limit is over. It is killed then.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub(crate) async fn says_anything(&self, request: Request) -> Result<bool, CommandError> {
+        let limit = request.limit;
+        let Begun {
+            mut output,
+            killed_unless_done,
+            ..
+        } = self.begin(request).await?;
+        let mut word = [0; 1];
+        let said = tokio::time::timeout(limit, output.read(&mut word)).await;
+        drop(killed_unless_done);
+        Ok(matches!(said, Ok(Ok(1..))))
+    }
+
+    async fn begin(&self, request: Request) -> Result<Begun, CommandError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let program = request.program.clone();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}.{count}", std::process::id());
+        self.see(&request)
+            .await
+            .map_err(|source| CommandError::Unseen {
+                program: program.clone(),
+                source,
+            })?;
+        let (child, output, errors) = self
+            .spawn(request, &mark)
+            .map_err(|source| CommandError::Start { program, source })?;
+        let leader = child.process;
+        let tree = Tree {
+            marker: (MARKER, mark.into()),
+            root: Some(leader),
+            session: Some(leader.pid),
+            cgroup: None,
+            pane: None,
+            carrier: None,
+            ours: true,
+        };
+        Ok(Begun {
+            child,
+            output,
+            errors,
+            killed_unless_done: Abandoned {
+                looker: self.looker(),
+                tree: Some(tree),
+            },
+        })
     }
 
     /// Whether what the kernel has to open for it answers.

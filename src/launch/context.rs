@@ -2,14 +2,14 @@
 
 use std::{os::fd::OwnedFd, path::PathBuf};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     House, News, Settings,
     ailment::Ailment,
     cgroup::Cgroup,
     command::Runner,
-    directory::{Directory, Start},
+    directory::{Directory, Output, Start},
     not_started::NotStarted,
     secrets,
     tree::{Looker, Part, Tree},
@@ -38,12 +38,22 @@ pub(crate) struct Context {
     /// News of growing outputs, now and then.
     pub(crate) appends: Inotify,
     pub(crate) open_files: Option<(u64, u64)>,
+    /// Where output goes, once that is known.
+    pub(crate) output: watch::Receiver<Option<Output>>,
     pub(crate) news: mpsc::UnboundedSender<News>,
 }
 
 impl Context {
     pub(super) fn reaper(&self) -> &Reaper {
         &self.looker.reaper
+    }
+
+    /// Where output goes. Who begins before that is known waits: what it writes is to be found in one
+    /// place.
+    pub(super) async fn output(&self) -> Output {
+        let mut output = self.output.clone();
+        let known = output.wait_for(Option::is_some).await;
+        known.ok().and_then(|known| *known).unwrap_or_default()
     }
 
     pub(super) fn tell(&self, event: HostEvent) {

@@ -111,17 +111,19 @@ impl Local {
         let late = tell.clone();
         // The daemon that does not listen any more is ending.
         let looks = Looks::new(move || drop(late.send(News::NeedsMayDiffer)));
+        let runner = Runner {
+            executable: settings.executable.clone(),
+            reaper: reaper.clone(),
+            census: census.clone(),
+            looks: looks.clone(),
+            inherited: Inherited::of_this_process(),
+            open_files,
+        };
         let context = Context {
             environment,
             boot: boot::boot_id()?,
-            runner: Runner {
-                executable: settings.executable.clone(),
-                reaper: reaper.clone(),
-                census: census.clone(),
-                looks: looks.clone(),
-                inherited: Inherited::of_this_process(),
-                open_files,
-            },
+            output: settings.house.output(&runner),
+            runner,
             looker: Looker { census, reaper },
             arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,
             appends: Inotify::start(APPENDS_EVERY).map_err(watching)?,

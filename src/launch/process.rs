@@ -29,7 +29,12 @@ use crate::{
 };
 
 /// What is run for a worker, as a plain command with all its arguments.
-pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) -> Spec {
+pub(super) fn spec(
+    worker: &Worker,
+    context: &Context,
+    directory: &Directory,
+    output: Output,
+) -> Spec {
     let (program, arguments) = match &worker.program {
         Program::Command(command) => (command.program.clone(), command.arguments.clone()),
         Program::BuiltinProxy(_) => {
@@ -46,10 +51,6 @@ pub(super) fn spec(worker: &Worker, context: &Context, directory: &Directory) ->
             let command = tailscaled(settings, &settings.socket());
             (command.program, command.arguments)
         }
-    };
-    let output = match &context.settings.house {
-        House::Unit { output, .. } => *output,
-        House::Delegated(_) | House::None => Output::File,
     };
     let carried = matches!(context.settings.house, House::Unit { .. });
     Spec {

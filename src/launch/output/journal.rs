@@ -12,13 +12,9 @@
 use std::{
     ffi::OsString,
     fs,
-    io::{self, Read as _},
-    os::{fd::AsFd as _, unix::fs::MetadataExt as _},
-    process::{Command, Stdio},
+    os::unix::fs::MetadataExt as _,
     time::{Duration, SystemTime},
 };
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{
     export::{Export, OPTIONS},
@@ -127,17 +123,7 @@ impl Entries {
     }
 
     async fn ask(&self, runner: &Runner, options: &[&str], keep: usize) -> Result<Vec<u8>, String> {
-        let program = crate::launch::find(READER).ok_or("journalctl: not found in $PATH")?;
-        let request = Request {
-            program,
-            arguments: self.arguments(options).iter().map(OsString::from).collect(),
-            workdir: "/".into(),
-            environment: Vec::new(),
-            input: Vec::new(),
-            limit: ANSWERS_WITHIN,
-            keep,
-            cgroup: None,
-        };
+        let request = reading(self.arguments(options), keep)?;
         let outcome = runner.run(request).await;
         let outcome = outcome.map_err(|error| in_one_line(&error))?;
         match outcome.exit.is_success() {
@@ -156,7 +142,7 @@ impl Entries {
 ///
 /// # Errors
 /// Why not, and what helps.
-pub(crate) fn answers(of_user: bool) -> Result<(), String> {
+pub(crate) async fn answers(runner: &Runner, of_user: bool) -> Result<(), String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let asked = format!(
         "LOOPKEEPER_ASKED={}-{}",
@@ -167,46 +153,38 @@ pub(crate) fn answers(of_user: bool) -> Result<(), String> {
         "SYSLOG_IDENTIFIER=loopkeeperd\nPRIORITY=6\n{asked}\nMESSAGE=output of workers goes into the journal\n"
     ))
     .map_err(|error| format!("{}: {error}", writer::SOCKET))?;
-    let mut command = Command::new(READER);
-    command
-        .args(OPTIONS)
-        .args(["--follow", "--lines=1", &asked]);
-    let said = first_words(&mut command).map_err(|error| format!("{READER}: {error}"))?;
-    if said.is_empty() {
-        return Err(match of_user {
-            false => {
-                "the journal does not keep what it is given, or does not answer; see Storage= \
-                      in journald.conf(5)"
-                    .into()
-            }
-            true => "the journal has nothing of this user's for him to read; either make it \
-                     persistent (mkdir /var/log/journal) or, as root: \
-                     usermod --append --groups systemd-journal USER"
+    // It may take a moment to come there.
+    let options = ["--follow", "--lines=1", &asked];
+    let request = reading(OPTIONS.into_iter().chain(options), 0)?;
+    let said = runner.says_anything(request).await;
+    match (said.map_err(|error| in_one_line(&error))?, of_user) {
+        (true, _) => Ok(()),
+        (false, false) => Err(
+            "the journal does not keep what it is given, or does not answer; see Storage= in \
+             journald.conf(5)"
                 .into(),
-        });
+        ),
+        (false, true) => Err(
+            "the journal has nothing of this user's for him to read; either make it persistent \
+             (mkdir /var/log/journal) or, as root: usermod --append --groups systemd-journal USER"
+                .into(),
+        ),
     }
-    Ok(())
 }
 
-/// What a program says first; nothing when it ends, or says nothing for too long.
-fn first_words(command: &mut Command) -> io::Result<Vec<u8>> {
-    let (mut output, its_output) = io::pipe()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(its_output)
-        .stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    // Ours is the last writing end but the program's.
-    command.stdout(Stdio::null());
-    let limit = PollTimeout::try_from(ANSWERS_WITHIN).unwrap_or(PollTimeout::MAX);
-    let mut heard = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-    let mut words = vec![0; KEEP];
-    let count = match poll(&mut heard, limit)? {
-        0 => 0,
-        _ => output.read(&mut words)?,
-    };
-    words.truncate(count);
-    child.kill()?;
-    child.wait()?;
-    Ok(words)
+/// A call of journalctl(1), which is to answer soon.
+fn reading<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    keep: usize,
+) -> Result<Request, String> {
+    Ok(Request {
+        program: crate::launch::find(READER).ok_or("journalctl: not found in $PATH")?,
+        arguments: arguments.into_iter().map(OsString::from).collect(),
+        workdir: "/".into(),
+        environment: Vec::new(),
+        input: Vec::new(),
+        limit: ANSWERS_WITHIN,
+        keep,
+        cgroup: None,
+    })
 }
