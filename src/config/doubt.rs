@@ -2,11 +2,18 @@
 //! secrets that are not there, what systemd will not hand over, and ids that are the numbers of other
 //! phases.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{Condition, Config, Lack, Plan, Worker, environment::Environment, service};
 use crate::{
-    host::{look::At, way::way},
+    host::{
+        look::At,
+        mounts::Asleep,
+        way::{way, way_until},
+    },
     model::WorkerName,
 };
 
@@ -33,8 +40,21 @@ impl OfWorker {
 }
 
 impl Worker {
-    /// What is doubtful of it on this machine; says meanwhile what it looks at.
+    /// What is doubtful of it on this machine; says meanwhile what it looks at. Nothing is mounted for a
+    /// look: of what is below such a place, nothing is said.
     pub(crate) fn doubts_at(&self, env: &Environment, at: &At) -> OfWorker {
+        let asleep = Asleep::now();
+        let sleeps = |place: &Path| {
+            at.comes_to(place);
+            way_until(place, |name| asleep.is(name)).1
+        };
+        if self.places().any(sleeps) {
+            return OfWorker {
+                lacks: Vec::new(),
+                ways: BTreeSet::new(),
+                others: Vec::new(),
+            };
+        }
         OfWorker {
             lacks: self.lacks_at(env, at),
             ways: self.ways(at),

@@ -1,7 +1,14 @@
-//! File systems that come and go: the kernel tells who polls `/proc/self/mountinfo`
+//! File systems that come and go, as `/proc/self/mountinfo` has them: the kernel tells who polls it
 //! (proc_pid_mountinfo(5)).
 
-use std::{fs::File, future, io, os::fd::OwnedFd};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File},
+    future, io,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt as _},
+    path::{Path, PathBuf},
+};
 
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -33,5 +40,77 @@ impl Mounts {
             return change.clear_ready();
         }
         future::pending().await
+    }
+}
+
+/// Places where something is mounted as soon as somebody comes there (autofs), and is not yet.
+#[derive(Debug, Default)]
+pub(crate) struct Asleep(Vec<PathBuf>);
+
+impl Asleep {
+    /// Those that this process sees now; none where the kernel does not tell.
+    pub(crate) fn now() -> Self {
+        Self::of(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+    }
+
+    fn of(table: &[u8]) -> Self {
+        // Of several at one place the last is the one that is seen.
+        let mut kinds = BTreeMap::new();
+        for line in table.split(|byte| *byte == b'\n') {
+            let mut fields = line.split(|byte| *byte == b' ');
+            let Some(at) = fields.nth(4) else { continue };
+            let kind = fields.skip_while(|field| field != b"-").nth(1);
+            kinds.insert(unescaped(at), kind == Some(b"autofs"));
+        }
+        let asleep = kinds.into_iter().filter(|(_, is)| *is);
+        Self(asleep.map(|(at, _)| at).collect())
+    }
+
+    /// Whether it is one of them.
+    pub(crate) fn is(&self, place: &Path) -> bool {
+        self.0.iter().any(|at| at == place)
+    }
+}
+
+/// Bytes that would end a field are written as a backslash and three octal digits.
+fn unescaped(field: &[u8]) -> PathBuf {
+    let mut bytes = Vec::new();
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let octal = octal.and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    OsString::from_vec(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_over_is_awake() {
+        let table = "\
+22 1 0:20 / / rw shared:1 - ext4 /dev/vda rw
+30 22 0:30 / /mnt/a rw - autofs systemd-1 rw,fd=40
+31 22 0:31 / /mnt/b\\040c rw shared:3 - autofs systemd-1 rw,fd=41
+32 31 0:32 / /mnt/b\\040c rw shared:4 - nfs4 server:/b rw
+33 22 0:33 / /mnt/d\\040e rw shared:5 master:2 - autofs systemd-1 rw,fd=42
+";
+        let asleep = Asleep::of(table.as_bytes());
+        assert!(asleep.is(Path::new("/mnt/a")));
+        assert!(asleep.is(Path::new("/mnt/d e")));
+        for awake in ["/", "/mnt", "/mnt/b c", "/mnt/a/b"] {
+            assert!(!asleep.is(Path::new(awake)), "{awake}");
+        }
     }
 }

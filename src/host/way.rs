@@ -14,6 +14,11 @@ const MOST_LINKS: usize = 40;
 /// nothing happens to these, the same file is at its end. They have no links in them but, perhaps, at
 /// their own end.
 pub(crate) fn way(path: &Path) -> BTreeSet<PathBuf> {
+    way_until(path, |_| false).0
+}
+
+/// The same up to the first name on it that is one of those; and whether there was one.
+pub(crate) fn way_until(path: &Path, ends: impl Fn(&Path) -> bool) -> (BTreeSet<PathBuf>, bool) {
     let mut names = BTreeSet::new();
     let mut ahead: VecDeque<OsString> = steps(path).collect();
     let mut at = PathBuf::from("/");
@@ -25,6 +30,9 @@ pub(crate) fn way(path: &Path) -> BTreeSet<PathBuf> {
         }
         let name = at.join(step);
         names.insert(name.clone());
+        if ends(&name) {
+            return (names, true);
+        }
         match fs::read_link(&name) {
             Ok(target) if links < MOST_LINKS => {
                 links += 1;
@@ -38,7 +46,7 @@ pub(crate) fn way(path: &Path) -> BTreeSet<PathBuf> {
             _ => at = name,
         }
     }
-    names
+    (names, false)
 }
 
 fn steps(path: &Path) -> impl Iterator<Item = OsString> + '_ {

@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Component, Path},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -250,12 +250,9 @@ impl Carrier<'_> {
         let stop = &self.needs.worker.stop;
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
-        let required = self
-            .needs
-            .worker
-            .places()
-            // systemd refuses those, and the kernel would follow links first.
-            .filter(|place| place.components().all(|part| part != Component::ParentDir))
+        // Where links lead as well, which systemd does not follow.
+        let ways = self.needs.ways.iter().map(PathBuf::as_path);
+        let required = ways
             .map(text)
             .collect::<Result<Vec<String>, NotStarted>>()?;
         let mut credentials = Vec::new();

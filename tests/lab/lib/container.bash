@@ -16,6 +16,7 @@ machine_leader='' # pid of the machine's systemd
 machine_pid=''    # pid of nspawn
 machine_cgroup=''
 machine_boots=0
+machine_options=() # what else nspawn is told
 
 machine_create() {
   rm -rf "$LAB_MACHINE"
@@ -47,6 +48,7 @@ machine_boot() {
     NOTIFY_SOCKET=$LAB_MACHINE/notify exec systemd-nspawn --quiet --boot --directory="$LAB_DISK" \
       --machine=lab --register=no --keep-unit --kill-signal=SIGRTMIN+3 --private-network \
       --link-journal=no --resolv-conf=off --timezone=off --console=read-only --notify-ready=yes \
+      "${machine_options[@]}" \
       >>"$LAB_MACHINE/console" 2>&1
   ) &
   machine_pid=$!
