@@ -140,7 +140,10 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (worker::WORKTREE, *worktree != old.worktree),
         (rules::ENVIRONMENT, *environment != old.environment),
         (rules::SYSTEMD, *systemd != old.systemd),
-        (worker::SECRETS, secrets.files != old.secrets.files),
+        (
+            worker::SECRETS,
+            written && secrets.files != old.secrets.files,
+        ),
         (
             worker::ENVIRONMENT_FROM,
             secrets.variables != old.secrets.variables,
@@ -161,7 +164,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (worker::ON_PHASE, *on_phase != old.on_phase),
         (
             worker::ON_SECRET_CHANGE,
-            secrets.on_change != old.secrets.on_change,
+            written && secrets.on_change != old.secrets.on_change,
         ),
         (rules::KEEP_OUTPUT, *keep_output != old.keep_output),
         (rules::KEEP_ATTEMPTS, *keep_attempts != old.keep_attempts),

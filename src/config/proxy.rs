@@ -56,6 +56,16 @@ impl Default for Builtin {
 }
 
 impl Builtin {
+    /// Under what name the file of its users is handed over as a secret of its own.
+    pub const USERS: &str = "proxy-users";
+
+    /// The file of users, where it is a credential of the daemon's service (systemd.exec(5),
+    /// "Credentials"): systemd hides those from whom it confines.
+    pub fn credential(&self) -> Option<&Path> {
+        let file = self.auth.as_ref()?.file.as_path();
+        file.starts_with("/run/credentials").then_some(file)
+    }
+
     /// Whether everyone who can reach this machine could use it without a password, which is
     /// refused.
     #[must_use]
@@ -67,7 +77,7 @@ impl Builtin {
 /// User names and passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Auth {
-    /// A file of `user:password` lines, absolute; read at start and on SIGHUP, never copied.
+    /// A file of `user:password` lines, absolute; read at start and on SIGHUP.
     pub file: PathBuf,
 }
 

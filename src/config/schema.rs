@@ -104,7 +104,7 @@ pub(super) mod builtin {
     use super::expects;
     keys! {
         AUTH: "auth", expects::CREDENTIAL, "everybody who can connect" as in "\"proxy-users\"",
-            "A file of user:password lines, by its credential's name in $CREDENTIALS_DIRECTORY or by path.";
+            "A file of user:password lines, by its credential's name in $CREDENTIALS_DIRECTORY or by path. Another text in it counts two seconds later; connections go on.";
         ALLOW: "allow", expects::DESTINATIONS, "[]", "If not empty, the only destinations that may be reached.";
         DENY: "deny", expects::DESTINATIONS, "[]", "Destinations that may not be reached; wins over allow.";
         UPSTREAM: "upstream", expects::HOST_PORT, "none" as in "\"127.0.0.1:1080\"", "A SOCKS5 server through which everything goes.";

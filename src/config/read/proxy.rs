@@ -1,6 +1,7 @@
 //! `[proxy]`: the three kinds of proxy, each of them the row `proxy` of the rig.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
     time::Duration,
@@ -14,11 +15,12 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, OnPhase, Probe, Program, Ready, Secrets, Tailscale, Worker,
+        Alive, Auth, Backoff, Builtin, OnPhase, OnSecretChange, Probe, Program, Ready, Secrets,
+        Tailscale, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
-    model::{Kind, LauncherKind, WorkerName},
+    model::{Kind, LauncherKind, Signal, WorkerName},
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -120,10 +122,30 @@ fn builtin(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {
     }
     let probe = Probe::Socks(reached_at(proxy.listen));
     let drain = proxy.drain;
+    let secrets = users(&proxy);
     let mut worker = row(Program::BuiltinProxy(proxy), probe, reading);
+    worker.secrets = secrets;
     // It ends by itself when the connections had their time; SIGKILL comes after that.
     worker.stop.grace += drain;
     Some(worker)
+}
+
+/// Its users are a secret of its own. What systemd handed us as a credential it has of systemd as well,
+/// which is another one with another attempt alone; any other file it reads again when it is told to.
+fn users(proxy: &Builtin) -> Secrets {
+    let file = proxy.auth.as_ref().map(|auth| &auth.file);
+    // A credential has no place where nothing was handed over.
+    let Some(file) = file.filter(|file| file.is_absolute()) else {
+        return Secrets::default();
+    };
+    Secrets {
+        files: BTreeMap::from([(Builtin::USERS.to_owned(), file.clone())]),
+        on_change: match proxy.credential() {
+            Some(_) => OnSecretChange::Restart,
+            None => OnSecretChange::Signal(Signal::HUP),
+        },
+        ..Secrets::default()
+    }
 }
 
 fn tailscale(table: &Table<'_>, reading: &mut Reading<'_>) -> Option<Worker> {

@@ -8,7 +8,7 @@ mod reach;
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{Lack, Worker, environment::Environment};
+use super::{Lack, Program, Worker, environment::Environment};
 use crate::{
     host::{account, look::At, way::way},
     paths::typed,
@@ -131,6 +131,10 @@ fn needed(text: &str) -> Option<&str> {
 }
 
 fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
+    if matches!(worker.program, Program::BuiltinProxy(_)) {
+        // Its users are told of as what it lacks.
+        return Vec::new();
+    }
     let of = &worker.name;
     let (mut doubts, mut all) = (Vec::new(), 0);
     for (name, path) in &worker.secrets.files {
@@ -176,7 +180,7 @@ fn closed(worker: &Worker, env: &Environment) -> Vec<String> {
     let mut places = vec![("workdir", worker.workdir.as_path(), reach::ENTER)];
     let worktree = worker.worktree.as_deref();
     places.extend(worktree.map(|path| ("worktree", path, reach::ENTER | reach::READ)));
-    if let super::Program::Command(command) = &worker.program {
+    if let Program::Command(command) = &worker.program {
         places.push(("program", &command.program, reach::ENTER));
     }
     let mut doubts: Vec<String> = Vec::new();

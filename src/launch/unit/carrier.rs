@@ -256,10 +256,8 @@ impl Carrier<'_> {
             .map(text)
             .collect::<Result<Vec<String>, NotStarted>>()?;
         let mut credentials = Vec::new();
-        let files = self.needs.worker.secrets.files.clone();
-        let lent = defaults::lent(&self.needs.worker, self.units.whose());
-        for (name, path) in files.into_iter().chain(lent) {
-            credentials.push((name, text(&path)?));
+        for (name, path) in &self.needs.worker.secrets.files {
+            credentials.push((name.clone(), text(path)?));
         }
         let sockets = socket::directory(&self.context.settings);
         let places = defaults::Places {

@@ -10,10 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use crate::{
     config::{Builtin, Program, Worker},
@@ -145,11 +142,8 @@ const DOORS: [&str; 5] = [
 /// Where `ProtectHome=` hides everything.
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 
-/// Where systemd puts credentials; from what it confines, it hides those of others.
+/// Where systemd puts credentials.
 const CREDENTIALS: &str = "/run/credentials";
-
-/// The name of the credential that the proxy's users are.
-const USERS: &str = "proxy-users";
 
 /// What of ours a service may have to do with.
 #[derive(Clone, Copy)]
@@ -218,35 +212,19 @@ fn capabilities(proxy: &Builtin) -> Vec<String> {
     let port = proxy.listen.port();
     let privileged = (1..1024).contains(&port).then_some("CAP_NET_BIND_SERVICE");
     // Whoever its owner is, and again at each SIGHUP.
-    let file = proxy.auth.is_some() && users(proxy).is_none();
+    let file = proxy.auth.is_some() && proxy.credential().is_none();
     let users = file.then_some("CAP_DAC_READ_SEARCH");
     let needed = privileged.into_iter().chain(users);
     needed.map(str::to_owned).collect()
 }
 
-/// A credential of our own unit that the proxy needs as one of its own: its name, and the file.
-pub(super) fn lent(worker: &Worker, whose: &Whose) -> Option<(String, PathBuf)> {
-    match (&worker.program, whose) {
-        (Program::BuiltinProxy(proxy), Whose::System) => {
-            users(proxy).map(|file| (USERS.to_owned(), file.to_owned()))
-        }
-        _ => None,
-    }
-}
-
 /// The proxy's settings as they are for who is confined in this unit.
 pub(super) fn inside(proxy: &Builtin, unit: &str, whose: &Whose) -> Builtin {
     let mut inside = proxy.clone();
-    if let (Some(auth), Whose::System, Some(_)) = (&mut inside.auth, whose, users(proxy)) {
-        auth.file = Path::new(CREDENTIALS).join(unit).join(USERS);
+    if let (Some(auth), Whose::System, Some(_)) = (&mut inside.auth, whose, proxy.credential()) {
+        auth.file = Path::new(CREDENTIALS).join(unit).join(Builtin::USERS);
     }
     inside
-}
-
-/// The file of users, where it is a credential.
-fn users(proxy: &Builtin) -> Option<&Path> {
-    let file = proxy.auth.as_ref()?.file.as_path();
-    file.starts_with(CREDENTIALS).then_some(file)
 }
 
 /// By the path, or by what it leads to.
