@@ -160,7 +160,7 @@ impl Daemon {
         StatusView {
             config: self.paths.config.to_str().map(str::to_owned),
             state_dir: self.paths.state.to_str().map(str::to_owned),
-            ..status
+            ..status::with_the_frozen(status, |of| self.host.thawed_by(of))
         }
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     control::protocol::{StatusView, WorkerView},
     decide::View,
-    model::{Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{AttemptRef, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
 /// What the daemon holds of itself.
@@ -35,6 +35,27 @@ pub(super) fn status(
     }
     status.degraded.extend(troubles.iter().cloned());
     status.workers.push(watchdog(view.started_at, own, now));
+    status
+}
+
+/// The same, with what those who live and were frozen go on after.
+pub(super) fn with_the_frozen(
+    mut status: StatusView,
+    thawed_by: impl Fn(&AttemptRef) -> Option<String>,
+) -> StatusView {
+    for worker in &mut status.workers {
+        let lives = worker.attempt.as_ref().filter(|_| worker.pid.is_some());
+        let of = lives.map(|attempt| AttemptRef {
+            worker: worker.name.clone(),
+            attempt: attempt.clone(),
+        });
+        if let Some(command) = of.and_then(|of| thawed_by(&of)) {
+            worker.verdict = Some(Verdict {
+                is: VerdictIs::Stalled,
+                evidence: format!("it is frozen, and goes on after: {command}"),
+            });
+        }
+    }
     status
 }
 

@@ -107,6 +107,15 @@ impl House {
         output
     }
 
+    /// What the operator types where somebody has frozen an attempt's service, or what it is in.
+    pub(crate) fn thaws(&self, cgroup: &Cgroup) -> Option<String> {
+        let Self::Unit { units, .. } = self else {
+            return None;
+        };
+        let frozen = cgroup.frozen_by()?;
+        Some(format!("{} thaw {frozen}", unit::systemctl(units.whose())))
+    }
+
     /// Makes the attempt's child cgroup; its open `cgroup.procs` is for the child to join.
     pub(crate) fn make(&self, attempt: &AttemptRef) -> io::Result<Option<(Cgroup, OwnedFd)>> {
         let Self::Delegated(parent) = self else {
@@ -237,8 +246,8 @@ impl Cgroup {
         name.to_string_lossy().into_owned()
     }
 
-    /// Which was frozen by somebody, of this one and those that it is in (`cgroup.freeze`, cgroup v2);
-    /// `None` where its processes run.
+    /// Which was frozen by somebody, of this one and those that it is in (`cgroup.freeze`, cgroup v2), the
+    /// outermost: systemd freezes and thaws with a slice what is in it. `None` where its processes run.
     pub(crate) fn frozen_by(&self) -> Option<String> {
         let says = |path: &Path, file: &str, line: &str| {
             let text = fs::read_to_string(path.join(file)).unwrap_or_default();
@@ -247,8 +256,10 @@ impl Cgroup {
         if !self.exists() || !says(&self.path, "cgroup.events", "frozen 1") {
             return None;
         }
-        let mut above = self.path.ancestors();
-        let frozen = above.find(|path| says(path, "cgroup.freeze", "1"))?;
+        let above = self.path.ancestors();
+        let frozen = above
+            .filter(|path| says(path, "cgroup.freeze", "1"))
+            .last()?;
         Some(frozen.file_name()?.to_string_lossy().into_owned())
     }
 

@@ -325,6 +325,12 @@ impl Local {
         }
     }
 
+    /// What lets an attempt go on that somebody has frozen.
+    pub fn thawed_by(&self, attempt: &AttemptRef) -> Option<String> {
+        let start = self.context.directory(attempt).start()?;
+        self.context.settings.house.thaws(&start.cgroup?)
+    }
+
     /// The socket of the tmux server around an attempt that lives, with somebody who answers there;
     /// `None` where its launcher is another.
     ///
