@@ -46,7 +46,7 @@ impl Context {
         }
         let meant = self.meant(&socket);
         let installed = meant.installed();
-        if let Some(hint) = installed.and_then(|unit| unit.without_program()) {
+        if let Some(hint) = installed.and_then(|unit| unit.why_not()) {
             return failure.hint(hint);
         }
         if waited.is_some() {

@@ -13,7 +13,8 @@ use std::{
 pub(super) const UNIT: &str = "loopkeeper.service";
 
 /// What is asked for; each is a line of the answer.
-const ASKED: &str = "--property=FragmentPath,ExecStart,MainPID,NeedDaemonReload";
+const ASKED: &str =
+    "--property=FragmentPath,ExecStart,MainPID,NeedDaemonReload,ActiveState,SubState";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Installed {
@@ -28,6 +29,8 @@ pub(super) struct Installed {
     pub(super) pid: i32,
     /// The files are others by now than those that the manager has read.
     pub(super) stale: bool,
+    /// It ended, other than in order, or did not begin; it may be started again in a moment.
+    pub(super) failed: bool,
 }
 
 impl Installed {
@@ -67,6 +70,8 @@ impl Installed {
                 .and_then(|pid| pid.parse().ok())
                 .unwrap_or(0),
             stale: value("NeedDaemonReload").is_some_and(|is| is == "yes"),
+            failed: value("ActiveState").is_some_and(|is| is == "failed")
+                || value("SubState").is_some_and(|is| is == "auto-restart"),
         })
     }
 
@@ -78,14 +83,19 @@ impl Installed {
         }
     }
 
-    /// What helps where its program cannot be started; the manager would say 203/EXEC (systemd.exec(5)).
-    pub(super) fn without_program(&self) -> Option<String> {
-        let lacks = missing(&self.program)?;
-        Some(format!(
-            "{UNIT} starts {}, which {lacks}: install it there again, then: {} restart loopkeeper",
-            self.program.display(),
-            self.systemctl()
-        ))
+    /// What helps where to start it would fail: without its program (203/EXEC in systemd.exec(5)), or
+    /// as it did the last time.
+    pub(super) fn why_not(&self) -> Option<String> {
+        let systemctl = self.systemctl();
+        if let Some(lacks) = missing(&self.program) {
+            return Some(format!(
+                "{UNIT} starts {}, which {lacks}: install it there again, then: {systemctl} restart \
+                 loopkeeper",
+                self.program.display(),
+            ));
+        }
+        self.failed
+            .then(|| format!("{UNIT} failed; see why with: {systemctl} status loopkeeper"))
     }
 }
 
@@ -124,6 +134,7 @@ mod tests {
             arguments: " --config /etc/my rig.toml".to_owned(),
             pid: 41,
             stale: false,
+            failed: false,
         };
         assert_eq!(read, expected);
         let unknown = "MainPID=0\nFragmentPath=\nNeedDaemonReload=no\n";
@@ -131,14 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_gone_is_named() {
+    fn why_to_start_it_would_fail_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("loopkeeperd");
-        let told = |user| {
-            Installed::read(&shown(&program), user)
-                .unwrap()
-                .without_program()
-        };
+        let told = |user| Installed::read(&shown(&program), user).unwrap().why_not();
         let name = program.display();
         assert_eq!(
             told(true).unwrap(),
@@ -152,5 +159,15 @@ mod tests {
         assert!(told(false).unwrap().contains("cannot be executed"));
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(told(false), None);
+        for state in [
+            "ActiveState=failed\n",
+            "ActiveState=activating\nSubState=auto-restart\n",
+        ] {
+            let unit = Installed::read(&(shown(&program) + state), false).unwrap();
+            assert_eq!(
+                unit.why_not().unwrap(),
+                "loopkeeper.service failed; see why with: systemctl status loopkeeper"
+            );
+        }
     }
 }

@@ -81,8 +81,9 @@ mod tests {
         let (heard, _) = listener.accept().unwrap();
         // As systemd does, which reads nothing back.
         stream.shutdown(Shutdown::Read).unwrap();
-        let mut worker = Command::new("sleep")
-            .arg("600")
+        // It ends with us, whose end of its input is closed then.
+        let mut worker = Command::new("cat")
+            .stdin(Stdio::piped())
             .stdout(Stdio::from(OwnedFd::from(stream)))
             .spawn()
             .unwrap();

@@ -174,6 +174,7 @@ mod tests {
             arguments: " --config /etc/rig.toml".to_owned(),
             pid: 0,
             stale: false,
+            failed: false,
         };
         judge(&installed).unwrap()
     }
