@@ -2,7 +2,7 @@
 //!
 //! Promise: `Started`, `StartFailed` or `Shortage`; after `Started` comes `Ended`, with the exit record
 //! written before; after `Ended` comes `Gone`, once nothing of its tree lives. Each once, in this
-//! order.
+//! order. What was stopped by hand before it began has `Ended` without `Started`.
 //!
 //! How: one task for each attempt, which begins here and goes on in [`life`](super::life).
 
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     config::{Program, Worker},
     host::{process::Process, reaper::Child},
-    model::{AttemptRef, HostEvent, Identity, LauncherKind},
+    model::{AttemptRef, Exit, HostEvent, Identity, LauncherKind},
     systemd::units::Units,
 };
 
@@ -184,7 +184,14 @@ fn refused(context: &Context, attempt: AttemptRef, directory: &Directory, not_st
     // For those who look later; the daemon hears it now.
     directory.nothing_was_started(&not_started.why);
     context.take_back(&attempt);
-    context.tell(not_started.event(attempt));
+    match unit::intervention(directory) {
+        Some(by) => {
+            let exit = Exit::never_began();
+            context.tell(HostEvent::Ended(attempt.clone(), exit, Some(by)));
+            context.tell(HostEvent::Gone(attempt));
+        }
+        None => context.tell(not_started.event(attempt)),
+    }
 }
 
 /// Begins to watch an attempt that was found alive.

@@ -250,13 +250,14 @@ fn without_start(context: &Context, attempt: &AttemptRef, begins: bool) -> Condi
         return Condition::Unknown("it is being started".into());
     }
     let directory = context.directory(attempt);
-    match directory.end_without_start(&context.boot) {
-        Some(exit) => Condition::Ended {
-            exit: settle(context, &directory, exit),
+    let end = directory.end_without_start(&context.boot);
+    match (end, unit::intervention(&directory)) {
+        (None, None) => Condition::NeverStarted,
+        (end, by) => Condition::Ended {
+            exit: settle(context, &directory, end.unwrap_or_else(Exit::never_began)),
             survivors: 0,
-            by: None,
+            by,
         },
-        None => Condition::NeverStarted,
     }
 }
 

@@ -23,8 +23,8 @@ use super::{
     change::{Change, UNITS},
     interface::{ServiceProxy, SystemdProxy, UnitProxy},
     property::Value,
+    start::Cancellation,
 };
-use crate::fault;
 
 /// Which service manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +73,16 @@ pub enum ManagerError {
     Job {
         /// Of which unit.
         unit: String,
-        /// `failed`, `canceled`, `timeout`, `dependency`, `skipped` (org.freedesktop.systemd1(5)).
+        /// `failed`, `timeout`, `dependency`, `skipped` (org.freedesktop.systemd1(5)).
         result: String,
+    },
+    /// A start job was taken away before it was done.
+    #[error("{unit}: its start was canceled with systemctl")]
+    Canceled {
+        /// Of which unit.
+        unit: String,
+        /// By what.
+        by: Cancellation,
     },
 }
 
@@ -113,11 +121,6 @@ impl ManagerError {
     /// There is a unit of this name already.
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.systemd1.UnitExists")
-    }
-
-    /// Another job took the place of this one.
-    pub fn is_canceled(&self) -> bool {
-        matches!(self, Self::Job { result, .. } if result == "canceled")
     }
 
     /// What was asked for would undo what somebody else asked for, and that is not done yet.
@@ -166,7 +169,7 @@ impl From<Value> for Variant<'static> {
 #[derive(Debug, Clone)]
 pub struct Manager {
     connection: Connection,
-    systemd: SystemdProxy<'static>,
+    pub(super) systemd: SystemdProxy<'static>,
 }
 
 impl Manager {
@@ -185,36 +188,6 @@ impl Manager {
             connection,
             systemd,
         })
-    }
-
-    /// Starts a transient unit, and waits until its start job has ended.
-    pub async fn start(
-        &self,
-        unit: &str,
-        properties: &[(&str, Variant<'_>)],
-    ) -> Result<(), ManagerError> {
-        let mut ends = self.systemd.receive_job_removed().await?;
-        fault::point(|| "before a unit is asked for".to_owned());
-        let job = self
-            .systemd
-            .start_transient_unit(unit, "fail", properties, &[])
-            .await?;
-        fault::point(|| "after a unit was asked for".to_owned());
-        while let Some(end) = ends.next().await {
-            let end = end.args()?;
-            if *end.job() == job {
-                return match end.result().as_str() {
-                    "done" => Ok(()),
-                    result => Err(ManagerError::Job {
-                        unit: unit.to_owned(),
-                        result: result.to_owned(),
-                    }),
-                };
-            }
-        }
-        Err(ManagerError::Gone(zbus::Error::InputOutput(
-            std::sync::Arc::new(std::io::ErrorKind::UnexpectedEof.into()),
-        )))
     }
 
     /// Signals every process of a unit.
@@ -250,20 +223,8 @@ impl Manager {
 
     /// Whether something of a unit lives, or will once a job of it has its turn.
     pub async fn is_under_way(&self, unit: &str) -> Result<bool, ManagerError> {
-        let path = match self
-            .systemd
-            .get_unit(unit)
-            .await
-            .map_err(ManagerError::from)
-        {
-            Ok(path) => path,
-            Err(error) if error.is_unknown() => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let unit = self.unit(path).await?;
-        // In this order: a job that has its turn leaves a unit that lives.
-        let (job, _) = unit.job().await?;
-        Ok(job != 0 || lives(&unit.active_state().await?))
+        let present = self.present(unit).await?;
+        Ok(present.is_some_and(|(job, lives)| job != 0 || lives))
     }
 
     async fn look(&self, unit: &str) -> Result<Option<Incarnation>, ManagerError> {
@@ -319,7 +280,10 @@ impl Manager {
         Ok(i32::try_from(pid).ok().filter(|pid| *pid != 0))
     }
 
-    async fn unit(&self, path: OwnedObjectPath) -> Result<UnitProxy<'static>, ManagerError> {
+    pub(super) async fn unit(
+        &self,
+        path: OwnedObjectPath,
+    ) -> Result<UnitProxy<'static>, ManagerError> {
         let unit = UnitProxy::builder(&self.connection)
             .path(path)
             .cache_properties(CacheProperties::No);
@@ -346,6 +310,6 @@ impl Manager {
     }
 }
 
-fn lives(active_state: &str) -> bool {
+pub(super) fn lives(active_state: &str) -> bool {
     !matches!(active_state, "inactive" | "failed")
 }

@@ -12,5 +12,6 @@ pub mod mount;
 pub mod notify;
 pub mod property;
 pub mod socket_unit;
+pub mod start;
 pub mod unit;
 pub mod units;

@@ -2,6 +2,7 @@
 
 use loopkeeper::systemd::{
     manager::{Manager, ManagerError, Whose},
+    start::Cancellation,
     units::Units,
 };
 use zbus::Variant;
@@ -96,6 +97,48 @@ async fn who_waits_for_its_turn_is_under_way_and_has_no_life_yet() {
     manager.kill(UNIT, 9).await.unwrap();
     ended(&units, UNIT).await;
     assert!(!manager.is_under_way(UNIT).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_canceled_a_start_is_known() {
+    let (units, manager) = systemd().await;
+    let before = "loopkeeper-first.service";
+    let mut begins = shell("sleep 1000");
+    begins.push(("Type", "oneshot".into()));
+    let mut waits = shell("sleep 1000");
+    waits.push(("After", vec![before.to_owned()].into()));
+    let (manager, units) = (&manager, &units);
+    // What its start comes to, when this is done to it while it begins, or waits until another has.
+    let canceled = async |properties, command: &[&str]| {
+        let done = async {
+            while !manager.is_under_way(UNIT).await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+            systemctl(command);
+        };
+        let (started, ()) = tokio::join!(manager.start(UNIT, properties), done);
+        match started {
+            Err(ManagerError::Canceled { by, .. }) => by,
+            other => panic!("{command:?}: {other:?}"),
+        }
+    };
+    let stopped = ["stop", UNIT];
+    assert_eq!(canceled(&begins, &stopped).await, Cancellation::Stopped);
+    assert_eq!(manager.incarnation(UNIT).await.unwrap(), None, "it is done");
+    assert_eq!(canceled(&begins, &["cancel"]).await, Cancellation::Other);
+    assert!(lives(units, UNIT).await, "and goes on");
+    manager.kill(UNIT, 9).await.unwrap();
+    ended(units, UNIT).await;
+    let story = async {
+        while !manager.is_under_way(before).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(canceled(&waits, &stopped).await, Cancellation::Stopped);
+        assert_eq!(canceled(&waits, &["cancel"]).await, Cancellation::Other);
+        manager.kill(before, 9).await.unwrap();
+    };
+    let (_canceled_too, ()) = tokio::join!(manager.start(before, &begins), story);
+    ended(units, before).await;
 }
 
 #[tokio::test]

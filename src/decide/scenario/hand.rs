@@ -20,6 +20,15 @@ fn ended_by(of: &AttemptRef, by: Intervention) -> Found {
     found(of, is)
 }
 
+/// What is told of this, in words.
+fn told(done: &[Effect], event: &str) -> String {
+    let text = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == event => Some(notice.text.clone()),
+        _ => None,
+    });
+    text.unwrap_or_default()
+}
+
 fn reason(play: &Play) -> Option<String> {
     let view = play.rig.view(now(play.t), |_, _| None);
     view.workers[0].reason.clone()
@@ -78,11 +87,7 @@ fn who_loses_its_file_system_is_not_stopped_by_anybody_and_has_not_failed() {
     let done = ends_by(&mut play, &starts[0], Unmounted("/mnt/nas".into()));
     let again = started(&done);
     assert_eq!(again.len(), 1);
-    let told = done.iter().find_map(|effect| match effect {
-        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice.text.as_str()),
-        _ => None,
-    });
-    let told = told.unwrap_or_default();
+    let told = told(&done, "worker-ended");
     assert!(
         told.contains("its file system /mnt/nas was unmounted"),
         "{told}"
@@ -129,14 +134,48 @@ fn a_manager_that_ended_with_its_machine_is_not_told_of() {
         survivors: 0,
         by: Some(ManagerEnded),
     };
-    let told = play.reboot(vec![found(&starts[0], is)]);
-    let text = told.iter().find_map(|effect| match effect {
-        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice.text.as_str()),
-        _ => None,
-    });
+    let done = play.reboot(vec![found(&starts[0], is)]);
     assert_eq!(
-        text,
-        Some("a had ended meanwhile: exit lost: the machine went down")
+        told(&done, "worker-ended"),
+        "a had ended meanwhile: exit lost: the machine went down"
+    );
+}
+
+#[test]
+fn who_is_stopped_by_hand_before_it_began_stays_stopped_and_has_not_failed() {
+    let stopped = |play: &mut Play, done: Vec<Effect>| {
+        assert_eq!(play.state("a"), StateName::Stopped);
+        assert_eq!(started(&done), []);
+        assert_eq!(started(&play.pass(3_600_000)), []);
+        assert_eq!(play.rig.workers["a"].restarts.window, []);
+        told(&done, "worker-ended")
+    };
+    let begins = || {
+        let mut play = Play::unasked(rig([worker("a")]));
+        let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+        (play, starts[0].clone())
+    };
+    let (mut play, of) = begins();
+    let mut done = play.says(HostEvent::Ended(
+        of.clone(),
+        Exit::never_began(),
+        Some(Stopped),
+    ));
+    done.extend(play.says(HostEvent::Gone(of)));
+    assert_eq!(
+        stopped(&mut play, done),
+        "a never began after a stop (stopped by the operator with systemctl)"
+    );
+    let (mut play, of) = begins();
+    let is = model::Condition::Ended {
+        exit: Exit::never_began(),
+        survivors: 0,
+        by: Some(Stopped),
+    };
+    let done = play.next_daemon(vec![found(&of, is)]);
+    assert_eq!(
+        stopped(&mut play, done),
+        "a never began (stopped by the operator with systemctl)"
     );
 }
 

@@ -1,7 +1,4 @@
-//! How a worker's unit is made, and started.
-//!
-//! Promise: when a start is answered, the attempt's own process is known, or it is certain that nothing
-//! of it runs.
+//! How a worker's unit is made.
 
 use std::{
     collections::BTreeMap,
@@ -16,16 +13,11 @@ use rustix::fs::inotify::WatchFlags;
 use zbus::Variant;
 
 use super::{
-    confine, defaults, killed,
-    life::look,
-    mounted::mounted,
-    name,
-    refused::{refused, unreachable},
+    confine, defaults, name,
+    refused::unreachable,
     script::{self, Script},
-    step,
 };
 use crate::{
-    causes::in_one_line,
     host::inotify::Watch,
     launch::{
         ATTEMPT, WORKER,
@@ -37,10 +29,7 @@ use crate::{
         socket,
     },
     model::AttemptRef,
-    systemd::{
-        manager::{Manager, ManagerError, Whose},
-        units::Units,
-    },
+    systemd::{manager::Whose, units::Units},
 };
 
 const SLICE: &str = "loopkeeper.slice";
@@ -77,7 +66,7 @@ impl Carrier<'_> {
         let mut properties = self.properties(attempt, directory, environment)?;
         properties.extend([
             ("Type", "exec".into()),
-            ("ExecStart", command(argv)),
+            ("ExecStart", commands([argv])),
             ("WorkingDirectory", text(&spec.workdir)?.into()),
             match spec.has_file() {
                 true => (
@@ -110,75 +99,6 @@ impl Carrier<'_> {
         })
     }
 
-    /// Starts the unit, and waits until its worker has been recorded, or until it is certain that it
-    /// will not be.
-    async fn begin(
-        &self,
-        attempt: &AttemptRef,
-        manager: &Manager,
-        unit: &str,
-        properties: &[(&str, Variant<'_>)],
-        directory: &Directory,
-        arrival: &Watch,
-    ) -> Result<Start, NotStarted> {
-        let mut watch = self.units.watch(unit);
-        let started = manager.start(unit, properties).await;
-        if let Err(error) = &started
-            && !matches!(error, ManagerError::Job { .. })
-        {
-            return Err(refused(manager, unit, error, &self.context.settings.state).await);
-        }
-        // That the job failed may also be the end of a worker that was too quick for it.
-        loop {
-            // In this order: what the unit has recorded was there before it ended.
-            let found = look(self.units, unit).await;
-            if let Some(start) = directory.start() {
-                return Ok(start);
-            }
-            if let Some(why) = directory.start_failed() {
-                return Err(why.into());
-            }
-            // What the manager has recorded was there before the job failed, and before the unit ended.
-            let over = match &started {
-                Err(error) => Some(in_one_line(error)),
-                Ok(()) => found
-                    .is_ok_and(|found| found.is_none_or(|found| !found.lives))
-                    .then(|| format!("{unit} ended before its worker began")),
-            };
-            if let Some(over) = over {
-                if let Err(error) = &started
-                    && error.is_of_dependency()
-                {
-                    mounted(self.units, &self.needs.ways).await?;
-                    let why = format!("{over}; see: journalctl -u {unit}");
-                    return Err(NotStarted {
-                        why,
-                        shortage: true,
-                    });
-                }
-                let (runner, whose) = (&self.context.runner, self.units.whose());
-                let by_hand = match &started {
-                    Err(error) if error.is_canceled() => {
-                        Some("its start was canceled with systemctl".to_owned())
-                    }
-                    Ok(()) | Err(_) => killed::while_it_began(runner, whose, directory).await,
-                };
-                let why = match by_hand {
-                    Some(by_hand) => Some(by_hand),
-                    None => {
-                        step::failed(attempt, directory, &self.needs.worker, runner, whose).await
-                    }
-                };
-                let why = why.map_or(over, |why| format!("{unit}: {why}"));
-                return Err(format!("{why}; see: journalctl -u {unit}").into());
-            }
-            tokio::select! {
-                () = arrival.changed() => {}
-                () = watch.changed() => {}
-            }
-        }
-    }
-
     /// Starts a tmux server as a service, and its session in it.
     pub(in crate::launch) async fn launch_session(
         &self,
@@ -205,7 +125,7 @@ impl Carrier<'_> {
             ("Type", "forking".into()),
             (
                 "ExecStart",
-                command(vec!["/bin/sh".to_owned(), text(&start)?]),
+                commands([vec!["/bin/sh".to_owned(), text(&start)?]]),
             ),
             ("StandardOutput", "null".into()),
             ("StandardError", "journal".into()),
@@ -247,6 +167,7 @@ impl Carrier<'_> {
         if matches!(self.units.whose(), Whose::User(_)) {
             asker.push("--user".to_owned());
         }
+        let asked_late = [&asker[..], &["--late".to_owned()]].concat();
         let stop = &self.needs.worker.stop;
         let before: Vec<String> = self.own.map(str::to_owned).into_iter().collect();
         let worker = &attempt.worker;
@@ -276,8 +197,9 @@ impl Carrier<'_> {
             ("Before", before.into()),
             ("RequiresMountsFor", required.into()),
             ("Environment", environment.into()),
-            ("ExecStop", command(asker)),
-            ("ExecStopPost", command(recorder)),
+            ("ExecStop", commands([asker])),
+            // The end first: that is recorded whatever else fails.
+            ("ExecStopPost", commands([recorder, asked_late])),
             // Else the recorder would have the worker's user and its restrictions.
             ("PermissionsStartOnly", true.into()),
             // For who stops it by hand.
@@ -312,12 +234,15 @@ fn fields(attempt: &AttemptRef) -> Vec<Vec<u8>> {
         .into()
 }
 
-/// As the bus has a command line.
-fn command(argv: Vec<String>) -> Variant<'static> {
-    let program = argv.first().cloned().unwrap_or_default();
-    // `$` begins a variable (systemd.service(5), "Command lines").
-    let argv: Vec<String> = argv.iter().map(|word| word.replace('$', "$$")).collect();
-    vec![(program, argv, false)].into()
+/// As the bus has command lines.
+fn commands<const N: usize>(lines: [Vec<String>; N]) -> Variant<'static> {
+    let lines = lines.map(|argv| {
+        let program = argv.first().cloned().unwrap_or_default();
+        // `$` begins a variable (systemd.service(5), "Command lines").
+        let argv: Vec<String> = argv.iter().map(|word| word.replace('$', "$$")).collect();
+        (program, argv, false)
+    });
+    Vec::from(lines).into()
 }
 
 fn text(path: &Path) -> Result<String, NotStarted> {

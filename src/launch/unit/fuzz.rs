@@ -16,7 +16,7 @@ fn an_exit_is_what_a_whole_line_of_the_invocation_says_or_there_is_none() {
             text.split_inclusive('\n')
                 .filter(|line| line.ends_with('\n'))
         };
-        if record::asked(&text, INVOCATION).is_some() {
+        if record::asked(&text, Some(INVOCATION)).is_some() {
             let of_it = |line: &str| line.trim_end().split(' ').nth(2) == Some(INVOCATION);
             assert!(whole().any(of_it), "{text:?}");
         }

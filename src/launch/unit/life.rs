@@ -152,9 +152,12 @@ fn written(directory: &Directory) -> Option<Timestamp> {
 
 /// What somebody did to the attempt's unit, past us, and ended it.
 pub(in crate::launch) fn intervention(directory: &Directory) -> Option<Intervention> {
-    let invocation = directory.start()?.invocation?;
     let text = fs::read_to_string(directory.path().join(script::ASKED)).ok()?;
-    record::asked(&text, &invocation)
+    let invocation = directory.start().map(|start| start.invocation);
+    match invocation {
+        Some(invocation) => record::asked(&text, Some(&invocation?)),
+        None => record::asked(&text, None),
+    }
 }
 
 /// Looks whether a signal that ended an attempt was sent by hand, and tells it then.

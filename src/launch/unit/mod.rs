@@ -10,6 +10,7 @@
 //! order (systemd.unit(5)): when the machine goes down, nobody of us is left to take that for the end
 //! of a worker.
 
+mod begin;
 mod carrier;
 mod confine;
 mod defaults;

@@ -8,16 +8,22 @@ use crate::{
     systemd::change::MainEnd,
 };
 
-/// What somebody asked of this incarnation of the unit, and ended it; `None` when nobody did.
-pub(super) fn asked(text: &str, invocation: &str) -> Option<Intervention> {
+/// What somebody asked of this incarnation of the unit, and ended it; of the last one, where it is not
+/// known in which its worker would have begun. `None` when nobody did.
+pub(super) fn asked(text: &str, invocation: Option<&str>) -> Option<Intervention> {
     let complete = text.rsplit_once('\n')?.0;
-    let of_it = complete.lines().find_map(|line| {
+    let mut lines = complete.lines().filter_map(|line| {
         let mut words = line.splitn(4, ' ');
-        let (job, manager) = (words.next()?, words.next()?);
-        (words.next() == Some(invocation)).then_some((job, manager, words.next()))
+        let (job, manager, of) = (words.next()?, words.next()?, words.next()?);
+        Some((of, (job, manager, words.next())))
     });
-    Some(match of_it? {
-        (_, "stopping", _) => Intervention::ManagerEnded,
+    let of_it = match invocation {
+        Some(invocation) => lines.find(|(of, _)| *of == invocation),
+        None => lines.next_back(),
+    };
+    Some(match of_it?.1 {
+        // In maintenance all is stopped that is no part of it.
+        (_, "stopping" | "maintenance", _) => Intervention::ManagerEnded,
         (_, _, Some(unmounted)) => Intervention::Unmounted(unmounted.into()),
         ("restart", _, None) => Intervention::Restarted,
         _ => Intervention::Stopped,
@@ -150,6 +156,7 @@ mod tests {
             ("stop running aa", Some(Intervention::Stopped)),
             ("restart degraded aa", Some(Intervention::Restarted)),
             ("stop stopping aa", Some(Intervention::ManagerEnded)),
+            ("stop maintenance aa", Some(Intervention::ManagerEnded)),
             (
                 "stop degraded aa /mnt/the nas",
                 Some(Intervention::Unmounted("/mnt/the nas".into())),
@@ -164,8 +171,12 @@ mod tests {
             ("stop running", None),
             ("", None),
         ] {
-            assert_eq!(asked(&format!("{line}\n"), "aa"), by, "{line}");
+            assert_eq!(asked(&format!("{line}\n"), Some("aa")), by, "{line}");
         }
-        assert_eq!(asked("stop running aa", "aa"), None, "not a whole line");
+        let cut = asked("stop running aa", Some("aa"));
+        assert_eq!(cut, None, "not a whole line");
+        let both = "restart running aa\nstop - -\n";
+        assert_eq!(asked(both, None), Some(Intervention::Stopped), "the last");
+        assert_eq!(asked(both, Some("aa")), Some(Intervention::Restarted));
     }
 }

@@ -9,13 +9,14 @@
 
 use std::{
     borrow::Cow,
-    fs,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use shlex::Quoter;
 
-use crate::host::HostError;
+use crate::{host::HostError, launch::directory::Directory};
 
 /// A script in the state directory, which units run for as long as they live.
 #[derive(Clone, Copy)]
@@ -68,20 +69,49 @@ printf '%s %s %s %s\\n' \"${SERVICE_RESULT:--}\" \"${EXIT_CODE:--}\" \"${EXIT_ST
 /// What the script of [`ASKER`] leaves in the attempt's directory; see [`super::record`].
 pub(super) const ASKED: &str = "unit-asked";
 
+/// Records what [`ASKER`] does of a stop, where that could not run.
+pub(super) fn record_stop(directory: &Directory) -> io::Result<()> {
+    let start = directory.start();
+    let invocation = start.and_then(|start| start.invocation);
+    let line = format!("stop - {}\n", invocation.as_deref().unwrap_or("-"));
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(directory.path().join(ASKED))?;
+    file.write_all(line.as_bytes())
+}
+
 /// What systemd runs first when a unit stops (`ExecStop=`, systemd.service(5)): also when the worker
 /// has ended by itself, but then there is no main process. Which job it is, only the manager knows;
 /// that the manager itself ends as well. A mount that is stopped takes those along that require it
 /// (systemd.unit(5), `RequiresMountsFor=`): then both have a job.
+///
+/// A unit that is stopped while it begins has no `ExecStop=`: so it runs once more at the very end,
+/// `--late`, and says something if there is a job and nothing has been said.
 pub(super) const ASKER: Script = Script {
     name: "record-stop",
     content: "\
 #!/bin/sh
 # Records that a worker's unit was asked to end; systemd runs it, with the attempt's directory, the
-# unit, and --user where the manager is a user's. Where a mount that it requires is stopped, that place
-# is the last word.
-[ -n \"${MAINPID-}\" ] || exit 0
+# unit, --user where the manager is a user's, and --late after the end. Where a mount that it requires
+# is stopped, that place is the last word.
 set -f
-directory=$1 unit=$2 user=${3-}
+directory=$1 unit=$2 user= late=
+shift 2
+for word; do
+  case $word in
+  --user) user=$word ;;
+  --late) late=$word ;;
+  esac
+done
+if [ -z \"$late\" ]; then
+  [ -n \"${MAINPID-}\" ] || exit 0
+else
+  case ${EXIT_CODE-} in exited | dumped) exit 0 ;; esac
+  while read -r job state of rest; do
+    [ \"$of\" != \"${INVOCATION_ID:--}\" ] || exit 0
+  done 2>/dev/null <\"$directory/unit-asked\"
+fi
 state=$(systemctl $user is-system-running)
 requires=$(systemctl $user show --property=Requires --value \"$unit\")
 job= at=
@@ -97,6 +127,10 @@ while [ $# -ge 4 ]; do
   esac
   shift 4
 done
+case $late:$job in
+--late:stop | --late:restart | :*) ;;
+*) exit 0 ;;
+esac
 printf '%s %s %s%s\\n' \"${job:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" \"${at:+ $at}\" >>\"$directory/unit-asked\"
 ",
 };
