@@ -117,9 +117,13 @@ impl Rig {
             HostEvent::StartFailed(of, why) => self.start_failed(now, &of, &why),
             HostEvent::Shortage(of, why) => self.short(now, &of, why),
             HostEvent::Ended(of, exit, by) => self.ended(now, &of, exit, by),
-            HostEvent::KilledByHand(of, signal) => {
+            HostEvent::KilledByHand(of, signal, exit) => {
+                let own_way = match exit == Exit::Signal(signal) {
+                    true => String::new(),
+                    false => format!("{exit}, after "),
+                };
                 let text = format!(
-                    "{}: {signal} was sent by the operator with systemctl kill",
+                    "{}: {own_way}{signal} was sent by the operator with systemctl kill",
                     of.worker
                 );
                 self.tell(now, "worker-killed", Level::Info, Some(&of), text);

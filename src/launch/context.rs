@@ -1,6 +1,6 @@
 //! What every attempt of a host needs: its settings, its eyes, and the way to tell what happens.
 
-use std::{os::fd::OwnedFd, path::PathBuf};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 
@@ -41,6 +41,8 @@ pub(crate) struct Context {
     /// Where output goes, once that is known.
     pub(crate) output: watch::Receiver<Option<Output>>,
     pub(crate) news: mpsc::UnboundedSender<News>,
+    /// Whose turn it is to look whether somebody killed an attempt by hand.
+    pub(crate) looks_for_hand: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Context {

@@ -90,8 +90,7 @@ fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: E
     context.record_exit(directory, &exit);
     fault::point(|| "after the exit record".to_owned());
     let by = unit::intervention(directory);
-    context.tell(HostEvent::Ended(attempt.clone(), exit.clone(), by));
-    unit::look_for_hand(context, attempt, directory, &exit);
+    context.tell(HostEvent::Ended(attempt.clone(), exit, by));
 }
 
 /// From the end of the worker's own process to the end of the last one.

@@ -29,6 +29,7 @@ use super::{
     output::Entries,
     secrets, survey,
     tree::Looker,
+    unit,
 };
 use crate::{
     config::{self, Environment},
@@ -130,6 +131,7 @@ impl Local {
             looks,
             open_files,
             news: tell,
+            looks_for_hand: Arc::default(),
             settings,
         };
         if let Some(lack) = context.settings.house.lack() {
@@ -246,6 +248,7 @@ impl Local {
         self.orders.remove(attempt);
         self.told_contents.remove(attempt);
         let directory = self.context.directory(attempt);
+        unit::look_for_hand(&self.context, attempt, &directory);
         let keep = directory
             .spec()
             .map_or(usize::MAX, |spec| spec.keep_attempts);

@@ -19,9 +19,9 @@ pub enum HostEvent {
     /// The worker's own process ended, and its exit record is written. And who asked its service
     /// manager for that, if somebody did.
     Ended(AttemptRef, Exit, Option<Intervention>),
-    /// The signal that ended it was sent by the operator with `systemctl kill`. Comes after `Ended`, if
-    /// that is found out at all, and changes nothing.
-    KilledByHand(AttemptRef, Signal),
+    /// It ended like this after the operator had sent this signal with `systemctl kill`. Comes once its
+    /// end is recorded, if that is found out at all, and changes nothing.
+    KilledByHand(AttemptRef, Signal, Exit),
     /// Nothing of the attempt's tree lives any more. Comes after `Ended`, once.
     Gone(AttemptRef),
 }

@@ -343,7 +343,7 @@ fn of(event: &HostEvent) -> &AttemptRef {
         | HostEvent::StartFailed(of, _)
         | HostEvent::Shortage(of, _)
         | HostEvent::Ended(of, ..)
-        | HostEvent::KilledByHand(of, _)
+        | HostEvent::KilledByHand(of, ..)
         | HostEvent::Gone(of) => of,
     }
 }

@@ -189,6 +189,20 @@ fn a_stop_by_hand_wins_over_a_restart_of_ours() {
 }
 
 #[test]
+fn a_kill_by_hand_is_told_with_the_end_that_it_led_to() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    for (exit, text) in [
+        (Exit::Signal(Signal::TERM), "a: SIGTERM was sent"),
+        (Exit::Code(3), "a: exit code 3, after SIGTERM was sent"),
+    ] {
+        let killed = HostEvent::KilledByHand(starts[0].clone(), Signal::TERM, exit);
+        let text = format!("{text} by the operator with systemctl kill");
+        assert_eq!(told(&play.says(killed), "worker-killed"), text);
+        assert_eq!(play.state("a"), StateName::Running, "it is only told");
+    }
+}
+
+#[test]
 fn the_news_of_an_old_attempt_stops_nobody() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let again = started(&ends_by(&mut play, &starts[0], Restarted));

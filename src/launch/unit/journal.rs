@@ -15,8 +15,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Of the messages that match.
 const KEEP: usize = 1 << 20;
 
-/// The messages that match all of this (journalctl(1)), a line each, the oldest first; `None` when the
-/// journal does not answer.
+/// The messages that match all of this (journalctl(1)), a line each, which begins with its time in
+/// seconds since 1970, the oldest first; `None` when the journal does not answer.
 pub(super) async fn messages(
     runner: &Runner,
     whose: &Whose,
@@ -41,7 +41,7 @@ pub(super) async fn messages(
         }
         Whose::User(_) => Some("--user".to_owned()),
     };
-    let quiet = ["--quiet", "--output=cat"].map(str::to_owned);
+    let quiet = ["--quiet", "--output=short-unix"].map(str::to_owned);
     let arguments = quiet.into_iter().chain(of_user);
     let arguments = arguments.chain(matches.iter().cloned()).collect();
     let answer = runner.run(ask(arguments)).await.ok()?;

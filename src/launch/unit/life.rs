@@ -8,14 +8,13 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{RECORD, killed, name, record, script};
+use super::{RECORD, name, record, script};
 use crate::{
     launch::{
-        ATTEMPT_DIR, House, News,
-        context::Context,
+        ATTEMPT_DIR,
         directory::{Directory, Start},
     },
-    model::{AttemptRef, Exit, HostEvent, Intervention, WorkerName},
+    model::{AttemptRef, Exit, Intervention, WorkerName},
     systemd::{
         manager::{Incarnation, Manager, ManagerError},
         units::Units,
@@ -145,7 +144,7 @@ pub(crate) fn was_over_before_reboot(state: &Path, attempt: &AttemptRef) -> bool
 }
 
 /// When the manager's hand last wrote down an end.
-fn written(directory: &Directory) -> Option<Timestamp> {
+pub(super) fn written(directory: &Directory) -> Option<Timestamp> {
     let record = fs::metadata(directory.path().join(RECORD)).ok()?;
     record.modified().ok()?.try_into().ok()
 }
@@ -158,32 +157,6 @@ pub(in crate::launch) fn intervention(directory: &Directory) -> Option<Intervent
         Some(invocation) => record::asked(&text, Some(&invocation?)),
         None => record::asked(&text, None),
     }
-}
-
-/// Looks whether a signal that ended an attempt was sent by hand, and tells it then.
-pub(in crate::launch) fn look_for_hand(
-    context: &Context,
-    attempt: &AttemptRef,
-    directory: &Directory,
-    exit: &Exit,
-) {
-    let House::Unit { units, .. } = &context.settings.house else {
-        return;
-    };
-    let Exit::Signal(ended_by) = *exit else {
-        return;
-    };
-    let Some(invocation) = directory.start().and_then(|start| start.invocation) else {
-        return;
-    };
-    let (runner, news) = (context.runner.clone(), context.news.clone());
-    let (whose, attempt) = (units.whose().clone(), attempt.clone());
-    tokio::spawn(async move {
-        if killed::by_hand(&runner, &whose, &invocation).await == Some(ended_by) {
-            // The daemon that does not listen any more is ending.
-            drop(news.send(News::Event(HostEvent::KilledByHand(attempt, ended_by))));
-        }
-    });
 }
 
 /// Asks how far its end has come, also of a unit that runs.

@@ -29,9 +29,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) use carrier::Carrier;
 pub(super) use confine::{groups, user};
-pub(super) use life::{
-    Ending, carries, ends, exit, gone, intervention, look_for_hand, recorder_of, thaw,
-};
+pub(super) use killed::look_for_hand;
+pub(super) use life::{Ending, carries, ends, exit, gone, intervention, recorder_of, thaw};
 pub(crate) use life::{before_reboot, recorded, was_over_before_reboot};
 pub(super) use mounted::{mounted, unmounted};
 pub(super) use script::{RECORD, keep_scripts};

@@ -132,9 +132,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         event: "worker-killed",
         id: "ce94e0b3c1a84f77a96d7d20f39ab2c0",
         subject: "Somebody killed worker @LOOPKEEPER_WORKER@ with systemctl",
-        text: "The signal that ended attempt @LOOPKEEPER_ATTEMPT@ came from `systemctl kill`, so the \
-               worker is not to blame. It counts as an end like every other: whether it is started \
-               again is up to its `restart`.\n\n\
+        text: "The signal that ended attempt @LOOPKEEPER_ATTEMPT@, or after which it soon ended in \
+               its own way, came from `systemctl kill`, so the worker is not to blame. It counts \
+               as an end like every other: whether it is started again is up to its \
+               `restart`.\n\n\
                To stop it for good:\n\
                $ supervisorctl stop @LOOPKEEPER_WORKER@",
     },
