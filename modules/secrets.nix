@@ -2,7 +2,8 @@
 #
 # A worker gets its secrets as credentials of its own service, which PID 1 reads as root. The daemon
 # watches the files, also behind the links that sops-nix changes, and starts anew whoever names one that
-# has another content: so nothing is in `restartUnits` for that, and no other worker is touched.
+# has another content; the proxy's users are read anew. So nothing is in `restartUnits`: the units of
+# workers are no files of NixOS, and a switch that is told to restart one fails.
 {
   config,
   lib,
@@ -160,15 +161,11 @@ in
     }
     // lib.optionalAttrs hasSops {
       sops.secrets = lib.mapAttrs (
-        name: secret:
+        _: secret:
         {
           key = lib.mkDefault secret.key;
         }
         // lib.optionalAttrs (secret.sopsFile != null) { inherit (secret) sopsFile; }
-        # The proxy reads its users when it starts.
-        // lib.optionalAttrs (cfg.proxy.enable && cfg.proxy.auth == name) {
-          restartUnits = [ "loopkeeper-proxy.service" ];
-        }
       ) (from "sops");
     }
   );

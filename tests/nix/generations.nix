@@ -2,14 +2,35 @@
 { nixpkgs }:
 
 let
-  units =
+  evaluate =
     module:
-    (import ./evaluate.nix { inherit nixpkgs; } [
+    import ./evaluate.nix { inherit nixpkgs; } [
       ../../hosts/orchestrator
       module
-    ]).units;
+    ];
+  units = module: (evaluate module).units;
+
+  # Each thing that can name a secret does.
+  named =
+    (evaluate (
+      { lib, ... }:
+      {
+        services.loopkeeper.secrets.users = { };
+        services.loopkeeper.proxy = {
+          kind = lib.mkForce "builtin";
+          tailscale = lib.mkForce { };
+          auth = "users";
+        };
+        services.loopkeeper.ssh.hosts.ci.throughProxy = false;
+      }
+    )).config.sops.secrets;
 in
 {
+  # Whom sops-nix is to restart, and for which secret.
+  restarted = builtins.concatMap (
+    name: map (unit: "${unit} for ${name}") named.${name}.restartUnits
+  ) (builtins.attrNames named);
+
   first = units { };
   worker = units { services.loopkeeper.workers.builder.keepAttempts = 50; };
   package = units (
