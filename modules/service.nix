@@ -58,7 +58,12 @@ in
 
     users.groups.${cfg.group}.members = cfg.operators;
 
-    systemd.slices.loopkeeper.description = "Workers of Loopkeeper";
+    systemd.slices.loopkeeper = {
+      description = "Workers of Loopkeeper";
+      # A generation without this module stops what it has no unit for, and this would be each worker:
+      # they go on without a supervisor, and the next one takes them over.
+      unitConfig.X-StopOnRemoval = false;
+    };
 
     systemd.sockets.loopkeeper = {
       description = "Control socket of Loopkeeper";

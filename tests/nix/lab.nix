@@ -102,5 +102,12 @@ in
       encryptedFile = "/etc/credstore.encrypted/gitea-token";
     };
   };
+  # The machine without the rig.
+  away = generation (
+    { lib, ... }:
+    {
+      services.loopkeeper.enable = lib.mkForce false;
+    }
+  );
   systemd = generation { sops.useSystemdActivation = true; };
 }

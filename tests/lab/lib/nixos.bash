@@ -73,12 +73,35 @@ print(functools.reduce(dict.get, sys.argv[1].split(\"/\"), json.load(sys.stdin))
   chmod 755 "$LAB_DISK/srv/install-secrets"
 }
 
-# nixos_switch FROM TO: what switch-to-configuration does to units that are in both: nothing where they
+# nixos_remove FROM TO: the files of the first that the second one has not.
+nixos_remove() {
+  local name units=$LAB_DISK/etc/systemd/system
+  for name in $(nixos_without "$1" "$2"); do
+    rm -f "$units/$name" "$units"/*.wants/"$name"
+  done
+  [[ $(nixos_of "$2" '.units | has("loopkeeper.service")') == true ]] ||
+    rm -f "$LAB_DISK/etc/loopkeeper/loopkeeper.toml"
+}
+
+# nixos_without A B: the units of A that are not in B.
+nixos_without() { jq --raw-output "(.$1.units | keys) - (.$2.units | keys) | .[]" "$nixos_generations"; }
+
+# nixos_switch FROM TO: what switch-to-configuration does. Of units that are in both: nothing where they
 # are the same; where only X-Reload-Triggers is another one a reload; else a restart, or a stop before
-# and a start after where X-StopIfChanged is not false. Prints what it does.
+# and a start after where X-StopIfChanged is not false. Those that are new are started where a target
+# wants them; those that are gone are stopped, unless X-StopOnRemoval is false. Prints what it does.
 nixos_switch() {
   local name old new act=() stop=()
+  for name in $(nixos_without "$1" "$2"); do
+    old=$(nixos_of "$1" ".units[\"$name\"]")
+    grep -qx X-StopOnRemoval=false <<<"$old" || stop+=("$name")
+  done
+  ((${#stop[@]} == 0)) || printf 'stop %s\n' "${stop[@]}"
   for name in $(nixos_of "$2" '.units | keys[]'); do
+    [[ $(nixos_of "$1" ".units | has(\"$name\")") == true ]] || {
+      if nixos_of "$2" ".wanted[\"$name\"][]" | grep -q '\.target$'; then act+=("start $name"); fi
+      continue
+    }
     old=$(nixos_of "$1" ".units[\"$name\"]") new=$(nixos_of "$2" ".units[\"$name\"]")
     [[ $old != "$new" && $name != *.slice ]] || continue
     if [[ $(grep -v ^X-Reload-Triggers= <<<"$old") == "$(grep -v ^X-Reload-Triggers= <<<"$new")" ]]; then
@@ -93,6 +116,7 @@ nixos_switch() {
   done
   ((${#stop[@]} == 0)) || inside systemctl stop "${stop[@]}"
   nixos_install "$2"
+  nixos_remove "$1" "$2"
   inside systemctl daemon-reload
   local what
   for what in "${act[@]}"; do
