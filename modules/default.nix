@@ -2,6 +2,7 @@
 {
   imports = [
     ./catalog.nix
+    ./credentials.nix
     ./plan.nix
     ./proxy.nix
     ./secrets.nix

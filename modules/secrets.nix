@@ -56,7 +56,10 @@ let
           type = types.nullOr (types.either types.path types.str);
           default = null;
           example = "/etc/credstore.encrypted/gitea-token";
-          description = "What {command}`systemd-creds encrypt --name=NAME` made, with its name as NAME.";
+          description = ''
+            What {command}`systemd-creds encrypt --name=NAME` made, with its name as NAME. Its unit is
+            credential-loopkeeper-NAME.service: restart that when the file is there, or is another one.
+          '';
         };
 
         path = mkOption {
@@ -69,9 +72,7 @@ let
 
       config.path = lib.mkMerge [
         (lib.mkIf (config.source == "sops") (lib.mkDefault (sopsPath name)))
-        (lib.mkIf (config.source == "credential") (
-          lib.mkDefault "/run/credentials/loopkeeper.service/${name}"
-        ))
+        (lib.mkIf (config.source == "credential") (lib.mkDefault "/run/loopkeeper-secrets/${name}/secret"))
       ];
     }
   );
@@ -140,9 +141,6 @@ in
       systemd.services.loopkeeper = {
         after = sopsUnits;
         wants = sopsUnits;
-        serviceConfig.LoadCredentialEncrypted = lib.mapAttrsToList (
-          name: secret: "${name}:${secret.encryptedFile}"
-        ) (from "credential");
       };
 
       # tailscale of NixOS itself, where it logs in with one of them.

@@ -29,7 +29,7 @@ nixos_store() {
         ;;
       *) rmdir "$LAB_DISK$path/bin" && ln -s /usr/bin "$LAB_DISK$path/bin" ;;
     esac
-  done < <(nixos_of "$1" '.units[]' | grep -oE '/nix/store/[^/:" ]+' | sort -u)
+  done < <(nixos_of "$1" '.units[]' | { grep -oE '/nix/store/[^/:" ]+' || true; } | sort -u)
   mkdir -p "$LAB_DISK/etc/tmpfiles.d"
   # Where a person on NixOS finds programs.
   printf 'd /run/current-system 0755 - - -\nL /run/current-system/sw - - - - /usr\n' \
@@ -118,10 +118,12 @@ nixos_switch() {
   nixos_install "$2"
   nixos_remove "$1" "$2"
   inside systemctl daemon-reload
+  # What is new is started by what wants it, all at once; below each is waited for.
+  inside systemctl start multi-user.target
   local what
   for what in "${act[@]}"; do
     printf '%s\n' "$what"
     # shellcheck disable=SC2086
-    inside systemctl $what
+    inside systemctl $what 2>/dev/null || printf '%s failed\n' "$what"
   done
 }
