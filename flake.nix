@@ -31,6 +31,11 @@
       packages = forAllSystems (pkgs: rec {
         loopkeeper = pkgs.callPackage ./modules/package.nix { };
         default = loopkeeper;
+        # What can be declared: nix build .#options
+        options = pkgs.callPackage ./modules/options.nix {
+          inherit (lib) nixosSystem;
+          module = self.nixosModules.default;
+        };
       });
 
       overlays.default = final: _: {
@@ -85,6 +90,12 @@
             nmap
             openssh
             procps
+            (python3.withPackages (
+              packages: with packages; [
+                cryptography
+                pyyaml
+              ]
+            ))
             qemu
             socat
             sops

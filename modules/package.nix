@@ -16,6 +16,7 @@ rustPlatform.buildRustPackage {
       ../.config
       ../Cargo.lock
       ../Cargo.toml
+      ../README.md
       ../clippy.toml
       ../rustfmt.toml
       ../src

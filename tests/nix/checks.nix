@@ -36,16 +36,20 @@ let
       defaults.imports = [ self.nixosModules.default ];
     };
 
-  # What NixOS itself makes of a module, without the rest of a machine.
-  options =
-    (lib.nixosSystem {
-      modules = [
-        self.nixosModules.default
-        { nixpkgs.hostPlatform = pkgs.stdenv.hostPlatform.system; }
-      ];
-    }).options;
+  # The machines that can be built here.
+  hosts = lib.filterAttrs (
+    _: host: host.pkgs.stdenv.hostPlatform.system == pkgs.stdenv.hostPlatform.system
+  ) self.nixosConfigurations;
 in
-{
+# Their configurations, as `supervisorctl check` took them, with the unit that reads them.
+lib.mapAttrs (
+  name: host:
+  pkgs.linkFarm "loopkeeper-${name}" {
+    "loopkeeper.toml" = host.config.services.loopkeeper.configFile;
+    unit = host.config.systemd.units."loopkeeper.service".unit;
+  }
+) hosts
+// {
   inherit package;
 
   clippy = cargo "clippy" [
@@ -72,16 +76,7 @@ in
   dead-code = files "dead-code" [ pkgs.deadnix ] "deadnix --fail .";
 
   # Every option has a description, and each refers to options that there are.
-  options =
-    (pkgs.nixosOptionsDoc {
-      options = { inherit (options.services) loopkeeper; };
-      warningsAreErrors = true;
-    }).optionsCommonMark;
-
-  # The configurations of the hosts, as `supervisorctl check` took them, and their units.
-  minimal = self.nixosConfigurations.minimal.config.services.loopkeeper.configFile;
-  orchestrator = self.nixosConfigurations.orchestrator.config.services.loopkeeper.configFile;
-  unit = self.nixosConfigurations.minimal.config.systemd.units."loopkeeper.service".unit;
+  inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) options;
 
   boot = machine "boot";
   secrets = machine "secrets";

@@ -33,7 +33,7 @@ let
   inherit (evaluated) config;
 in
 {
-  inherit config;
+  inherit config pkgs;
   inherit (evaluated) options;
   failures = map (one: one.message) (lib.filter (one: !one.assertion) config.assertions);
   units = lib.mapAttrs (_: unit: unit.text) config.systemd.units;

@@ -118,8 +118,12 @@ let
     toSource =
       { fileset, root }:
       assert fileset != [ ];
-      root;
+      {
+        inherit fileset;
+        outPath = root;
+      };
   };
+  nixosOptionsDoc = { options, ... }: { optionsCommonMark = package "options" { inherit options; }; };
 in
 named
 // {
@@ -128,9 +132,22 @@ named
     buildPlatform.canExecute = _: true;
     hostPlatform = { inherit system; };
   };
+  # Of Python's packages, those that are named.
+  python3.withPackages =
+    select:
+    package "python3" {
+      packages = select (
+        lib.genAttrs [
+          "cryptography"
+          "pyyaml"
+        ] (name: package name { })
+      );
+    };
+  linkFarm = name: entries: package name { inherit entries; };
   callPackage = lib.callPackageWith (
     named
     // {
+      inherit nixosOptionsDoc;
       lib = lib // {
         inherit fileset;
       };
@@ -141,7 +158,7 @@ named
   );
   mkShell = attributes: package "shell" { inherit attributes; };
   writeShellApplication = { name, ... }@attributes: package name { inherit attributes; };
-  nixosOptionsDoc = { options, ... }: { optionsCommonMark = package "options" { inherit options; }; };
+  inherit nixosOptionsDoc;
   testers.runNixOSTest = module: package "test" { inherit module; };
   buildPackages.xorg.lndir = package "lndir" { };
   formats.toml = _: {
