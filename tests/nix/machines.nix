@@ -12,6 +12,10 @@ let
     in
     {
       inherit (evaluated) failures toml;
+      # What NixOS would refuse: an order of an activation script that does nothing.
+      empty = lib.attrNames (
+        lib.filterAttrs (_: script: !script ? text) (evaluated.config.system.activationScripts or { })
+      );
       specialised = lib.mapAttrs (
         _: special:
         let

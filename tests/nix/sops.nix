@@ -61,6 +61,10 @@ in
     };
   };
 
+  config.system = lib.mkIf (cfg.secrets != { } && !cfg.useSystemdActivation) {
+    activationScripts.setupSecrets.text = "sops-install-secrets";
+  };
+
   config.systemd.services.sops-install-secrets =
     lib.mkIf (cfg.secrets != { } && cfg.useSystemdActivation)
       {

@@ -29,11 +29,11 @@
 
     def runs():
         machine.wait_for_unit("loopkeeper.service")
-        machine.wait_for_unit("loopkeeper-builder.service")
+        machine.wait_until_succeeds("systemctl is-active loopkeeper-builder.service")
         machine.wait_for_open_port(1055)
 
 
-    machine.start()
+    machine.start(allow_reboot=True)
     runs()
     assert status()["phase"]["id"] == "1d", status()
     machine.succeed("supervisorctl phase done")
@@ -49,7 +49,7 @@
 
     with subtest("a power cut"):
         machine.crash()
-        machine.start()
+        machine.start(allow_reboot=True)
         runs()
         assert status()["phase"]["id"] == "1e", status()
         assert status()["reboots"]["count"] == 2, status()

@@ -13,7 +13,6 @@
             deps = [ "specialfs" ];
             text = "install -D -m 600 ${../../../secrets/throw-away-age-key.txt} /var/lib/sops-nix/key.txt";
           };
-          system.activationScripts.setupSecrets.deps = [ "age-key" ];
           sops = {
             defaultSopsFile = ../../../secrets/example.yaml;
             age = {
@@ -37,7 +36,11 @@
         };
     in
     {
-      activation = machine;
+      activation.imports = [
+        machine
+        # Its script is there in this mode alone.
+        { system.activationScripts.setupSecrets.deps = [ "age-key" ]; }
+      ];
       systemd.imports = [
         machine
         { sops.useSystemdActivation = true; }
@@ -51,8 +54,8 @@
 
     for machine in (activation, systemd):
         machine.start()
-        machine.wait_for_unit("loopkeeper-builder.service")
-        machine.wait_for_unit("loopkeeper-adversary.service")
+        for worker in ("builder", "adversary"):
+            machine.wait_until_succeeds(f"systemctl is-active loopkeeper-{worker}.service")
         machine.wait_until_succeeds("supervisorctl logs builder | grep -F 'not-a-real-gitea-token'")
 
         builder, adversary = pid(machine, "builder"), pid(machine, "adversary")

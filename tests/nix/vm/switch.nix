@@ -37,17 +37,17 @@
 
     def switch(specialisation):
         machine.succeed(f"/run/booted-system/specialisation/{specialisation}/bin/switch-to-configuration test")
-        machine.wait_until_succeeds("pgrep --full 'sleep 3333'")
+        machine.wait_until_succeeds("pgrep --full '[s]leep 3333'")
 
 
-    machine.wait_for_unit("loopkeeper-builder.service")
-    machine.wait_for_unit("loopkeeper-adversary.service")
+    for worker in ("builder", "adversary"):
+        machine.wait_until_succeeds(f"systemctl is-active loopkeeper-{worker}.service")
     machine.wait_for_open_port(1055)
 
     before = pids()
     switch("changed-worker")
     assert pids() == before, "a reload leaves everybody else alone"
-    machine.fail("pgrep --full 'sleep 1111'")
+    machine.fail("pgrep --full '[s]leep 1111'")
 
     builder = pid("loopkeeper-builder")
     switch("new-supervisor")
