@@ -102,6 +102,8 @@ in
       ];
 
       serviceConfig = {
+        # A switch starts what is new in no order: the socket cannot be had once the daemon runs.
+        Sockets = "loopkeeper.socket";
         Type = "notify";
         NotifyAccess = "main";
         ExecStart = "${cfg.package}/bin/loopkeeperd";
