@@ -46,7 +46,7 @@ in
 {
   options.services.loopkeeper.plan = {
     phases = mkOption {
-      type = types.listOf (types.coercedTo types.str (id: { inherit id; }) phase);
+      type = t.once (types.listOf (types.coercedTo types.str (id: { inherit id; }) phase));
       default = [ ];
       example = lib.literalExpression ''
         [

@@ -29,7 +29,8 @@ let
       inherit description;
     };
 
-  secret = name: if name == null then null else cfg.secrets.${name}.path;
+  # One that is not declared is told by an assertion.
+  secret = name: if name == null then null else cfg.secrets.${name}.path or null;
 
   sections = {
     builtin = {
@@ -60,10 +61,20 @@ let
   };
 
   foreign = lib.filterAttrs (kind: _: kind != proxy.kind) {
-    builtin = proxy.auth != null || proxy.allow != [ ] || proxy.deny != [ ] || proxy.upstream != null;
-    command = proxy.command != null || proxy.workdir != null || proxy.environment != { };
-    tailscale = proxy.tailscale.authKey != null;
+    builtin = t.written sections.builtin != { };
+    command = t.written sections.command != { };
+    tailscale =
+      proxy.tailscale.authKey != null
+      || proxy.tailscale.hostname != null
+      || proxy.tailscale.extraDaemonFlags != [ ];
   };
+
+  # What the daemon itself tells tailscaled.
+  told = lib.filter (
+    flag:
+    builtins.match "--?(tun|socket|state|statedir|socks5-server|outbound-http-proxy-listen)(=.*)?" flag
+    != null
+  ) proxy.tailscale.extraDaemonFlags;
 in
 {
   options.services.loopkeeper.proxy = {
@@ -85,7 +96,7 @@ in
           octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
         in
         "(${octet}[.]){3}${octet}"
-      )) (t.matching "IPv6 address" "[0-9a-fA-F]*:[0-9a-fA-F:.]*");
+      )) (t.matching "IPv6 address" "([0-9a-fA-F]{0,4}:){2,7}([0-9a-fA-F]{0,4}|[0-9.]+)");
       default = "127.0.0.1";
       description = "Where it listens: beyond this machine only the builtin one, and only with auth.";
     };
@@ -150,7 +161,7 @@ in
           "Its name in the tailnet; the host's by default.";
 
       stateDir = mkOption {
-        type = t.matching "absolute path of at most 91 characters" "/.{0,90}";
+        type = t.matching "absolute path of at most 91 characters" "/[^\n]{0,90}";
         default = "/var/lib/loopkeeper/tailscale";
         description = "Where tailscaled keeps who it is.";
       };
@@ -227,10 +238,19 @@ in
           ]
       ++ [
         {
-          assertion = proxy.kind != "tailscale" || proxy.tailscale.authKey != null;
+          assertion =
+            proxy.kind != "tailscale" || proxy.tailscale.authKey != null || cfg.settings.proxy ? auth_key;
           message = ''
             services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey.
           '';
+        }
+        {
+          assertion = told == [ ];
+          message = "services.loopkeeper.proxy.tailscale.extraDaemonFlags has what is set already: ${toString told}. Where it keeps its state is stateDir, where it listens are listenAddress and port.";
+        }
+        {
+          assertion = lib.removeSuffix "/" proxy.tailscale.stateDir != "/var/lib/loopkeeper";
+          message = "services.loopkeeper.proxy.tailscale.stateDir is the directory of the daemon itself: take one in it, such as /var/lib/loopkeeper/tailscale.";
         }
         {
           assertion = proxy.kind != "command" || proxy.command != null;

@@ -45,11 +45,10 @@ let
         };
 
         key = mkOption {
-          type = types.str;
-          default = name;
-          defaultText = lib.literalMD "its name";
+          type = types.nullOr types.str;
+          default = null;
           example = "gitea/token";
-          description = "Its key in that file.";
+          description = "Its key in that file; {option}`sops.defaultSopsKey` by default, else its name.";
         };
 
         encryptedFile = mkOption {
@@ -66,26 +65,30 @@ let
           type = types.either types.path types.str;
           example = "/etc/secrets/gitea-token";
           defaultText = lib.literalMD "where its source brings it";
-          description = "The file that it is found in, readable by root.";
+          description = ''
+            The file that it is found in, readable by root. It is for `source = "file"`; other sources
+            have a place of their own for it.
+          '';
         };
       };
 
-      config.path = lib.mkMerge [
-        (lib.mkIf (config.source == "sops") (lib.mkDefault (sopsPath name)))
-        (lib.mkIf (config.source == "credential") (lib.mkDefault "/run/loopkeeper-secrets/${name}/secret"))
-      ];
+      config.path = lib.mkIf (places name ? ${config.source}) (
+        lib.mkDefault (places name).${config.source}
+      );
     }
   );
 
-  sopsPath = name: if hasSops then config.sops.secrets.${name}.path else "/run/secrets/${name}";
+  # Where a source brings a secret.
+  places = name: {
+    sops = if hasSops then config.sops.secrets.${name}.path else "/run/secrets/${name}";
+    credential = "/run/loopkeeper-secrets/${name}/secret";
+  };
 
   # In this mode of sops-nix a unit brings the secrets, which is ordered before nothing of ours; in the
   # other one they are there before anything is started, and there is no such unit.
   sopsUnits = lib.optional (
     hasSops && from "sops" != { } && config.sops.useSystemdActivation
   ) "sops-install-secrets.service";
-
-  inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir (toString path);
 
   assertionsOf =
     name: secret:
@@ -95,17 +98,25 @@ let
     [
       {
         assertion = t.secretName.check name;
-        message = "${at}: not a name of a file: at most 64 letters, digits, '.', '_' and '-', not beginning with '.'.";
+        message = "${at}: not a name of a file: at most 64 letters, digits, '.', '_' and '-', not beginning with '.'. Call it otherwise, and its key \"${name}\" where it is in a file of sops under that.";
       }
       {
-        assertion = !inStore secret.path;
+        assertion = !t.inStore secret.path;
         message = ''
           ${at}.path is in the Nix store, where everybody on this machine can read it. Write the path as a string, of a file that is outside of the store; or encrypt the secret with sops and leave path out.
         '';
       }
       {
-        assertion = lib.hasPrefix "/" (toString secret.path);
+        assertion = builtins.match "/[^\n]*" (toString secret.path) != null;
         message = "${at}.path is not absolute.";
+      }
+      {
+        assertion = secret.path == (places name).${secret.source} or secret.path;
+        message = "${at}: path is for source = \"file\"; from ${secret.source} it is at ${(places name).${secret.source}}. Set source, or leave path out.";
+      }
+      {
+        assertion = secret.source == "sops" || (secret.key == null && secret.sopsFile == null);
+        message = "${at}: key and sopsFile are for source = \"sops\", and it comes from ${secret.source}.";
       }
       {
         assertion = secret.source != "sops" || hasSops;
@@ -160,9 +171,7 @@ in
     // lib.optionalAttrs hasSops {
       sops.secrets = lib.mapAttrs (
         _: secret:
-        {
-          key = lib.mkDefault secret.key;
-        }
+        lib.optionalAttrs (secret.key != null) { key = lib.mkDefault secret.key; }
         // lib.optionalAttrs (secret.sopsFile != null) { inherit (secret) sopsFile; }
       ) (from "sops");
     }

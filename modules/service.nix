@@ -57,6 +57,10 @@ in
     ];
 
     users.groups.${cfg.group}.members = cfg.operators;
+    warnings = map (
+      name:
+      "services.loopkeeper.operators: ${name} is none of users.users; nobody of that name can steer the rig, unless from elsewhere."
+    ) (lib.filter (name: !config.users.users ? ${name}) cfg.operators);
 
     systemd.slices.loopkeeper = {
       description = "Workers of Loopkeeper";

@@ -11,7 +11,7 @@ let
 
   cfg = config.services.loopkeeper;
   format = pkgs.formats.toml { };
-  loopkeeperTypes = import ./types.nix { inherit lib; };
+  t = import ./types.nix { inherit lib; };
 
   unchecked = format.generate "loopkeeper.toml" cfg.settings;
 
@@ -22,12 +22,33 @@ let
         nativeBuildInputs = [
           cfg.package
         ]
-        ++ lib.optional (cfg.proxy.enable && cfg.proxy.kind == "tailscale") cfg.proxy.tailscale.package;
+        ++ lib.optional (cfg.settings.proxy.kind or null == "tailscale") cfg.proxy.tailscale.package;
       }
       ''
         supervisorctl check ${unchecked}
         cp ${unchecked} $out
       '';
+
+  # Paths of secrets that are written here, and are no options' (those are judged where they are declared).
+  paths =
+    where:
+    lib.mapAttrsToList (
+      key: path: {
+        inherit path;
+        where = "${where}.${key}";
+      }
+    );
+  secretPaths =
+    paths "proxy" (
+      lib.filterAttrs (key: _: key == "auth" || key == "auth_key") (cfg.settings.proxy or { })
+    )
+    ++ lib.concatLists (
+      lib.mapAttrsToList (name: worker: paths "workers.${name}.secrets" (worker.secrets or { })) (
+        cfg.settings.workers or { }
+      )
+    );
+  declared = map (secret: secret.path) (lib.attrValues cfg.secrets);
+  leaked = lib.filter (one: t.inStore one.path && !lib.elem one.path declared) secretPaths;
 
   # A program of another platform cannot check anything here.
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
@@ -39,7 +60,7 @@ in
         freeformType = format.type;
 
         options.rig.name = mkOption {
-          type = loopkeeperTypes.matching "1 to 64 letters, digits, '.', '_' and '-'" "[A-Za-z0-9._-]{1,64}";
+          type = t.matching "1 to 64 letters, digits, '.', '_' and '-'" "[A-Za-z0-9._-]{1,64}";
           default = if config.networking.hostName != "" then config.networking.hostName else "loopkeeper";
           defaultText = lib.literalExpression "config.networking.hostName";
           example = "pi";
@@ -61,7 +82,7 @@ in
     };
 
     notify = mkOption {
-      type = types.nullOr loopkeeperTypes.command;
+      type = types.nullOr t.command;
       default = null;
       example = [
         "mail"
@@ -90,5 +111,10 @@ in
     };
 
     environment.etc."loopkeeper/loopkeeper.toml".source = cfg.configFile;
+
+    assertions = map (one: {
+      assertion = false;
+      message = "services.loopkeeper.settings.${one.where} is in the Nix store, where everybody on this machine can read it. Declare services.loopkeeper.secrets.<name>, or write the path as a string, of a file that is outside of the store.";
+    }) leaked;
   };
 }

@@ -34,7 +34,7 @@ let
 
         hostKeys = mkOption {
           type = types.listOf (
-            t.matching "public key in one line, without the host's name" "(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh.com) [A-Za-z0-9+/]+=*"
+            t.matching "public key in one line, without the host's name" "(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh.com) [A-Za-z0-9+/]+=*( [^\n]*)?"
           );
           default = [ ];
           example = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ…" ];
@@ -42,35 +42,37 @@ let
         };
 
         identitySecret = mkOption {
-          type = types.nullOr types.str;
+          type = types.nullOr t.secretName;
           default = null;
           example = "ci-key";
           description = ''
-            Its name in {option}`services.loopkeeper.workers.<name>.secrets` of the workers that log in
-            there: the private key with which they do. Others use their own keys.
+            The private key with which workers log in there, by the name of its file in their
+            {option}`services.loopkeeper.workers.<name>.secrets`. Who has none of that name uses keys of
+            its own.
           '';
         };
 
         throughProxy = mkOption {
           type = types.bool;
-          default = cfg.proxy.enable;
-          defaultText = lib.literalExpression "config.services.loopkeeper.proxy.enable";
+          default = cfg.settings ? proxy;
+          defaultText = lib.literalMD "whether there is a proxy";
           description = "Whether it is reached through the proxy of the rig.";
         };
       };
     }
   );
 
+  rig = cfg.settings;
+
   # A proxy that listens at every address is reached at this machine's own.
-  proxyHost =
-    {
-      "0.0.0.0" = "127.0.0.1";
-      "::" = "::1";
-    }
-    .${cfg.proxy.listenAddress} or cfg.proxy.listenAddress;
-  proxyAddress = "${
-    if lib.hasInfix ":" proxyHost then "[${proxyHost}]" else proxyHost
-  }:${toString cfg.proxy.port}";
+  proxyAddress = lib.replaceStrings [ "0.0.0.0:" "[::]:" ] [ "127.0.0.1:" "[::1]:" ] (
+    rig.proxy.listen or "127.0.0.1:1055"
+  );
+
+  # The files that workers have of secrets.
+  secretFiles = lib.concatMap (worker: lib.attrNames (worker.secrets or { })) (
+    lib.attrValues (rig.workers or { })
+  );
 
   # Who has no such credential is not asked for it.
   stanza =
@@ -151,12 +153,16 @@ in
             message = "${at} has no hostKeys, and nobody would know who answers there: ssh-keyscan ${host.hostName}, and compare what it says with the host.";
           }
           {
-            assertion = !host.throughProxy || cfg.proxy.enable;
+            assertion = !host.throughProxy || rig ? proxy;
             message = "${at} is reached through the proxy, and there is none: set services.loopkeeper.proxy.enable, or throughProxy = false.";
           }
           {
-            assertion = host.identitySecret == null || cfg.secrets ? ${host.identitySecret};
-            message = "${at}.identitySecret is not declared: services.loopkeeper.secrets.${toString host.identitySecret}.";
+            assertion = !host.throughProxy || (rig.proxy.auth or null) == null;
+            message = "${at} is reached through the proxy, which asks who somebody is (auth), and ssh has no way to tell it: leave auth out, or set throughProxy = false.";
+          }
+          {
+            assertion = host.identitySecret == null || lib.elem host.identitySecret secretFiles;
+            message = "${at}.identitySecret is ${toString host.identitySecret}, and no worker has a file of that name in its secrets.";
           }
         ]
       ) cfg.ssh.hosts

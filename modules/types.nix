@@ -40,10 +40,31 @@ let
       value != null && least <= value && value <= year
     );
 
+  # What two places may not say both: neither one after the other nor one of them is what was meant.
+  once =
+    type:
+    type
+    // {
+      substSubModules = modules: once (type.substSubModules modules);
+      merge =
+        location: definitions:
+        if lib.length definitions == 1 then
+          type.merge location definitions
+        else
+          throw "The option `${lib.showOption location}' is defined in more than one place: ${
+            lib.concatMapStringsSep ", " (definition: toString definition.file) definitions
+          }. Write it in one of them, or give the one that counts lib.mkForce.";
+    };
+
   port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 in
 rec {
-  inherit durationFrom matching milliseconds;
+  inherit
+    durationFrom
+    matching
+    milliseconds
+    once
+    ;
 
   # A duration that is not nothing.
   duration = durationFrom 1;
@@ -57,12 +78,20 @@ rec {
   memory = matching "size of at least 1M, such as \"512M\" or \"2G\"" "[1-9][0-9]{0,5}[MGT]|infinity";
 
   command = described "list of a program and its arguments, or string for /bin/sh -c" (
-    types.either (types.addCheck (types.nonEmptyListOf types.str) (words: lib.head words != "")) (
-      types.strMatching ".+"
+    once (
+      types.either (types.addCheck (types.nonEmptyListOf types.str) (words: lib.head words != "")) (
+        types.strMatching ".+"
+      )
     )
   );
 
-  hostPort = matching "host and port, such as \"127.0.0.1:1055\"" "([A-Za-z0-9._-]+|\\[([0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}]):${port}";
+  hostPort =
+    let
+      host = "[A-Za-z0-9._-]+|\\[([0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}]";
+    in
+    checked "host and port, such as \"127.0.0.1:1055\"" (
+      text: builtins.match "(${host}):${port}" text != null && !lib.hasInfix ":::" text
+    );
 
   # Of a worker or a phase.
   name = matching "name of at most 48 letters, digits, '.', '_' and '-'" "[A-Za-z0-9_][A-Za-z0-9._-]{0,47}";
@@ -72,7 +101,10 @@ rec {
 
   signal = matching "signal such as \"SIGTERM\"" "SIG(ABRT|ALRM|CONT|HUP|INT|KILL|PIPE|QUIT|TERM|USR1|USR2|WINCH)";
 
-  absolutePath = matching "absolute path" "/.*";
+  absolutePath = matching "absolute path" "/[^\n]*";
+
+  # Where everybody can read it: in the store, or copied there when the system is built.
+  inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir (toString path);
 
   environment =
     described "attribute set of strings, by names of variables that are not Loopkeeper's own"

@@ -43,7 +43,7 @@ let
           "process";
       requires = if worker.requires == [ ] then null else worker.requires;
       on_phase = worker.onPhase;
-      secrets = lib.mapAttrs (_: name: cfg.secrets.${name}.path) worker.secrets;
+      secrets = lib.mapAttrs (_: name: cfg.secrets.${name}.path or null) worker.secrets;
       environment_from = if worker.environmentFrom == [ ] then null else worker.environmentFrom;
       on_secret_change = worker.onSecretChange;
       keep_output = worker.keepOutput;
@@ -63,7 +63,10 @@ let
     value: if lib.isAttrs value then lib.mapAttrs (_: overridable) value else lib.mkDefault value;
 
   names = lib.attrNames cfg.workers;
-  phaseIds = map (phase: phase.id) cfg.plan.phases;
+  # What there is, also in `settings` alone.
+  rig = cfg.settings;
+  workerNames = lib.attrNames (rig.workers or { });
+  phaseIds = map (phase: phase.id or phase) (rig.plan.phases or [ ]);
   checkout = worker: lib.removeSuffix "/" worker.worktree;
   inSameCheckout =
     name: worker:
@@ -81,9 +84,10 @@ let
     let
       at = "services.loopkeeper.workers.${name}";
       unknown = known: lib.filter (one: !lib.elem one known);
-      unknownWorkers = unknown (names ++ lib.optional cfg.proxy.enable "proxy") worker.requires;
+      unknownWorkers = unknown (workerNames ++ lib.optional (rig ? proxy) "proxy") worker.requires;
       unknownPhases = unknown phaseIds (if worker.phases == null then [ ] else worker.phases);
       unknownSecrets = unknown (lib.attrNames cfg.secrets) (lib.attrValues worker.secrets);
+      badFiles = lib.filter (file: !t.secretName.check file) (lib.attrNames worker.secrets);
       unknownFiles = unknown (lib.attrNames worker.secrets) worker.environmentFrom;
       variables = map variable worker.environmentFrom;
     in
@@ -98,7 +102,7 @@ let
           if unknownWorkers == [ "proxy" ] then
             "${at}.requires names the proxy, and there is none: set services.loopkeeper.proxy.enable."
           else
-            "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString names}.";
+            "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString workerNames}.";
       }
       {
         assertion = unknownPhases == [ ];
@@ -107,6 +111,14 @@ let
       {
         assertion = unknownSecrets == [ ];
         message = "${at}.secrets names what is not declared: ${toString unknownSecrets}. Declare services.loopkeeper.secrets.<name>.";
+      }
+      {
+        assertion = badFiles == [ ];
+        message = "${at}.secrets: not names of files: ${toString badFiles}. One is at most 64 letters, digits, '.', '_' and '-'; write { file = \"name\"; }.";
+      }
+      {
+        assertion = worker.path == [ ] || !worker.environment ? PATH;
+        message = "${at}.path makes the PATH that is in its environment too. Set one of the two.";
       }
       {
         assertion = unknownFiles == [ ];
@@ -196,7 +208,7 @@ in
 
     assertions = lib.concatLists (lib.mapAttrsToList assertionsOf cfg.workers) ++ [
       {
-        assertion = cfg.workers != { } || cfg.proxy.enable;
+        assertion = workerNames != [ ] || rig ? proxy;
         message = "services.loopkeeper has nothing to keep running: declare a worker, or enable the proxy.";
       }
       {

@@ -22,7 +22,7 @@ in
       services.loopkeeper = {
         enable = true;
         proxy.enable = true;
-        plan.phases = [ "1d" ];
+        plan.phases = lib.mkDefault [ "1d" ];
         secrets.token = { };
         workers = {
           builder = {
@@ -36,6 +36,53 @@ in
         };
       };
     };
+
+  # Of each, nothing is to be said either.
+  right = {
+    rig-in-settings =
+      { lib, ... }:
+      {
+        services.loopkeeper = {
+          workers = lib.mkForce { };
+          proxy.enable = lib.mkForce false;
+          plan.phases = lib.mkForce [ ];
+          settings = {
+            proxy.kind = "builtin";
+            plan.phases = [
+              "1e"
+              { id = "2"; }
+            ];
+            workers.reviewer.command = "true";
+          };
+          # It may name what is there alone.
+          ssh.hosts.ci.hostKeys = [ "ssh-ed25519 AAAA of the host" ];
+        };
+      };
+    worker-with-what-settings-have.services.loopkeeper = {
+      workers.builder = {
+        requires = [ "reviewer" ];
+        phases = [ "2" ];
+      };
+      settings = {
+        plan.phases = [ { id = "2"; } ];
+        workers.reviewer.command = "true";
+      };
+    };
+    tailscale-with-a-key-in-settings = {
+      services.loopkeeper = {
+        proxy.kind = "tailscale";
+        settings.proxy.auth_key = "/etc/tailscale-key";
+      };
+    };
+    hardware-key.services.loopkeeper.ssh.hosts.ci.hostKeys = [
+      "sk-ecdsa-sha2-nistp256@openssh.com AAAA"
+    ];
+  };
+
+  # Not a mistake for sure, and said nevertheless.
+  warned = {
+    services.loopkeeper.operators = [ "alice" ];
+  };
 
   examples = {
     nothing-to-run = {
@@ -91,7 +138,10 @@ in
       says = "not in the plan: 1e. There are: 1d";
     };
     phase-twice = {
-      module.services.loopkeeper.plan.phases = [ "1d" ];
+      module.services.loopkeeper.plan.phases = [
+        "1d"
+        "1d"
+      ];
       says = "an id is there twice";
     };
     phase-with-two-ends = {
@@ -175,6 +225,41 @@ in
       module = proxy { command = "true"; };
       says = "has options of the command proxy, and its kind is builtin";
     };
+    options-of-tailscale = {
+      module = proxy { tailscale.hostname = "pi"; };
+      says = "has options of the tailscale proxy, and its kind is builtin";
+    };
+    limits-of-the-builtin-one = {
+      module = proxy {
+        kind = "command";
+        command = "true";
+        drain = "1m";
+      };
+      says = "has options of the builtin proxy, and its kind is command";
+    };
+    tailscaled-with-two-states = {
+      module = proxy {
+        kind = "tailscale";
+        tailscale = {
+          authKey = "token";
+          extraDaemonFlags = [
+            "--verbose=1"
+            "--statedir=/var/lib/tailscale"
+          ];
+        };
+      };
+      says = "what is set already: --statedir=/var/lib/tailscale";
+    };
+    tailscale-in-the-daemons-own-directory = {
+      module = proxy {
+        kind = "tailscale";
+        tailscale = {
+          authKey = "token";
+          stateDir = "/var/lib/loopkeeper/";
+        };
+      };
+      says = "is the directory of the daemon itself";
+    };
     proxy-with-an-unknown-secret = {
       module = proxy { auth = "users"; };
       says = "Declare services.loopkeeper.secrets.users";
@@ -218,8 +303,50 @@ in
       says = "belong together";
     };
     secret-with-a-bad-name = {
-      module.services.loopkeeper.secrets."a/b" = { };
-      says = "not a name of a file";
+      module.services.loopkeeper.secrets."gitea/token" = { };
+      says = "and its key \"gitea/token\"";
+    };
+    secret-of-sops-elsewhere = {
+      module = secret { path = "/etc/token"; };
+      says = "path is for source = \"file\"";
+    };
+    key-of-a-file = {
+      module = secret {
+        source = "file";
+        path = "/etc/token";
+        key = "gitea/token";
+      };
+      says = "key and sopsFile are for source = \"sops\"";
+    };
+    sops-file-of-a-credential = {
+      module = secret {
+        source = "credential";
+        encryptedFile = "/etc/credstore.encrypted/token";
+        sopsFile = "/secrets.yaml";
+      };
+      says = "key and sopsFile are for source = \"sops\"";
+    };
+    settings-with-a-secret-in-the-store = {
+      module.services.loopkeeper.settings.workers.builder.secrets.token = ./bad.nix;
+      says = "settings.workers.builder.secrets.token is in the Nix store";
+    };
+    settings-with-users-in-the-store = {
+      module.services.loopkeeper.settings.proxy.auth =
+        "/nix/store/00000000000000000000000000000000-users";
+      says = "settings.proxy.auth is in the Nix store";
+    };
+    secret-in-a-file-with-a-bad-name = {
+      module = worker { secrets."gitea/token" = "token"; };
+      says = "secrets: not names of files: gitea/token";
+    };
+    path-twice = {
+      module =
+        { pkgs, ... }:
+        worker {
+          path = [ pkgs.git ];
+          environment.PATH = "/srv/bin";
+        };
+      says = "path makes the PATH that is in its environment too";
     };
 
     host-without-keys = {
@@ -245,14 +372,46 @@ in
         };
       says = "throughProxy = false";
     };
-    host-with-an-unknown-identity = {
-      module.services.loopkeeper.ssh.hosts.ci = {
-        hostKeys = [ "ssh-ed25519 AAAA" ];
-        identitySecret = "ci-key";
+    host-with-an-identity-of-nobody = {
+      # That is the secret's name, and not the file's.
+      module = {
+        services.loopkeeper.ssh.hosts.ci = {
+          hostKeys = [ "ssh-ed25519 AAAA" ];
+          identitySecret = "token";
+        };
+        services.loopkeeper.workers.builder.secrets.ci-key = "token";
       };
-      says = "identitySecret is not declared";
+      says = "no worker has a file of that name in its secrets";
+    };
+    host-behind-a-proxy-that-asks-who-it-is = {
+      module = {
+        services.loopkeeper.proxy.auth = "token";
+        services.loopkeeper.ssh.hosts.ci.hostKeys = [ "ssh-ed25519 AAAA" ];
+      };
+      says = "ssh has no way to tell it";
     };
 
+    command-in-two-files = {
+      module.imports = [
+        (worker { command = [ "./other.sh" ]; })
+      ];
+      inherit type;
+    };
+    plan-in-two-files = {
+      module.imports = [
+        { services.loopkeeper.plan.phases = [ "1d" ]; }
+        { services.loopkeeper.plan.phases = [ "1e" ]; }
+      ];
+      inherit type;
+    };
+    path-of-two-lines = {
+      module = worker { workdir = "/srv\n/builder"; };
+      inherit type;
+    };
+    address-of-colons = {
+      module = worker { ready.tcp = "[:::::]:80"; };
+      inherit type;
+    };
     empty-command = {
       module = worker { command = [ ]; };
       inherit type;

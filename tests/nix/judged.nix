@@ -14,6 +14,12 @@ let
 in
 {
   good = failures { };
+  right = mapAttrs (_: failures) bad.right;
+  warned =
+    (evaluate [
+      bad.good
+      bad.warned
+    ]).config.warnings;
   examples = mapAttrs (_: example: {
     inherit (example) says;
     failures = failures example.module;
