@@ -34,6 +34,16 @@ in
     };
   };
 
+  # Who says in /srv/plan that a phase is over.
+  users.groups.plan.members = [
+    "operator"
+    "builder"
+    "adversary"
+  ];
+
+  # Who comes with a key has no password.
+  security.sudo.wheelNeedsPassword = false;
+
   environment.systemPackages = with pkgs; [
     git
     gnumake
@@ -124,5 +134,5 @@ in
     };
   };
 
-  systemd.tmpfiles.rules = [ "d /srv/plan 0755 root root -" ];
+  systemd.tmpfiles.rules = [ "d /srv/plan 2775 root plan -" ];
 }

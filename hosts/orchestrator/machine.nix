@@ -2,7 +2,7 @@
 { lib, ... }:
 
 {
-  # What of the machine is told from outside at its first boot: its network, and keys of who may log in.
+  # What of the machine is told from outside: its network.
   services.cloud-init = {
     enable = true;
     network.enable = true;
