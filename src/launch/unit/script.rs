@@ -164,10 +164,13 @@ fn quoted(word: &str) -> Result<Cow<'_, str>, Unquotable> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::{os::unix::fs::PermissionsExt as _, process::Command};
 
     use super::*;
-    use crate::{launch::unit::record, model::Exit};
+    use crate::{
+        launch::unit::record,
+        model::{Exit, Intervention},
+    };
 
     #[test]
     fn the_recorder_writes_what_is_read() {
@@ -183,6 +186,73 @@ mod tests {
         assert!(command.status().unwrap().success());
         let text = fs::read_to_string(directory.path().join(RECORD)).unwrap();
         assert_eq!(record::of(&text, "0123abcd"), Some(Exit::Code(42)));
+    }
+
+    /// Says what systemctl would, of these jobs.
+    const FAKE_SYSTEMCTL: &str = "#!/bin/sh
+case $* in
+is-system-running) echo running ;;
+'show --property=Requires --value loopkeeper-a.service') echo 'system.slice mnt-nas.mount -.mount' ;;
+'show --property=Where --value mnt-nas.mount') echo '/mnt/the nas' ;;
+'list-jobs --no-legend --full') printf '%b' \"$JOBS\" ;;
+*) exit 64 ;;
+esac
+";
+
+    #[test]
+    fn the_asker_writes_what_is_read() {
+        let own = "12 loopkeeper-a.service";
+        let stopped = Some(Intervention::Stopped);
+        let unmounted = Some(Intervention::Unmounted("/mnt/the nas".into()));
+        for (pid, jobs, by) in [
+            ("7", format!("{own} stop running\\n"), stopped.clone()),
+            (
+                "7",
+                format!("{own} restart running\\n"),
+                Some(Intervention::Restarted),
+            ),
+            (
+                "7",
+                format!("{own} stop running\\n  13 mnt-nas.mount stop waiting\\n"),
+                unmounted.clone(),
+            ),
+            (
+                "7",
+                format!("13 mnt-nas.mount restart waiting\\n{own} restart running\\n"),
+                unmounted,
+            ),
+            (
+                "7",
+                format!("{own} stop running\\n13 mnt-other.mount stop waiting\\n"),
+                stopped.clone(),
+            ),
+            (
+                "7",
+                format!("{own} stop running\\n13 mnt-nas.mount start waiting\\n"),
+                stopped,
+            ),
+            // It had ended by itself.
+            ("", format!("{own} stop running\\n"), None),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let script = ASKER.keep(directory.path()).unwrap();
+            let systemctl = directory.path().join("systemctl");
+            fs::write(&systemctl, FAKE_SYSTEMCTL).unwrap();
+            fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+            let path = std::env::var("PATH").unwrap();
+            let mut command = Command::new("/bin/sh");
+            command
+                .arg(script)
+                .arg(directory.path())
+                .arg("loopkeeper-a.service")
+                .env("PATH", format!("{}:{path}", directory.path().display()))
+                .env("JOBS", &jobs)
+                .env("MAINPID", pid)
+                .env("INVOCATION_ID", "0123abcd");
+            assert!(command.status().unwrap().success());
+            let text = fs::read_to_string(directory.path().join(ASKED)).unwrap_or_default();
+            assert_eq!(record::asked(&text, "0123abcd"), by, "{jobs}: {text}");
+        }
     }
 
     #[test]
