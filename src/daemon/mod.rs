@@ -3,8 +3,8 @@
 //! # Promise
 //!
 //! What runs does so whether or not this process lives. It may be killed at any moment; the next one
-//! reads the store, asks the host, and goes on. It never waits for a client, a probe or a command:
-//! those run beside the loop and come back as events.
+//! reads the store, asks the host, and goes on. It never waits for a client, a probe, a command or a
+//! look at a file that workers need: those run beside the loop and come back as events.
 //!
 //! # How
 //!
