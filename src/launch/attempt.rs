@@ -6,7 +6,10 @@
 //!
 //! How: one task for each attempt, which begins here and goes on in [`life`](super::life).
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{
     House,
@@ -172,9 +175,20 @@ pub(super) async fn start(
 /// All that it needs, which is there.
 async fn whole(context: &Context, worker: &Worker) -> Result<Needs, NotStarted> {
     confined(context, worker)?;
+    let units = match &context.settings.house {
+        House::Unit { units, .. } => Some(units),
+        House::Delegated(_) | House::None => None,
+    };
+    if let Some(units) = units {
+        // First of all: what somebody looks into cannot be unmounted.
+        let places = worker.places().map(Path::to_owned).collect();
+        unit::mounted(units, &places).await?;
+    }
     let mut needs = Needs::of(context, worker).await?;
-    if let House::Unit { units, .. } = &context.settings.house {
-        unit::mounted(units, &needs.ways).await?;
+    if let Some(units) = units {
+        let leads_on = |way: &PathBuf| !worker.places().any(|place| place.starts_with(way));
+        let elsewhere = needs.ways.iter().filter(|way| leads_on(way));
+        unit::mounted(units, &elsewhere.cloned().collect()).await?;
     }
     needs.are_there()?;
     Ok(needs)

@@ -75,7 +75,8 @@ pub async fn below<'a>(
             continue;
         }
         let automount = manager.defined(&format!("{name}.automount")).await?;
-        if automount.as_deref() != Some("active") {
+        // Who comes there while it is unmounted would hinder that.
+        if automount.as_deref() != Some("active") || state == "deactivating" {
             return Ok(Some(NotMounted {
                 at,
                 unit,
