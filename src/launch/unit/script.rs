@@ -251,7 +251,7 @@ esac
                 .env("INVOCATION_ID", "0123abcd");
             assert!(command.status().unwrap().success());
             let text = fs::read_to_string(directory.path().join(ASKED)).unwrap_or_default();
-            assert_eq!(record::asked(&text, "0123abcd"), by, "{jobs}: {text}");
+            assert_eq!(record::asked(&text, Some("0123abcd")), by, "{jobs}: {text}");
         }
     }
 
