@@ -35,7 +35,7 @@ impl Store {
             return Ok(());
         };
         make(&self.dir)?;
-        self.lock = Lock::take(&self.dir, Patience::None)?;
+        self.lock = Lock::take(&self.dir, Patience::Look)?;
         self.lock.tell_of_us(&self.dir, self.config.as_deref());
         self.problems.push(Problem::DirectoryLost {
             dir: self.dir.clone(),

@@ -27,20 +27,23 @@ use super::{StoreError, atomic_file::file_error};
 /// From fork to exec takes far less; a second daemon is refused after this.
 const MOMENT: Duration = Duration::from_secs(2);
 
+/// Who only asks who has it takes it for that, and lets go of it at once ([`holder`]).
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Whether somebody's lock is waited for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Patience {
     /// A moment, which is before anything runs, so nobody waits but the caller.
     Moment,
-    /// Not at all.
-    None,
+    /// As long as others may look who has it: it was ours, and everybody waits who runs.
+    Look,
 }
 
 /// Tries until the patience is over.
 fn try_lock(dir: &File, patience: Patience) -> Result<(), TryLockError> {
     let patience = match patience {
         Patience::Moment => MOMENT,
-        Patience::None => Duration::ZERO,
+        Patience::Look => LOOK,
     };
     let until = Instant::now() + patience;
     loop {

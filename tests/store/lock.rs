@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::fs::MetadataExt,
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use loopkeeper::store::{Store, StoreError};
@@ -85,6 +86,28 @@ fn a_lock_that_a_dying_daemon_leaves_for_a_moment_is_waited_for() {
         });
         drop(open(&dir));
     });
+}
+
+/// Who asks who has it has it for that.
+#[test]
+fn who_looks_who_has_it_is_not_taken_for_another_daemon() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let done = AtomicBool::new(false);
+    let kept = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                Store::holder(&dir);
+            }
+        });
+        let kept = (0..50).try_for_each(|_| {
+            fs::remove_dir_all(&dir).unwrap();
+            store.keep()
+        });
+        done.store(true, Ordering::Relaxed);
+        kept
+    });
+    kept.unwrap();
 }
 
 /// Who opened it beside us would take what it knows of the log for all there is, and delete the log
