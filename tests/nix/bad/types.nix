@@ -1,0 +1,62 @@
+# What no type of an option takes.
+let
+  worker = attributes: {
+    services.loopkeeper.workers.builder = attributes;
+  };
+  type = "is not of type";
+in
+{
+  command-in-two-files = {
+    module.imports = [
+      (worker { command = [ "./other.sh" ]; })
+    ];
+    inherit type;
+  };
+  plan-in-two-files = {
+    module.imports = [
+      { services.loopkeeper.plan.phases = [ "1d" ]; }
+      { services.loopkeeper.plan.phases = [ "1e" ]; }
+    ];
+    inherit type;
+  };
+  path-of-two-lines = {
+    module = worker { workdir = "/srv\n/builder"; };
+    inherit type;
+  };
+  address-of-colons = {
+    module = worker { ready.tcp = "[:::::]:80"; };
+    inherit type;
+  };
+  empty-command = {
+    module = worker { command = [ ]; };
+    inherit type;
+  };
+  number-for-a-duration = {
+    module = worker { stop.grace = "30"; };
+    inherit type;
+  };
+  days = {
+    module = worker { budget.window = "1d"; };
+    inherit type;
+  };
+  too-small-a-size = {
+    module = worker { keepOutput = "1KiB"; };
+    inherit type;
+  };
+  port-too-high = {
+    module = worker { ready.tcp = "127.0.0.1:65536"; };
+    inherit type;
+  };
+  reserved-variable = {
+    module = worker { environment.LOOPKEEPER_PHASE = "1d"; };
+    inherit type;
+  };
+  relative-worktree = {
+    module = worker { worktree = "builder"; };
+    inherit type;
+  };
+  misspelt-option = {
+    module = worker { worktre = "/srv/builder"; };
+    type = "does not exist";
+  };
+}

@@ -1,0 +1,148 @@
+# Of workers, and of the plan that they work on.
+let
+  worker = attributes: {
+    services.loopkeeper.workers.builder = attributes;
+  };
+in
+{
+  nothing-to-run = {
+    module =
+      { lib, ... }:
+      {
+        services.loopkeeper.workers = lib.mkForce { };
+        services.loopkeeper.proxy.enable = lib.mkForce false;
+      };
+    says = "nothing to keep running";
+  };
+  reserved-name = {
+    module.services.loopkeeper.workers.watchdog.command = "true";
+    says = "not a worker's name";
+  };
+  name-with-a-space = {
+    module.services.loopkeeper.workers."a b".command = "true";
+    says = "not a worker's name";
+  };
+  unknown-dependency = {
+    module = worker { requires = [ "revewer" ]; };
+    says = "not declared: revewer. There are: adversary builder";
+  };
+  proxy-that-is-not-there = {
+    module =
+      { lib, ... }:
+      {
+        services.loopkeeper.proxy.enable = lib.mkForce false;
+        services.loopkeeper.workers.builder.requires = [ "proxy" ];
+      };
+    says = "set services.loopkeeper.proxy.enable";
+  };
+  circle = {
+    module.services.loopkeeper.workers = {
+      builder.requires = [ "adversary" ];
+      adversary.requires = [ "builder" ];
+    };
+    says = "a circle of requirements";
+  };
+  itself = {
+    module = worker { requires = [ "builder" ]; };
+    says = "a circle of requirements";
+  };
+  worktree-twice = {
+    module.services.loopkeeper.workers.reviewer = {
+      command = "true";
+      worktree = "/srv/builder/";
+    };
+    says = "is that of builder as well";
+  };
+  unknown-phase = {
+    module = worker { phases = [ "1e" ]; };
+    says = "not in the plan: 1e. There are: 1d";
+  };
+  phase-twice = {
+    module.services.loopkeeper.plan.phases = [
+      "1d"
+      "1d"
+    ];
+    says = "an id is there twice";
+  };
+  phase-with-two-ends = {
+    module.services.loopkeeper.plan.phases = [
+      {
+        id = "1e";
+        until = {
+          file = "/a";
+          command = "true";
+        };
+      }
+    ];
+    says = "`until` of phase 1e has to have either";
+  };
+  phase-with-half-an-end = {
+    module.services.loopkeeper.plan.phases = [
+      {
+        id = "1e";
+        until.line = "done";
+      }
+    ];
+    says = "`until` of phase 1e has to have either";
+  };
+  unknown-secret = {
+    module = worker { secrets = [ "tokn" ]; };
+    says = "Declare services.loopkeeper.secrets.<name>";
+  };
+  variable-of-no-secret = {
+    module = worker { environmentFrom = [ "token" ]; };
+    says = "environmentFrom names what is not in its secrets: token";
+  };
+  variable-twice = {
+    module = worker {
+      secrets = [ "token" ];
+      environmentFrom = [ "token" ];
+      environment.TOKEN = "x";
+    };
+    says = "there twice, reserved or not valid: TOKEN";
+  };
+  session-and-launcher = {
+    module = worker {
+      session = true;
+      launcher = "process";
+    };
+    says = "session is short for a launcher";
+  };
+  unknown-user = {
+    module = worker { user = "nobody-of-this-name"; };
+    says = "Declare users.users.nobody-of-this-name";
+  };
+  backoff-backwards = {
+    module = worker {
+      backoff.first = "2m";
+      backoff.most = "90s";
+    };
+    says = "first is longer than most";
+  };
+  ready-by-nothing = {
+    module = worker { ready.every = "1s"; };
+    says = "ready has to have exactly one";
+  };
+  alive-by-two = {
+    module = worker {
+      alive = {
+        tcp = "127.0.0.1:1";
+        socks = "127.0.0.1:1";
+      };
+    };
+    says = "alive has to have exactly one";
+  };
+  secret-in-a-file-with-a-bad-name = {
+    module = worker { secrets."gitea/token" = "token"; };
+    says = "secrets: not names of files: gitea/token";
+  };
+  path-twice = {
+    module =
+      { pkgs, ... }:
+      worker {
+        path = [ pkgs.git ];
+        environment.PATH = "/srv/bin";
+      };
+    says = "path makes the PATH that is in its environment too";
+  };
+}
