@@ -16,15 +16,14 @@ let
       empty = lib.attrNames (
         lib.filterAttrs (_: script: !script ? text) (evaluated.config.system.activationScripts or { })
       );
-      specialised = lib.mapAttrs (
-        _: special:
-        let
-          inherit (evaluate (modules ++ [ special.configuration ])) failures toml;
-        in
-        {
-          inherit failures toml;
-        }
-      ) evaluated.config.specialisation;
+      # Those that have a rig.
+      specialised = lib.mapAttrs (_: special: { inherit (special) failures toml; }) (
+        lib.filterAttrs (_: special: special.config.services.loopkeeper.enable) (
+          lib.mapAttrs (
+            _: special: evaluate (modules ++ [ special.configuration ])
+          ) evaluated.config.specialisation
+        )
+      );
     };
 in
 lib.mapAttrs' (

@@ -1,5 +1,6 @@
 # A switch with a changed worker and another unit of the supervisor: the supervisor is new, the changed
-# worker is restarted once, the other one and the proxy go on.
+# worker is restarted once, the other one and the proxy go on. So do they on a machine without the rig, and
+# back.
 {
   name = "loopkeeper-switch";
 
@@ -7,7 +8,7 @@
     { lib, ... }:
     {
       services.loopkeeper = {
-        enable = true;
+        enable = lib.mkDefault true;
         proxy.enable = true;
         workers = {
           builder.command = lib.mkDefault "exec sleep 1111";
@@ -23,6 +24,7 @@
           services.loopkeeper.workers.builder.command = "exec sleep 3333";
           systemd.services.loopkeeper.environment.LOOPKEEPER_LOG = "debug";
         };
+        away.configuration.services.loopkeeper.enable = false;
       };
     };
 
@@ -35,8 +37,12 @@
         return {unit: pid(unit) for unit in ("loopkeeper", "loopkeeper-proxy", "loopkeeper-adversary")}
 
 
+    def become(system):
+        machine.succeed(f"/run/booted-system/{system}bin/switch-to-configuration test")
+
+
     def switch(specialisation):
-        machine.succeed(f"/run/booted-system/specialisation/{specialisation}/bin/switch-to-configuration test")
+        become(f"specialisation/{specialisation}/")
         machine.wait_until_succeeds("pgrep --full '[s]leep 3333'")
 
 
@@ -57,5 +63,15 @@
     assert after["loopkeeper-proxy"] == before["loopkeeper-proxy"], "the proxy goes on"
     assert after["loopkeeper-adversary"] == before["loopkeeper-adversary"], "a loop goes on"
     assert pid("loopkeeper-builder") == builder, "so does one that is what it was"
+
+    become("specialisation/away/")
+    machine.fail("systemctl is-active loopkeeper.service")
+    assert pid("loopkeeper-adversary") == before["loopkeeper-adversary"], "a loop goes on without the rig"
+    become("")
+    machine.wait_for_unit("loopkeeper.service")
+    machine.wait_for_unit("loopkeeper.socket")
+    after = pids()
+    assert after["loopkeeper-proxy"] == before["loopkeeper-proxy"], "the proxy is taken over"
+    assert after["loopkeeper-adversary"] == before["loopkeeper-adversary"], "a loop is taken over"
   '';
 }
