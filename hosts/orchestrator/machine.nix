@@ -34,6 +34,8 @@
       "nix-command"
       "flakes"
     ];
+    # Who may become root anyway: what they built elsewhere is taken without a signature.
+    settings.trusted-users = [ "@wheel" ];
     # Old generations; those that run are not taken.
     gc = {
       automatic = true;
