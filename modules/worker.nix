@@ -42,6 +42,13 @@ let
 in
 types.submodule {
   options = {
+    enable = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = "Without this it is as if it were not declared: a switch stops it.";
+    };
+
     command = mkOption {
       type = t.command;
       example = [

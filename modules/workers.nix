@@ -62,7 +62,8 @@ let
   overridable =
     value: if lib.isAttrs value then lib.mapAttrs (_: overridable) value else lib.mkDefault value;
 
-  names = lib.attrNames cfg.workers;
+  workers = lib.filterAttrs (_: worker: worker.enable) cfg.workers;
+  names = lib.attrNames workers;
   # What there is, also in `settings` alone.
   rig = cfg.settings;
   workerNames = lib.attrNames (rig.workers or { });
@@ -72,9 +73,7 @@ let
     name: worker:
     lib.filter (
       other:
-      other < name
-      && cfg.workers.${other}.worktree != null
-      && checkout cfg.workers.${other} == checkout worker
+      other < name && workers.${other}.worktree != null && checkout workers.${other} == checkout worker
     ) names;
   variable = file: lib.toUpper (lib.replaceStrings [ "." "-" ] [ "_" "_" ] file);
   probes = lib.filter (probe: probe != null);
@@ -179,8 +178,8 @@ let
     ];
 
   # Who requires itself is no circle to toposort.
-  order = lib.toposort (one: other: lib.elem one cfg.workers.${other}.requires) names;
-  circle = lib.filter (name: lib.elem name cfg.workers.${name}.requires) names ++ order.cycle or [ ];
+  order = lib.toposort (one: other: lib.elem one workers.${other}.requires) names;
+  circle = lib.filter (name: lib.elem name workers.${name}.requires) names ++ order.cycle or [ ];
 in
 {
   options.services.loopkeeper.workers = mkOption {
@@ -204,9 +203,9 @@ in
   config = lib.mkIf cfg.enable {
     services.loopkeeper.settings.workers = lib.mapAttrs (
       _: worker: overridable (section worker)
-    ) cfg.workers;
+    ) workers;
 
-    assertions = lib.concatLists (lib.mapAttrsToList assertionsOf cfg.workers) ++ [
+    assertions = lib.concatLists (lib.mapAttrsToList assertionsOf workers) ++ [
       {
         assertion = workerNames != [ ] || rig ? proxy;
         message = "services.loopkeeper has nothing to keep running: declare a worker, or enable the proxy.";

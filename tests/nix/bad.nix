@@ -62,6 +62,12 @@
         settings.proxy.auth_key = "/etc/tailscale-key";
       };
     };
+    checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
+      enable = false;
+      command = "true";
+      worktree = "/srv/builder";
+      requires = [ "nobody" ];
+    };
     hardware-key.services.loopkeeper.ssh.hosts.ci.hostKeys = [
       "sk-ecdsa-sha2-nistp256@openssh.com AAAA"
     ];

@@ -22,6 +22,13 @@ in
     module.services.loopkeeper.workers."a b".command = "true";
     says = "not a worker's name";
   };
+  dependency-that-is-switched-off = {
+    module.services.loopkeeper.workers = {
+      builder.requires = [ "adversary" ];
+      adversary.enable = false;
+    };
+    says = "not declared: adversary. There are: builder";
+  };
   unknown-dependency = {
     module = worker { requires = [ "revewer" ]; };
     says = "not declared: revewer. There are: adversary builder";
