@@ -26,8 +26,8 @@ let
         description = "Its name, unique in the plan.";
       };
       brief =
-        t.key t.absolutePath "/srv/plan/1d.md"
-          "The file that the loops are pointed to, by {env}`LOOPKEEPER_BRIEF`.";
+        t.key (t.orFile t.absolutePath) "/srv/plan/1d.md"
+          "The file that the loops are pointed to, by {env}`LOOPKEEPER_BRIEF`; a path of Nix is one of the flake.";
       until = mkOption {
         type = types.coercedTo (types.enum [ "operator" ]) (_: { }) condition;
         default = "operator";

@@ -77,11 +77,14 @@ rec {
 
   memory = matching "size of at least 1M, such as \"512M\" or \"2G\"" "[1-9][0-9]{0,5}[MGT]|infinity";
 
+  # Or a file of the flake itself, which is copied into the store.
+  orFile = type: types.coercedTo (types.addCheck types.path builtins.isPath) (file: "${file}") type;
+
   command = described "list of a program and its arguments, or string for /bin/sh -c" (
     once (
-      types.either (types.addCheck (types.nonEmptyListOf types.str) (words: lib.head words != "")) (
-        types.strMatching ".+"
-      )
+      types.either (types.addCheck (types.nonEmptyListOf (orFile types.str)) (
+        words: lib.head words != ""
+      )) (types.strMatching ".+")
     )
   );
 

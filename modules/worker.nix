@@ -57,7 +57,8 @@ types.submodule {
       ];
       description = ''
         What is run. A program without a `/` is looked up in the daemon's search path, which begins with
-        {file}`/run/current-system/sw/bin`; one with a `/` is relative to `workdir`.
+        {file}`/run/current-system/sw/bin`; one with a `/` is relative to `workdir`. A path of Nix, as in
+        `[ ./loop.sh ]`, is a file of the flake: with another content the worker is another one.
       '';
     };
 

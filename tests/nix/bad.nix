@@ -73,6 +73,24 @@
     ];
   };
 
+  # Files of the flake, which are there for the rig as files of the store.
+  files =
+    { lib, ... }:
+    {
+      services.loopkeeper = {
+        workers.builder.command = lib.mkForce [
+          ./fetch
+          "./fetch"
+        ];
+        plan.phases = [
+          {
+            id = "1d";
+            brief = ./fetch;
+          }
+        ];
+      };
+    };
+
   # Not a mistake for sure, and said nevertheless.
   warned = {
     services.loopkeeper.operators = [ "alice" ];

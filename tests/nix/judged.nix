@@ -15,6 +15,19 @@ in
 {
   good = failures { };
   right = mapAttrs (_: failures) bad.right;
+  # What files of a flake become.
+  files =
+    let
+      inherit
+        ((evaluate [
+          bad.good
+          bad.files
+        ]).config.services.loopkeeper
+        )
+        settings
+        ;
+    in
+    settings.workers.builder.command ++ map (phase: phase.brief) settings.plan.phases;
   warned =
     (evaluate [
       bad.good
