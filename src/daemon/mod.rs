@@ -49,7 +49,7 @@ use crate::{
     },
     decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
-    launch::{self, Local, News},
+    launch::{self, Contents, Local, News},
     model::{AttemptRef, Mono, Now, WorkerName},
     paths::Paths,
     store::Store,
@@ -96,10 +96,10 @@ enum Input {
     Needs {
         settled: bool,
     },
-    /// What the secrets of an attempt are now, if it was handed others.
+    /// What the secrets of an attempt are now, if they can be looked at.
     Secrets {
         attempt: AttemptRef,
-        content: Option<u64>,
+        contents: Option<Contents>,
     },
     /// Where something that workers need may come to be, and what may be told once that is watched.
     Watch {
@@ -245,8 +245,8 @@ impl Daemon {
             Input::Loaded(loaded) => self.loaded(loaded).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
             Input::Needs { settled } => self.needs_changed(settled),
-            Input::Secrets { attempt, content } => {
-                if self.host.secrets_differ(&attempt, content) {
+            Input::Secrets { attempt, contents } => {
+                if contents.is_some_and(|contents| self.host.secrets_differ(&attempt, contents)) {
                     self.turn(Event::SecretsDiffer(attempt)).await;
                 }
             }

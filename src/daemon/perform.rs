@@ -76,10 +76,10 @@ impl Daemon {
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
             Effect::CompareSecrets(attempt, files) => {
-                let content = self.host.other_secrets(&attempt, files);
+                let contents = self.host.secrets_of(&attempt, files);
                 self.beside(async move {
-                    let content = content.await;
-                    Input::Secrets { attempt, content }
+                    let contents = contents.await;
+                    Input::Secrets { attempt, contents }
                 });
             }
             Effect::Reload(attempt, identity, signal) => {

@@ -27,7 +27,8 @@ use super::{
     life::Orders,
     needs::{self, Eyes},
     output::Entries,
-    secrets, survey,
+    secrets::{self, Contents},
+    survey,
     tree::Looker,
     unit,
 };
@@ -82,7 +83,7 @@ pub struct Local {
     /// Makes hashes of secrets that nobody else can make.
     hashes: RandomState,
     /// What was told last of the files of an attempt's secrets.
-    told_contents: BTreeMap<AttemptRef, u64>,
+    told_contents: BTreeMap<AttemptRef, Contents>,
 }
 
 impl Local {
@@ -265,30 +266,30 @@ impl Local {
         );
     }
 
-    /// What these files have, if an attempt was handed another content. What cannot be read, or does not
-    /// answer, says nothing.
-    pub fn other_secrets(
+    /// What these files have, beside what an attempt was handed. What does not answer says nothing.
+    pub fn secrets_of(
         &self,
         attempt: &AttemptRef,
         files: BTreeMap<String, PathBuf>,
-    ) -> impl Future<Output = Option<u64>> + use<> {
+    ) -> impl Future<Output = Option<Contents>> + use<> {
         let context = Arc::clone(&self.context);
         let hashes = self.hashes.clone();
         let copies = secrets::copies(&self.context.settings, attempt);
         let worker = attempt.worker.clone();
         async move {
-            let look = move |at: &_| secrets::other_content(&hashes, &copies, &files, at);
-            needs::look_for(&context, &worker, look).await.ok()?
+            let look = move |at: &_| secrets::contents(&hashes, &copies, &files, at);
+            needs::look_for(&context, &worker, look).await.ok()
         }
     }
 
-    /// Whether that is to be told: each content that the files come to have is told once.
-    pub fn secrets_differ(&mut self, attempt: &AttemptRef, content: Option<u64>) -> bool {
-        let Some(content) = content else {
-            self.told_contents.remove(attempt);
-            return false;
-        };
-        self.told_contents.insert(attempt.clone(), content) != Some(content)
+    /// Whether that is to be told: each content that the files come to have is told once, also where it
+    /// is again what the attempt was handed.
+    pub fn secrets_differ(&mut self, attempt: &AttemptRef, contents: Contents) -> bool {
+        let news = contents.is_news(self.told_contents.get(attempt).copied());
+        if news {
+            self.told_contents.insert(attempt.clone(), contents);
+        }
+        news
     }
 
     /// Signals an attempt's own process, and nobody else.

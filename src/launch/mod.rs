@@ -76,6 +76,7 @@ pub use cgroup::House;
 pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
+pub use secrets::Contents;
 pub use socket::socket;
 pub(crate) use unit::{before_reboot, recorded as recorded_by_manager, was_over_before_reboot};
 

@@ -111,24 +111,40 @@ pub(super) fn copies(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
     }
 }
 
-/// A hash of what the files have, if one of them has another content than its copy. What cannot be
-/// read says nothing: it may be about to be written.
-pub(super) fn other_content(
+/// What an attempt would be handed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents {
+    /// Of all of it.
+    hash: u64,
+    /// Whether the attempt was handed the same.
+    handed: bool,
+}
+
+impl Contents {
+    /// Whether somebody is to be told who was told of `last`, or of nothing since the attempt began.
+    pub(super) fn is_news(self, last: Option<Self>) -> bool {
+        last.map_or(!self.handed, |last| last.hash != self.hash)
+    }
+}
+
+/// What the files have. One that cannot be read says nothing: it may be about to be written.
+pub(super) fn contents(
     hashes: &RandomState,
     copies: &Path,
     files: &BTreeMap<String, PathBuf>,
     at: &At,
-) -> Option<u64> {
+) -> Contents {
     let mut contents = Vec::new();
-    let mut differs = false;
+    let mut handed = true;
     for (name, path) in files {
         at.comes_to(path);
         let of = |path: &Path| content(hashes, path).ok();
         let (now, then) = (of(path), of(&copies.join(name)));
-        differs |= now.is_some() && then.is_some() && now != then;
-        contents.push(now);
+        handed &= now.is_none() || then.is_none() || now == then;
+        contents.push(now.or(then));
     }
-    differs.then(|| hashes.hash_one(contents))
+    let hash = hashes.hash_one(contents);
+    Contents { hash, handed }
 }
 
 /// A hash of a file's content. Nothing else of it stays in this process.

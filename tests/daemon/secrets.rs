@@ -90,10 +90,16 @@ fn whose_secret_changed_begins_anew_with_it_or_is_told_and_nobody_else() {
     rig.eventually("it was told again", |rig| {
         (rig.read("told") == "two\nthree\n").then_some(())
     });
+    // What it began with is another content too, after those.
+    rig.write("secrets.d/3/changed", "one\n");
+    let third = begun_anew(&rig, third);
+    rig.eventually("it was told of the first again", |rig| {
+        (rig.read("told") == "two\nthree\none\n").then_some(())
+    });
 
     // While there is no daemon.
     rig.kill_daemon();
-    activate(&rig, 4, "three\n");
+    activate(&rig, 4, "one\n");
     rig.start();
     assert_eq!(pids(&rig), third, "nothing changed meanwhile");
     rig.kill_daemon();
