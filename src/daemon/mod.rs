@@ -108,6 +108,8 @@ enum Input {
     },
     /// The state directory came or went.
     State,
+    /// A file system was mounted, or unmounted.
+    Mounts,
 }
 
 struct Daemon {
@@ -205,7 +207,7 @@ impl Daemon {
                     files::Changed::State => Input::State,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
-                () = sources.mounts.changed() => Input::Needs { settled: false },
+                () = sources.mounts.changed() => Input::Mounts,
                 Some(input) = sources.later.recv() => input,
                 input = sources.signals.next() => input,
                 call = sources.server.next() => Input::Call(call),
@@ -255,6 +257,12 @@ impl Daemon {
                     self.files.follow_needs(of, trail);
                 }
                 self.turn(then).await;
+            }
+            Input::Mounts => {
+                // One may be over the state directory, and is told by that.
+                drop(self.keep_directory());
+                self.needs_changed(false);
+                self.turn(Event::Wake).await;
             }
             Input::State => {
                 if self.keep_directory().is_ok() {

@@ -103,14 +103,14 @@ impl Daemon {
         self.stored(kept)
     }
 
-    /// Reports what the store found, and that somebody else has its directory.
+    /// Reports what the store found, and that its directory is somebody else's.
     fn stored(&mut self, result: Result<(), StoreError>) -> Result<(), String> {
         for problem in self.store.problems() {
             self.report(&problem);
         }
         result.map_err(|error| {
             let why = in_one_line(&error);
-            if matches!(error, StoreError::InUse { .. }) {
+            if matches!(error, StoreError::InUse { .. } | StoreError::Another { .. }) {
                 self.report(&Problem::Degraded(error));
             }
             why

@@ -42,6 +42,15 @@ pub enum StoreError {
         /// The other daemon, when it could leave its pid.
         pid: Option<i32>,
     },
+    /// The directory is not the one that was opened, and somebody's rig is in it. Nothing was touched.
+    #[error(
+        "state directory {} is another one than when this daemon started, and has a rig in it: nothing is \
+         recorded", dir.display()
+    )]
+    Another {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The database has a structure that this version does not know. Nothing was touched.
     #[error(
         "database {} was written by a newer loopkeeper{}: it has structure {found}, and version {}, \
@@ -100,6 +109,11 @@ impl StoreError {
             Self::InUse { .. } => Some(
                 "`supervisorctl status` shows that daemon; a second one needs a state directory \
                  of its own"
+                    .to_owned(),
+            ),
+            Self::Another { .. } => Some(
+                "where a file system was mounted over it, `systemctl restart loopkeeper` goes on with what is \
+                 there now"
                     .to_owned(),
             ),
             Self::Newer {

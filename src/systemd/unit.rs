@@ -41,20 +41,21 @@ pub struct BadPath {
 impl Unit {
     /// The text of the unit.
     pub fn text(&self) -> Result<String, BadPath> {
-        let mut command = quoted(&self.daemon)?;
+        let mut command = word(&self.daemon)?;
         for (name, path) in [
             ("--config", &self.config),
             ("--state-dir", &self.state),
             ("--socket", &self.socket),
         ] {
             if let Some(path) = path {
-                command.push_str(&format!(" {name} {}", quoted(path)?));
+                command.push_str(&format!(" {name} {}", word(path)?));
             }
         }
-        let mut reload = quoted(&self.daemon.with_file_name("supervisorctl"))?;
+        let mut reload = word(&self.daemon.with_file_name("supervisorctl"))?;
         if let Some(socket) = &self.socket {
-            reload.push_str(&format!(" --socket {}", quoted(socket)?));
+            reload.push_str(&format!(" --socket {}", word(socket)?));
         }
+        let mounts = self.mounts()?;
         let (after, directories, identity, wanted_by) = match self.manager {
             Manager::System => (
                 SYSTEM_AFTER,
@@ -79,7 +80,7 @@ impl Unit {
 [Unit]
 Description=Loopkeeper, keeps loops running
 Documentation=man:loopkeeperd(8) man:loopkeeper.toml(5) man:supervisorctl(1)
-{after}# It is never given up: a rig that cannot start now may do so in a minute, and says why meanwhile.
+{after}{mounts}# It is never given up: a rig that cannot start now may do so in a minute, and says why meanwhile.
 StartLimitIntervalSec=0
 
 [Service]
@@ -115,6 +116,24 @@ OOMPolicy=continue
 WantedBy={wanted_by}
 ",
             version = env!("CARGO_PKG_VERSION"),
+        ))
+    }
+
+    /// That the file systems of unusual places are there first. Those of the usual ones follow from
+    /// `StateDirectory=` and its like (systemd.exec(5)).
+    fn mounts(&self) -> Result<String, BadPath> {
+        let places = [&self.config, &self.state].into_iter().flatten();
+        let places = places.map(|place| quoted(place, &['%']));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        if places.is_empty() {
+            return Ok(String::new());
+        }
+        let places = places.join(" ");
+        Ok(format!(
+            "\
+# Before their file system is mounted another rig would begin there, which knows nothing of this one.
+RequiresMountsFor={places}
+"
         ))
     }
 }
@@ -219,7 +238,12 @@ pub(super) fn plain(path: &Path) -> Result<String, BadPath> {
 }
 
 /// systemd.service(5), "Command lines": `%` and `$` are doubled, the rest is C-style quoting.
-fn quoted(path: &Path) -> Result<String, BadPath> {
+fn word(path: &Path) -> Result<String, BadPath> {
+    quoted(path, &['%', '$'])
+}
+
+/// As one word of a line in which some characters are `doubled` (systemd.syntax(7), "Quoting").
+fn quoted(path: &Path, doubled: &[char]) -> Result<String, BadPath> {
     let text = plain(path)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@=,".contains(c);
     if text.chars().all(plain) {
@@ -229,7 +253,7 @@ fn quoted(path: &Path) -> Result<String, BadPath> {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            '%' | '$' => quoted.extend([c, c]),
+            c if doubled.contains(&c) => quoted.extend([c, c]),
             c => quoted.push(c),
         }
     }
@@ -279,6 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn the_file_systems_of_unusual_places_are_there_first() {
+        assert!(!text(Manager::System, None).contains("RequiresMountsFor"));
+        let unit = Unit {
+            manager: Manager::System,
+            daemon: "/usr/bin/loopkeeperd".into(),
+            config: Some("/mnt/a b/$x%.toml".into()),
+            state: Some("/data/lk".into()),
+            socket: None,
+        };
+        let line = "\nRequiresMountsFor=\"/mnt/a b/$x%%.toml\" /data/lk\n";
+        let text = unit.text().unwrap();
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
     fn a_path_is_written_so_that_systemd_reads_the_same_path() {
         for (path, written) in [
             ("/a/b-c.d", "/a/b-c.d"),
@@ -288,10 +327,10 @@ mod tests {
             (r#"/a"b\c"#, r#""/a\"b\\c""#),
             ("/ä", r#""/ä""#),
         ] {
-            assert_eq!(quoted(Path::new(path)).unwrap(), written);
+            assert_eq!(word(Path::new(path)).unwrap(), written);
         }
         for bad in ["relative", "/a\nb"] {
-            assert!(quoted(Path::new(bad)).is_err(), "{bad:?}");
+            assert!(word(Path::new(bad)).is_err(), "{bad:?}");
         }
     }
 }

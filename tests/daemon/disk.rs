@@ -142,6 +142,10 @@ fn a_second_daemon_on_a_state_directory_that_was_removed_leaves_the_first_degrad
     );
     assert!(!rig.path("state/phase-idx").exists());
     drop(second);
+    // What is there may be what is meant.
+    let why = rig.refused(1, &["pause"]);
+    assert!(why.contains("has a rig in it"), "{why}");
+    fs::remove_dir_all(rig.path("state")).unwrap();
     rig.done(&["pause"]);
     rig.done(&["start", "keeper"]);
 }

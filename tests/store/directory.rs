@@ -88,9 +88,18 @@ fn nothing_is_written_into_a_directory_that_another_daemon_has_by_now() {
     }
     assert_eq!(crate::rig::contents(&dir), before);
     drop(second);
-    // Nobody has it any more: what was left there is set aside, and the first goes on.
+    let before = crate::rig::contents(&dir);
+    // Nobody has it any more, and what is there may be what is meant.
+    let refused = first.record(&[Fact::Phase(point(3))]);
+    assert!(
+        matches!(refused, Err(StoreError::Another { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(crate::rig::contents(&dir), before);
+    assert_eq!(Store::holder(&dir), None);
+    fs::remove_dir_all(&dir).unwrap();
     first.record(&[Fact::Phase(point(3))]).unwrap();
-    assert_eq!(first.problems().len(), 2);
+    assert_eq!(first.problems().len(), 1);
     drop(first);
     assert_eq!(open(&dir).restored.resume_point, Some(point(3)));
 }

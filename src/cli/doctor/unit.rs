@@ -30,7 +30,9 @@ const PRINTED: &str = "# Printed by supervisorctl generate unit, version ";
 const NIX: &str = "/nix/store";
 /// What may differ: where it is installed, what it keeps, and what is for people.
 const FREE: [&str; 4] = ["Description", "Documentation", "ExecReload", "ExecStart"];
-/// What is not printed for a state directory of one's own.
+/// What is printed for a state directory of one's own.
+const MOUNTS: &str = "RequiresMountsFor";
+/// What is not.
 const OF_STATE: [&str; 2] = ["StateDirectory", "StateDirectoryMode"];
 
 /// That of this daemon or, where none runs, of the rig that is meant.
@@ -122,7 +124,9 @@ fn differences(there: &str, wanted: &str) -> Vec<String> {
         None if own_state && free.contains(name.as_str()) => None,
         None => Some(format!("{name} is missing")),
     };
-    wanted.iter().filter_map(differs).collect()
+    let unmounted = own_state && !there.contains_key(MOUNTS);
+    let unmounted = unmounted.then(|| format!("{MOUNTS} is missing, with the state directory"));
+    wanted.iter().filter_map(differs).chain(unmounted).collect()
 }
 
 /// By name, with one name's values as one; an empty one begins anew (systemd.syntax(7)).
@@ -197,13 +201,18 @@ mod tests {
         let moved = printed(Manager::System)
             .replace(
                 "ExecStart=/usr/bin/loopkeeperd",
-                "ExecStart=/opt/lk --state-dir /srv/lk",
+                "RequiresMountsFor=/srv/lk\nExecStart=/opt/lk --state-dir /srv/lk",
             )
             .replace("Delegate=yes", "Delegate = true")
             .replace("StateDirectory", "# StateDirectory")
             + "ProtectHome=yes\n";
         let finding = judged(&moved, false);
         assert_eq!(finding.is, Is::Ok, "{}", finding.found);
+        let found = judged(&moved.replace("RequiresMountsFor", "#"), false).found;
+        assert!(
+            found.ends_with(": RequiresMountsFor is missing, with the state directory"),
+            "{found}"
+        );
     }
 
     #[test]
