@@ -181,8 +181,8 @@ impl Rig {
                 if over && self.progress.pending.is_none() && self.paused.is_none() {
                     if just_set {
                         let text = format!(
-                            "phase {id} was set, and its end condition holds already, so the plan \
-                             goes on at once; to work on it again, undo that first"
+                            "the end condition of phase {id} holds already, so the plan goes on at \
+                             once; to work on it again, undo that first"
                         );
                         self.sent_in_vain(&text);
                         self.tell(now, "phase-over-already", Level::Warning, None, text);

@@ -94,13 +94,13 @@ fn phases_are_numbered_as_they_are_shown() {
     }
     let done = rig.done(&["phase", "set", "1"]);
     assert!(
-        done.contains("phase 1 of 3 (1d)\nwarning: phase 1d was set, and its end condition holds"),
+        done.contains("phase 1 of 3 (1d)\nwarning: the end condition of phase 1d holds already"),
         "{done}"
     );
     until_phase(&rig, r#"1 "1e" of 3"#);
     let history = rig.done(&["history"]);
     assert!(
-        history.contains("phase 1d was set, and its end condition holds already"),
+        history.contains("the end condition of phase 1d holds already"),
         "{history}"
     );
 }

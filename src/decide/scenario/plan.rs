@@ -114,9 +114,8 @@ fn who_sets_a_phase_that_is_over_already_is_told() {
     assert!(answered(&set).is_empty(), "nobody has looked yet: {set:?}");
     let done = play.tell(looked(true));
     assert_eq!(told(&done), 1);
-    let wanted = "the resume point is phase 1 of 2 (one)\nwarning: phase one was set, and its end \
-                  condition holds already, so the plan goes on at once; to work on it again, undo that \
-                  first";
+    let wanted = "the resume point is phase 1 of 2 (one)\nwarning: the end condition of phase one \
+                  holds already, so the plan goes on at once; to work on it again, undo that first";
     assert_eq!(answered(&done), [wanted]);
     assert_eq!(play.rig.progress.in_words().unwrap(), "phase 2 of 2 (two)");
     play.command(Command::PhaseSet(PhaseRef::Index(0)));
