@@ -38,9 +38,8 @@ fn declared(config: &Config) -> Vec<(&WorkerName, &Path)> {
 
 fn of_program(program: &Program) -> Option<&PathBuf> {
     match program {
-        Program::BuiltinProxy(builtin) => Some(&builtin.auth.as_ref()?.file),
         Program::Tailscale(tailscale) => tailscale.auth_key.as_ref(),
-        Program::Command(_) => None,
+        Program::BuiltinProxy(_) | Program::Command(_) => None,
     }
 }
 
