@@ -68,8 +68,13 @@ pub fn run(attempt_dir: &Path) -> io::Result<ExitCode> {
         Ok(lease) => lease,
         Err(error) => return failed(io::Error::other(in_one_line(&error))),
     };
+    // Not before: what systemd runs last would be in there too, and wait for it where it hangs.
+    if let Err(error) = env::set_current_dir(&spec.workdir) {
+        let text = format!("workdir {}: {error}", spec.workdir.display());
+        return failed(io::Error::new(error.kind(), text));
+    }
     let mut command = Command::new(&spec.program);
-    command.args(&spec.arguments).current_dir(&spec.workdir);
+    command.args(&spec.arguments);
     if let Err(error) = add_secrets(&mut command, &spec) {
         return failed(error);
     }

@@ -67,7 +67,6 @@ impl Carrier<'_> {
         properties.extend([
             ("Type", "exec".into()),
             ("ExecStart", commands([argv])),
-            ("WorkingDirectory", text(&spec.workdir)?.into()),
             match spec.has_file() {
                 true => (
                     "StandardOutputFileToAppend",

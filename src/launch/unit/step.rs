@@ -60,7 +60,6 @@ const CALLS: &[&str] = &[
 ];
 
 const STEPS: &[Step] = &[
-    (200, "CHDIR", "its directory cannot be entered", &["User"]),
     (201, "NICE", "its nice value cannot be set", &["Nice"]),
     (
         203,
