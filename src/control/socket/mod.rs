@@ -28,6 +28,8 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -44,6 +46,9 @@ pub use error::BindError;
 use error::LONGEST_PATH;
 
 use crate::{control::group::GROUP, decide::access::Policy};
+
+/// From fork to exec takes far less; a second daemon is refused after this.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// A socket in its place, for as long as this lives.
 #[derive(Debug)]
@@ -101,8 +106,8 @@ pub(super) fn bind(
     policy: &Policy,
 ) -> Result<(UnixListener, Place), BindError> {
     let directory = directory(path, policy)?;
-    let lock = lock(path, state)?;
-    let (listener, ours) = put_in_place(path, &directory, policy)?;
+    let lock = for_a_moment(|| lock(path, state))?;
+    let (listener, ours) = for_a_moment(|| put_in_place(path, &directory, policy))?;
     let place = Place {
         path: path.to_owned(),
         state: state.to_owned(),
@@ -140,7 +145,7 @@ pub(super) fn take_over(
         );
         return bind(path, state, policy);
     }
-    let lock = lock(path, state)?;
+    let lock = for_a_moment(|| lock(path, state))?;
     if let Err(error) = give(path, policy) {
         tracing::warn!(%error, "control socket cannot be given its group and mode");
     }
@@ -251,6 +256,20 @@ pub fn state_kept(path: &Path) -> Option<PathBuf> {
 fn tell(mut lock: &File, state: &Path) -> io::Result<()> {
     lock.set_len(0)?;
     lock.write_all(&[state.as_os_str().as_bytes(), b"\n"].concat())
+}
+
+/// A daemon that was killed while it made a child leaves its lock and its socket to that child until it
+/// has become another program: so they are tried for a moment before they count as somebody else's.
+fn for_a_moment<T>(mut take: impl FnMut() -> Result<T, BindError>) -> Result<T, BindError> {
+    let until = Instant::now() + MOMENT;
+    loop {
+        match take() {
+            Err(BindError::InUse { .. }) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn lock(path: &Path, state: &Path) -> Result<Flock<File>, BindError> {
