@@ -131,11 +131,9 @@ fn needed(text: &str) -> Option<&str> {
 }
 
 fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
-    if matches!(worker.program, Program::BuiltinProxy(_)) {
-        // Its users are told of as what it lacks.
-        return Vec::new();
-    }
     let of = &worker.name;
+    // Without its users the proxy lacks something, and that is told already.
+    let lacked = matches!(worker.program, Program::BuiltinProxy(_));
     let (mut doubts, mut all) = (Vec::new(), 0);
     for (name, path) in &worker.secrets.files {
         let shown = path.display();
@@ -143,7 +141,7 @@ fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
             Ok(size) => size,
             // Who asks may see less than the daemon does.
             Err(why) => {
-                if !why.is_hidden() {
+                if !why.is_hidden() && !lacked {
                     doubts.push(format!("secret {name} of {of} is {shown}, which {why}"));
                 }
                 continue;
