@@ -26,6 +26,7 @@
 //! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated, what the journal's events mean |
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
+//! | `moment` | what is somebody else's only for a moment |
 //! | `fault` | points at which test builds die |
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
@@ -112,6 +113,7 @@ mod fuzz;
 pub mod host;
 pub mod launch;
 pub mod model;
+mod moment;
 pub mod paths;
 pub mod proxy;
 pub mod store;

@@ -18,14 +18,11 @@ use std::{
         fs::{MetadataExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{StoreError, atomic_file::file_error};
-
-/// From fork to exec takes far less; a second daemon is refused after this.
-const MOMENT: Duration = Duration::from_secs(2);
+use crate::moment::{MOMENT, take_within};
 
 /// Who only asks who has it takes it for that, and lets go of it at once ([`holder`]).
 const LOOK: Duration = Duration::from_millis(200);
@@ -45,15 +42,8 @@ fn try_lock(dir: &File, patience: Patience) -> Result<(), TryLockError> {
         Patience::Moment => MOMENT,
         Patience::Look => LOOK,
     };
-    let until = Instant::now() + patience;
-    loop {
-        match dir.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                thread::sleep(Duration::from_millis(20));
-            }
-            answer => return answer,
-        }
-    }
+    let taken = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
+    take_within(patience, taken, || dir.try_lock())
 }
 
 /// The pid of the daemon that has this state directory.

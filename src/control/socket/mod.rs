@@ -28,8 +28,6 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
 };
 
 use nix::{
@@ -45,10 +43,11 @@ use rustix::fs::{CWD, RenameFlags};
 pub use error::BindError;
 use error::LONGEST_PATH;
 
-use crate::{control::group::GROUP, decide::access::Policy};
-
-/// From fork to exec takes far less; a second daemon is refused after this.
-const MOMENT: Duration = Duration::from_secs(2);
+use crate::{
+    control::group::GROUP,
+    decide::access::Policy,
+    moment::{MOMENT, take_within},
+};
 
 /// A socket in its place, for as long as this lives.
 #[derive(Debug)]
@@ -258,18 +257,10 @@ fn tell(mut lock: &File, state: &Path) -> io::Result<()> {
     lock.write_all(&[state.as_os_str().as_bytes(), b"\n"].concat())
 }
 
-/// A daemon that was killed while it made a child leaves its lock and its socket to that child until it
-/// has become another program: so they are tried for a moment before they count as somebody else's.
-fn for_a_moment<T>(mut take: impl FnMut() -> Result<T, BindError>) -> Result<T, BindError> {
-    let until = Instant::now() + MOMENT;
-    loop {
-        match take() {
-            Err(BindError::InUse { .. }) if Instant::now() < until => {
-                thread::sleep(Duration::from_millis(20));
-            }
-            answer => return answer,
-        }
-    }
+/// Of a daemon that was killed it may be for a moment still.
+fn for_a_moment<T>(take: impl FnMut() -> Result<T, BindError>) -> Result<T, BindError> {
+    let taken = |error: &BindError| matches!(error, BindError::InUse { .. });
+    take_within(MOMENT, taken, take)
 }
 
 fn lock(path: &Path, state: &Path) -> Result<Flock<File>, BindError> {

@@ -41,6 +41,21 @@ fn the_socket_is_ours_alone_and_goes_with_us() {
 }
 
 #[test]
+fn a_socket_that_a_dying_daemon_leaves_for_a_moment_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run/control.sock");
+    let bound = bind(&path, STATE.as_ref(), &policy()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Time is the subject: a fraction of the moment that is waited.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            drop(bound);
+        });
+        drop(bind(&path, STATE.as_ref(), &policy()).unwrap());
+    });
+}
+
+#[test]
 fn a_group_or_everyone_can_be_let_in() {
     let dir = tempfile::tempdir().unwrap();
     let group = nix::unistd::getegid().as_raw();
