@@ -26,6 +26,7 @@
 //! | [`systemd`] | sd_notify, the service manager over D-Bus, the unit that is generated, what the journal's events mean |
 //! | [`paths`] | where everything lies |
 //! | [`causes`] | errors on one line |
+//! | `outbox` | what a process says, on its way to who may not listen |
 //! | `moment` | what is somebody else's only for a moment |
 //! | `fault` | points at which test builds die |
 //!
@@ -64,7 +65,7 @@
 //! | tree | all processes that an attempt has started, wherever they hide |
 //! | ended, gone | the attempt's own process is over; nothing of its tree lives |
 //! | stray | an attempt that lives and should not, or what is left of one |
-//! | held | not started any more until the operator says so, because its budget is used up |
+//! | held | its budget is used up, and it is not started any more until the operator says so or the machine boots |
 //! | budget | how many restarts a worker has within a time |
 //! | verdict | what the watchdog holds of a running worker, with its evidence |
 //! | phase, resume point | one entry of the plan; where the plan stands |
@@ -114,6 +115,7 @@ pub mod host;
 pub mod launch;
 pub mod model;
 mod moment;
+mod outbox;
 pub mod paths;
 pub mod proxy;
 pub mod store;

@@ -16,7 +16,11 @@ use std::{
     sync::atomic::AtomicPtr,
 };
 
-use nix::{libc, sys::signal::SigSet};
+use nix::{
+    libc,
+    sys::signal::SigSet,
+    unistd::{self, ForkResult, Pid},
+};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::model::Signal;
@@ -30,6 +34,23 @@ pub(crate) fn take_descriptor(number: RawFd) -> OwnedFd {
     // SAFETY: it was open before main began, and nobody else in this process knows of it.
     unsafe {
         std::os::fd::FromRawFd::from_raw_fd(number)
+    }
+}
+
+/// fork(2): `None` in the child.
+///
+/// # Errors
+/// Also where this process has more than one thread, of which the child would not know what they held.
+pub(crate) fn fork() -> io::Result<Option<Pid>> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::ErrorKind::ResourceBusy.into());
+    }
+    #[expect(unsafe_code, reason = "fork(2) is safe only without threads")]
+    // SAFETY: this is the only thread, so the child finds every lock free.
+    let forked = unsafe { unistd::fork() };
+    match forked? {
+        ForkResult::Child => Ok(None),
+        ForkResult::Parent { child } => Ok(Some(child)),
     }
 }
 
@@ -52,7 +73,7 @@ pub(crate) struct Birth {
 /// blocked, and no descriptor of ours but its standard three and the one it `inherits`.
 pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
     let hook = move || {
-        if birth.session && nix::unistd::setsid().is_err() {
+        if birth.session && unistd::setsid().is_err() {
             return Err(io::Error::last_os_error());
         }
         if let Some(procs) = &birth.cgroup {
@@ -348,7 +369,7 @@ mod tests {
     fn the_groups_of_a_peer_are_those_it_has() {
         let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut groups = peer_groups(&ours).unwrap();
-        let mut own: Vec<u32> = nix::unistd::getgroups()
+        let mut own: Vec<u32> = unistd::getgroups()
             .unwrap()
             .iter()
             .map(|gid| gid.as_raw())

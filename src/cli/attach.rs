@@ -1,6 +1,10 @@
 //! `attach`: into the tmux session of a worker.
 
-use std::{io::IsTerminal, os::unix::process::CommandExt, process::Command};
+use std::{
+    io::{ErrorKind, IsTerminal},
+    os::unix::{net::UnixStream, process::CommandExt},
+    process::Command,
+};
 
 use super::{
     Context,
@@ -19,7 +23,7 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
         let lost = format!("worker {worker} runs, but nobody can attach to it: {why}");
         return Err(Failure::say(Exit::Failed, lost).hint(format!(
             "see what it writes with: supervisorctl logs -f {worker}; a restart gives it a session \
-             that can be attached to"
+             that can be attached to: supervisorctl restart {worker}"
         )));
     }
     let Some(socket) = found.tmux else {
@@ -37,6 +41,17 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
             "see what it writes with: supervisorctl {logs} {worker}"
         )));
     };
+    // What tmux says of it helps nobody.
+    if let Err(error) = UnixStream::connect(&socket)
+        && error.kind() == ErrorKind::PermissionDenied
+    {
+        let whose = format!("the session of worker {worker} is its user's alone, and root's");
+        return Err(Failure::say(Exit::Failed, whose).hint(format!(
+            "sudo supervisorctl{} attach {worker}; see what it writes with: supervisorctl logs -f \
+             {worker}",
+            context.rig.arguments()
+        )));
+    }
     if !std::io::stdin().is_terminal() {
         return Err(
             Failure::say(Exit::Usage, "standard input is not a terminal").hint(format!(

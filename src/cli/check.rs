@@ -13,6 +13,7 @@ use super::{
     Context,
     carrier::{self, Carrier},
     failure::{Exit, Failure},
+    rig::how_to_configure,
     words::{count, warnings},
 };
 use crate::{
@@ -25,6 +26,9 @@ use crate::{
 pub(super) struct Arguments {
     /// The configuration; by default the one that the daemon keeps, or would read.
     file: Option<PathBuf>,
+    /// It is for another machine: this one is not looked at, and what it lacks is not told.
+    #[arg(long)]
+    elsewhere: bool,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -55,19 +59,15 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
         }
     };
     let environment = environment()?;
-    let outcome = config::load(&file, &environment);
+    let outcome = match arguments.elsewhere {
+        true => config::load_elsewhere(&file, &environment),
+        false => config::load(&file, &environment),
+    };
     let doubts = outcome.as_ref().map_or_else(
         |_| Vec::new(),
-        |config| {
-            if !Path::new(BOOTED).is_dir() {
-                return config::doubts(config, &environment);
-            }
-            let carrier = carrier(&file);
-            let mut doubts = config::doubts_but(config, &environment, |workers| {
-                carrier::look_for_mounts(workers, carrier);
-            });
-            doubts.extend(carrier::doubts(config, carrier));
-            doubts
+        |config| match arguments.elsewhere {
+            true => config::doubts_elsewhere(config),
+            false => doubts(config, &file, &environment),
         },
     );
     if arguments.json {
@@ -85,9 +85,27 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
         Err(complaints) => {
             let colour = context.screen.colour && std::io::stderr().is_terminal();
             Failure::show(&complaints.render(colour));
-            Err(Failure::told(Exit::Usage))
+            let failure = Failure::told(Exit::Usage);
+            let usual = arguments.file.is_none();
+            Err(match file.try_exists() {
+                Ok(false) if usual => failure.hint(how_to_configure(&file)),
+                _ => failure,
+            })
         }
     }
+}
+
+/// What is doubtful on this machine.
+fn doubts(config: &Config, file: &Path, environment: &Environment) -> Vec<String> {
+    if !Path::new(BOOTED).is_dir() {
+        return config::doubts(config, environment);
+    }
+    let carrier = carrier(file);
+    let mut doubts = config::doubts_but(config, environment, |workers| {
+        carrier::look_for_mounts(workers, carrier);
+    });
+    doubts.extend(carrier::doubts(config, carrier));
+    doubts
 }
 
 /// What the service manager of this machine would not do for the rig of a file, as far as we may read

@@ -13,8 +13,12 @@ use super::{
 };
 use crate::{
     config,
-    control::client::{Client, ClientError, PATIENCE},
-    paths::{Paths, typed},
+    control::{
+        client::{Client, ClientError, PATIENCE},
+        protocol::{Request, StatusView},
+    },
+    host::look::{MOMENT, look_at},
+    paths::{Given, Paths, typed},
     store::Store,
 };
 
@@ -75,7 +79,8 @@ impl Context {
     /// The file that whoever starts it has to write first.
     fn without_configuration(&self, meant: Meant) -> Option<&Path> {
         let file = &self.rig.paths.as_ref().ok()?.config;
-        let missing = matches!(file.try_exists(), Ok(false)) && meant != Meant::Elsewhere;
+        let there = look_at(MOMENT, file, Path::try_exists);
+        let missing = matches!(there, Ok(Ok(false))) && meant != Meant::Elsewhere;
         missing.then_some(file)
     }
 
@@ -83,12 +88,13 @@ impl Context {
     /// only of a rig for which systemd `listens`: another one may be meant.
     fn cannot_start(&self, listens: bool) -> Option<PathBuf> {
         let paths = self.rig.paths.as_ref().ok()?;
-        // Who must not look there cannot know that nobody has it.
-        let hidden = listens && paths.state.read_dir().is_err();
-        if hidden || Store::holder(&paths.state).is_some() {
-            return None;
+        match holder(&paths.state) {
+            Holder::None => {}
+            Holder::Hidden if !listens => {}
+            Holder::Hidden | Holder::Pid(_) => return None,
         }
-        match fs::File::open(&paths.config).map_err(|error| error.kind()) {
+        let open = |file: &Path| fs::File::open(file).map_err(|error| error.kind());
+        match look_at(MOMENT, &paths.config, open).ok()? {
             Ok(_) => {}
             Err(io::ErrorKind::NotFound) if listens => {}
             // Whoever starts it may see more than we do.
@@ -130,25 +136,80 @@ impl Context {
         })
     }
 
+    /// Whoever names a rig by more than its socket means no other one that listens there.
+    fn is_meant(&self, mut daemon: Client) -> Result<Client, ClientError> {
+        let Given { config, state, .. } = &self.rig.given;
+        if config.is_none() && state.is_none() {
+            return Ok(daemon);
+        }
+        let status: StatusView = daemon.ask(&Request::Status {})?;
+        let named = [
+            ("configuration", config, status.config),
+            ("state directory", state, status.state_dir),
+        ];
+        for (what, named, theirs) in named {
+            if let (Some(named), Some(theirs)) = (named, theirs.map(PathBuf::from))
+                && !is_same(named, &theirs)
+            {
+                return Err(ClientError::Another {
+                    socket: daemon.socket().to_owned(),
+                    what,
+                    theirs,
+                    named: named.clone(),
+                });
+            }
+        }
+        Ok(daemon)
+    }
+
     fn try_connect_by(
         &self,
         connect: impl FnOnce() -> Result<Client, ClientError>,
     ) -> Result<Result<Client, ClientError>, Failure> {
-        Ok(connect().map_err(|error| match (error, &self.rig.paths) {
-            // As long as nobody has it, and we may know that.
-            (ClientError::Silent { socket, after }, Ok(paths))
-                if paths.state.read_dir().is_ok() && Store::holder(&paths.state).is_none() =>
-            {
-                let waited = Some(after);
-                ClientError::NotRunning { socket, waited }
-            }
-            (ClientError::NotRunning { socket, waited }, Ok(paths)) => {
-                match Store::holder(&paths.state) {
-                    Some(pid) => ClientError::NoSocket { socket, pid },
-                    None => ClientError::NotRunning { socket, waited },
-                }
-            }
+        let connected = connect().and_then(|daemon| self.is_meant(daemon));
+        Ok(connected.map_err(|error| match (error, &self.rig.paths) {
+            (ClientError::Silent { socket, after }, Ok(paths)) => match holder(&paths.state) {
+                Holder::None => ClientError::NotRunning {
+                    socket,
+                    waited: Some(after),
+                },
+                Holder::Hidden | Holder::Pid(_) => ClientError::Silent { socket, after },
+            },
+            (ClientError::NotRunning { socket, waited }, Ok(paths)) => match holder(&paths.state) {
+                Holder::Pid(pid) => ClientError::NoSocket { socket, pid },
+                Holder::None | Holder::Hidden => ClientError::NotRunning { socket, waited },
+            },
             (error, _) => error,
         }))
     }
+}
+
+/// Whether these are names of the same file, which need not be there.
+fn is_same(named: &Path, theirs: &Path) -> bool {
+    let Ok(named) = std::path::absolute(named) else {
+        return false;
+    };
+    let other = theirs.to_owned();
+    let look = move |named: &Path| match (named.canonicalize(), other.canonicalize()) {
+        (Ok(named), Ok(theirs)) => named == theirs,
+        _ => false,
+    };
+    named == theirs || look_at(MOMENT, &named, look).unwrap_or(false)
+}
+
+/// Who has a state directory.
+enum Holder {
+    Pid(i32),
+    None,
+    /// Who must not look there, or gets no answer, cannot know that nobody has it.
+    Hidden,
+}
+
+fn holder(state: &Path) -> Holder {
+    let look = |state: &Path| match (Store::holder(state), state.read_dir()) {
+        (Some(pid), _) => Holder::Pid(pid),
+        (None, Ok(_)) => Holder::None,
+        (None, Err(_)) => Holder::Hidden,
+    };
+    look_at(MOMENT, state, look).unwrap_or(Holder::Hidden)
 }

@@ -12,7 +12,8 @@ use crate::demo::{DemoError, Options, Voice};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// End by itself, after so many seconds at the latest; otherwise it stays until Ctrl-C.
+    /// End by itself, after so many seconds at the latest; otherwise it stays until Ctrl-C. What it
+    /// shows takes about 12 of them, and more on a busy machine: 30 are enough on most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(5..=86400))]
     seconds: Option<u64>,
     /// Leave the directory with everything in it.

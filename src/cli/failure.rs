@@ -4,7 +4,6 @@ use std::{
     error::Error,
     io::{self, Write as _},
     path::Path,
-    process::ExitCode,
 };
 
 use super::{
@@ -88,9 +87,9 @@ impl Failure {
     }
 
     /// Tells the operator, and gives the exit code.
-    pub(super) fn report(self) -> ExitCode {
+    pub(super) fn report(self) -> u8 {
         self.print();
-        ExitCode::from(self.exit as u8)
+        self.exit as u8
     }
 
     pub(super) fn print(&self) {
@@ -115,6 +114,7 @@ impl From<ClientError> for Failure {
                 RefusalKind::Failed | RefusalKind::NotAllowed => Exit::Failed,
             },
             ClientError::NoSocket { .. }
+            | ClientError::Another { .. }
             | ClientError::NoAccess { .. }
             | ClientError::Protocol { .. }
             | ClientError::Stranger { .. }
@@ -186,11 +186,13 @@ impl Meant {
             Self::Unit => "start it with: systemctl start loopkeeper".to_owned(),
             Self::UserUnit => "start it with: systemctl --user start loopkeeper".to_owned(),
             Self::NoUnit => format!(
-                "{UNIT} is not installed: supervisorctl generate unit > /etc/systemd/system/{UNIT} \
-                 && systemctl enable --now loopkeeper"
+                "install and start {UNIT} with: supervisorctl generate unit > \
+                 /etc/systemd/system/{UNIT} && systemctl enable --now loopkeeper"
             ),
             Self::Elsewhere => {
-                format!("the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET}")
+                format!(
+                    "the system's daemon is asked with: supervisorctl --socket {SYSTEM_SOCKET} status"
+                )
             }
             Self::Own => format!("start it with: loopkeeperd{arguments}"),
         }
@@ -246,7 +248,14 @@ mod tests {
         assert_eq!(by(own, false), Meant::Elsewhere);
         let hint = Meant::NoUnit.how_to_run("");
         assert!(
-            hint.starts_with("loopkeeper.service is not installed: "),
+            hint.starts_with(
+                "install and start loopkeeper.service with: supervisorctl generate unit > "
+            ),
+            "{hint}"
+        );
+        let hint = Meant::Elsewhere.how_to_run("");
+        assert!(
+            hint.ends_with(": supervisorctl --socket /run/loopkeeper/control.sock status"),
             "{hint}"
         );
     }

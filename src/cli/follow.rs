@@ -105,7 +105,8 @@ fn is_down(why: &ClientError) -> bool {
         | ClientError::Silent { .. }
         | ClientError::Broken { .. } => true,
         ClientError::Refused(refusal) => refusal.message == ENDED,
-        ClientError::NoAccess { .. }
+        ClientError::Another { .. }
+        | ClientError::NoAccess { .. }
         | ClientError::Protocol { .. }
         | ClientError::Stranger { .. } => false,
     }

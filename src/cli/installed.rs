@@ -11,6 +11,8 @@ use std::{
 
 /// The unit of the daemon.
 pub(super) const UNIT: &str = "loopkeeper.service";
+/// The one that keeps its control socket.
+pub(super) const SOCKET: &str = "loopkeeper.socket";
 
 /// What is asked for; each is a line of the answer.
 const ASKED: &str =
@@ -29,34 +31,35 @@ pub(super) struct Installed {
     pub(super) pid: i32,
     /// The files are others by now than those that the manager has read.
     pub(super) stale: bool,
-    /// It ended, other than in order, or did not begin; it may be started again in a moment.
-    pub(super) failed: bool,
+    /// It ended, other than in order, or did not begin.
+    pub(super) failed: Option<Failed>,
+}
+
+/// How the last start of it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The manager has given it up.
+    ForGood,
+    /// The manager starts it again in a moment.
+    ForNow,
 }
 
 impl Installed {
     /// That of PID 1, or of the `user` who asks.
     pub(super) fn ask(user: bool) -> Option<Self> {
-        let mut systemctl = Command::new("systemctl");
-        if user {
-            systemctl.arg("--user");
-        }
-        let answer = systemctl
-            .args(["show", ASKED, UNIT])
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        Self::read(&String::from_utf8_lossy(&answer.stdout), user)
+        Self::read(&shown(ASKED, UNIT, user)?, user)
+    }
+
+    /// The file of the socket's unit, where the same manager has one, and whether it is another by now.
+    pub(super) fn socket(&self) -> Option<(PathBuf, bool)> {
+        let asked = "--property=FragmentPath,NeedDaemonReload";
+        let shown = shown(asked, SOCKET, self.user)?;
+        let stale = value(&shown, "NeedDaemonReload").is_some_and(|is| is == "yes");
+        Some((value(&shown, "FragmentPath")?.into(), stale))
     }
 
     fn read(shown: &str, user: bool) -> Option<Self> {
-        let value = |name: &str| {
-            let value =
-                |line: &'_ str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
-            shown
-                .lines()
-                .find_map(value)
-                .filter(|text| !text.is_empty())
-        };
+        let value = |name: &str| value(shown, name);
         // { path=PROGRAM ; argv[]=PROGRAM ARGUMENTS ; ignore_errors=no ; ... }
         let command = value("ExecStart")?;
         let (program, rest) = command.strip_prefix("{ path=")?.split_once(" ; argv[]=")?;
@@ -70,8 +73,14 @@ impl Installed {
                 .and_then(|pid| pid.parse().ok())
                 .unwrap_or(0),
             stale: value("NeedDaemonReload").is_some_and(|is| is == "yes"),
-            failed: value("ActiveState").is_some_and(|is| is == "failed")
-                || value("SubState").is_some_and(|is| is == "auto-restart"),
+            failed: match (
+                value("ActiveState").as_deref(),
+                value("SubState").as_deref(),
+            ) {
+                (Some("failed"), _) => Some(Failed::ForGood),
+                (_, Some("auto-restart")) => Some(Failed::ForNow),
+                _ => None,
+            },
         })
     }
 
@@ -94,9 +103,34 @@ impl Installed {
                 self.program.display(),
             ));
         }
-        self.failed
-            .then(|| format!("{UNIT} failed; see why with: {systemctl} status loopkeeper"))
+        let again = match self.failed? {
+            Failed::ForGood => "",
+            Failed::ForNow => ", and systemd starts it again",
+        };
+        Some(format!(
+            "{UNIT} failed{again}; see why with: {systemctl} status loopkeeper"
+        ))
     }
+}
+
+/// What the manager shows of a unit.
+fn shown(asked: &str, unit: &str, user: bool) -> Option<String> {
+    let mut systemctl = Command::new("systemctl");
+    if user {
+        systemctl.arg("--user");
+    }
+    let answer = systemctl
+        .args(["show", asked, unit])
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    Some(String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
+fn value(shown: &str, name: &str) -> Option<String> {
+    let value = |line: &'_ str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    let mut values = shown.lines().filter_map(value);
+    values.find(|text| !text.is_empty())
 }
 
 fn missing(program: &Path) -> Option<&'static str> {
@@ -134,7 +168,7 @@ mod tests {
             arguments: " --config /etc/my rig.toml".to_owned(),
             pid: 41,
             stale: false,
-            failed: false,
+            failed: None,
         };
         assert_eq!(read, expected);
         let unknown = "MainPID=0\nFragmentPath=\nNeedDaemonReload=no\n";
@@ -159,14 +193,19 @@ mod tests {
         assert!(told(false).unwrap().contains("cannot be executed"));
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(told(false), None);
-        for state in [
-            "ActiveState=failed\n",
-            "ActiveState=activating\nSubState=auto-restart\n",
+        for (state, again) in [
+            ("ActiveState=failed\nSubState=failed\n", ""),
+            (
+                "ActiveState=activating\nSubState=auto-restart\n",
+                ", and systemd starts it again",
+            ),
         ] {
             let unit = Installed::read(&(shown(&program) + state), false).unwrap();
             assert_eq!(
                 unit.why_not().unwrap(),
-                "loopkeeper.service failed; see why with: systemctl status loopkeeper"
+                format!(
+                    "loopkeeper.service failed{again}; see why with: systemctl status loopkeeper"
+                )
             );
         }
     }

@@ -100,7 +100,8 @@ pub(super) fn history(arguments: &History, context: &Context) -> Result<(), Fail
         }
         let zone = TimeZone::system();
         let mut text: String = notices.iter().map(|one| notice_line(one, &zone)).collect();
-        if text.is_empty() {
+        // Who asks for no line is told nothing, least of all that there is none.
+        if text.is_empty() && *lines > 0 {
             let of = worker
                 .as_ref()
                 .map_or(String::new(), |name| format!(" of {name}"));

@@ -101,7 +101,8 @@ const FILES: Words = &[
     ),
     (
         "/run/loopkeeper, $XDG_RUNTIME_DIR/loopkeeper",
-        "control.sock, and the sockets of tmux.",
+        "control.sock, and the sockets of tmux. For a user without XDG_RUNTIME_DIR they are in run of the \
+         state directory, such as ~/.local/state/loopkeeper/run.",
     ),
     (
         "/usr/lib/systemd/catalog/loopkeeper.catalog",

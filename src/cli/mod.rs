@@ -5,6 +5,7 @@
 //! sort of error it was. Text that came from a worker or a daemon never reaches a terminal with
 //! its control characters, unless `logs --raw` asks for them.
 
+mod apart;
 mod attach;
 mod carrier;
 mod check;
@@ -17,6 +18,7 @@ mod installed;
 mod journey;
 mod logs;
 mod manual;
+mod mistyped;
 mod nixos;
 mod offline;
 mod phase;
@@ -36,6 +38,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     daemon::program,
     model::{PhaseId, WorkerName},
+    paths::Given,
 };
 use failure::Failure;
 use rig::{Rig, Whereabouts};
@@ -138,6 +141,30 @@ enum Verb {
     Man(manual::Arguments),
 }
 
+impl Verb {
+    /// Whether it neither has the terminal to itself nor goes on until it is ended.
+    fn is_over_soon(&self) -> bool {
+        match self {
+            Self::Status(arguments) => !arguments.watches(),
+            Self::Attach { .. } | Self::Logs(_) | Self::Events(_) | Self::Demo(_) => false,
+            Self::Start(_)
+            | Self::Stop(_)
+            | Self::Restart(_)
+            | Self::Pause
+            | Self::Resume { .. }
+            | Self::Phase(_)
+            | Self::Reboots { .. }
+            | Self::History(_)
+            | Self::Doctor { .. }
+            | Self::Check(_)
+            | Self::Reload(_)
+            | Self::Generate(_)
+            | Self::Completions { .. }
+            | Self::Man(_) => true,
+        }
+    }
+}
+
 /// What every verb may need.
 struct Context {
     rig: Whereabouts,
@@ -146,13 +173,22 @@ struct Context {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let cli = Cli::<Part>::parse();
+    let cli = mistyped::parse();
     let given = cli.rig.given();
     let verb = match cli.part {
         Part::Verb(verb) => verb,
         Part::Daemon(flags) => return program::keep(&given, &flags),
         Part::Role(role) => return role.play(),
     };
+    let code = match verb.is_over_soon() {
+        true => apart::run(|| perform(verb, given)),
+        false => perform(verb, given),
+    };
+    ExitCode::from(code)
+}
+
+/// The exit code.
+fn perform(verb: Verb, given: Given) -> u8 {
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
     let root = nix::unistd::geteuid().is_root();
     let mut context = Context {
@@ -160,7 +196,7 @@ pub fn main() -> ExitCode {
         screen: Screen::of_process(&environment),
     };
     match run(verb, &mut context) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => failure.report(),
     }
 }

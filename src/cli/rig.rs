@@ -14,6 +14,7 @@ use clap::Args;
 use super::failure::{Exit, Failure};
 use crate::{
     control::{self, protocol::StatusView},
+    host::look::{MOMENT, look_at},
     paths::{Given, NoHome, Paths, typed},
     store::Store,
 };
@@ -22,15 +23,17 @@ use crate::{
 #[command(next_help_heading = "Which rig (by default root's own, or this user's)")]
 pub(super) struct Rig {
     /// Control socket of its daemon [default: control.sock in /run/loopkeeper or, for a user, in
-    /// $XDG_RUNTIME_DIR/loopkeeper].
+    /// $XDG_RUNTIME_DIR/loopkeeper; where that is not set, in run of the state directory].
     #[arg(long, global = true, value_name = "PATH", env = "LOOPKEEPER_SOCKET")]
     socket: Option<PathBuf>,
     /// Its state directory [default: the one of the daemon that has the socket, or had it last; else
-    /// /var/lib/loopkeeper or, for a user, ~/.local/state/loopkeeper].
+    /// /var/lib/loopkeeper or, for a user, ~/.local/state/loopkeeper]. A daemon that has another one is
+    /// not asked.
     #[arg(long, global = true, value_name = "DIR", env = "LOOPKEEPER_STATE_DIR")]
     state_dir: Option<PathBuf>,
     /// Its configuration [default: what the daemon of the state directory keeps, or kept last; else
-    /// loopkeeper.toml in /etc/loopkeeper or, for a user, in ~/.config/loopkeeper].
+    /// loopkeeper.toml in /etc/loopkeeper or, for a user, in ~/.config/loopkeeper]. A daemon that keeps
+    /// another one is not asked.
     #[arg(long, global = true, value_name = "FILE", env = "LOOPKEEPER_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -122,7 +125,8 @@ impl Whereabouts {
                     .clone()
                     .or_else(|| Some(usual.as_ref().ok()?.state.clone()));
                 if needed.config.is_none() {
-                    needed.config = state.as_deref().and_then(Store::config_of);
+                    let of = |state: &Path| look_at(MOMENT, state, Store::config_of).ok()?;
+                    needed.config = state.as_deref().and_then(of);
                 }
                 find(&needed).map_err(Unknown::Home)
             }

@@ -16,6 +16,13 @@ pub(super) struct Arguments {
     watch: bool,
 }
 
+impl Arguments {
+    /// Whether it goes on until it is ended.
+    pub(super) fn watches(&self) -> bool {
+        self.watch
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
     if arguments.watch {
         return watch::run(arguments.json, context);

@@ -8,7 +8,8 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Config, Sight,
+    Config,
+    load::Sight,
     meant::nearest,
     read::{Declared, Draft},
     reader::Reading,

@@ -7,10 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use futures_util::future::{join, join_all};
+
 use super::{Condition, Config, Lack, Plan, Worker, environment::Environment, service};
 use crate::{
+    causes::in_one_line,
     host::{
-        look::At,
+        look::{self, At, Looks},
         mounts::Asleep,
         way::{way, way_until},
     },
@@ -30,7 +33,7 @@ pub struct OfWorker {
 
 impl OfWorker {
     /// Nobody could look.
-    pub(crate) fn unseen(why: String) -> Self {
+    fn unseen(why: String) -> Self {
         Self {
             lacks: vec![Lack::of(why)],
             ways: BTreeSet::new(),
@@ -42,7 +45,7 @@ impl OfWorker {
 impl Worker {
     /// What is doubtful of it on this machine; says meanwhile what it looks at. Nothing is mounted for a
     /// look: of what is below such a place, nothing is said.
-    pub(crate) fn doubts_at(&self, env: &Environment, at: &At) -> OfWorker {
+    fn doubts_at(&self, env: &Environment, at: &At) -> OfWorker {
         let asleep = Asleep::now();
         let sleeps = |place: &Path| {
             at.comes_to(place);
@@ -58,7 +61,7 @@ impl Worker {
         OfWorker {
             lacks: self.lacks_at(env, at),
             ways: self.ways(at),
-            others: service::doubts(self, env),
+            others: service::doubts(self, env, at),
         }
     }
 
@@ -72,28 +75,59 @@ impl Worker {
     }
 }
 
-/// All of it, in whole sentences.
+/// All that is doubtful on this machine, in whole sentences, for somebody without an event loop.
 pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
     doubts_but(config, env, |_| {})
 }
 
-/// The same, after what is known of the workers was corrected.
+/// What is doubtful on every machine, in whole sentences.
+pub fn doubts_elsewhere(config: &Config) -> Vec<String> {
+    mistakable(&config.plan).collect()
+}
+
+/// All that is doubtful on this machine, after what is known of the workers was corrected.
 pub fn doubts_but(
     config: &Config,
     env: &Environment,
     correct: impl FnOnce(&mut [(&WorkerName, OfWorker)]),
 ) -> Vec<String> {
-    let at = At::default();
-    let workers = config.workers.iter();
-    let workers = workers.map(|(name, worker)| (name, worker.doubts_at(env, &at)));
-    let mut workers: Vec<_> = workers.collect();
-    correct(&mut workers);
-    in_sentences(&workers, of_plan(config, env, &at))
+    let seen = look::wait_for(async |looks| {
+        let workers = config.workers.iter();
+        let workers =
+            workers.map(async |(name, worker)| (name, doubts_of(looks, worker, env).await));
+        join(join_all(workers), plan_doubts(looks, config, env)).await
+    });
+    match seen {
+        Ok((mut workers, of_plan)) => {
+            correct(&mut workers);
+            in_sentences(&workers, of_plan)
+        }
+        Err(error) => vec![in_one_line(&error)],
+    }
+}
+
+/// What is doubtful of one worker, beside an event loop. There is never more than one look at what is
+/// a worker's, whatever it is for.
+pub(crate) async fn doubts_of(looks: &Looks, worker: &Worker, env: &Environment) -> OfWorker {
+    let (declared, env) = (worker.clone(), env.clone());
+    let look = move |at: &At| declared.doubts_at(&env, at);
+    let seen = looks.look(worker.name.as_str(), look).await;
+    seen.unwrap_or_else(|error| OfWorker::unseen(in_one_line(&error)))
+}
+
+/// What is doubtful of everything but the workers, beside an event loop.
+pub(crate) async fn plan_doubts(looks: &Looks, config: &Config, env: &Environment) -> Vec<String> {
+    let (config, env) = (config.clone(), env.clone());
+    let seen = looks.look("the plan", move |at: &At| of_plan(&config, &env, at));
+    seen.await.unwrap_or_else(|error| vec![in_one_line(&error)])
 }
 
 /// What is doubtful of these workers, and of the plan. What the machine lacks is told once, whoever
 /// needs it.
-pub fn in_sentences(workers: &[(&WorkerName, OfWorker)], of_plan: Vec<String>) -> Vec<String> {
+pub(crate) fn in_sentences(
+    workers: &[(&WorkerName, OfWorker)],
+    of_plan: Vec<String>,
+) -> Vec<String> {
     let mut found: Vec<(&Lack, Vec<&str>)> = Vec::new();
     for (name, of_worker) in workers {
         for lack in &of_worker.lacks {
@@ -111,8 +145,7 @@ pub fn in_sentences(workers: &[(&WorkerName, OfWorker)], of_plan: Vec<String>) -
     lacking.chain(of_plan).chain(others).collect()
 }
 
-/// What is doubtful of everything but the workers.
-pub(crate) fn of_plan(config: &Config, env: &Environment, at: &At) -> Vec<String> {
+fn of_plan(config: &Config, env: &Environment, at: &At) -> Vec<String> {
     let conditions = config.plan.phases.iter().filter_map(|phase| {
         let Condition::Command { command, .. } = &phase.until else {
             return None;
@@ -143,7 +176,13 @@ fn about_phases(plan: &Plan, env: &Environment, at: &At) -> Vec<String> {
         let is_there = env.on_disk(brief).is_file();
         (!is_there).then(|| format!("brief {shown} of phase {id} does not exist"))
     });
-    let mistakable = phases.iter().enumerate().filter_map(|(index, phase)| {
+    missing.chain(mistakable(plan)).collect()
+}
+
+/// Phases that could be taken for others.
+fn mistakable(plan: &Plan) -> impl Iterator<Item = String> {
+    let phases = &plan.phases;
+    phases.iter().enumerate().filter_map(|(index, phase)| {
         let number: usize = phase.id.as_str().parse().ok()?;
         let other = &phases.get(number.checked_sub(1)?)?.id;
         let (id, own) = (&phase.id, index + 1);
@@ -154,6 +193,5 @@ fn about_phases(plan: &Plan, env: &Environment, at: &At) -> Vec<String> {
                  not mistaken"
             )
         })
-    });
-    missing.chain(mistakable).collect()
+    })
 }

@@ -140,7 +140,8 @@ impl Environment {
     }
 
     /// The first executable of that name in the search path.
-    pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
         self.places(name).find(|path| self.executable(path).is_ok())
     }
 

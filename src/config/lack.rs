@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Command, Probe, Program, Tailscale, Worker,
+    Command, Probe, Program, Tailscale, Users, UsersError, Worker,
     environment::{Credentials, Environment, Flaw},
     service,
 };
@@ -19,6 +19,9 @@ use crate::{
     host::{look::At, way::way},
     model::LauncherKind,
 };
+
+/// Until when that is looked for which does not exist.
+pub(crate) const THERE: &str = "it is there";
 
 /// One thing that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub struct Lack {
     pub hint: Option<String>,
     /// Everything on the way to it, where it has a place.
     pub(super) ways: BTreeSet<PathBuf>,
+    /// It is there, and not right.
+    pub(super) wrong: bool,
+    /// Until when it is looked for.
+    pub(crate) until: &'static str,
 }
 
 impl fmt::Display for Lack {
@@ -39,8 +46,19 @@ impl fmt::Display for Lack {
 impl Lack {
     /// Something that can only be said in these words.
     pub(crate) fn of(what: String) -> Self {
-        let (hint, ways) = (None, BTreeSet::new());
-        Self { what, hint, ways }
+        let (hint, ways, wrong) = (None, BTreeSet::new(), false);
+        Self {
+            what,
+            hint,
+            ways,
+            wrong,
+            until: THERE,
+        }
+    }
+
+    /// Whether it is there, and has to be made right.
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.wrong
     }
 
     /// Whether it would be in this directory, or below.
@@ -91,7 +109,32 @@ impl Worker {
             }
         }
         lacks.extend(service::lacks(self, env, at));
+        lacks.extend(self.flaw_of_users(env, at));
         lacks
+    }
+
+    /// What is wrong with the users that it would begin with, if it is a proxy that has some. Who may
+    /// not read them says nothing.
+    pub(crate) fn flaw_of_users(&self, env: &Environment, at: &At) -> Option<Lack> {
+        let Program::BuiltinProxy(builtin) = &self.program else {
+            return None;
+        };
+        let file = &builtin.auth.as_ref()?.file;
+        at.comes_to(file);
+        service::can_be_handed_over(file, env).then_some(())?;
+        let error = Users::read(&env.on_disk(file)).err()?;
+        let hint = match builtin.credential() {
+            _ if matches!(error, UsersError::Read { .. }) => return None,
+            Some(_) => {
+                "mend what it is a copy of (LoadCredential=), then: systemctl restart loopkeeper"
+            }
+            None => "mend it, and it is read again",
+        };
+        Some(Lack {
+            hint: Some(hint.to_owned()),
+            wrong: true,
+            ..Lack::of(error.to_string())
+        })
     }
 
     /// Where that is which [`Worker::lacks`] looks at, as far as it has a place; of a program without
@@ -239,22 +282,23 @@ impl<'a> Need<'a> {
                 }
                 let hint = hint.map_or_else(|| how_to_find(name, workdir, env), str::to_owned);
                 let what = format!("program {name} is not in PATH");
-                let hint = Some(hint);
-                let ways = BTreeSet::new();
-                return Some(Lack { what, hint, ways });
+                return Some(Lack {
+                    hint: Some(hint),
+                    ..Lack::of(what)
+                });
             }
             (Self::Program(called, ..), None) => (called, env.executable(path)),
             (Self::Credential(_), Some(name)) => {
+                let what = format!(
+                    "credential {name} was not handed to the daemon: \
+                     $CREDENTIALS_DIRECTORY is not set"
+                );
                 return Some(Lack {
-                    what: format!(
-                        "credential {name} was not handed to the daemon: \
-                         $CREDENTIALS_DIRECTORY is not set"
-                    ),
                     hint: Some(format!(
                         "add LoadCredential={name}:/path/of/the/file to the unit, or write an \
                          absolute path"
                     )),
-                    ways: BTreeSet::new(),
+                    ..Lack::of(what)
                 });
             }
             (Self::Credential(_), None) => match &env.credentials {
@@ -275,9 +319,18 @@ impl<'a> Need<'a> {
             (_, Flaw::NotExecutable) => Some(format!("chmod +x {shown}")),
             _ => None,
         };
+        let until = match flaw {
+            Flaw::NotExecutable => "it can be run",
+            _ => THERE,
+        };
         let what = format!("{called} {shown} {flaw}");
         let ways = way(path);
-        Some(Lack { what, hint, ways })
+        Some(Lack {
+            hint,
+            ways,
+            until,
+            ..Lack::of(what)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Promise: everything that can never be right was reported by [`load`], all at once, with the place in
 //! the file. What this machine does not have at this moment is no mistake: [`doubts`] tells of it, and
-//! who needs it waits for it ([`Worker::lacks`]).
+//! who needs it waits for it ([`Worker::lacks`]). Neither waits for a file system that does not answer.
 //!
 //! How: TOML's parser keeps the place of every value. `reader` is the typed view of its tree, which
 //! records a [`Complaint`] and goes on; `read/` has a file for each table, `check` looks across the
@@ -17,6 +17,7 @@ mod diff;
 mod doubt;
 mod environment;
 mod lack;
+mod load;
 mod meant;
 mod plan;
 mod proxy;
@@ -25,39 +26,40 @@ mod reader;
 mod reference;
 mod schema;
 mod service;
+mod users;
 mod worker;
 
 pub use complaint::{Complaint, Complaints};
 pub use destination::{Destination, DestinationError, Hosts};
 pub use diff::{Changed, Diff, PlanDiff, diff};
-pub(crate) use doubt::of_plan;
-pub use doubt::{OfWorker, doubts, doubts_but, in_sentences};
+pub use doubt::{OfWorker, doubts, doubts_but, doubts_elsewhere};
+pub(crate) use doubt::{doubts_of, in_sentences, plan_doubts};
 pub use environment::{Credentials, Environment};
 pub use lack::Lack;
+pub(crate) use lack::THERE;
+pub(crate) use load::{WITHIN, load_by};
+pub use load::{load, load_elsewhere};
 pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, properties, reference, value};
 pub use schema::{Key, SECTIONS, Section};
+pub(crate) use users::Users;
+pub use users::UsersError;
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, OnSecretChange, Probe, Program, Ready, Restart,
-    Secrets, Stop, Worker,
+    Secrets, Worker,
 };
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{self, Read as _},
     path::{self, Path},
 };
 
 use toml::de::DeTable;
 
-use self::reader::Reading;
-use crate::{
-    causes::in_words,
-    model::{Kind, WorkerName},
-};
+use self::{load::Sight, reader::Reading};
+use crate::model::{Kind, WorkerName};
 
 /// A whole, checked rig.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,86 +83,6 @@ impl Config {
             .map(|(name, worker)| (name.clone(), worker.kind))
             .collect()
     }
-}
-
-/// More bytes than this are no configuration.
-const LARGEST: u64 = 1024 * 1024;
-
-/// Reads and checks the file at `file`. Nothing is started and nothing is written.
-///
-/// # Errors
-/// All that is wrong with it; if the file cannot be read, that.
-pub fn load(file: &Path, env: &Environment) -> Result<Config, Complaints> {
-    load_by(file, env, Sight::Full)
-}
-
-/// How much of the machine is looked at while a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sight {
-    /// Where worktrees really are.
-    Full,
-    /// Nothing: paths are taken as they are written, for it is not known whether they answer.
-    Words,
-}
-
-/// As [`load`], which looks at no more than this.
-pub(crate) fn load_by(file: &Path, env: &Environment, sight: Sight) -> Result<Config, Complaints> {
-    // Relative to where the person stands; everything in it is relative to where the file lies.
-    let file = &path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let bytes = read_file(&env.on_disk(file)).map_err(|(why, hint)| {
-        let message = format!("configuration {} {why}", file.display());
-        let mut complaint = Complaint::new(None, message, "");
-        complaint.hint = hint.map(str::to_owned);
-        Complaints::new(file, "", vec![complaint])
-    })?;
-    match String::from_utf8(bytes) {
-        Ok(text) => parse_by(&text, file, env, sight),
-        Err(error) => {
-            let start = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes());
-            let place = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
-            let complaint = Complaint::new(
-                Some(place),
-                format!("byte 0x{:02x} is not UTF-8", error.as_bytes()[start]),
-                "text in UTF-8",
-            );
-            Err(Complaints::new(file, &text, vec![complaint]))
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
-    let unreadable = |error: io::Error| {
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound if path.ends_with("loopkeeper/loopkeeper.toml") => Some(
-                "it is /etc/loopkeeper/loopkeeper.toml for root and \
-                 ~/.config/loopkeeper/loopkeeper.toml for everybody else, unless another is named",
-            ),
-            io::ErrorKind::PermissionDenied => {
-                Some("it has to be readable by who runs loopkeeperd")
-            }
-            _ => None,
-        };
-        (format!("cannot be read: {}", in_words(&error)), hint)
-    };
-    let kind = path.metadata().map_err(unreadable)?;
-    if kind.is_dir() {
-        return Err(("is a directory".to_owned(), None));
-    }
-    if !kind.is_file() {
-        return Err(("is not a regular file".to_owned(), None));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    // One more than is allowed tells a file that is too large, also one that grows meanwhile.
-    file.take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        let why = format!("is larger than {} KiB", LARGEST / 1024);
-        return Err((why, Some("is it the right file?")));
-    }
-    Ok(bytes)
 }
 
 /// Checks the text of `file`, whose directory is where relative paths begin.

@@ -12,9 +12,9 @@ use toml::{
 };
 
 use super::{
-    Sight,
     complaint::Complaint,
     environment::Environment,
+    load::Sight,
     meant::{self, nearest},
     schema::{Key, Section},
 };

@@ -103,8 +103,9 @@ pub(super) mod proxy {
 pub(super) mod builtin {
     use super::expects;
     keys! {
-        AUTH: "auth", expects::CREDENTIAL, "everybody who can connect" as in "\"proxy-users\"",
-            "A file of user:password lines, by its credential's name in $CREDENTIALS_DIRECTORY or by path. Another text in it counts two seconds later; connections go on.";
+        AUTH: "auth", expects::CREDENTIAL, "everybody who can connect" as in "\"/etc/loopkeeper/proxy-users\"",
+            "A file of user:password lines, by its path, or by the name of a credential of loopkeeper.service \
+             (LoadCredential=NAME:PATH in its unit). Another text in it counts two seconds later; connections go on.";
         ALLOW: "allow", expects::DESTINATIONS, "[]", "If not empty, the only destinations that may be reached.";
         DENY: "deny", expects::DESTINATIONS, "[]", "Destinations that may not be reached; wins over allow.";
         UPSTREAM: "upstream", expects::HOST_PORT, "none" as in "\"127.0.0.1:1080\"", "A SOCKS5 server through which everything goes.";
@@ -121,7 +122,7 @@ pub(super) mod tailscale {
     use super::expects;
     keys! {
         STATE: "state", expects::PATH, "required" as in "\"/var/lib/loopkeeper/tailscale\"", "The state directory of tailscaled.";
-        AUTH_KEY: "auth_key", expects::CREDENTIAL, "logged in already" as in "\"tailscale-key\"", "The key with which it joins the tailnet.";
+        AUTH_KEY: "auth_key", expects::CREDENTIAL, "logged in already" as in "\"/etc/loopkeeper/tailscale-key\"", "The key with which it joins the tailnet.";
         HOSTNAME: "hostname", "letters, digits and '-'", "the host's name" as in "\"pi\"", "Its name in the tailnet.";
         ARGUMENTS: "arguments", "an array of strings", "[]", "More arguments for tailscaled.";
     }
@@ -173,7 +174,7 @@ pub(super) mod rules {
             "When it is started again after it ended by itself.";
         BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below" as in "{ first = \"1s\", most = \"5m\", jitter = 20, healthy = \"1m\" }", "The delay before a restart.";
         BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
-            "How many restarts, before it is held until the operator releases it.";
+            "How many restarts, before it is held: not started any more until supervisorctl start or the next boot.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
@@ -213,7 +214,7 @@ pub(super) mod worker {
              one can be read is tried again until it can be. systemd hands over 1 MiB at most, all of a worker's with their names.";
         ENVIRONMENT_FROM: "environment_from", "an array of names of the worker's secrets, such as [\"gitea\"]", "[]",
             "Secrets that it finds in its environment as well, for programs that want them there: gitea in $GITEA, \
-             gitea-token in $GITEA_TOKEN, without the newline at the end; of less than 128 KiB each. What runs as the same user can read them there.";
+             gitea-token in $GITEA_TOKEN, without the newline at the end; of less than 128 KiB each. One takes the place of a variable of [defaults]. What runs as the same user can read them there.";
         ON_SECRET_CHANGE: "on_secret_change", "\"restart\", \"ignore\" or a signal such as \"SIGHUP\"", "\"restart\"",
             "When what is in a secret's file changed: begin anew with it, go on with the old one, or send its \
              process a signal. A signal is for a program that reads the file in its own place: \

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Builtin, Tailscale};
 use crate::{
-    model::{Kind, LauncherKind, PhaseId, Signal, WorkerName},
+    model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
     systemd::property::Settings,
 };
 
@@ -165,15 +165,6 @@ pub enum Probe {
     File(PathBuf),
     /// The attempt's output has a line that matches this regular expression.
     Output(String),
-}
-
-/// How a worker is stopped: the signal to its whole tree, and after the grace SIGKILL to what is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stop {
-    /// The signal that asks.
-    pub signal: Signal,
-    /// How long it may take.
-    pub grace: Duration,
 }
 
 /// What a change of phase does to a worker that runs in both phases.

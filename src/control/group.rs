@@ -1,9 +1,21 @@
 //! Who may steer a rig beside root and the daemon's own user: members of a group.
 
-use crate::host::account;
+use crate::host::{
+    account,
+    look::{At, Looks, Unseen},
+};
 
 /// Its name, by custom that of the unit.
 pub(crate) const GROUP: &str = "loopkeeper";
+
+/// Its number, where it exists. Groups may be kept by another machine, which may not answer.
+pub(crate) async fn number(looks: &Looks) -> Result<nix::Result<Option<u32>>, Unseen> {
+    let look = |at: &At| {
+        at.comes_to(&account::shows_group(GROUP));
+        Ok(account::group(GROUP)?.map(|group| group.gid.as_raw()))
+    };
+    looks.look("who may steer", look).await
+}
 
 /// What somebody types who may not, and has sudo(8).
 pub(crate) fn how_to_join() -> String {

@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     answer::error_line,
     connection,
-    group::{GROUP, how_to_join},
+    group::how_to_join,
     protocol::{Refusal, RefusalKind, Request},
     seat::{Inside, Seat, Spare},
     socket::{self, BindError, Place},
@@ -86,13 +86,13 @@ fn held(place: &Mutex<Option<Place>>) -> MutexGuard<'_, Option<Place>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The policy of this process: its own user, the group `loopkeeper` where it exists.
-pub fn policy(everyone_reads: bool) -> io::Result<Policy> {
-    Ok(Policy {
+/// The policy of this process: its own user, and this group.
+pub fn policy(everyone_reads: bool, group: Option<u32>) -> Policy {
+    Policy {
         owner: nix::unistd::geteuid().as_raw(),
-        group: nix::unistd::Group::from_name(GROUP)?.map(|group| group.gid.as_raw()),
+        group,
         everyone_reads,
-    })
+    }
 }
 
 impl Server {

@@ -54,7 +54,7 @@ impl From<&Row<'_>> for WorkerView {
             name: row.name.clone(),
             kind: row.kind,
             host: LOCAL.to_owned(),
-            launcher: Some(row.launcher),
+            launcher: row.launcher,
             state: row.state,
             verdict: Some(row.verdict.clone()),
             pid: row.pid,

@@ -28,7 +28,7 @@ mod status;
 mod troubles;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     time::{Duration, SystemTime},
 };
 
@@ -50,7 +50,7 @@ use crate::{
     decide::{Event, Leave, Level, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
     launch::{self, Contents, Local, News},
-    model::{AttemptRef, Mono, Now, WorkerName},
+    model::{AttemptRef, HostEvent, Mono, Now, WorkerName},
     paths::Paths,
     store::Store,
     systemd::notify::ServiceManager,
@@ -96,10 +96,10 @@ enum Input {
     Needs {
         settled: bool,
     },
-    /// What the secrets of an attempt are now, if they can be looked at.
+    /// What the secrets of an attempt are now, and what is wrong with them, if they can be looked at.
     Secrets {
         attempt: AttemptRef,
-        contents: Option<Contents>,
+        seen: Option<(Contents, Option<Lack>)>,
     },
     /// Where something that workers need may come to be, and what may be told once that is watched.
     Watch {
@@ -135,8 +135,6 @@ struct Daemon {
     reloads: Reloads,
     /// A look at what workers need was put off.
     needs_settle: bool,
-    /// Workers that were not started for something that is not there.
-    short: BTreeSet<WorkerName>,
     troubles: Troubles,
     executable: Executable,
     /// What was told of it last.
@@ -228,10 +226,12 @@ impl Daemon {
                 }
                 self.turn(event).await;
             }
-            Input::Host(News::Event(event)) => match self.waits_for_something(&event) {
+            Input::Host(News::Event(event)) => match &event {
                 // Who waits is to hear of what comes from then on.
-                Some(worker) => self.watch_needs_of(worker, Event::Host(event)),
-                None => self.turn(Event::Host(event)).await,
+                HostEvent::Shortage(of, _) => {
+                    self.watch_needs_of(of.worker.clone(), Event::Host(event));
+                }
+                _ => self.turn(Event::Host(event)).await,
             },
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
@@ -247,9 +247,9 @@ impl Daemon {
             Input::Loaded(loaded) => self.loaded(loaded).await,
             Input::PhaseFile { settled } => self.phase_file_changed(settled).await,
             Input::Needs { settled } => self.needs_changed(settled),
-            Input::Secrets { attempt, contents } => {
-                if contents.is_some_and(|contents| self.host.secrets_differ(&attempt, contents)) {
-                    self.turn(Event::SecretsDiffer(attempt)).await;
+            Input::Secrets { attempt, seen } => {
+                if let Some((contents, flaw)) = seen {
+                    self.secrets_seen(attempt, contents, flaw).await;
                 }
             }
             Input::Watch { trails, then } => {

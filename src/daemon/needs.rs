@@ -13,8 +13,10 @@ use super::{
     files::{NEEDS_SETTLE, Trail},
 };
 use crate::{
+    config::Lack,
     decide::Event,
-    model::{HostEvent, WorkerName},
+    launch::{Ailment, Contents},
+    model::{AttemptRef, WorkerName},
 };
 
 /// Whose the files are that end a phase; no worker is called so.
@@ -27,7 +29,12 @@ impl Daemon {
             .config
             .workers
             .keys()
-            .map(|name| (name.to_string(), self.needs_of(name)))
+            .map(|name| {
+                (
+                    name.to_string(),
+                    self.needs_of(name, self.rig.waits_for_something(name)),
+                )
+            })
             .collect();
         needs.push((PLAN.to_owned(), self.files.conditions()));
         needs.retain(|(_, paths)| !paths.is_empty());
@@ -37,17 +44,16 @@ impl Daemon {
         self.watch(needs, Event::NeedsMayDiffer);
     }
 
-    /// The same of one worker; then this may be told.
+    /// The same of one worker that waits, which the core does not know yet; then this may be told.
     pub(super) fn watch_needs_of(&self, worker: WorkerName, then: Event) {
-        let needs = vec![(worker.to_string(), self.needs_of(&worker))];
+        let needs = vec![(worker.to_string(), self.needs_of(&worker, true))];
         self.watch(needs, then);
     }
 
-    fn needs_of(&self, name: &WorkerName) -> Vec<PathBuf> {
+    fn needs_of(&self, name: &WorkerName, waits: bool) -> Vec<PathBuf> {
         let Some(worker) = self.config.workers.get(name) else {
             return Vec::new();
         };
-        let waits = self.short.contains(name);
         let needs = waits.then(|| worker.needs(&self.environment));
         let secrets = worker.secrets.files.values().cloned();
         needs.into_iter().flatten().chain(secrets).collect()
@@ -66,18 +72,30 @@ impl Daemon {
         });
     }
 
-    /// Which worker waits for something now.
-    pub(super) fn waits_for_something(&mut self, event: &HostEvent) -> Option<WorkerName> {
-        match event {
-            HostEvent::Shortage(of, _) => {
-                self.short.insert(of.worker.clone());
-                Some(of.worker.clone())
+    /// What the secrets of an attempt are now. Of what it could not use, it is not told: it would end,
+    /// or go on as before.
+    pub(super) async fn secrets_seen(
+        &mut self,
+        attempt: AttemptRef,
+        contents: Contents,
+        flaw: Option<Lack>,
+    ) {
+        let worker = &attempt.worker;
+        let about = Ailment::Users.about(worker);
+        if let Some(flaw) = flaw {
+            if !self.rig.has_secrets(&attempt) {
+                // It ended meanwhile, and the next one waits for what is right.
+                return;
             }
-            HostEvent::Started(of, _) => {
-                self.short.remove(&of.worker);
-                None
-            }
-            _ => None,
+            let flaw = flaw.in_full();
+            return self.last(
+                &about,
+                format!("{worker} goes on with the users it has: {flaw}"),
+            );
+        }
+        self.troubles.over(&about);
+        if self.host.secrets_differ(&attempt, &contents) {
+            self.turn(Event::SecretsDiffer(attempt)).await;
         }
     }
 

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    config::{Complaints, Environment},
+    config::{self, Complaints, Environment},
     control::{
-        BindError,
+        BindError, group,
         server::{self, Server},
     },
     decide::{Machine, Rig},
@@ -125,7 +125,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         .map_err(|error| StartError::Process("environment", error))?;
     // Nobody is held longer for one who hangs than this takes.
     let looks = Looks::new(|| {});
-    let config = super::reload::load(&looks, &paths.config, &environment).await?;
+    let config = config::load_by(&looks, &paths.config, &environment).await?;
     let plan: Vec<_> = config
         .plan
         .phases
@@ -138,7 +138,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         problems,
     } = Store::open(&paths.state, &plan)?;
     store.note_config(&paths.config);
-    store.note_declared(&config.kinds());
+    store.note_declared(&config.rig, &config.kinds());
     earlier::recognise(&mut restored, &config, &environment, &paths.state);
     let signals = Signals::catch().map_err(|error| StartError::Process("signals", error))?;
     let executable = Executable::of_this_process()
@@ -156,8 +156,12 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         booted: boot::booted_at()?,
         over: restored.unended().filter(over).cloned().collect(),
     };
-    let policy = server::policy(options.everyone_reads)
-        .map_err(|error| StartError::Process("access policy", error))?;
+    let (group, unseen) = match group::number(&looks).await {
+        Ok(Ok(number)) => (number, None),
+        Ok(Err(error)) => return Err(StartError::Process("access policy", error.into())),
+        Err(unseen) => (None, Some(unseen)),
+    };
+    let policy = server::policy(options.everyone_reads, group);
     let handed = handed::socket()
         .map_err(|error| StartError::Process("socket of the service manager", error))?;
     let server = Server::bind(&paths.socket, &paths.state, policy, handed)?;
@@ -181,7 +185,6 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         next_request: 0,
         followers: Vec::new(),
         needs_settle: false,
-        short: std::collections::BTreeSet::new(),
         reloads: super::reload::Reloads::default(),
         troubles: Troubles::default(),
         executable,
@@ -191,6 +194,13 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     };
     for problem in problems {
         daemon.report(&problem);
+    }
+    if let Some(unseen) = unseen {
+        let (why, group) = (in_one_line(&unseen), group::GROUP);
+        let text = format!(
+            "{why}; whoever is in the group {group} is refused until the supervisor is restarted"
+        );
+        daemon.last("who may steer", text);
     }
     daemon.look_at_limits();
     daemon.follow_needs();

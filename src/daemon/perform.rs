@@ -76,10 +76,11 @@ impl Daemon {
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
             Effect::CompareSecrets(attempt, files) => {
-                let contents = self.host.secrets_of(&attempt, files);
+                let worker = self.config.workers.get(&attempt.worker).cloned();
+                let seen = self.host.secrets_of(&attempt, files, worker);
                 self.beside(async move {
-                    let contents = contents.await;
-                    Input::Secrets { attempt, contents }
+                    let seen = seen.await;
+                    Input::Secrets { attempt, seen }
                 });
             }
             Effect::Reload(attempt, identity, signal) => {
@@ -125,10 +126,12 @@ impl Daemon {
                 .find(|found| found.attempt == attempt)
                 .unwrap_or(Found {
                     attempt,
+                    stop: None,
                     is: model::Condition::NeverStarted,
                 }),
             Err(error) => Found {
                 attempt,
+                stop: None,
                 is: model::Condition::Unknown(in_one_line(&error)),
             },
         }
@@ -206,6 +209,9 @@ impl Daemon {
         let Some(asked) = self.asked.remove(&id) else {
             return;
         };
+        if let (Some(_), Some(_), Err(refusal)) = (&asked.answer, &asked.reload, &answer) {
+            self.show_not_reloaded(&refusal.message);
+        }
         let reply = answer
             .map_err(protocol::Refusal::from)
             .map(|text| match asked.reload {

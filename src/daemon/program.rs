@@ -12,7 +12,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ContextKind};
 
 use super::{Options, StartError, journal, perform::own_notice};
 use crate::{
@@ -42,7 +42,7 @@ struct Arguments {
     /// Where the resume point, the history and the attempts are kept [default: /var/lib/loopkeeper or, for a user, ~/.local/state/loopkeeper]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The control socket [default: control.sock in /run/loopkeeper or, for a user, in $XDG_RUNTIME_DIR/loopkeeper]
+    /// The control socket [default: control.sock in /run/loopkeeper or, for a user, in $XDG_RUNTIME_DIR/loopkeeper; where that is not set, in run of the state directory]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     #[command(flatten)]
@@ -98,7 +98,11 @@ pub(crate) fn typed() -> clap::Command {
 
 /// Does what the command line of `loopkeeperd` says.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
+        // All of them are what nobody types.
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.exit()
+    });
     let given = Given {
         config: arguments.config,
         state: arguments.state_dir,
@@ -138,7 +142,7 @@ impl Role {
 /// The daemon. Exit code 2 is a mistake in the configuration or on the command line, 1 the rest.
 pub(crate) fn keep(given: &Given, flags: &Flags) -> ExitCode {
     call_myself(c"loopkeeperd");
-    journal::begin();
+    let _last_words = journal::begin();
     let environment = std::env::vars_os().collect();
     let paths = match Paths::find(&environment, nix::unistd::geteuid().is_root(), given) {
         Ok(paths) => paths,

@@ -3,20 +3,18 @@
 //! Promise: a file with a mistake, or one that the core refuses, changes nothing; and a dry run goes
 //! by what the real one goes by.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Asked, Daemon, Input};
 use crate::{
-    causes::in_one_line,
-    config::{self, Complaints, Config, Environment, Sight},
+    config::{self, Complaints, Config},
     control::{
         protocol::{DiffView, Refusal, RefusalKind, Reply},
         server::Answer,
     },
     decide::{Command, Event, Level},
-    host::look::{At, Looks},
     model::Mono,
     paths::typed,
 };
@@ -27,10 +25,6 @@ const RELOAD: &str = "reload";
 const LIMITS: &str = "limits";
 /// From one SIGHUP that is obeyed to the next.
 const RELOADS_APART: Duration = Duration::from_secs(1);
-/// How long it is waited for where worktrees really are, which holds everybody.
-const WORKTREES_WITHIN: Duration = Duration::from_secs(2);
-/// And for the file itself.
-const FILE_WITHIN: Duration = Duration::from_secs(10);
 
 /// When SIGHUP is obeyed.
 #[derive(Debug, Default)]
@@ -52,33 +46,6 @@ pub(super) struct Loaded {
     read: Read,
     /// Nobody else reads before this counts.
     _turn: OwnedMutexGuard<()>,
-}
-
-/// Reads the configuration beside the loop. Where worktrees are that do not answer, it is taken by its
-/// words.
-pub(super) async fn load(
-    looks: &Looks,
-    file: &Path,
-    environment: &Environment,
-) -> Result<Config, Complaints> {
-    let look = |sight| {
-        let (file, environment) = (file.to_owned(), environment.clone());
-        let (limit, subject) = match sight {
-            Sight::Full => (WORKTREES_WITHIN, "configuration"),
-            Sight::Words => (FILE_WITHIN, "words of the configuration"),
-        };
-        let load = move |at: &At| {
-            at.comes_to(&file);
-            config::load_by(&file, &environment, sight)
-        };
-        looks.look_within(limit, subject, load)
-    };
-    match look(Sight::Full).await {
-        Ok(loaded) => loaded,
-        Err(_) => look(Sight::Words)
-            .await
-            .unwrap_or_else(|error| Err(Complaints::unread(file, &in_one_line(&error)))),
-    }
 }
 
 /// Says what of the configuration may be right and mostly is not, where nobody waits for it.
@@ -104,6 +71,9 @@ impl Daemon {
     async fn loaded_for(&mut self, answer: Answer, dry_run: bool, read: Read) {
         match read {
             Err(complaints) => {
+                if !dry_run {
+                    self.show_not_reloaded(&self.in_short(&complaints));
+                }
                 let message = format!("configuration is refused:\n{}", complaints.render(false));
                 let hint = format!("nothing was changed; check the file with: {}", self.check());
                 answer.error(Refusal::new(RefusalKind::Usage, message).hint(hint));
@@ -155,8 +125,7 @@ impl Daemon {
     async fn loaded_by_signal(&mut self, read: Read) {
         match read {
             Err(complaints) => {
-                let why = format!("{complaints}; see all with: {}", self.check());
-                self.refuse_reload(&why);
+                self.refuse_reload(&self.in_short(&complaints));
                 self.turn(Event::Wake).await;
             }
             Ok((config, _)) if config == self.config => {
@@ -186,7 +155,7 @@ impl Daemon {
     pub(super) fn adopt_config(&mut self, config: Config) {
         self.troubles.over(RELOAD);
         self.files.follow(&config.plan);
-        self.store.note_declared(&config.kinds());
+        self.store.note_declared(&config.rig, &config.kinds());
         self.config = config;
         self.look_at_limits();
         self.follow_needs();
@@ -210,12 +179,24 @@ impl Daemon {
     }
 
     /// Nobody waits for the answer to a signal, so a refusal is told like everything else that
-    /// happens, and shown until a reload is done.
+    /// happens.
     pub(super) fn refuse_reload(&mut self, why: &str) {
+        self.show_not_reloaded(why);
         let told = format!("nothing was reloaded: {why}");
-        let shown = format!("{told}; once that is mended: supervisorctl reload");
-        self.troubles.begin(super::now(), RELOAD, shown);
         self.announce("reload-refused", Level::Error, told);
+    }
+
+    /// What runs is not what the file says, until a reload is done: the next daemon goes by the file.
+    pub(super) fn show_not_reloaded(&mut self, why: &str) {
+        let shown = format!(
+            "what runs is not what {} says: {why}; once that is mended: supervisorctl reload",
+            self.paths.config.display()
+        );
+        self.troubles.begin(super::now(), RELOAD, shown);
+    }
+
+    fn in_short(&self, complaints: &Complaints) -> String {
+        format!("{complaints}; see all with: {}", self.check())
     }
 
     /// Says what of the configuration may be right and mostly is not, where nobody waits for it.
@@ -231,7 +212,7 @@ impl Daemon {
         let eyes = self.host.eyes();
         self.beside(async move {
             let turn = turn.await;
-            let read = match load(eyes.looks(), &file, &environment).await {
+            let read = match config::load_by(eyes.looks(), &file, &environment).await {
                 Ok(config) => {
                     let warnings = eyes.doubts(&config).await;
                     Ok((config, warnings))

@@ -52,6 +52,7 @@ impl Rig {
         };
         let (backoff, allowed) = (worker.rules.backoff, worker.rules.budget);
         let boot = &self.machine.boot;
+        worker.short = None;
         let next =
             worker
                 .restarts
@@ -66,14 +67,14 @@ impl Rig {
                 let life = Life::BackingOff {
                     until: now.mono + delay,
                     why: why.to_owned(),
-                    short: false,
                 };
                 worker.becomes(life, now);
             }
             Next::Exhausted => {
                 let reason = format!(
-                    "more than {} restarts in {}; the last: {why}",
+                    "more than {} restart{} in {}; the last: {why}",
                     allowed.restarts,
+                    if allowed.restarts == 1 { "" } else { "s" },
                     in_words(allowed.window)
                 );
                 self.hold(now, name, reason);
@@ -112,12 +113,7 @@ impl Rig {
             .restarts
             .put_off(boot, now.mono, &backoff, &mut self.rng);
         let restarts = worker.restarts.clone();
-        let life = Life::BackingOff {
-            until,
-            why,
-            short: true,
-        };
-        worker.becomes(life, now);
+        worker.becomes(Life::BackingOff { until, why }, now);
         self.ledger.add(Fact::Restarts {
             worker: name.clone(),
             restarts,

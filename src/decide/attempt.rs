@@ -151,6 +151,7 @@ impl Rig {
                 ..
             } => {
                 *started = true;
+                worker.short = None;
                 attempt.identity = Some(identity.clone());
                 match &worker.rules.ready {
                     Some(ready) => {

@@ -42,6 +42,7 @@ impl Rig {
                 worker.restarts = known.restarts.clone();
                 worker.restarts.belong_to(&machine.boot);
                 worker.last_exit = known.last_exit.clone();
+                worker.short = known.shortage(&machine.boot);
             }
         }
         let before = the_one_before(&restored);
@@ -123,7 +124,7 @@ impl Rig {
 
     /// Tells that nobody knows where the plan stands, and how to go on; gives the same in words.
     pub(super) fn tell_astray(&mut self, now: Now, why: &str) -> String {
-        let loops = if self.point_is_lost() {
+        let loops = if self.paused.is_none() || self.point_is_lost() {
             "loops that run go on, and none is started"
         } else {
             "loops wait"

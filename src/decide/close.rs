@@ -35,7 +35,10 @@ impl Rig {
             if current.is_none()
                 && let Some(worker) = self.workers.get_mut(name)
             {
-                worker.last_exit = Some(exit.clone());
+                match exit.never_ran() {
+                    true => worker.never_ran(exit.clone()),
+                    false => worker.last_exit = Some(exit.clone()),
+                }
             }
             self.close(now, &of, (exit, None), ran, known);
         }

@@ -60,6 +60,13 @@ impl Rig {
 
     /// The refusal of whoever names a worker that nobody declares.
     pub fn unknown_worker(&self, name: &WorkerName) -> Refusal {
+        if self.workers.contains_key(name) || self.stray_of(name).is_some() {
+            return Refusal {
+                kind: RefusalKind::Unknown,
+                message: format!("worker {name} is no longer declared, and is being ended"),
+                hint: Some("`supervisorctl status` shows when it is gone".into()),
+            };
+        }
         let declared = self.workers.iter().filter(|(_, worker)| worker.declared);
         let near = nearest(name.as_str(), declared.map(|(name, _)| name.as_str()))
             .map_or(String::new(), |near| format!("did you mean {near}? "));
@@ -86,12 +93,12 @@ impl Rig {
             wanted.run = true;
             if let Some(why) = self.unwanted(&wanted) {
                 let hint = match &self.paused {
-                    Some(_) => "`supervisorctl resume` ends the pause",
-                    None => "`supervisorctl phase set ID` moves the resume point",
+                    Some(_) => format!("{} ends the pause", self.way_out()),
+                    None => "`supervisorctl phase set ID` moves the resume point".into(),
                 };
                 return Err(failed(
                     &format!("worker {name} cannot run now: {}", why.as_str()),
-                    Some(hint),
+                    Some(&hint),
                 ));
             }
         }
@@ -207,7 +214,8 @@ impl Rig {
             None,
             format!("the rig is paused {why}"),
         );
-        "paused: loops are being stopped and stay resumable; `supervisorctl resume` goes on".into()
+        let out = self.way_out();
+        format!("paused: loops are being stopped and stay resumable; {out} goes on")
     }
 
     fn resume(
@@ -291,28 +299,6 @@ impl Rig {
         let known = self.progress.plan.phases.iter();
         nearest(id.as_str(), known.map(|phase| phase.id.as_str()))
             .map_or(String::new(), |near| format!("did you mean {near}? "))
-    }
-
-    fn no_phase(&self) -> Refusal {
-        match &self.progress.at {
-            At::NoPlan => {
-                let kept = self.progress.stored().and_then(|point| point.id.as_ref());
-                let kept = kept.map_or(String::new(), |id| {
-                    format!(", and the resume point, phase {id}, is kept for one that has it")
-                });
-                failed(
-                    &format!("the rig has no plan{kept}"),
-                    Some("declare phases under [plan], then: `supervisorctl reload`"),
-                )
-            }
-            At::Phase(_) | At::Complete | At::Astray(_) => {
-                let words = self.progress.in_words().unwrap_or_default();
-                failed(
-                    &format!("there is no current phase: the plan is {words}"),
-                    Some("`supervisorctl phase set ID` moves the resume point"),
-                )
-            }
-        }
     }
 }
 

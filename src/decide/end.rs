@@ -12,7 +12,7 @@ use super::{
 use crate::model::{AttemptRef, Exit, Intervention, Now, WorkerName};
 
 /// Who stopped an attempt that nobody ever saw run: it did not end by itself.
-pub(super) const NEVER_RAN: &str = "never seen to run";
+pub(crate) const NEVER_RAN: &str = "never seen to run";
 
 impl Rig {
     pub(super) fn start_failed(&mut self, now: Now, of: &AttemptRef, why: &str) {
@@ -151,9 +151,12 @@ impl Rig {
             return self.start_failed(now, of, &why);
         };
         let attempt = attempt.clone();
-        let text = format!("{} cannot be started now: {why}", of.worker);
+        let known = worker.short.replace(why.clone());
+        if known.as_ref() != Some(&why) {
+            let text = format!("{} cannot be started now: {why}", of.worker);
+            self.tell(now, "worker-put-off", Level::Warning, Some(of), text);
+        }
         self.set_never_ran(now, attempt, Exit::not_started(&why), Cause::Shortage(why));
-        self.tell(now, "worker-put-off", Level::Warning, Some(of), text);
         self.gone(now, of);
     }
 
@@ -209,7 +212,7 @@ impl Rig {
     fn set_never_ran(&mut self, now: Now, attempt: Attempt, exit: Exit, cause: Cause) {
         let name = attempt.of.worker.clone();
         if let Some(worker) = self.workers.get_mut(&name) {
-            worker.last_exit = Some(exit.clone());
+            worker.never_ran(exit.clone());
         }
         let life = Life::Stopping {
             attempt,

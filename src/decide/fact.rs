@@ -307,9 +307,9 @@ pub struct RestoredWorker {
     pub ended: BTreeSet<AttemptId>,
     /// The stops that were begun of attempts whose end is not recorded.
     pub stops: BTreeMap<AttemptId, Stopping>,
-    /// How the last attempt that ended did so.
+    /// How the last attempt did that ran and ended; where none ever ran, the last that ended.
     pub last_exit: Option<Exit>,
-    /// When that was.
+    /// When the last attempt ended.
     pub last_end: Option<Timestamp>,
 }
 

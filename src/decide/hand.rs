@@ -31,6 +31,9 @@ impl Rig {
                 Cause::Restart(format!("its file system {} was unmounted", at.display()))
             }
             Intervention::ManagerEnded => Cause::Restart("its service manager was ending".into()),
+            Intervention::Maintenance => {
+                Cause::Restart("its service manager went into rescue or emergency mode".into())
+            }
             Intervention::MachineWentDown(_) => Cause::Restart(Exit::by_machine()),
         }
     }
@@ -43,6 +46,7 @@ pub(super) fn went_down(now: Now, by: Option<&Intervention>) -> Option<Timestamp
         Intervention::Stopped
         | Intervention::Restarted
         | Intervention::Unmounted(_)
-        | Intervention::ManagerEnded => None,
+        | Intervention::ManagerEnded
+        | Intervention::Maintenance => None,
     }
 }

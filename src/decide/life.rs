@@ -15,8 +15,6 @@ pub(super) enum Life {
     BackingOff {
         until: Mono,
         why: String,
-        /// Something was missing to start it: the delay may be cut short when that is there.
-        short: bool,
     },
     Stopped(Stopped),
     Held(String),

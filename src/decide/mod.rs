@@ -63,6 +63,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
+pub(crate) use end::NEVER_RAN;
 pub use event::{Command, Event, Leave, Looked, PhaseRef, RequestId};
 pub use fact::{
     Boot, Fact, KnownAttempt, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,

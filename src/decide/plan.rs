@@ -77,7 +77,8 @@ impl Progress {
             stored: stored.cloned(),
             pending: None,
             look: Look::at(now),
-            just_set: false,
+            // Nobody looks while the plan stands still, so nobody has since a person set it.
+            just_set: paused && stored.is_some_and(|stored| stored.by != SetBy::Plan),
             failed: None,
         }
     }

@@ -57,7 +57,9 @@ impl Rig {
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         let was_astray = self.progress.why_astray().is_some();
         let stored = self.progress.stored().cloned();
+        let just_set = self.progress.just_set && progress.is_still_at(told.as_ref());
         self.progress = progress;
+        self.progress.just_set = just_set;
         let point = self.progress.point(now, SetBy::Plan);
         if let Some(point) = point.filter(|point| stored.as_ref() != Some(point)) {
             self.ledger.add(Fact::Phase(point));

@@ -9,11 +9,12 @@ use super::{
     Effect, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
     close::ended_meanwhile,
+    end::NEVER_RAN,
     hand::went_down,
     life::{Attempt, Cause, End, Life, Step, Stopped},
     worker::{ASK_AGAIN, Asked, Worker},
 };
-use crate::model::{AttemptRef, Condition, Exit, Found, Intervention, Now, WorkerName};
+use crate::model::{AttemptRef, BootId, Condition, Exit, Found, Intervention, Now, WorkerName};
 
 impl Rig {
     pub(super) fn surveyed(&mut self, now: Now, answer: Result<Vec<Found>, String>) {
@@ -85,7 +86,10 @@ impl Rig {
         for one in found {
             self.set_aside(now, one, &mut known);
         }
-        let Some(Found { attempt: of, is }) = current else {
+        let Some(Found {
+            attempt: of, is, ..
+        }) = current
+        else {
             return self.resume_from_record(now, name, known);
         };
         let attempt = self.attempt_of(&of, &known);
@@ -238,6 +242,16 @@ impl Rig {
 }
 
 impl RestoredWorker {
+    /// For what its last start in this boot was put off, if it was: each boot has its own story.
+    pub(super) fn shortage(&self, boot: &BootId) -> Option<String> {
+        let last = self.last.as_ref().filter(|last| last.boot == *boot)?;
+        let (exit, stopped) = last.ended.as_ref()?;
+        let put_off = stopped.as_deref() == Some(NEVER_RAN);
+        exit.why_not_started()
+            .filter(|_| put_off)
+            .map(str::to_owned)
+    }
+
     /// What is recorded of this attempt.
     pub(super) fn record_of(&self, of: &AttemptRef) -> Option<&KnownAttempt> {
         let last = self.last.as_ref().filter(|last| last.attempt == *of);

@@ -7,6 +7,7 @@
 use super::{
     Effect, Fact, Level, Rig,
     life::{Cause, Life},
+    worker::Worker,
 };
 use crate::{
     config::OnSecretChange,
@@ -18,7 +19,7 @@ impl Rig {
     pub(super) fn needs_may_differ(&mut self, now: Now) {
         self.compare_secrets();
         for worker in self.workers.values_mut() {
-            if matches!(worker.life, Life::BackingOff { short: true, .. }) {
+            if matches!(worker.life, Life::BackingOff { .. }) && worker.short.is_some() {
                 worker.restarts.until = None;
                 self.ledger.add(Fact::Restarts {
                     worker: worker.name().clone(),
@@ -43,11 +44,24 @@ impl Rig {
 
     /// Asks whether an attempt was handed what is in the files of its secrets, where that matters.
     pub(super) fn compare_secrets_of(&mut self, of: &AttemptRef) {
-        let Some(worker) = self.worker_of(of) else {
+        let Some(worker) = self.with_secrets(of) else {
             return;
         };
         let secrets = &worker.rules.secrets;
-        let matters = match worker.life {
+        if !secrets.files.is_empty() && secrets.on_change != OnSecretChange::Ignore {
+            let files = secrets.files.clone();
+            self.out.push(Effect::CompareSecrets(of.clone(), files));
+        }
+    }
+
+    /// Whether this attempt goes on with what it was handed.
+    pub fn has_secrets(&self, of: &AttemptRef) -> bool {
+        self.with_secrets(of).is_some()
+    }
+
+    fn with_secrets(&self, of: &AttemptRef) -> Option<&Worker> {
+        let worker = self.workers.get(&of.worker)?;
+        let has = match worker.life {
             Life::Starting { started, .. } => started,
             Life::Running { .. } => true,
             Life::Waiting(_)
@@ -57,10 +71,7 @@ impl Rig {
             | Life::Stopping { .. }
             | Life::Lost { .. } => false,
         };
-        if matters && !secrets.files.is_empty() && secrets.on_change != OnSecretChange::Ignore {
-            let files = secrets.files.clone();
-            self.out.push(Effect::CompareSecrets(of.clone(), files));
-        }
+        (has && worker.is_attempt(of)).then_some(worker)
     }
 
     pub(super) fn secrets_differ(&mut self, now: Now, of: &AttemptRef) {

@@ -36,10 +36,10 @@ impl Rig {
         };
         let unwanted = self.unwanted(worker);
         match (&worker.life, unwanted) {
-            (
-                Life::Starting { .. } | Life::Running { .. },
-                Some(Stopped::Paused | Stopped::Astray),
-            ) if self.point_is_lost() => {}
+            // Nobody knows where the plan stands: what runs may be right.
+            (Life::Starting { .. } | Life::Running { .. }, Some(Stopped::Astray)) => {}
+            (Life::Starting { .. } | Life::Running { .. }, Some(Stopped::Paused))
+                if self.point_is_lost() => {}
             (Life::Starting { .. } | Life::Running { .. }, Some(why)) => {
                 self.begin_stop(now, name, Cause::Stop(why));
             }
@@ -85,11 +85,10 @@ impl Rig {
                 let life = match (delayed, self.obstacle(worker)) {
                     (Some(until), _) => Life::BackingOff {
                         until,
-                        why: worker
-                            .last_exit
-                            .as_ref()
-                            .map_or(String::new(), Exit::to_string),
-                        short: worker.last_exit.as_ref().is_some_and(Exit::is_not_started),
+                        why: worker.short.clone().unwrap_or_else(|| {
+                            let last = worker.last_exit.as_ref();
+                            last.map_or(String::new(), Exit::to_string)
+                        }),
                     },
                     (None, Some(obstacle)) => Life::Waiting(obstacle),
                     (None, None) => return self.start(now, name),
@@ -214,6 +213,8 @@ impl Rig {
             return;
         };
         worker.asked = Asked::Nothing;
+        // That it waits was told, and how often it is tried says nothing more.
+        let again = worker.short.is_some();
         let attempt = AttemptId::new(now.wall, self.rng.u32(..));
         let of = AttemptRef {
             worker: name.clone(),
@@ -257,6 +258,9 @@ impl Rig {
             worker: rules,
             phase,
         });
+        if again {
+            return;
+        }
         self.tell(
             now,
             "worker-starting",

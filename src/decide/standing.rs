@@ -1,7 +1,8 @@
 //! Where the plan stands, in words, and how to go on where it does not by itself.
 
 use super::{
-    ResumePoint,
+    Refusal, ResumePoint, Rig,
+    command::failed,
     plan::{At, Progress},
 };
 use crate::model::PhaseId;
@@ -75,6 +76,39 @@ impl Progress {
                 None => format!("complete, with more phases than were done ({count})"),
             }),
             At::Astray(_) => self.why_astray().map(|why| format!("astray: {why}")),
+        }
+    }
+}
+
+impl Rig {
+    /// The command that ends a pause: it has to say where to go on where nobody knows it.
+    pub(super) fn way_out(&self) -> &'static str {
+        match self.progress.at {
+            At::Astray(_) => "`supervisorctl resume --phase ID`",
+            At::NoPlan | At::Phase(_) | At::Complete => "`supervisorctl resume`",
+        }
+    }
+
+    /// The refusal of whoever wants to end a phase where there is none.
+    pub(super) fn no_phase(&self) -> Refusal {
+        match &self.progress.at {
+            At::NoPlan => {
+                let kept = self.progress.stored().and_then(|point| point.id.as_ref());
+                let kept = kept.map_or(String::new(), |id| {
+                    format!(", and the resume point, phase {id}, is kept for one that has it")
+                });
+                failed(
+                    &format!("the rig has no plan{kept}"),
+                    Some("declare phases under [plan], then: `supervisorctl reload`"),
+                )
+            }
+            At::Phase(_) | At::Complete | At::Astray(_) => {
+                let words = self.progress.in_words().unwrap_or_default();
+                failed(
+                    &format!("there is no current phase: the plan is {words}"),
+                    Some("`supervisorctl phase set ID` moves the resume point"),
+                )
+            }
         }
     }
 }

@@ -3,22 +3,24 @@
 //!
 //! Promise: while a stray lives, or the host cannot say whether it does, nothing of its worker and
 //! nothing with a worktree is started. It is watched and ended as any other attempt, and its end is
-//! recorded.
+//! recorded. A worker that was removed while no daemon ran is stopped as it was declared, and as one
+//! that is removed by a reload: that is nothing a person has to look at.
+
+use jiff::Timestamp;
 
 use super::{
     Effect, Fact, Level, RestoredWorker, Rig, Stopping,
     end::end_of,
     hand::went_down,
-    life::{Attempt, Life},
+    life::{Attempt, Life, Stopped},
     worker::{ASK_AGAIN, KILL_AGAIN},
 };
-use crate::{
-    config::Stop,
-    model::{AttemptRef, Condition, Exit, Found, Identity, Mono, Now, Signal, WorkerName},
+use crate::model::{
+    AttemptRef, Condition, Exit, Found, Identity, Mono, Now, Signal, Stop, WorkerName,
 };
 
-/// How a tree is stopped whose own rules are not known any more.
-const UNDECLARED: Stop = Stop {
+/// How a tree is stopped whose own rules nobody knows.
+const UNKNOWN: Stop = Stop {
     signal: Signal::TERM,
     grace: std::time::Duration::from_secs(30),
 };
@@ -27,7 +29,9 @@ const UNDECLARED: Stop = Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Stray {
     /// The host has said that it lives, and it was asked to end.
-    lives: bool,
+    pub(super) lives: bool,
+    /// When this last changed.
+    pub(super) since: Timestamp,
     /// When it is killed, or the host is asked again.
     pub(super) next: Mono,
     stop: Stop,
@@ -36,13 +40,17 @@ pub(super) struct Stray {
     /// How it ended, once its host has said so.
     pub(super) exit: Option<Exit>,
     /// What is known of it, should it be taken over.
-    attempt: Attempt,
+    pub(super) attempt: Attempt,
 }
 
 impl Rig {
     /// Deals with an attempt that does not count for its worker.
     pub(super) fn set_aside(&mut self, now: Now, one: Found, known: &mut RestoredWorker) {
-        let Found { attempt: of, is } = one;
+        let Found {
+            attempt: of,
+            stop,
+            is,
+        } = one;
         let recorded = known.has_end_of(&of);
         let (lives, identity) = match is {
             Condition::Ended {
@@ -65,8 +73,9 @@ impl Rig {
         let worker = self.workers.get(&of.worker);
         let stray = Stray {
             lives: false,
+            since: now.wall,
             next: now.mono + ASK_AGAIN,
-            stop: worker.map_or(UNDECLARED, |worker| worker.rules.stop),
+            stop: worker.map_or(stop.unwrap_or(UNKNOWN), |worker| worker.rules.stop),
             recorded,
             exit: None,
             attempt: self.attempt_of(&of, known),
@@ -100,7 +109,12 @@ impl Rig {
             return self.out.push(Effect::Conclude(of));
         }
         let exit = stray.exit.unwrap_or(exit);
-        let text = format!("{} ({})", end_of(&of, "ended", &exit), self.why_stray(&of));
+        let ended = end_of(&of, "ended", &exit);
+        let text = match &stray.attempt.stopping {
+            // It may have been declared again since.
+            Some(stopping) => format!("{ended} after a stop ({})", stopping.why),
+            None => format!("{ended} ({})", self.why_stray(&of)),
+        };
         self.tell(now, "worker-ended", Level::Info, Some(&of), text);
         self.ledger.add(Fact::Ended {
             attempt: of,
@@ -141,6 +155,8 @@ impl Rig {
             return;
         };
         stray.lives = true;
+        stray.since = now.wall;
+        stray.attempt.identity = identity.clone().or(stray.attempt.identity.take());
         stray.next = now.mono + stray.stop.grace;
         let stopping = Stopping {
             why: why.to_owned(),
@@ -154,15 +170,21 @@ impl Rig {
         let adopt = identity.map(|identity| Effect::Adopt(of.clone(), identity));
         self.out.extend(adopt);
         self.out.push(Effect::Signal(of.clone(), stray.stop.signal));
-        let text = format!("{}: {why}; it is being ended", of.worker);
-        self.tell(now, "worker-stray", Level::Error, Some(of), text);
+        let name = &of.worker;
+        if self.workers.contains_key(name) {
+            let text = format!("{name}: {why}; it is being ended");
+            self.tell(now, "worker-stray", Level::Error, Some(of), text);
+        } else {
+            let text = format!("stopping {name}: {why}");
+            self.tell(now, "worker-stopping", Level::Info, Some(of), text);
+        }
     }
 
     fn why_stray(&self, of: &AttemptRef) -> &'static str {
         if self.workers.contains_key(&of.worker) {
             "an attempt that is not the present one still lived"
         } else {
-            "an attempt of a worker that is no longer declared"
+            Stopped::Removed.as_str()
         }
     }
 

@@ -1,19 +1,19 @@
 //! The rig as it is shown.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
     Boot, Looked, Rig,
-    life::{Health, Life},
+    life::{Health, Life, Stopped},
     plan::At,
     verdict::verdict,
     worker::Worker,
 };
 use crate::{
     config::Phase,
-    model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, WorkerName},
+    model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
 /// Everything that `status` shows and the core knows.
@@ -58,8 +58,8 @@ pub struct Row<'a> {
     pub name: &'a WorkerName,
     /// What it is.
     pub kind: Kind,
-    /// How it is started.
-    pub launcher: LauncherKind,
+    /// How it is started, where that is known.
+    pub launcher: Option<LauncherKind>,
     /// Where its life stands.
     pub state: StateName,
     /// Why it is there, when it is not simply running.
@@ -83,6 +83,12 @@ pub struct Row<'a> {
 }
 
 impl Rig {
+    /// Whether the worker was not started for something that is not there, and is to be.
+    pub fn waits_for_something(&self, name: &WorkerName) -> bool {
+        let worker = self.workers.get(name);
+        worker.is_some_and(|worker| worker.short.is_some())
+    }
+
     /// The rig now; `quiet` says how long an attempt's output has been silent.
     pub fn view(
         &self,
@@ -118,12 +124,52 @@ impl Rig {
                 .chain(self.phase_trouble())
                 .chain(self.workers.values().filter_map(Worker::unable))
                 .collect(),
-            workers: self
-                .workers
-                .keys()
-                .filter_map(|name| self.row(name, now, &quiet))
-                .collect(),
+            workers: {
+                let declared = self.workers.keys();
+                let declared = declared.filter_map(|name| self.row(name, now, &quiet));
+                let mut rows: Vec<_> = declared.chain(self.removed()).collect();
+                rows.sort_by_key(|row| row.name);
+                rows
+            },
         }
+    }
+
+    /// Workers that nobody declares, as long as something of them lives or may.
+    fn removed(&self) -> impl Iterator<Item = Row<'_>> {
+        let strays = self.strays.iter();
+        let strays = strays.filter(|(of, _)| !self.workers.contains_key(&of.worker));
+        let by_worker: BTreeMap<_, _> = strays.map(|(of, one)| (&of.worker, (of, one))).collect();
+        by_worker.into_iter().map(|(name, (of, stray))| {
+            let (state, is, why) = match stray.lives {
+                true => {
+                    let why = Stopped::Removed.as_str();
+                    (StateName::Stopping, VerdictIs::Waiting, why)
+                }
+                false => {
+                    let why = "its host has not said whether it lives";
+                    (StateName::Lost, VerdictIs::Unknown, why)
+                }
+            };
+            let identity = stray.attempt.identity.as_ref();
+            Row {
+                name,
+                kind: Kind::Unknown,
+                launcher: None,
+                state,
+                reason: Some(why.into()),
+                pid: identity.filter(|_| stray.lives).map(|is| is.pid),
+                attempt: Some(&of.attempt),
+                since: stray.since,
+                next_start: None,
+                restarts: 0,
+                last_exit: None,
+                verdict: Verdict {
+                    is,
+                    evidence: why.into(),
+                },
+                output_at: None,
+            }
+        })
     }
 
     fn row(
@@ -154,6 +200,7 @@ impl Rig {
                 ..
             } => None,
             Life::BackingOff { why, .. } | Life::Held(why) => Some(why.clone()),
+            Life::Starting { started: false, .. } => Some("nothing of it runs yet".into()),
             Life::Starting { last, .. } => {
                 Some(format!("not ready: {}", last.why().unwrap_or_default()))
             }
@@ -167,7 +214,7 @@ impl Rig {
         Some(Row {
             name,
             kind: worker.rules.kind,
-            launcher: worker.rules.launcher,
+            launcher: Some(worker.rules.launcher),
             state: worker.life.state(),
             reason,
             pid: attempt

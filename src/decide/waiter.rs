@@ -201,9 +201,9 @@ impl Rig {
                 Life::Held(why) => {
                     Some(Err(failed(&format!("worker {name} is held: {why}"), None)))
                 }
-                Life::BackingOff {
-                    why, short: true, ..
-                } => Some(Err(failed(&format!("{name} waits: {why}"), None))),
+                Life::BackingOff { why, .. } if worker.short.is_some() => {
+                    Some(Err(failed(&format!("{name} waits: {why}"), None)))
+                }
                 Life::BackingOff { why, .. } => Some(Err(failed(
                     &format!("worker {name} did not stay up: {why}"),
                     Some(&format!(

@@ -38,7 +38,10 @@ pub(super) struct Worker {
     /// stood still from then on.
     pub(super) still_since: Option<Timestamp>,
     pub(super) restarts: Restarts,
+    /// How its last attempt ended that ran; that of one that never ran only where none ever did.
     pub(super) last_exit: Option<Exit>,
+    /// For what its last start was put off; `None` since it was started, or is not to be.
+    pub(super) short: Option<String>,
 }
 
 /// What the operator asked for.
@@ -64,6 +67,7 @@ impl Worker {
             still_since: None,
             restarts: Restarts::default(),
             last_exit: None,
+            short: None,
         }
     }
 
@@ -101,7 +105,22 @@ impl Worker {
             };
             self.since = began.map_or(now.wall, |began| began.min(now.wall));
         }
+        match &life {
+            Life::Running { .. } | Life::Stopped(_) | Life::Held(_) => self.short = None,
+            Life::Waiting(_)
+            | Life::BackingOff { .. }
+            | Life::Starting { .. }
+            | Life::Stopping { .. }
+            | Life::Lost { .. } => {}
+        }
         self.life = life;
+    }
+
+    /// One of its attempts never ran. How an earlier one ended is still what counts.
+    pub(super) fn never_ran(&mut self, exit: Exit) {
+        if self.last_exit.as_ref().is_none_or(Exit::never_ran) {
+            self.last_exit = Some(exit);
+        }
     }
 
     /// Its attempt, if it is the one that is spoken of.

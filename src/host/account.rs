@@ -1,5 +1,7 @@
 //! Users and groups of this machine, by their names or their numbers.
 
+use std::path::PathBuf;
+
 use nix::{
     Result,
     unistd::{Gid, Group, Uid, User},
@@ -26,4 +28,14 @@ pub fn group(name: &str) -> Result<Option<Group>> {
         Ok(number) => Group::from_gid(Gid::from_raw(number)),
         Err(_) => Group::from_name(name),
     }
+}
+
+/// The command that shows a user (getent(1)), for who looks for one at length.
+pub(crate) fn shows_user(name: &str) -> PathBuf {
+    format!("getent passwd {name}").into()
+}
+
+/// As [`shows_user`], of a group.
+pub(crate) fn shows_group(name: &str) -> PathBuf {
+    format!("getent group {name}").into()
 }

@@ -26,10 +26,10 @@ use tokio::{
 };
 
 /// How long a look may take, as a rule. A disk that begins to turn needs some seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What everybody can wait for.
-const MOMENT: Duration = Duration::from_secs(2);
+pub(crate) const MOMENT: Duration = Duration::from_secs(2);
 
 /// Where a look is.
 #[derive(Debug, Clone, Default)]
@@ -171,6 +171,35 @@ impl Looks {
         let answered = timeout_at(until, answered).await;
         answered.map_err(|_| hangs())?.map_err(|_| hangs())
     }
+}
+
+/// Waits for looks, for somebody without an event loop. One that hangs does not keep the process from
+/// ending.
+///
+/// # Errors
+/// Nobody can be had who waits.
+pub(crate) fn wait_for<T>(looking: impl AsyncFnOnce(&Looks) -> T) -> Result<T, Unseen> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(looking(&Looks::new(|| {}))))
+}
+
+/// The same of a single path.
+///
+/// # Errors
+/// It did not come back in time, or there was nobody to look.
+pub(crate) fn look_at<T: Send + 'static>(
+    limit: Duration,
+    path: &Path,
+    look: impl FnOnce(&Path) -> T + Send + 'static,
+) -> Result<T, Unseen> {
+    let path = path.to_owned();
+    let look = move |at: &At| {
+        at.comes_to(&path);
+        look(&path)
+    };
+    wait_for(async |looks| looks.look_within(limit, "a path", look).await)?
 }
 
 fn begin(look: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -4,7 +4,7 @@ use crate::model::WorkerName;
 
 /// Something that may not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ailment {
+pub(crate) enum Ailment {
     Directory,
     Output,
     Process,
@@ -12,10 +12,11 @@ pub(super) enum Ailment {
     Signals,
     Socket,
     Spec,
+    Users,
 }
 
 impl Ailment {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Directory,
         Self::Output,
         Self::Process,
@@ -23,10 +24,11 @@ impl Ailment {
         Self::Signals,
         Self::Socket,
         Self::Spec,
+        Self::Users,
     ];
 
     /// What the problem is about, in the words by which the daemon knows it again.
-    pub(super) fn about(self, worker: &WorkerName) -> String {
+    pub(crate) fn about(self, worker: &WorkerName) -> String {
         match self {
             Self::Directory => format!("directory of {worker}"),
             Self::Output => format!("output of {worker}"),
@@ -35,6 +37,7 @@ impl Ailment {
             Self::Signals => format!("signals to {worker}"),
             Self::Socket => format!("tmux socket of {worker}"),
             Self::Spec => format!("spec of {worker}"),
+            Self::Users => format!("users of {worker}"),
         }
     }
 }

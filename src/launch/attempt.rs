@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     config::{Program, Worker},
-    host::{process::Process, reaper::Child},
+    host::{census::variable, process::Process, reaper::Child},
     model::{AttemptRef, Exit, HostEvent, Identity, LauncherKind},
     systemd::units::Units,
 };
@@ -79,8 +79,8 @@ pub(super) async fn start(
     orders: Orders,
 ) {
     let directory = context.directory(&attempt);
-    let needs = match whole(context, worker).await {
-        Ok(needs) => needs,
+    let (needs, user) = match whole(context, worker).await {
+        Ok(whole) => whole,
         Err(not_started) => return refused(context, attempt, &directory, not_started),
     };
     let worker = &needs.worker;
@@ -104,8 +104,7 @@ pub(super) async fn start(
     };
     let prepared = prepared.and_then(|output| {
         if matches!(context.settings.house, House::Unit { .. }) {
-            unit::groups(worker)?;
-            if let Some(user) = unit::user(worker)? {
+            if let Some(user) = user {
                 let unusable =
                     |error| NotStarted::because(&directory.path().display().to_string(), &error);
                 directory.hand_over(user.id).map_err(unusable)?;
@@ -172,8 +171,11 @@ pub(super) async fn start(
     context.gone(attempt);
 }
 
-/// All that it needs, which is there.
-async fn whole(context: &Context, worker: &Worker) -> Result<Needs, NotStarted> {
+/// All that it needs, which is there; and who it is, where that is somebody else.
+async fn whole(
+    context: &Context,
+    worker: &Worker,
+) -> Result<(Needs, Option<unit::User>), NotStarted> {
     confined(context, worker)?;
     let units = match &context.settings.house {
         House::Unit { units, .. } => Some(units),
@@ -191,7 +193,11 @@ async fn whole(context: &Context, worker: &Worker) -> Result<Needs, NotStarted> 
         unit::mounted(units, &elsewhere.cloned().collect()).await?;
     }
     needs.are_there()?;
-    Ok(needs)
+    let user = match units {
+        Some(_) => unit::who(context, worker).await?,
+        None => None,
+    };
+    Ok((needs, user))
 }
 
 fn refused(context: &Context, attempt: AttemptRef, directory: &Directory, not_started: NotStarted) {
@@ -282,7 +288,23 @@ pub(super) async fn way_in(
         return Ok(None);
     };
     let path = socket::of_attempt(&context.settings, &attempt.worker, &directory);
-    Ok(Some(socket::of_living(path, pane.server).await?))
+    let living = socket::of_living(path, pane.server).await;
+    living
+        .map(Some)
+        .map_err(|why| moved(attempt, &directory, pane).unwrap_or(why))
+}
+
+/// Why what is recorded does not lead to its server, where it was recorded at another place.
+fn moved(attempt: &AttemptRef, directory: &Directory, pane: Pane) -> Option<String> {
+    let began_in = variable(pane.wrapper.pid, super::ATTEMPT_DIR)?;
+    (Path::new(&began_in) != directory.path()).then(|| {
+        let worker = &attempt.worker;
+        format!(
+            "its state directory was moved while it ran (it began in {began_in}), which is for when \
+             nothing runs (systemctl stop loopkeeper loopkeeper.slice); {worker} is made whole by: \
+             supervisorctl restart {worker}"
+        )
+    })
 }
 
 /// Signals what is left of an attempt that ended before it was found, until nothing is.

@@ -12,8 +12,8 @@
 //! - one of ours, because a program may close what it inherited (closefrom(3), as sudo(8) does):
 //!   in tmux the pane's wrapper, which lives as long as the worker; for a child the daemon, which
 //!   also takes the lease of an attempt it adopts, if nobody has it any more. A wrapper around each
-//!   child would close the gap that is left – a worker that closed it, and no daemon – at the price
-//!   of one more process that must never die.
+//!   child would close the gap that is left – a worker that closed it, until the next daemon has
+//!   adopted it – at the price of one more process that must never die.
 //!
 //! The descriptor has a high number, where no script has one of its own.
 

@@ -7,7 +7,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    hash::RandomState,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -27,13 +26,13 @@ use super::{
     life::Orders,
     needs::{self, Eyes},
     output::Entries,
-    secrets::{self, Contents},
+    secrets::{self, Contents, Told},
     survey,
     tree::Looker,
     unit,
 };
 use crate::{
-    config::{self, Environment},
+    config::{self, Environment, Lack},
     host::{
         Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
         look::Looks, reaper::Reaper,
@@ -80,10 +79,8 @@ pub struct Settings {
 pub struct Local {
     context: Arc<Context>,
     orders: BTreeMap<AttemptRef, mpsc::UnboundedSender<Signal>>,
-    /// Makes hashes of secrets that nobody else can make.
-    hashes: RandomState,
     /// What was told last of the files of an attempt's secrets.
-    told_contents: BTreeMap<AttemptRef, Contents>,
+    told: BTreeMap<AttemptRef, Told>,
 }
 
 impl Local {
@@ -141,8 +138,7 @@ impl Local {
         let local = Self {
             context: Arc::new(context),
             orders: BTreeMap::new(),
-            hashes: RandomState::new(),
-            told_contents: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
         Ok((local, news))
     }
@@ -247,7 +243,7 @@ impl Local {
     /// history is removed.
     pub fn conclude(&mut self, attempt: &AttemptRef) {
         self.orders.remove(attempt);
-        self.told_contents.remove(attempt);
+        self.told.remove(attempt);
         let directory = self.context.directory(attempt);
         unit::look_for_hand(&self.context, attempt, &directory);
         let keep = directory
@@ -266,36 +262,49 @@ impl Local {
         );
     }
 
-    /// What these files have, beside what an attempt was handed. What does not answer says nothing.
-    pub fn secrets_of(
-        &self,
+    /// What these files have, beside what an attempt was handed, and what is wrong with them for this
+    /// worker. What does not answer says nothing.
+    pub(crate) fn secrets_of(
+        &mut self,
         attempt: &AttemptRef,
         files: BTreeMap<String, PathBuf>,
-    ) -> impl Future<Output = Option<Contents>> + use<> {
+        of: Option<config::Worker>,
+    ) -> impl Future<Output = Option<(Contents, Option<Lack>)>> + use<> {
         let context = Arc::clone(&self.context);
-        let hashes = self.hashes.clone();
-        let copies = secrets::copies(&self.context.settings, attempt);
+        let settings = &self.context.settings;
+        let told = self.told.entry(attempt.clone());
+        let salt = told.or_insert_with(|| Told::of(settings, attempt)).salt();
+        let copies = secrets::copies(settings, attempt);
         let worker = attempt.worker.clone();
         async move {
-            let look = move |at: &_| secrets::contents(&hashes, &copies, &files, at);
+            let environment = context.environment.clone();
+            let look = move |at: &_| {
+                let flaw = of.and_then(|worker| worker.flaw_of_users(&environment, at));
+                let contents = secrets::contents(salt, &copies, &files, at);
+                (contents, flaw)
+            };
             needs::look_for(&context, &worker, look).await.ok()
         }
     }
 
     /// Whether that is to be told: each content that the files come to have is told once, also where it
     /// is again what the attempt was handed.
-    pub fn secrets_differ(&mut self, attempt: &AttemptRef, contents: Contents) -> bool {
-        let news = contents.is_news(self.told_contents.get(attempt).copied());
-        if news {
-            self.told_contents.insert(attempt.clone(), contents);
-        }
-        news
+    pub fn secrets_differ(&mut self, attempt: &AttemptRef, contents: &Contents) -> bool {
+        let told = self.told.get_mut(attempt);
+        told.is_some_and(|told| told.differ(contents))
     }
 
-    /// Signals an attempt's own process, and nobody else.
+    /// Signals an attempt's own process, and nobody else: a secret of it changed. The daemons to come
+    /// know that it was told, as soon as it was.
     pub fn reload(&self, attempt: &AttemptRef, identity: &Identity, signal: Signal) {
         if let Err(error) = attempt::process_of(identity).signal(signal) {
             let text = format!("{signal}: {error}");
+            return self.context.ails(attempt, Ailment::Signals, &text);
+        }
+        let told = self.told.get(attempt);
+        let kept = told.map_or(Ok(()), |told| told.keep(&self.context.settings, attempt));
+        if let Err(error) = kept {
+            let text = format!("what it was told of its secrets is not kept: {error}");
             self.context.ails(attempt, Ailment::Signals, &text);
         }
     }

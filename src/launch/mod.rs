@@ -72,6 +72,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use ailment::Ailment;
 pub use cgroup::House;
 pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, mem, path::PathBuf, sync::Arc};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::{House, context::Context, lease::Lease, not_started::NotStarted, secrets, unit};
 use crate::{
-    causes::in_one_line,
     config::{self, Config, Environment, Lack, OfWorker, Worker},
     host::look::{At, Looks, Unseen},
     model::WorkerName,
@@ -52,7 +51,7 @@ impl Needs {
     /// Fails with what is not there.
     pub(super) fn are_there(&mut self) -> Result<(), NotStarted> {
         if let Some(lack) = self.lacks.first() {
-            return Err(NotStarted::missing(lack.in_full()));
+            return Err(NotStarted::lacks(lack));
         }
         mem::replace(&mut self.secrets, Ok(()))
     }
@@ -108,21 +107,14 @@ impl Eyes {
     pub(crate) async fn doubts(&self, config: &Config) -> Vec<String> {
         let workers = config.workers.iter();
         let workers = workers.map(async |(name, worker)| (name, self.doubts_of(worker).await));
-        let workers = join_all(workers).await;
-        let (whole, environment) = (config.clone(), self.0.environment.clone());
-        let look = move |at: &At| config::of_plan(&whole, &environment, at);
-        let of_plan = self.0.looks.look("the plan", look).await;
-        let of_plan = of_plan.unwrap_or_else(|error| vec![in_one_line(&error)]);
+        let of_plan = config::plan_doubts(self.looks(), config, &self.0.environment);
+        let (workers, of_plan) = join(join_all(workers), of_plan).await;
         config::in_sentences(&workers, of_plan)
     }
 
     /// What is not mounted before everything else.
     async fn doubts_of(&self, worker: &Worker) -> OfWorker {
-        let (declared, environment) = (worker.clone(), self.0.environment.clone());
-        let look = move |at: &At| declared.doubts_at(&environment, at);
-        let mut doubts = look_for(&self.0, &worker.name, look)
-            .await
-            .unwrap_or_else(|error| OfWorker::unseen(in_one_line(&error)));
+        let mut doubts = config::doubts_of(self.looks(), worker, &self.0.environment).await;
         if let House::Unit { units, .. } = &self.0.settings.house
             && let Ok(Some(not_mounted)) = unit::unmounted(units, &doubts.ways).await
         {

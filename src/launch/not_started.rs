@@ -6,6 +6,7 @@ use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC};
 
 use crate::{
     causes::in_one_line,
+    config::{Lack, THERE},
     host::look::Unseen,
     model::{AttemptRef, HostEvent},
 };
@@ -49,9 +50,24 @@ impl NotStarted {
 
     /// Something is not there. That is no fault of the worker's, and its time may come.
     pub(super) fn missing(what: impl Display) -> Self {
+        Self::until(THERE, what)
+    }
+
+    fn until(until: &str, what: impl Display) -> Self {
         Self {
-            why: format!("{what}; it is looked for again until it is there"),
+            why: format!("{what}; it is looked for again until {until}"),
             shortage: true,
+        }
+    }
+
+    /// The machine does not have this as it has to be.
+    pub(super) fn lacks(lack: &Lack) -> Self {
+        match lack.is_wrong() {
+            true => Self {
+                why: lack.in_full(),
+                shortage: true,
+            },
+            false => Self::until(lack.until, lack.in_full()),
         }
     }
 

@@ -66,6 +66,7 @@ pub(super) fn spec(
         ignores_broken_pipe: ignores_broken_pipe(worker, carried),
         carried,
         boot: Some(context.boot.clone()),
+        stop: Some(worker.stop),
     }
 }
 

@@ -8,15 +8,18 @@
 //! How: systemd makes the copy for a service, and takes it away at its end. For everybody else it is
 //! made here, in the runtime directory, which is in memory on every usual system, and is there as long
 //! as anything of the attempt lives: what a daemon leaves behind that dies, the next survey takes away.
+//! What an attempt was told of, for its files changed, is kept beside them as long, in digests.
 
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    io::{self, Read as _},
+    hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState},
+    io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{House, Settings, not_started::NotStarted, socket::of_rig, unit};
 use crate::{
@@ -29,9 +32,22 @@ use crate::{
 /// Where a worker finds them.
 pub(super) const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-fn directory(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
-    let worker = of_rig(settings, "credentials").join(attempt.worker.as_str());
+/// Below it attempts have their copies, by their workers.
+const COPIES: &str = "credentials";
+/// Below it is kept what they were told, in the same way.
+const TOLD: &str = "told";
+
+fn kept(settings: &Settings, what: &str, attempt: &AttemptRef) -> PathBuf {
+    let worker = of_rig(settings, what).join(attempt.worker.as_str());
     worker.join(attempt.attempt.as_str())
+}
+
+fn directory(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
+    kept(settings, COPIES, attempt)
+}
+
+fn told(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
+    kept(settings, TOLD, attempt)
 }
 
 /// Fails with the first that cannot be read. It is no fault of the worker's, and its time may come.
@@ -94,13 +110,20 @@ pub(super) fn lend(
 
 /// Nothing of the attempt lives any more, or it was not started.
 pub(super) fn take_back(settings: &Settings, attempt: &AttemptRef) -> Result<(), String> {
-    let directory = directory(settings, attempt);
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("{}: {error}", directory.display()))
+    let (directory, told) = (directory(settings, attempt), told(settings, attempt));
+    let removed = [
+        (&directory, fs::remove_dir_all(&directory)),
+        (&told, fs::remove_file(&told)),
+    ];
+    for (path, removed) in removed {
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("{}: {error}", path.display()));
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Where an attempt has its copies.
@@ -111,46 +134,100 @@ pub(super) fn copies(settings: &Settings, attempt: &AttemptRef) -> PathBuf {
     }
 }
 
-/// What an attempt would be handed now.
+/// What is in the files of an attempt's secrets, by their names, beside what it was handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents(BTreeMap<String, Content>);
+
+/// Digests; `None` of what cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contents {
-    /// Of all of it.
-    hash: u64,
-    /// Whether the attempt was handed the same.
-    handed: bool,
+struct Content {
+    now: Option<u64>,
+    handed: Option<u64>,
 }
 
-impl Contents {
-    /// Whether somebody is to be told who was told of `last`, or of nothing since the attempt began.
-    pub(super) fn is_news(self, last: Option<Self>) -> bool {
-        last.map_or(!self.handed, |last| last.hash != self.hash)
+/// What somebody was told of last who goes on when a secret changes, for the daemons to come.
+///
+/// It is kept where copies of secrets are as well, and goes with the attempt. Who may read it may read
+/// the secrets, so it says nothing new to anybody; the salt is for whoever gets to see it all the same.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    salt: u64,
+    digests: BTreeMap<String, u64>,
+}
+
+impl Told {
+    /// As the daemon before left it. What cannot be read is not known: then it is told once more.
+    pub(super) fn of(settings: &Settings, attempt: &AttemptRef) -> Self {
+        let kept = fs::read(told(settings, attempt)).ok();
+        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        kept.unwrap_or_else(|| Self {
+            salt: RandomState::new().hash_one(()),
+            digests: BTreeMap::new(),
+        })
+    }
+
+    pub(super) const fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    /// Whether there is anything that it was neither told of last nor handed, which it is now. One
+    /// that cannot be read says nothing: it may be about to be written.
+    pub(super) fn differ(&mut self, contents: &Contents) -> bool {
+        let mut differ = false;
+        for (name, Content { now, handed }) in &contents.0 {
+            let known = self.digests.get(name).or(handed.as_ref());
+            if let (Some(now), Some(known)) = (now, known)
+                && now != known
+            {
+                self.digests.insert(name.clone(), *now);
+                differ = true;
+            }
+        }
+        differ
+    }
+
+    pub(super) fn keep(&self, settings: &Settings, attempt: &AttemptRef) -> Result<(), String> {
+        let path = told(settings, attempt);
+        let beside = path.with_extension("new");
+        let keep = || {
+            let text = serde_json::to_vec(self)?;
+            let mut make = fs::DirBuilder::new();
+            make.recursive(true).mode(0o700);
+            path.parent().map_or(Ok(()), |parent| make.create(parent))?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&beside)?;
+            file.write_all(&text)?;
+            fs::rename(&beside, &path)
+        };
+        keep().map_err(|error: io::Error| format!("{}: {}", path.display(), in_one_line(&error)))
     }
 }
 
-/// What the files have. One that cannot be read says nothing: it may be about to be written.
+/// What the files have, in digests of this salt.
 pub(super) fn contents(
-    hashes: &RandomState,
+    salt: u64,
     copies: &Path,
     files: &BTreeMap<String, PathBuf>,
     at: &At,
 ) -> Contents {
-    let mut contents = Vec::new();
-    let mut handed = true;
-    for (name, path) in files {
+    let content = |(name, path): (&String, &PathBuf)| {
         at.comes_to(path);
-        let of = |path: &Path| content(hashes, path).ok();
-        let (now, then) = (of(path), of(&copies.join(name)));
-        handed &= now.is_none() || then.is_none() || now == then;
-        contents.push(now.or(then));
-    }
-    let hash = hashes.hash_one(contents);
-    Contents { hash, handed }
+        let of = |path: &Path| digest(salt, path).ok();
+        let (now, handed) = (of(path), of(&copies.join(name)));
+        (name.clone(), Content { now, handed })
+    };
+    Contents(files.iter().map(content).collect())
 }
 
-/// A hash of a file's content. Nothing else of it stays in this process.
-fn content(hashes: &RandomState, path: &Path) -> io::Result<u64> {
+/// Of a file's content. Nothing else of it stays in this process.
+fn digest(salt: u64, path: &Path) -> io::Result<u64> {
     let mut file = open(path)?;
-    let mut hash = hashes.build_hasher();
+    let mut hash = DefaultHasher::new();
+    hash.write_u64(salt);
     let mut part = [0; 4096];
     loop {
         let read = file.read(&mut part);
@@ -167,14 +244,15 @@ fn content(hashes: &RandomState, path: &Path) -> io::Result<u64> {
 
 /// Takes away what nobody has a use for; `lives`: whose is left alone.
 pub(super) fn sweep(settings: &Settings, lives: impl Fn(&AttemptRef) -> bool) {
-    let all = of_rig(settings, "credentials");
-    for worker in names::<WorkerName>(&all) {
-        for attempt in names(&all.join(worker.as_str())) {
-            let worker = worker.clone();
-            let attempt = AttemptRef { worker, attempt };
-            if !lives(&attempt) {
-                // It is tried again with the next survey.
-                drop(take_back(settings, &attempt));
+    for all in [COPIES, TOLD].map(|what| of_rig(settings, what)) {
+        for worker in names::<WorkerName>(&all) {
+            for attempt in names(&all.join(worker.as_str())) {
+                let worker = worker.clone();
+                let attempt = AttemptRef { worker, attempt };
+                if !lives(&attempt) {
+                    // It is tried again with the next survey.
+                    drop(take_back(settings, &attempt));
+                }
             }
         }
     }

@@ -129,7 +129,7 @@ mod tests {
             state: "/state".into(),
             runtime: PathBuf::from(format!("/run/{}", "x".repeat(100))),
             house: House::None,
-            executable: Executable::at("/bin/true".into()).unwrap(),
+            executable: Executable::at(std::env::current_exe().unwrap()).unwrap(),
         };
         let error = prepare(&socket(&settings, &worker)).unwrap_err();
         assert!(

@@ -80,7 +80,14 @@ pub(super) async fn survey(
         };
         begins(attempt) || found.get(attempt).is_some_and(lives)
     });
-    let found = found.into_iter().map(|(attempt, is)| Found { attempt, is });
+    let found = found.into_iter().map(|(attempt, is)| Found {
+        stop: context
+            .directory(&attempt)
+            .spec()
+            .and_then(|spec| spec.stop),
+        attempt,
+        is,
+    });
     Ok(found.collect())
 }
 

@@ -147,7 +147,15 @@ impl Exit {
 
     /// Whether it is that of an attempt which could not be started.
     pub fn is_not_started(&self) -> bool {
-        matches!(self, Self::Lost(why) if why.starts_with(NOT_STARTED))
+        self.why_not_started().is_some()
+    }
+
+    /// Why it could not be started, if so.
+    pub fn why_not_started(&self) -> Option<&str> {
+        match self {
+            Self::Lost(why) => why.strip_prefix(NOT_STARTED),
+            Self::Code(_) | Self::Signal(_) | Self::OutOfMemory(_) => None,
+        }
     }
 
     /// Whether it is certain that there was no run of which it could be the exit.

@@ -12,6 +12,7 @@ mod name;
 mod report;
 mod signal;
 mod state;
+mod stop;
 
 pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::{Exit, Status};
@@ -20,3 +21,4 @@ pub use name::{NameError, PhaseId, WorkerName};
 pub use report::{Condition, Found, HostEvent, Intervention};
 pub use signal::Signal;
 pub use state::{Kind, LauncherKind, StateName, Verdict, VerdictIs};
+pub use stop::Stop;

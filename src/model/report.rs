@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{AttemptRef, Exit, Identity, Signal};
+use super::{AttemptRef, Exit, Identity, Signal, Stop};
 
 /// What a host tells of an attempt, unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ pub enum Intervention {
     Unmounted(PathBuf),
     /// The service manager itself was ending.
     ManagerEnded,
+    /// The service manager went into rescue or emergency mode, in which nothing of ours runs.
+    Maintenance,
     /// The machine went down in order, in an earlier boot than the present one; when it had ended.
     MachineWentDown(Timestamp),
 }
@@ -46,6 +48,8 @@ pub enum Intervention {
 pub struct Found {
     /// Which.
     pub attempt: AttemptRef,
+    /// How it was to be stopped when it was started, where its host still knows.
+    pub stop: Option<Stop>,
     /// In what condition.
     pub is: Condition,
 }

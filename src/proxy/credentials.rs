@@ -1,11 +1,13 @@
-//! The users that may use the proxy, from a file of `user:password` lines.
+//! The users that may use the proxy.
 //!
 //! Promise: neither the time a check takes nor any message tells of a password or of which half
 //! of a login was wrong.
 
-use std::{fs, io, path::Path, path::PathBuf};
+use std::path::Path;
 
 use subtle::{Choice, ConstantTimeEq};
+
+use crate::config::{Users, UsersError};
 
 /// A user name or password as RFC 1929 carries it: its length, then up to 255 bytes. Padded, so
 /// that every comparison takes the same time.
@@ -16,80 +18,14 @@ pub(super) struct Credentials {
     accounts: Vec<(Field, Field)>,
 }
 
-/// Why a file of credentials cannot be used. Never quotes the file.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialsError {
-    /// The file cannot be read.
-    #[error("credentials {} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not text.
-    #[error("credentials {} are not UTF-8 text", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A line is not `user:password`.
-    #[error(
-        "credentials {} line {line} is not valid: expected user:password, each of 1 to 255 bytes",
-        path.display()
-    )]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-    },
-    /// A user is there twice.
-    #[error("credentials {} line {line} has a user that an earlier line has too", path.display())]
-    Twice {
-        /// The file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-    },
-    /// The file has no user.
-    #[error("credentials {} are empty: expected lines of user:password", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
 impl Credentials {
-    /// Reads the file; empty lines are passed over.
-    pub(super) fn read(path: &Path) -> Result<Self, CredentialsError> {
-        let path_buf = || path.to_owned();
-        let bytes = fs::read(path).map_err(|source| CredentialsError::Read {
-            path: path_buf(),
-            source,
-        })?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| CredentialsError::NotText { path: path_buf() })?;
-        let mut accounts: Vec<(Field, Field)> = Vec::new();
-        for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.is_empty()) {
-            let (user, password) = text
-                .split_once(':')
-                .and_then(|(user, password)| Some((field(user)?, field(password)?)))
-                .ok_or_else(|| CredentialsError::Line {
-                    path: path_buf(),
-                    line,
-                })?;
-            if accounts.iter().any(|(known, _)| *known == user) {
-                return Err(CredentialsError::Twice {
-                    path: path_buf(),
-                    line,
-                });
-            }
-            accounts.push((user, password));
-        }
-        if accounts.is_empty() {
-            return Err(CredentialsError::Empty { path: path_buf() });
-        }
+    /// Those of the file.
+    pub(super) fn read(path: &Path) -> Result<Self, UsersError> {
+        let users = Users::read(path)?;
+        let accounts = users
+            .logins()
+            .filter_map(|(user, password)| Some((field(user)?, field(password)?)));
+        let accounts = accounts.collect();
         Ok(Self { accounts })
     }
 
@@ -124,9 +60,11 @@ fn field(text: &str) -> Option<Field> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    fn read(content: &[u8]) -> Result<Credentials, CredentialsError> {
+    fn read(content: &[u8]) -> Result<Credentials, UsersError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("users");
         fs::write(&path, content).unwrap();
@@ -156,43 +94,5 @@ mod tests {
         let credentials = read(format!("{long}:{long}").as_bytes()).ok().unwrap();
         assert!(credentials.admit(&long, &long));
         assert!(!credentials.admit(&long, &format!("{long}x")));
-    }
-
-    #[test]
-    fn a_garbled_file_is_named_with_its_line_and_not_quoted() {
-        let too_long = format!("ann:{}", "x".repeat(256));
-        for (content, complaint) in [
-            (
-                &b"ann:pw\nhunter2\n"[..],
-                "line 2 is not valid: expected user:password",
-            ),
-            (b":hunter2", "line 1 is not valid"),
-            (b"hunter2:", "line 1 is not valid"),
-            (too_long.as_bytes(), "line 1 is not valid"),
-            (
-                b"ann:hunter2\nbob:x\nann:y",
-                "line 3 has a user that an earlier line has too",
-            ),
-            (b"", "are empty"),
-            (b"\n\n", "are empty"),
-            (b"ann:\xff\xfe", "are not UTF-8 text"),
-        ] {
-            let error = read(content).err().unwrap().to_string();
-            assert!(
-                error.starts_with("credentials /") && error.contains(complaint),
-                "{error}"
-            );
-            assert!(
-                !error.contains("hunter2") && !error.contains("xxx"),
-                "{error}"
-            );
-        }
-        let error = Credentials::read(Path::new("/nowhere/users"))
-            .err()
-            .unwrap();
-        assert_eq!(
-            error.to_string(),
-            "credentials /nowhere/users cannot be read"
-        );
     }
 }

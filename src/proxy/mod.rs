@@ -26,15 +26,21 @@ mod session;
 pub mod tailscale;
 mod upstream;
 
-use std::{io::IsTerminal, path::Path, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    process::ExitCode,
+};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-pub use credentials::CredentialsError;
 pub use handshake::{HandshakeError, handshake};
 pub use server::{ServeError, load, serve};
 
-use crate::causes::in_one_line;
+use crate::{
+    causes::in_one_line,
+    outbox::{LastWords, Stderr},
+};
 
 /// The process `loopkeeperd proxy`: serves until SIGTERM. Logs to standard error, at `info`
 /// unless `$RUST_LOG` says otherwise.
@@ -42,7 +48,7 @@ use crate::causes::in_one_line;
 /// Exits with 0 after a drain, 1 when it cannot listen, 2 when its settings are not valid.
 #[must_use]
 pub fn main(config: &Path) -> ExitCode {
-    log_to_stderr();
+    let _last_words = log_to_stderr();
     let served = load(config).and_then(|settings| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -69,17 +75,23 @@ pub fn main(config: &Path) -> ExitCode {
 
 /// Only what is logged through `tracing`: fast-socks5 writes passwords to the `log` crate at
 /// debug level, and nothing may connect that to our output.
-fn log_to_stderr() {
+///
+/// Who reads it may hang, as journald may, and no client waits for that. What is returned waits for
+/// the last lines.
+fn log_to_stderr() -> Option<LastWords> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy();
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let stderr = Stderr::begin();
+    let last_words = stderr.last_words();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(stderr)
         .with_ansi(colour)
         .with_target(false)
         .finish();
     // Fails only where somebody set one up before, which then is the one to use.
     drop(tracing::subscriber::set_global_default(log));
+    last_words
 }

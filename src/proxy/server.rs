@@ -20,13 +20,16 @@ use tracing::{error, info, warn};
 use super::{
     accept::Acceptor,
     admission::{Admission, HEARINGS},
-    credentials::{Credentials, CredentialsError},
+    credentials::Credentials,
     holder::holder_of,
     refusal::Refusals,
     rules,
     session::{self, House},
 };
-use crate::{causes::in_one_line, config::Builtin};
+use crate::{
+    causes::in_one_line,
+    config::{Builtin, UsersError},
+};
 
 /// Names that are resolved at one time; a question to a dead name server takes one of them for
 /// as long as the resolver waits.
@@ -68,7 +71,7 @@ pub enum ServeError {
     },
     /// The credentials cannot be used.
     #[error(transparent)]
-    Credentials(#[from] CredentialsError),
+    Credentials(#[from] UsersError),
     /// The address cannot be listened at.
     #[error("address {listen} cannot be listened at{}", held_by(holder.as_deref()))]
     Bind {
@@ -274,16 +277,16 @@ fn note(ended: Result<(), JoinError>) {
     }
 }
 
-fn read_credentials(settings: &Builtin) -> Result<Option<Rc<Credentials>>, CredentialsError> {
+fn read_credentials(settings: &Builtin) -> Result<Option<Rc<Credentials>>, UsersError> {
     let Some(auth) = &settings.auth else {
         return Ok(None);
     };
     let credentials = Credentials::read(&auth.file)?;
-    info!(
-        "{} users read from {}",
-        credentials.len(),
-        auth.file.display()
-    );
+    let users = match credentials.len() {
+        1 => "1 user".to_owned(),
+        several => format!("{several} users"),
+    };
+    info!("{users} read from {}", auth.file.display());
     Ok(Some(Rc::new(credentials)))
 }
 

@@ -230,7 +230,7 @@ impl Store {
                 }
             }
             Standing::Lost { why, file_damaged } => {
-                let paused = resume::paused_for(&why);
+                let paused = resume::paused_for(&why, restored.paused.take());
                 restored.paused = Some(paused.clone());
                 self.problems.push(Problem::ResumePointLost(why));
                 let moved = match file_damaged {

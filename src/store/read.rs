@@ -17,7 +17,7 @@ use super::{
     write::Goodbye,
 };
 use crate::{
-    decide::{Boot, KnownAttempt, Notice, Restored, RestoredWorker, Stopping},
+    decide::{Boot, KnownAttempt, NEVER_RAN, Notice, Restored, RestoredWorker, Stopping},
     model::{AttemptId, AttemptRef, BootId, Exit, Identity, PhaseId, WorkerName},
 };
 
@@ -145,7 +145,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
             .map(|goodbye| goodbye.at),
         boot: last,
         reboots,
-        last_alive: meta(conn, "alive", text)?,
+        last_alive: meta(conn, "alive", text)?.max(last_told(conn)?),
         resume_point: None,
         paused: meta_text(conn, "paused")?,
         workers: BTreeMap::new(),
@@ -170,15 +170,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         .collect::<Result<_, _>>()?;
     for name in names {
         let last = last_attempt(conn, &name)?;
-        let last_end = conn
-            .prepare_cached(
-                "SELECT exit, ended FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
-                 ORDER BY number DESC LIMIT 1",
-            )?
-            .query_row([name.as_str()], |row| {
-                Ok((json(row, 0)?, optional(row, 1)?))
-            })
-            .optional()?;
+        let (last_exit, last_end) = last_end(conn, &name)?;
         let stops = stops(conn, &name)?;
         let open = open_attempts(conn, &name, last.as_ref())?;
         let ended = ended_attempts(conn, &name)?;
@@ -187,11 +179,47 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         worker.open = open;
         worker.ended = ended;
         worker.stops = stops;
-        if let Some((exit, at)) = last_end {
-            (worker.last_exit, worker.last_end) = (Some(exit), at);
-        }
+        (worker.last_exit, worker.last_end) = (last_exit, last_end);
     }
     Ok(restored)
+}
+
+/// When the last notice was told: whoever told it lived.
+fn last_told(conn: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let at: Option<String> = conn
+        .query_row(
+            "SELECT at FROM notice ORDER BY number DESC LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(at.and_then(|at| at.parse().ok()))
+}
+
+/// How the last of its attempts did that ran and ended, or of none that ran, and when the last ended.
+fn last_end(
+    conn: &Connection,
+    name: &WorkerName,
+) -> rusqlite::Result<(Option<Exit>, Option<Timestamp>)> {
+    let mut ends = conn.prepare_cached(
+        "SELECT exit, ended, stopped FROM attempt WHERE worker = ?1 AND exit IS NOT NULL
+         ORDER BY number DESC",
+    )?;
+    let mut ends = ends.query([name.as_str()])?;
+    let (mut last, mut at) = (None, None);
+    while let Some(row) = ends.next()? {
+        let exit: Exit = json(row, 0)?;
+        let stopped: Option<String> = row.get(2)?;
+        let ran = !exit.never_ran() || stopped.as_deref() != Some(NEVER_RAN);
+        if last.is_none() {
+            at = optional(row, 1)?;
+        }
+        if ran {
+            return Ok((Some(exit), at));
+        }
+        last = last.or(Some(exit));
+    }
+    Ok((last, at))
 }
 
 /// The resume point as the database has it. Point and text are of one mind, or one of them is

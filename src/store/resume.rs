@@ -193,8 +193,9 @@ fn adopt(point: Point, plan: &[PhaseId], now: Timestamp) -> Standing {
     Standing::Adopt(edited, words)
 }
 
-/// The reason for which the rig is paused when the resume point is lost. It stays true when there is
-/// a point again and the pause goes on.
-pub(super) fn paused_for(why: &str) -> String {
-    format!("{POINT_LOST}: {why}")
+/// The reason for which the rig is paused when the resume point is lost: one that somebody asked for
+/// is still that. It stays true when there is a point again and the pause goes on.
+pub(super) fn paused_for(why: &str, before: Option<String>) -> String {
+    let asked_for = before.filter(|before| !before.starts_with(POINT_LOST));
+    asked_for.unwrap_or_else(|| format!("{POINT_LOST}: {why}"))
 }

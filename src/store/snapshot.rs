@@ -129,7 +129,8 @@ impl ReadOnly {
                 }
             }
             Standing::Lost { why, .. } => {
-                restored.paused = Some(resume::paused_for(&why));
+                let before = restored.paused.take();
+                restored.paused = Some(resume::paused_for(&why, before));
                 problems.push(Problem::ResumePointLost(why));
             }
         }

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod change;
 pub mod handed;
 mod interface;
+pub(crate) mod journal;
 pub mod manager;
 pub mod mount;
 pub mod notify;

@@ -87,6 +87,8 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={command}
+# Where it is installed, it is there before the daemon, which then listens at it and makes no own one.
+Sockets=loopkeeper.socket
 # It fails, and so does systemctl reload, where the daemon refuses the file: then nothing has changed. A
 # signal, and Type=notify-reload with it, has no way to say so.
 ExecReload={reload} reload

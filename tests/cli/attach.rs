@@ -1,6 +1,12 @@
 //! `attach`, from a real terminal (a pane of tmux) into a real tmux session.
 
 use std::{
+    env,
+    fs::{self, Permissions},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        net::UnixListener,
+    },
     process::{Command, Output},
     thread::sleep,
     time::{Duration, Instant},
@@ -53,7 +59,7 @@ impl Terminal {
         let binaries = binaries.parent().unwrap().display();
         let tmux = Command::new("tmux")
             .env_clear()
-            .env("PATH", format!("{binaries}:/usr/bin:/bin"))
+            .env("PATH", format!("{binaries}:{}", env::var("PATH").unwrap()))
             .env("HOME", &self.home)
             .env("LC_ALL", "C.UTF-8")
             .arg("-S")
@@ -162,6 +168,40 @@ fn attach_puts_the_terminal_into_the_session_and_back() {
         "the worker's session is gone"
     );
     tmux(&["kill-server"]);
+}
+
+#[test]
+fn who_may_not_into_the_session_is_told_the_command_that_helps() {
+    let home = Home::new();
+    let directory = home.path().join("of another");
+    fs::create_dir(&directory).unwrap();
+    let socket = directory.join("builder");
+    let _session = UnixListener::bind(&socket).unwrap();
+    if rustix::process::geteuid().is_root() {
+        chown(&directory, Some(65534), None).unwrap();
+        fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    } else {
+        fs::set_permissions(&directory, Permissions::from_mode(0o000)).unwrap();
+    }
+    let rig = answering(home, LauncherKind::Tmux, Some(socket));
+    // Root goes everywhere by capabilities of its own (capabilities(7)).
+    let said = Command::new("setpriv")
+        .env("LOOPKEEPER_SOCKET", rig.home.socket())
+        .arg("--bounding-set=-dac_override,-dac_read_search")
+        .arg(cargo_bin("supervisorctl"))
+        .args(["attach", "builder"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    let told = "error: the session of worker builder is its user's alone, and root's\n\
+                hint: sudo supervisorctl ";
+    assert!(text.starts_with(told), "{text}");
+    assert!(
+        text.contains(" attach builder; see what it writes with: "),
+        "{text}"
+    );
+    fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::{
     net::TcpListener,
 };
 
-use loopkeeper::{control::protocol::Reply, store::Store};
+use loopkeeper::{control::protocol::Reply, model::StateName, store::Store};
 use predicates::{prelude::PredicateBooleanExt as _, str::contains};
 use serde_json::Value;
 
-use crate::scripted::{Home, Scripted, status};
+use crate::scripted::{Home, Scripted, status, worker};
 
 #[test]
 fn a_good_file_is_called_good() {
@@ -54,6 +54,40 @@ fn a_brief_that_is_not_there_is_a_warning() {
 }
 
 #[test]
+fn what_this_machine_lacks_is_not_told_of_another_ones() {
+    let home = Home::new();
+    home.declare(
+        "[workers.w]\ncommand = \"true\"\nworktree = \"/nowhere\"\nlauncher = \"tmux\"\n\
+         [[plan.phases]]\nid = \"2\"\nbrief = \"1.md\"\n[[plan.phases]]\nid = \"x\"\n",
+    );
+    let check = || {
+        let mut command = home.supervisorctl();
+        command.env("PATH", "/nowhere").arg("check");
+        command
+    };
+    let here = check().assert().code(0);
+    let here = String::from_utf8_lossy(&here.get_output().stderr).into_owned();
+    for lacks in ["tmux", "/nowhere", "1.md", "phase 2 is number 1"] {
+        assert!(here.contains(lacks), "{lacks}: {here}");
+    }
+    let mistaken = "phase 2 is number 1 of the plan, and number 2 is phase x: `phase set 2` means phase 2; an id \
+                    that is no number, such as \"p2\", is not mistaken";
+    check()
+        .arg("--elsewhere")
+        .assert()
+        .code(0)
+        .stdout(contains("good, 1 worker, 2 phases"))
+        .stderr(format!("warning: {mistaken}\n"));
+
+    home.declare("[workers.w]\ncomand = \"true\"\n");
+    check()
+        .arg("--elsewhere")
+        .assert()
+        .code(2)
+        .stderr(contains("comand"));
+}
+
+#[test]
 fn every_mistake_is_shown_with_its_place() {
     let home = Home::new();
     home.declare("[workers.builder]\ncomand = [\"/bin/sh\"]\n[workers.x]\ncommand = 7\n");
@@ -92,13 +126,18 @@ fn a_file_that_is_not_there_is_a_mistake_in_the_usage() {
         .assert()
         .code(2)
         .stderr(contains("configuration /nonexistent.toml cannot be read"))
-        .stderr(contains("unless another is named").not());
+        .stderr(contains("unless another is named").not())
+        .stderr(contains("hint:").not());
     home.supervisorctl()
         .env("CONFIGURATION_DIRECTORY", "/nonexistent/loopkeeper")
         .arg("check")
         .assert()
         .code(2)
-        .stderr(contains("unless another is named"));
+        .stderr(contains("unless another is named"))
+        .stderr(contains(
+            "\nhint: write a configuration first, beginning with: mkdir -p /nonexistent/loopkeeper && \
+             supervisorctl generate config > /nonexistent/loopkeeper/loopkeeper.toml\n",
+        ));
 }
 
 /// What `doctor` found, by check.
@@ -207,6 +246,32 @@ fn a_stranger_on_the_proxys_port_that_says_nothing_is_told_from_nobody() {
     drop(silent);
     let (is, found) = findings(&home, 1)("proxy");
     assert_eq!(is, "warn");
+    assert!(found.contains("Connection refused"), "{found}");
+}
+
+#[test]
+fn a_proxy_that_was_stopped_is_no_failure() {
+    let home = Home::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.declare(&rig(nobody.local_addr().unwrap()));
+    drop(nobody);
+    std::fs::create_dir(home.state()).unwrap();
+    let mut state = StateName::Stopped;
+    let rig = Scripted::start_in(home, move |_, answer| {
+        let mut proxy = worker("proxy");
+        proxy.state = std::mem::replace(&mut state, StateName::Running);
+        let mut status = status();
+        status.workers.push(proxy);
+        answer.ok(Reply::Status(Box::new(status)));
+    });
+    let (is, found) = findings(&rig.home, 0)("proxy");
+    assert_eq!(is, "warn");
+    assert!(
+        found.ends_with(" does not answer: the proxy is stopped"),
+        "{found}"
+    );
+    let (is, found) = findings(&rig.home, 1)("proxy");
+    assert_eq!(is, "fail");
     assert!(found.contains("Connection refused"), "{found}");
 }
 

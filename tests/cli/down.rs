@@ -179,6 +179,7 @@ fn what_happened_is_told_without_a_daemon() {
             "nothing is on record of nobody\n",
             None,
         ),
+        (&["history", "-n", "0"], "", Some("nothing")),
         (&["events"], "the resume point is phase 2", None),
         (
             &["events", "-f", "-n", "1"],

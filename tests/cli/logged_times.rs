@@ -1,6 +1,7 @@
 //! `logs`: when lines were written, where that is known, and what is shown by it.
 
 use std::{
+    env,
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -60,6 +61,7 @@ impl Journal {
             keep_output: 1,
             keep_attempts: 2,
             ignores_broken_pipe: true,
+            stop: None,
             carried: true,
             boot: None,
         };
@@ -106,7 +108,11 @@ impl Journal {
         command
             .env(
                 "PATH",
-                format!("{}:/usr/bin:/bin", self.home.path().join("bin").display()),
+                format!(
+                    "{}:{}",
+                    self.home.path().join("bin").display(),
+                    env::var("PATH").unwrap()
+                ),
             )
             .env("TZ", "UTC")
             .arg("--state-dir")
@@ -166,12 +172,13 @@ fn times_are_shown_to_people_and_kept_out_of_pipes() {
     let terminal = Terminal::new(&journal.home);
     let state = journal.home.state();
     let state = state.display();
+    // Up to the prompt: what is typed before it is shown there as well.
     for (worker, shown) in [
-        ("b", "\n2026-11-21 00:43:20  one\n"),
-        ("file", "\nno times\n"),
+        ("b", "\n2026-11-21 00:43:20  one\n$"),
+        ("file", "\nno times\n$"),
     ] {
         terminal.types(&format!(
-            "PATH=./bin:$PATH TZ=UTC supervisorctl --state-dir {state} logs {worker}"
+            "PATH=./bin:$PATH HOME=$PWD TZ=UTC supervisorctl --state-dir {state} logs {worker}"
         ));
         terminal.shows(shown);
     }

@@ -195,6 +195,7 @@ impl Following {
         let into = home.path().join("followed");
         let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("supervisorctl"))
             .env_clear()
+            .env("HOME", home.path())
             .env("LOOPKEEPER_SOCKET", home.socket())
             .arg("--state-dir")
             .arg(home.state())

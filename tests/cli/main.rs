@@ -10,6 +10,7 @@ mod down;
 mod hostile;
 mod logged_times;
 mod logs;
+mod mistyped;
 mod printed;
 mod scripted;
 mod status;

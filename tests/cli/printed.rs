@@ -11,7 +11,7 @@ fn tool(program: &str, package: &str, arguments: &[&str]) -> std::process::Outpu
     let home = std::env::temp_dir();
     let output = Command::new(program)
         .env_clear()
-        .env("PATH", "/usr/bin:/bin")
+        .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", &home)
         .env("XDG_RUNTIME_DIR", &home)
         .args(arguments)
@@ -256,7 +256,12 @@ fn the_pages_are_written_where_man_looks_and_troff_has_nothing_to_say_against_th
         assert_eq!(text(&output.stderr), "");
         fs::read_to_string(path).unwrap()
     };
-    let every = [".SH NAME\n", ".SH FILES\n", ".SH \"SEE ALSO\"\n"];
+    let every = [
+        ".SH NAME\n",
+        ".SH FILES\n",
+        "~/.local/state/loopkeeper/run",
+        ".SH \"SEE ALSO\"\n",
+    ];
     let programs = [
         ".SH SYNOPSIS\n",
         ".SH ENVIRONMENT\n",
@@ -368,4 +373,34 @@ fn a_configuration_is_printed_as_options_of_nixos() {
         .code(2)
         .stdout("")
         .stderr(contains("comand"));
+}
+
+#[test]
+fn a_users_rig_does_not_become_roots() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let home = Home::new();
+    let file = home.path().join("rig.toml");
+    let rig = "[rig]\nnotify = \"true\"\n\
+               [workers.a]\ncommand = \"true\"\nworktree = \"~/a\"\nenvironment = { X = \"y\" }\n";
+    fs::write(&file, rig).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        chown(&file, Some(65534), None).unwrap();
+    }
+    let owner = nix::unistd::Uid::from_raw(fs::metadata(&file).unwrap().uid());
+    let user = nix::unistd::User::from_uid(owner).unwrap().unwrap();
+    let name = &user.name;
+    // Who asks is taken at his word about his own home.
+    let own = owner == nix::unistd::geteuid();
+    let of_user = if own { home.path() } else { &user.dir };
+    home.supervisorctl()
+        .args(["generate", "nix"])
+        .arg(&file)
+        .assert()
+        .code(0)
+        .stdout(contains(format!("user = \"{name}\";")))
+        .stdout(contains(format!("worktree = \"{}/a\";", of_user.display())))
+        .stderr(contains(format!("declare users.users.{name}")))
+        .stderr(contains(format!("notify ran as {name}")))
+        .stderr(contains("can read: X of a;"));
 }

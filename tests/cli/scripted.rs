@@ -49,8 +49,7 @@ impl Scripted {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let mut server =
-                    Server::bind(&socket, &state, policy(false).unwrap(), None).unwrap();
+                let mut server = Server::bind(&socket, &state, policy(false, None), None).unwrap();
                 ready.send(()).unwrap();
                 loop {
                     tokio::select! {
@@ -128,7 +127,7 @@ impl Home {
         command
             .env_clear()
             .env("HOME", self.path())
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", std::env::var_os("PATH").unwrap())
             .env("TZ", "UTC")
             .env("LOOPKEEPER_SOCKET", self.socket())
             // Root's places are those of the machine, so these are named.

@@ -73,7 +73,7 @@ fn a_pipe_gets_a_block_for_each_change() {
         .env("STATE_DIRECTORY", rig.home.state())
         .env("LOOPKEEPER_CONFIG", rig.home.config())
         .env("HOME", rig.home.path())
-        .env("PATH", "/usr/bin:/bin")
+        .env("PATH", std::env::var_os("PATH").unwrap())
         .args(["status", "--watch", "--json"])
         .stdout(File::create(&into).unwrap())
         .stderr(Stdio::inherit())

@@ -5,9 +5,9 @@ use std::{path::Path, time::Duration};
 use loopkeeper::{
     config::{
         self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase,
-        OnSecretChange, Probe, Program, Restart, Resume, Secrets, Stop,
+        OnSecretChange, Probe, Program, Restart, Resume, Secrets,
     },
-    model::{Kind, LauncherKind, Signal},
+    model::{Kind, LauncherKind, Signal, Stop},
     systemd::property::Value,
 };
 
@@ -204,6 +204,23 @@ fn a_secret_is_a_file_and_if_wanted_the_variable_that_it_is_called() {
     let doubts = config::doubts(&rig, &machine.env);
     let expected = "secret later of a is /etc/loopkeeper/later.key, which does not exist";
     assert_eq!(doubts, [expected]);
+}
+
+#[test]
+fn a_variable_that_is_a_secret_takes_the_place_of_the_one_in_defaults() {
+    let rig = Machine::new().valid(
+        "[defaults]
+        environment = { TOKEN = 'none', LANG = 'C' }
+        [workers.a]
+        command = 'true'
+        secrets = { token = '/run/credentials/proxy-users' }
+        environment_from = ['token']
+        [workers.b]
+        command = 'true'",
+    );
+    let variables = |name: &str| Vec::from_iter(rig.workers[name].environment.keys());
+    assert_eq!(variables("a"), ["LANG"]);
+    assert_eq!(variables("b"), ["LANG", "TOKEN"]);
 }
 
 #[test]

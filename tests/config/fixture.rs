@@ -50,8 +50,8 @@ impl Machine {
         ] {
             machine.write(program, "#!/bin/sh\n", 0o755);
         }
+        machine.write("/run/credentials/proxy-users", "ann:secret\n", 0o600);
         for file in [
-            "/run/credentials/proxy-users",
             "/run/credentials/tailscale-key",
             "/srv/builder/notes.txt",
             "/srv/builder/.worktrees/own/.git",

@@ -1,17 +1,21 @@
 //! Whatever is in the file: no panic, and every place lies in the file.
 
-use std::{path::Path, sync::LazyLock};
+use std::path::Path;
 
 use loopkeeper::config;
 use proptest::prelude::*;
 
 use crate::fixture::{EXAMPLE, FILE, Machine};
 
-static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
+thread_local! {
+    // One for all cases of a property; its directory goes with the thread.
+    static MACHINE: Machine = Machine::new();
+}
 
 /// Checks the places and the rendering of whatever is wrong with the text.
 fn look(text: &str) {
-    let Err(complaints) = config::parse(text, Path::new(FILE), &MACHINE.env) else {
+    let parsed = MACHINE.with(|machine| config::parse(text, Path::new(FILE), &machine.env));
+    let Err(complaints) = parsed else {
         return;
     };
     assert!(complaints.iter().len() > 0, "refused without a reason");
@@ -116,9 +120,10 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let machine = &*MACHINE;
-        machine.write("/etc/loopkeeper/bytes.toml", &bytes, 0o644);
-        let loaded = config::load(Path::new("/etc/loopkeeper/bytes.toml"), &machine.env);
+        let loaded = MACHINE.with(|machine| {
+            machine.write("/etc/loopkeeper/bytes.toml", &bytes, 0o644);
+            config::load(Path::new("/etc/loopkeeper/bytes.toml"), &machine.env)
+        });
         let complaints = loaded.expect_err("random bytes declare nothing to run");
         prop_assert!(complaints.render(false).len() > 10);
     }

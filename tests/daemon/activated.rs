@@ -193,10 +193,7 @@ fn a_socket_that_somebody_removed_is_made_by_us_until_the_manager_makes_it_again
     rig.kill_daemon();
     start(&mut rig, &listener);
     rig.until_state("well", "running");
-    assert!(
-        rig.log()
-            .contains("was removed from where the service manager had put it")
-    );
+    rig.until_logged("was removed from where the service manager had put it");
     rig.end_daemon("TERM");
     assert!(!socket.exists());
 }

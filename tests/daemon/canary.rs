@@ -40,6 +40,10 @@ launcher = "tmux"
 command = "exec sleep 1000"
 secrets = { torn = "torn" }
 environment_from = ["torn"]
+[workers.told]
+command = "trap : HUP; : >listens; while :; do sleep 0.1; done"
+secrets = { turned = "turned" }
+on_secret_change = "HUP"
 "#;
 
 fn canary() -> String {
@@ -138,6 +142,7 @@ fn a_secret_is_seen_by_nobody_but_the_worker_that_names_it() {
     let canary = canary();
     rig.write("key", &format!("{canary}\n"));
     rig.write("torn", &format!("{canary}\0{canary}"));
+    rig.write("turned", "another");
     // It is a file that can be executed, and there is nothing that could do that.
     rig.write("broken", "#!/nonexistent/interpreter\n");
     let broken = fs::Permissions::from_mode(0o755);
@@ -158,7 +163,15 @@ fn a_secret_is_seen_by_nobody_but_the_worker_that_names_it() {
         (processes("environ", &canary) == wanted).then_some(())
     });
 
-    // The one who looks at secrets does so.
+    // The one who looks at secrets does so, and keeps what was told of them.
+    rig.eventually("it listens", |rig| {
+        rig.path("listens").exists().then_some(())
+    });
+    rig.write("turned", &canary);
+    rig.eventually("it is told", |rig| {
+        let history = rig.done(&["history", "told"]);
+        history.contains("SIGHUP to told").then_some(())
+    });
     rig.write("key", &format!("{canary}\n"));
     rig.done(&["restart", "file"]);
     rig.end_daemon("TERM");
@@ -173,7 +186,11 @@ fn a_secret_is_seen_by_nobody_but_the_worker_that_names_it() {
     let found = files(&rig.path("."), &canary);
     let of_others: Vec<_> = found
         .iter()
-        .filter(|path| !path.ends_with("key") && !path.ends_with("torn"))
+        .filter(|path| {
+            !["key", "torn", "turned"]
+                .iter()
+                .any(|of| path.ends_with(of))
+        })
         .collect();
     assert_eq!(of_others, Vec::<&PathBuf>::new());
     let copies = found

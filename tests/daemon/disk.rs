@@ -78,7 +78,7 @@ fn a_database_that_is_deleted_under_the_daemon_is_told_and_nothing_that_counts_i
             .contains("was deleted while the daemon used it")
             .then_some(())
     });
-    assert!(rig.log().contains("ERROR database"), "{}", rig.log());
+    rig.until_logged("ERROR database");
     rig.kill_daemon();
     rig.start();
     assert_eq!(
@@ -136,10 +136,7 @@ fn a_second_daemon_on_a_state_directory_that_was_removed_leaves_the_first_degrad
     );
     let why = rig.refused(1, &["restart", "keeper"]);
     assert!(why.contains("in use by"), "{why}");
-    assert!(
-        rig.log()
-            .contains("ERROR history and resume point cannot be kept: state directory")
-    );
+    rig.until_logged("ERROR history and resume point cannot be kept: state directory");
     assert!(!rig.path("state/phase-idx").exists());
     drop(second);
     // What is there may be what is meant.

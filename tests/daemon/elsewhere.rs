@@ -81,3 +81,33 @@ fn doctor_asks_a_daemon_that_it_is_pointed_to_where_everything_is() {
     let state = format!("{} can be written", rig.path("state").display());
     assert!(said.contains(&state), "{said}");
 }
+
+#[test]
+fn a_rig_that_is_named_by_more_than_its_socket_is_no_other_one() {
+    let rig = up_elsewhere();
+    let (state, file) = (rig.path("state"), rig.path("else where/rig.toml"));
+    let (state, file) = (state.to_str().unwrap(), file.to_str().unwrap());
+    std::os::unix::fs::symlink(state, rig.path("link")).unwrap();
+    for right in [
+        ["--state-dir", state],
+        ["--state-dir", "link"],
+        ["--config", file],
+        ["--config", "else where/../else where/rig.toml"],
+    ] {
+        rig.done(&[&right[..], &["restart", "keeper"]].concat());
+    }
+    let pid = rig.pid("keeper");
+    for (option, other, what, theirs) in [
+        ("--state-dir", "/nope", "state directory", state),
+        ("--config", "loopkeeper.toml", "configuration", file),
+    ] {
+        for verb in [&["restart", "keeper"][..], &["status"], &["reload"]] {
+            let why = rig.refused(1, &[&[option, other], verb].concat());
+            let other_rig = format!("keeps another rig: its {what} is {theirs}, not {other}\n");
+            assert!(why.contains(&other_rig), "{why}");
+        }
+        let told = diagnosed(&rig, &[option, other], "daemon");
+        assert!(told.contains("keeps another rig"), "{told}");
+    }
+    assert_eq!(rig.pid("keeper"), pid);
+}

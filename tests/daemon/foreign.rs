@@ -32,14 +32,14 @@ fn executable(path: &Path) {
 fn a_program_of_another_machine_is_no_script() {
     let mut rig = Rig::new(RIG);
     let foreign = rig.path("foreign");
-    let mut program = fs::read("/bin/true").unwrap();
+    let mut program = fs::read(crate::rig::program("true")).unwrap();
     // Which machine it is for (elf(5), e_machine): none that there is.
     program[18..20].copy_from_slice(&0xfffe_u16.to_ne_bytes());
     fs::write(&foreign, program).unwrap();
     executable(&foreign);
     fs::write(rig.path("text"), "exec sleep 1000\n").unwrap();
     executable(&rig.path("text"));
-    fs::copy("/bin/sleep", rig.path("sleep")).unwrap();
+    fs::copy(crate::rig::program("sleep"), rig.path("sleep")).unwrap();
     rig.start();
 
     let path = foreign.display();

@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// A file system in user space (fuse(4)) whose server reads no request.
-struct Hung {
+pub(crate) struct Hung {
     at: PathBuf,
     server: Option<File>,
 }
 
 impl Hung {
-    fn new(at: &Path) -> Self {
+    pub(crate) fn new(at: &Path) -> Self {
         fs::create_dir_all(at).unwrap();
         let server = OpenOptions::new()
             .read(true)

@@ -1,6 +1,6 @@
 //! What a worker needs of the machine and is not there: it alone waits, and begins when it is.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::rig::Rig;
 
@@ -24,6 +24,9 @@ command = "exec sleep 1000"
 ready = { command = ["disk/seen"] }
 "#;
 
+/// Sleeps as long as it is told.
+const SLEEP: &str = "#!/bin/sh\nexec sleep \"$1\"\n";
+
 fn waits(rig: &Rig, name: &str, why: &str) {
     let row = rig.until_state(name, "backing-off");
     let reason = row["reason"].as_str().unwrap();
@@ -32,11 +35,17 @@ fn waits(rig: &Rig, name: &str, why: &str) {
     assert_eq!(row["restarts"], 0, "{row}");
 }
 
-fn program(rig: &Rig, name: &str) {
+/// A script: some of the programs of a machine are what they are called.
+fn script(rig: &Rig, name: &str, text: &str) {
     let path = rig.path(name);
     let made = path.with_extension("new");
-    std::os::unix::fs::symlink("/bin/sleep", &made).unwrap();
+    fs::write(&made, text).unwrap();
+    fs::set_permissions(&made, fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(made, path).unwrap();
+}
+
+fn program(rig: &Rig, name: &str) {
+    script(rig, name, SLEEP);
 }
 
 #[test]
@@ -81,7 +90,7 @@ fn who_lacks_something_waits_for_it_and_the_others_run() {
     program(&rig, "disk/tool");
     // Long before its delay is over.
     rig.until_state("unpacked", "running");
-    std::os::unix::fs::symlink("/bin/true", rig.path("disk/seen")).unwrap();
+    script(&rig, "disk/seen", "#!/bin/sh\n");
     rig.until_state("seen", "running");
 
     // A worker that runs is left alone by what goes, and by the next daemon.

@@ -24,6 +24,7 @@ mod reload;
 mod rig;
 mod secrets;
 mod service;
+mod silent;
 mod takeover;
 mod unkept;
 mod upgrade;

@@ -179,6 +179,8 @@ fn a_bad_file_changes_nothing_and_says_why() {
     );
     let is_below = |line: &str| line.contains("── expected") && !line.contains('×');
     assert!(why.lines().any(is_below), "{why}");
+    let differs = |rig: &Rig| rig.done(&["status"]).contains("what runs is not what ");
+    assert!(differs(&rig), "the next daemon goes by the file");
     rig.daemon.as_mut().unwrap().signal("HUP");
     rig.eventually("the journal says so", |rig| {
         rig.log().contains("nothing was reloaded").then_some(())
@@ -194,6 +196,9 @@ fn a_bad_file_changes_nothing_and_says_why() {
         ["same", "changed", "removed"].map(|name| rig.pid(name)),
         before
     );
+    rig.configure(RIG);
+    rig.done(&["reload"]);
+    assert!(!differs(&rig));
 }
 
 #[test]

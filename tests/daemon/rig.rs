@@ -149,17 +149,22 @@ impl Rig {
         self.daemon.as_mut().unwrap().wait_for("READY=1");
     }
 
-    pub(crate) fn start_as(&mut self, mut command: Command) {
-        let socket = self.path("notify");
-        drop(fs::remove_file(&socket));
-        let manager = UnixDatagram::bind(&socket).unwrap();
-        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    pub(crate) fn start_as(&mut self, command: Command) {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(self.path("daemon.log"))
             .unwrap();
-        command.env("NOTIFY_SOCKET", &socket).stderr(log);
+        self.start_to(command, log.into());
+    }
+
+    /// The same with this standard error.
+    pub(crate) fn start_to(&mut self, mut command: Command, stderr: Stdio) {
+        let socket = self.path("notify");
+        drop(fs::remove_file(&socket));
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+        command.env("NOTIFY_SOCKET", &socket).stderr(stderr);
         let child = command.spawn().unwrap();
         self.daemon = Some(Daemon {
             child,
@@ -244,6 +249,11 @@ impl Rig {
             assert!(began.elapsed() < PATIENCE, "never: {what}\n{}", self.log());
             std::thread::yield_now();
         }
+    }
+
+    /// The daemon logs a moment after it did something.
+    pub(crate) fn until_logged(&self, part: &str) -> String {
+        self.eventually(part, |rig| Some(rig.log()).filter(|log| log.contains(part)))
     }
 
     pub(crate) fn until_state(&self, worker: &str, state: &str) -> Value {
@@ -334,6 +344,13 @@ impl Drop for Rig {
 fn somebody() -> Option<u32> {
     let root = rustix::process::geteuid().is_root();
     root.then(|| 100_000 + std::process::id())
+}
+
+/// Where a program is in `$PATH`: not every machine has it in /bin.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let environment = loopkeeper::config::Environment::of_this_process().unwrap();
+    let found = environment.program(name);
+    found.unwrap_or_else(|| panic!("{name} is not in $PATH"))
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

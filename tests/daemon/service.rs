@@ -186,6 +186,6 @@ fn the_manager_hears_who_waits_and_that_a_file_was_refused() {
     rig.configure("nonsense");
     let daemon = rig.daemon.as_mut().unwrap();
     daemon.signal("HUP");
-    daemon.wait_for("STATUS=1 of 2 running, backing-off: b, degraded: nothing was reloaded: ");
+    daemon.wait_for("STATUS=1 of 2 running, backing-off: b, degraded: what runs is not what ");
     rig.configure(&file);
 }

@@ -1,6 +1,8 @@
 //! What a restart, a crash and an upgrade of the daemon do to workers: nothing.
 
-use crate::rig::Rig;
+use std::path::Path;
+
+use crate::rig::{Rig, program};
 
 const RIG: &str = r#"
 [workers.session]
@@ -185,12 +187,12 @@ fn the_name_of_the_daemon_is_that_of_no_other_process() {
 fn an_upgrade_under_a_running_daemon_fails_no_start() {
     let mut rig = Rig::new(&with_proxy());
     let installed = rig.path("loopkeeperd");
-    let install = |from: &str| {
+    let install = |from: &Path| {
         let new = installed.with_extension("new");
         std::fs::copy(from, &new).unwrap();
         std::fs::rename(&new, &installed).unwrap();
     };
-    install(env!("CARGO_BIN_EXE_loopkeeperd"));
+    install(Path::new(env!("CARGO_BIN_EXE_loopkeeperd")));
     rig.start_from(&installed);
     assert_eq!(rig.status()["degraded"], serde_json::json!([]));
 
@@ -204,7 +206,7 @@ fn an_upgrade_under_a_running_daemon_fails_no_start() {
     std::fs::remove_file(&installed).unwrap();
     start_all_again(&rig);
     // Something that is no Loopkeeper at all.
-    install("/bin/false");
+    install(&program("false"));
     start_all_again(&rig);
     for row in rig.status()["workers"].as_array().unwrap() {
         assert_eq!(
@@ -218,9 +220,10 @@ fn an_upgrade_under_a_running_daemon_fails_no_start() {
     let told = format!("{} was replaced; this daemon goes on", installed.display());
     assert_eq!(shown.matches(&told).count(), 2, "{shown}");
     for once in ["cannot be found", "was replaced"] {
-        assert_eq!(rig.log().matches(once).count(), 1, "{}", rig.log());
+        let log = rig.until_logged(once);
+        assert_eq!(log.matches(once).count(), 1, "{log}");
     }
-    assert!(rig.log().contains("WARN"));
+    rig.until_logged("WARN");
     rig.kill_daemon();
     rig.start();
     assert_eq!(rig.status()["degraded"], serde_json::json!([]));
@@ -238,4 +241,27 @@ fn a_second_daemon_on_the_same_state_is_refused() {
         "{said}"
     );
     assert_eq!(identities(&rig), before);
+}
+
+#[test]
+fn a_session_whose_state_directory_was_moved_says_so() {
+    let mut rig = Rig::up(RIG);
+    let before = identities(&rig);
+    rig.kill_daemon();
+    let moved = rig.path("moved");
+    std::fs::rename(rig.path("state"), &moved).unwrap();
+    rig.start_with(|command| {
+        command.env("STATE_DIRECTORY", &moved);
+    });
+    rig.daemon.as_mut().unwrap().wait_for("READY=1");
+    assert_eq!(identities(&rig), before, "they run on");
+    let told = rig.refused(1, &["attach", "session"]);
+    let began_in = rig.path("state").display().to_string();
+    let why = format!("its state directory was moved while it ran (it began in {began_in}/");
+    assert!(told.contains(&why), "{told}");
+    let helps = "supervisorctl restart session";
+    assert!(told.contains(helps), "{told}");
+    rig.done(&["restart", "session"]);
+    let told = rig.refused(2, &["attach", "session"]);
+    assert!(told.contains("standard input is not a terminal"), "{told}");
 }

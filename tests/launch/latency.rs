@@ -37,7 +37,7 @@ fn a_start_and_an_end_are_quick_beside_a_hundred_workers() {
             }
             eprintln!("{WORKERS} starts at once: {:?}", begin.elapsed());
 
-            let clock = world.worker(LauncherKind::Process, "/bin/date", &["+%s%N"]);
+            let clock = world.worker(LauncherKind::Process, "date", &["+%s%N"]);
             let mut to_program = Vec::new();
             for _ in 0..50 {
                 let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -1,6 +1,6 @@
 //! A worktree has one attempt, whichever daemon started it.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use loopkeeper::{
     config::Worker,
@@ -34,6 +34,14 @@ fn elsewhere(worker: &Worker, launcher: LauncherKind) -> Worker {
         launcher,
         ..worker.clone()
     }
+}
+
+/// Whether somebody has the lock of a directory (proc_locks(5)); to try it would be to hold it.
+fn is_held(worktree: &Path) -> bool {
+    let inode = format!(":{} ", fs::metadata(worktree).unwrap().ino());
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    let mut locks = locks.lines();
+    locks.any(|lock| lock.contains(" FLOCK ") && lock.contains(&inode))
 }
 
 /// Once nothing of the one is left, the other gets the worktree.
@@ -122,9 +130,7 @@ fn a_worker_that_closes_what_it_inherited_does_not_lose_its_worktree() {
                 let mut world = World::new();
                 let worker = in_worktree(&world, launcher, CLOSING);
                 let worker = Worker {
-                    program: world
-                        .worker(launcher, "/bin/bash", &["-c", CLOSING])
-                        .program,
+                    program: world.worker(launcher, "bash", &["-c", CLOSING]).program,
                     ..worker
                 };
                 let (attempt, identity) = world.run(&worker).await;
@@ -151,7 +157,7 @@ fn held_after_death(name: &'static str, launcher: LauncherKind, script: &'static
         move |mut world| async move {
             let worker = in_worktree(&world, launcher, script);
             let worker = Worker {
-                program: world.worker(launcher, "/bin/bash", &["-c", script]).program,
+                program: world.worker(launcher, "bash", &["-c", script]).program,
                 ..worker
             };
             let (attempt, _) = world.run(&worker).await;
@@ -166,6 +172,8 @@ fn held_after_death(name: &'static str, launcher: LauncherKind, script: &'static
                 panic!("{condition:?}");
             };
             world.local.adopt(&attempt, &identity);
+            let worktree = world.path().join("worktree");
+            until("somebody holds the worktree", || is_held(&worktree)).await;
             let refused = world.start(&other);
             let why = world.start_failed(&refused).await;
             assert!(why.contains("is held by pid"), "{why}");

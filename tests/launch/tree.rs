@@ -14,19 +14,19 @@ use crate::{
 
 /// Processes that hide from their parent, each in its own way; each writes its pid to `pids`.
 pub(crate) const HIDING: &str = r#"
-    cp "$(command -v sleep)" renamed
+    cp "$(command -v bash)" renamed; mkfifo never
     # forks twice, so that its parent is gone, and leads a session of its own
     (setsid sh -c 'echo $$ >>pids; exec sleep 1000' &)
     # has another name, no output of ours
-    (setsid sh -c 'echo $$ >>pids; exec ./renamed 1000' >/dev/null 2>&1 &)
+    (setsid sh -c 'echo $$ >>pids; exec ./renamed -c "read -r <>never"' >/dev/null 2>&1 &)
     # has forgotten whose it is, and is known by where it writes
-    (env -i setsid sh -c 'echo $$ >>pids; exec /bin/sleep 1000' &)
+    (env -i PATH="$PATH" setsid sh -c 'echo $$ >>pids; exec sleep 1000' &)
     # has forgotten whose it is, and holds nothing of ours
-    (env -i setsid sh -c 'echo $$ >>pids; exec /bin/sleep 1000' </dev/null >/dev/null 2>&1 &)
+    (env -i PATH="$PATH" setsid sh -c 'echo $$ >>pids; exec sleep 1000' </dev/null >/dev/null 2>&1 &)
     # a process group of its own
     (set -m; sh -c 'echo $$ >>pids; exec sleep 1000' & )
     # has a child that is not the one that was left behind
-    (setsid sh -c 'echo $$ >>pids; env -i sh -c "echo \$\$ >>pids; exec /bin/sleep 1000" >/dev/null 2>&1; :' &)
+    (setsid sh -c 'echo $$ >>pids; env -i PATH="$PATH" sh -c "echo \$\$ >>pids; exec sleep 1000" >/dev/null 2>&1; :' &)
     while [ "$(wc -l <pids)" -lt 7 ]; do sleep 0.01; done
     echo hidden
 "#;
@@ -216,7 +216,7 @@ fn a_cgroup_of_its_own_holds_what_nothing_else_would_find() {
             // Knows nothing of us, writes nowhere of ours, and its parent is gone.
             let worker = world.script(
                 LauncherKind::Process,
-                "(env -i setsid sh -c 'echo $$ >pids; exec /bin/sleep 1000' >/dev/null 2>&1 &)
+                "(env -i PATH=\"$PATH\" setsid sh -c 'echo $$ >pids; exec sleep 1000' >/dev/null 2>&1 &)
                  while [ ! -s pids ]; do sleep 0.01; done; exit 3",
             );
             let (attempt, _) = world.run(&worker).await;

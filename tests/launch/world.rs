@@ -11,11 +11,12 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Stop, Worker},
+    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Worker},
     host::Executable,
     launch::{House, Local, News, Settings, directory::Directory, output::Tail},
     model::{
         AttemptId, AttemptRef, Condition, Exit, HostEvent, Identity, Kind, LauncherKind, Signal,
+        Stop,
     },
 };
 use tempfile::TempDir;

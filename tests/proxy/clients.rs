@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
 };
@@ -80,7 +81,6 @@ fn ncat_talks_through_it() {
 fn ssh_reaches_an_sshd_through_ncat() {
     needs("ssh", "openssh-client");
     needs("ssh-keygen", "openssh-client");
-    needs("sshd", "openssh-server");
     needs("ncat", "ncat");
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);
@@ -97,7 +97,7 @@ fn ssh_reaches_an_sshd_through_ncat() {
         file("user.pub").display(),
     );
     fs::write(file("sshd_config"), sshd_config).unwrap();
-    let port = sshd(file("sshd_config"));
+    let port = sshd(needs("sshd", "openssh-server"), file("sshd_config"));
     let proxy = Proxy::start(&settings());
     let user = nix::unistd::User::from_uid(nix::unistd::getuid())
         .unwrap()
@@ -145,7 +145,7 @@ fn ssh_reaches_an_sshd_through_ncat() {
 }
 
 /// An sshd for each connection to the port that is returned.
-fn sshd(config: std::path::PathBuf) -> u16 {
+fn sshd(program: PathBuf, config: PathBuf) -> u16 {
     // Where Debian's service has it; sshd does not start as root without it.
     let separation = std::path::Path::new("/run/sshd");
     if nix::unistd::geteuid().is_root() && !separation.exists() {
@@ -156,7 +156,7 @@ fn sshd(config: std::path::PathBuf) -> u16 {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = std::os::fd::OwnedFd::from(stream.unwrap());
-            let mut sshd = Command::new("/usr/sbin/sshd");
+            let mut sshd = Command::new(&program);
             sshd.arg("-ief").arg(&config);
             sshd.stdin(stream.try_clone().unwrap()).stdout(stream);
             thread::spawn(move || sshd.status().unwrap());

@@ -91,3 +91,18 @@ fn killed_it_leaves_no_connection_that_looks_complete() {
         TcpStream::connect(proxy.address).is_err()
     });
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_neither_clients_nor_the_end() {
+    let port = server(LOCALHOST, echo).port();
+    let mut proxy = Proxy::start(&settings());
+    let log = proxy.log.clone();
+    let unread = log.unread();
+    // Two lines for each: more than a pipe takes.
+    for _ in 0..1000 {
+        assert!(echoes(&mut proxy.connect("127.0.0.1", port).unwrap()));
+    }
+    proxy.signal(SIGTERM);
+    assert!(proxy.wait().success());
+    drop(unread);
+}

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use loopkeeper::config::{Auth, Builtin};
+use loopkeeper::config::{Auth, Builtin, Environment};
 use tempfile::TempDir;
 
 /// Nothing here takes so long; it only bounds a test that went wrong.
@@ -28,17 +28,13 @@ pub(crate) fn settings() -> Builtin {
     }
 }
 
-/// Fails with the Debian package when a program that the test needs is not there.
-pub(crate) fn needs(program: &str, package: &str) {
-    let found = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path)
-            .chain(["/usr/sbin".into()])
-            .any(|directory| directory.join(program).is_file())
-    });
-    assert!(
-        found,
-        "{program} is not installed: apt-get install {package}"
-    );
+/// Where a program is that the test needs. Fails with its Debian package when it is not there.
+pub(crate) fn needs(program: &str, package: &str) -> PathBuf {
+    let mut environment = Environment::of_this_process().unwrap();
+    // Not in everybody's search path.
+    environment.path.push("/usr/sbin".into());
+    let found = environment.program(program);
+    found.unwrap_or_else(|| panic!("{program} is not installed: apt-get install {package}"))
 }
 
 /// The lines that a process wrote, as they come.
@@ -86,6 +82,11 @@ impl Log {
             );
             state = self.0.changed.wait_timeout(state, left).unwrap().0;
         }
+    }
+
+    /// Nobody reads what the process writes for as long as this is kept.
+    pub(crate) fn unread(&self) -> impl Drop + '_ {
+        self.0.lines.lock().unwrap()
     }
 
     /// Everything, once the process closed its end.

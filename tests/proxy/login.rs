@@ -87,7 +87,7 @@ fn sighup_reads_the_file_again_and_a_bad_one_changes_nothing() {
         auth: auth(file.clone(), "ann:old\n"),
         ..settings()
     });
-    proxy.log.wait_for("1 users read");
+    proxy.log.wait_for("1 user read");
     assert!(curl(&proxy, Some("ann:old"), port).is_ok());
 
     fs::write(&file, "ann:new\nbob:b\n").unwrap();

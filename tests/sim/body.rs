@@ -5,9 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use fastrand::Rng;
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{Stop, Worker},
+    config::Worker,
     decide::{Looked, Told},
-    model::{AttemptRef, Exit, Identity, Signal},
+    model::{AttemptRef, Exit, Identity, Signal, Stop},
 };
 
 /// How a tree behaves; drawn when it is started.

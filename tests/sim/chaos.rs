@@ -2,9 +2,8 @@
 
 use fastrand::Rng;
 use loopkeeper::{
-    config::Stop,
     decide::{Command, Event, Leave, PhaseRef, RequestId, ResumePoint, SetBy},
-    model::WorkerName,
+    model::{Stop, WorkerName},
 };
 
 use crate::{

@@ -9,9 +9,9 @@ use fastrand::Rng;
 use loopkeeper::{
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Resume, Secrets, Stop, Worker,
+        Ready, Restart, Resume, Secrets, Worker,
     },
-    model::{Kind, LauncherKind, PhaseId, Signal, WorkerName},
+    model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];

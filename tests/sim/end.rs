@@ -13,7 +13,7 @@ use loopkeeper::{
 use crate::{
     body::Body,
     check::{Checked, Why, ensure},
-    told::{Place, Told},
+    told::{ASTRAY, Place, Told},
     world::World,
 };
 
@@ -76,6 +76,7 @@ impl World {
                 lives.len()
             );
             match (told.unwanted(name), lives.first()) {
+                (Some(ASTRAY), _) => {}
                 (Some(why), Some(body)) => {
                     ensure!(
                         false,
@@ -91,6 +92,12 @@ impl World {
                         .requires
                         .iter()
                         .any(|needed| !running.contains(needed));
+                    // It may work in the same worktree.
+                    let goes_on = |body: &Body| {
+                        body.lives() && told.unwanted(&body.of.worker) == Some(ASTRAY)
+                    };
+                    let missing =
+                        missing || rules.worktree.is_some() && self.bodies.iter().any(goes_on);
                     ensure!(
                         missing || self.is_held(name) || self.is_finished(told, name),
                         "should-run",

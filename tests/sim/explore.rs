@@ -44,6 +44,7 @@ const MET: &[&str] = &[
     "signals to leftovers",
     "stops because it was not wanted",
     "stops continued",
+    "strays",
     "surveys that failed",
     "workers held",
 ];

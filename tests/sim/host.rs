@@ -72,6 +72,7 @@ impl World {
             }
             Effect::Inquire(of) => {
                 let found = Found {
+                    stop: self.stop_of(&of),
                     is: self.condition(&of),
                     attempt: of,
                 };
@@ -159,6 +160,7 @@ impl World {
                 match notice.event.as_str() {
                     "worker-held" => self.coverage.count("workers held"),
                     "plan-astray" => self.coverage.count("plan astray"),
+                    "worker-stray" => self.coverage.count("strays"),
                     _ => {}
                 }
             }

@@ -27,6 +27,9 @@ pub(crate) enum Place {
     Astray,
 }
 
+/// Nobody knows where the plan stands: no loop is started, and one that runs goes on.
+pub(crate) const ASTRAY: &str = "astray";
+
 /// Where a recorded point lies in a plan; `lost`: that there is none does not mean the beginning.
 pub(crate) fn place(plan: &Plan, point: Option<&ResumePoint>, lost: bool) -> Place {
     let at = |index: usize| Place::Phase(index, plan.phases[index].id.clone());
@@ -397,7 +400,7 @@ impl Told {
             return Some("paused");
         }
         match &self.at {
-            Place::Astray if is_loop => Some("astray"),
+            Place::Astray if is_loop => Some(ASTRAY),
             Place::Complete if is_loop || worker.phases.is_some() => Some("plan complete"),
             Place::Phase(_, id) => {
                 let elsewhere = worker.phases.as_ref().is_some_and(|own| !own.contains(id));

@@ -3,13 +3,13 @@
 use std::{fs, path::Path};
 
 use loopkeeper::{
-    decide::Fact,
+    decide::{Fact, Restored},
     store::{Opened, Problem, Store},
 };
 use tempfile::TempDir;
 
 use crate::rig::{
-    boot, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
+    at, boot, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
 };
 
 /// A directory with some history. `killed` leaves the log as it is after kill -9.
@@ -250,7 +250,7 @@ fn something_that_is_no_file_is_set_aside() {
 }
 
 /// What a daemon that starts now would restore.
-fn restored(dir: &Path) -> loopkeeper::decide::Restored {
+fn restored(dir: &Path) -> Restored {
     Store::read_only(dir, &plan()).unwrap().restored
 }
 
@@ -296,7 +296,11 @@ fn a_database_that_is_taken_away_from_a_running_daemon_is_made_anew() {
             ])
             .unwrap();
         store.record(&[Fact::Boot(boot(1)), notice(2)]).unwrap();
-        let before = restored(&dir);
+        let before = Restored {
+            // The notice that comes after it is one.
+            last_alive: Some(at(3)),
+            ..restored(&dir)
+        };
         robbery(&dir.join("loopkeeper.db")).unwrap();
         store.record(&[notice(3)]).unwrap();
         let problems = store.problems();

@@ -13,11 +13,12 @@ use crate::{
     rig::{boot, names, notice, open, plan, point},
 };
 
-fn small_disk() -> (Mount, PathBuf, TempDir) {
+/// Dropped from the last to the first: unmounted before its directory is removed.
+fn small_disk() -> (TempDir, Mount, PathBuf) {
     let temp = tempfile::tempdir().unwrap();
     let mount = Mount::small(&temp.path().join("disk"), "256k");
     let dir = mount.0.join("state");
-    (mount, dir, temp)
+    (temp, mount, dir)
 }
 
 fn causes(error: &dyn Error) -> String {
@@ -35,7 +36,7 @@ fn a_disk_that_gets_full_loses_nothing_and_heals() {
     if !can_mount("a full disk") {
         return;
     }
-    let (mount, dir, _temp) = small_disk();
+    let (_temp, mount, dir) = small_disk();
     let mut store = open(&dir).store;
     store
         .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2))])
@@ -84,7 +85,7 @@ fn with_any_room_left_the_resume_point_is_the_old_or_the_new_one() {
     let (mut refused, mut accepted) = (0, 0);
     for free in 0..12 {
         for killed in [false, true] {
-            let (mount, dir, temp) = small_disk();
+            let (temp, mount, dir) = small_disk();
             let mut store = open(&dir).store;
             store
                 .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2))])
@@ -129,7 +130,7 @@ fn a_first_start_on_a_full_disk_is_degraded_until_there_is_room() {
     if !can_mount("a full disk") {
         return;
     }
-    let (mount, dir, _temp) = small_disk();
+    let (_temp, mount, dir) = small_disk();
     fs::create_dir(&dir).unwrap();
     let filler = mount.fill(0);
     let mut opened = Store::open(&dir, &plan()).unwrap();
@@ -162,7 +163,7 @@ fn a_read_only_directory_still_tells_all_and_heals() {
         return;
     }
     for killed in [false, true] {
-        let (mount, dir, temp) = small_disk();
+        let (temp, mount, dir) = small_disk();
         let mut store = open(&dir).store;
         store
             .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2)), notice(1)])
@@ -213,7 +214,7 @@ fn damage_on_a_read_only_disk_is_told_and_the_file_tells_the_resume_point() {
     if !can_mount("a read-only disk") {
         return;
     }
-    let (mount, dir, _temp) = small_disk();
+    let (_temp, mount, dir) = small_disk();
     open(&dir)
         .store
         .record(&[Fact::Boot(boot(0)), Fact::Phase(point(2))])
@@ -244,7 +245,7 @@ fn a_database_that_is_deleted_on_a_full_disk_is_made_anew_when_there_is_room() {
     if !can_mount("a full disk") {
         return;
     }
-    let (mount, dir, _temp) = small_disk();
+    let (_temp, mount, dir) = small_disk();
     let mut store = open(&dir).store;
     store.record(&[Fact::Phase(point(2)), notice(1)]).unwrap();
     fs::remove_file(dir.join("loopkeeper.db")).unwrap();

@@ -148,6 +148,7 @@ fn what_version_1_left_of_attempts_is_read() {
             keep_output: 16 << 20,
             keep_attempts: 20,
             ignores_broken_pipe: false,
+            stop: None,
             carried: false,
             boot: Some(boot_id(1)),
         })

@@ -22,11 +22,14 @@ use serde::Serialize;
 
 use super::{
     Context,
-    check::HANDED,
+    check::{HANDED, environment},
     failure::{Exit, Failure},
     words::printable,
 };
-use crate::store::Store;
+use crate::{
+    host::look::{PATIENCE, look_at},
+    store::Store,
+};
 use cgroups::Cgroups;
 use rig::Answer;
 
@@ -75,13 +78,19 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     match context.paths() {
         Ok(paths) => {
             let (configuration, declared) = rig::configuration(paths)?;
+            let plan = rig::phases(declared.as_ref());
             config = declared;
-            owner = systemd::owner(&paths.state);
-            holder = Store::holder(&paths.state);
-            findings.extend([configuration, rig::state(&paths.state, runs), daemon]);
-            findings.extend(rig::database(&paths.state, config.as_ref()));
-            let mount = file_system::of(&paths.state);
-            findings.push(file_system::judge(&paths.state, &mount));
+            let look = move |state: &Path| {
+                let mut found = vec![rig::state(state, runs)];
+                found.extend(rig::database(state, &plan));
+                found.push(file_system::judge(state, &file_system::of(state)));
+                (found, systemd::owner(state), Store::holder(state))
+            };
+            let state;
+            (state, owner, holder) = look_at(PATIENCE, &paths.state, look)
+                .unwrap_or_else(|unseen| (vec![rig::silent(&paths.state, &unseen)], owner, None));
+            findings.extend([configuration, daemon]);
+            findings.extend(state);
         }
         Err(unknown) => findings.extend([rig::unknown(unknown), daemon]),
     }
@@ -89,7 +98,7 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     findings.push(tmux::judge(tmux_needed, &tmux::version()));
     findings.extend(systemd::findings(owner, holder));
     let installed = unit::installed(context, owner, holder);
-    findings.extend(installed.as_ref().and_then(unit::judge));
+    findings.extend(installed.iter().flat_map(unit::findings));
     findings.push(cgroups::judge(&Cgroups::of_this_machine()));
     findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
     if let Answer::Status(status) = &answer {
@@ -101,8 +110,13 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
         let most = machine::most_open_files(holder);
         findings.extend(most.map(|most| machine::open_files(most, config.workers.len())));
         findings.extend(secrets::findings(config, owner, Path::new(HANDED)));
+        findings.extend(secrets::users(config, &environment()?));
     }
-    findings.extend(config.as_ref().and_then(|config| rig::proxy(config, runs)));
+    findings.extend(
+        config
+            .as_ref()
+            .and_then(|config| rig::proxy(config, &answer)),
+    );
     if json {
         context.screen.json(&findings)?;
     } else {

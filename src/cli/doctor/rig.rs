@@ -19,7 +19,8 @@ use crate::{
         protocol::{Request, StatusView},
     },
     decide::{Level, access::Access},
-    model::WorkerName,
+    host::look::Unseen,
+    model::{PhaseId, StateName, WorkerName},
     paths::{Paths, typed},
     store::Store,
 };
@@ -95,15 +96,26 @@ pub(super) fn state(directory: &Path, daemon_runs: bool) -> Finding {
     }
 }
 
+/// Nobody can look there.
+pub(super) fn silent(directory: &Path, unseen: &Unseen) -> Finding {
+    let name = typed(directory);
+    Finding::new("state", Is::Fail, in_one_line(unseen))
+        .hint(format!("see its file system with: findmnt -T {name}"))
+}
+
+/// The ids of the plan.
+pub(super) fn phases(config: Option<&Config>) -> Vec<PhaseId> {
+    let phases = config.into_iter().flat_map(|config| &config.plan.phases);
+    phases.map(|phase| phase.id.clone()).collect()
+}
+
 /// What a daemon that starts now would make of what is recorded there.
-pub(super) fn database(state: &Path, config: Option<&Config>) -> Option<Finding> {
+pub(super) fn database(state: &Path, plan: &[PhaseId]) -> Option<Finding> {
     if !state.is_dir() {
         return None;
     }
-    let phases = config.into_iter().flat_map(|config| &config.plan.phases);
-    let plan: Vec<_> = phases.map(|phase| phase.id.clone()).collect();
     let finding = |is, found| Finding::new("database", is, found);
-    let looked = match Store::read_only(state, &plan) {
+    let looked = match Store::read_only(state, plan) {
         Ok(looked) => looked,
         Err(error) => {
             let denied = fs::read_dir(state).is_err();
@@ -146,6 +158,17 @@ pub(super) enum Answer {
     /// One runs, and does not say.
     Nothing,
     Status(Box<StatusView>),
+}
+
+impl Answer {
+    /// Nobody wants it to run.
+    fn proxy_is_stopped(&self) -> bool {
+        let Self::Status(status) = self else {
+            return false;
+        };
+        let mut workers = status.workers.iter();
+        workers.any(|row| row.name.as_str() == WorkerName::PROXY && row.state == StateName::Stopped)
+    }
 }
 
 /// Also what it answers.
@@ -201,7 +224,7 @@ pub(super) fn daemon(context: &Context) -> Result<(Finding, Answer), Failure> {
 }
 
 /// The builtin one and tailscale's; of a proxy that is a command, nobody knows where it listens.
-pub(super) fn proxy(config: &Config, daemon_runs: bool) -> Option<Finding> {
+pub(super) fn proxy(config: &Config, answer: &Answer) -> Option<Finding> {
     let listen = match &config.workers.get(WorkerName::PROXY)?.program {
         Program::BuiltinProxy(builtin) => builtin.listen,
         Program::Tailscale(tailscale) => tailscale.listen,
@@ -234,7 +257,13 @@ pub(super) fn proxy(config: &Config, daemon_runs: bool) -> Option<Finding> {
             "see who listens there with: ss -ltnp sport = :{}",
             listen.port()
         )),
-        Err(error) if daemon_runs => Finding::new(
+        Err(_) if answer.proxy_is_stopped() => Finding::new(
+            "proxy",
+            Is::Warn,
+            format!("{listen} does not answer: the proxy is stopped"),
+        )
+        .hint("start it with: supervisorctl start proxy"),
+        Err(error) if !matches!(answer, Answer::None) => Finding::new(
             "proxy",
             Is::Fail,
             format!("{listen} does not answer: {error}"),

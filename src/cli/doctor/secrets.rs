@@ -1,5 +1,5 @@
-//! Whether the files with secrets can be read, by whom they are for and by nobody else. What is in
-//! them is never read.
+//! Whether the files with secrets can be read, by whom they are for and by nobody else, and whether the
+//! proxy's users are users. Nothing of what is in them is told.
 
 use std::{
     fs, io,
@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use futures_util::future::join_all;
 use nix::{
     libc::O_NONBLOCK,
     unistd::{Uid, geteuid},
@@ -14,7 +15,9 @@ use nix::{
 
 use super::{Finding, Is};
 use crate::{
-    config::{Config, Program},
+    causes::in_one_line,
+    config::{Config, Environment, Program},
+    host::look::{self, At, Looks},
     model::WorkerName,
     paths::typed,
 };
@@ -45,12 +48,46 @@ fn of_program(program: &Program) -> Option<&PathBuf> {
 
 /// For a rig of this user. Those that systemd hands to the daemon are known by their place.
 pub(super) fn findings(config: &Config, owner: Uid, handed: &Path) -> Vec<Finding> {
-    let asks = geteuid();
-    declared(config)
-        .into_iter()
-        // They are there only as long as the daemon runs, and the manager has looked at them.
-        .filter(|(_, path)| !path.starts_with(handed))
-        .map(|(worker, path)| judge(worker, path, &look(path), asks == owner))
+    let mut files = declared(config);
+    // They are there only as long as the daemon runs, and the manager has looked at them.
+    files.retain(|(_, path)| !path.starts_with(handed));
+    let ours = geteuid() == owner;
+    let judged = look::wait_for(async |looks| {
+        let judged = files.iter().map(async |(worker, path)| {
+            let found = looked(looks, path).await;
+            judge(worker, path, &found, ours)
+        });
+        join_all(judged).await
+    });
+    judged.unwrap_or_else(|why| vec![Finding::new("secret", Is::Warn, in_one_line(&why))])
+}
+
+async fn looked(looks: &Looks, path: &Path) -> io::Result<u32> {
+    let own = path.to_owned();
+    let looking = move |at: &At| {
+        at.comes_to(&own);
+        look(&own)
+    };
+    let seen = looks.look(&path.display().to_string(), looking).await;
+    seen.unwrap_or_else(|unseen| Err(io::Error::other(unseen)))
+}
+
+/// What is wrong with the users that the proxy would begin with. A file that does not answer is among
+/// the [`findings`].
+pub(super) fn users(config: &Config, environment: &Environment) -> Vec<Finding> {
+    let (workers, environment) = (config.workers.clone(), environment.clone());
+    let look = move |at: &At| -> Vec<_> {
+        let flaws = workers.values();
+        let flaws = flaws.filter_map(|worker| worker.flaw_of_users(&environment, at));
+        flaws.collect()
+    };
+    let seen = look::wait_for(async |looks| looks.look("users", look).await);
+    let flaws = seen.and_then(|seen| seen).unwrap_or_default().into_iter();
+    flaws
+        .filter_map(|flaw| {
+            let finding = Finding::new("secret", Is::Fail, flaw.to_string());
+            Some(finding.hint(flaw.hint?))
+        })
         .collect()
 }
 

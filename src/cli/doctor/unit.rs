@@ -1,4 +1,4 @@
-//! Whether the daemon's unit is the one that this version would print.
+//! Whether the daemon's unit, and that of its socket, are those that this version would print.
 //!
 //! Promise: only what is missing or is otherwise in the unit's own file is named. Drop-ins are the
 //! operator's, and so are settings that we do not print, the programs and what they are given.
@@ -15,21 +15,27 @@ use super::{Finding, Is, systemd::is_of_the_system};
 use crate::{
     cli::{
         Context,
-        installed::{Installed, UNIT},
+        installed::{Installed, SOCKET, UNIT},
     },
     paths::typed,
     systemd::{
-        BOOTED,
+        BOOTED, socket_unit,
         unit::{Manager, Unit},
     },
 };
 
 /// Says who printed it, in its first line.
-const PRINTED: &str = "# Printed by supervisorctl generate unit, version ";
+const PRINTED: &str = "# Printed by supervisorctl generate ";
 /// Where units are made from a configuration, anew for each generation.
 const NIX: &str = "/nix/store";
 /// What may differ: where it is installed, what it keeps, and what is for people.
-const FREE: [&str; 4] = ["Description", "Documentation", "ExecReload", "ExecStart"];
+const FREE: [&str; 5] = [
+    "Description",
+    "Documentation",
+    "ExecReload",
+    "ExecStart",
+    "ListenStream",
+];
 /// What is printed for a state directory of one's own.
 const MOUNTS: &str = "RequiresMountsFor";
 /// What is not.
@@ -48,63 +54,106 @@ pub(super) fn installed(context: &Context, owner: Uid, daemon: Option<i32>) -> O
     Installed::ask(user).filter(is_meant)
 }
 
-/// What there is to say of it, if it is a file for people.
-pub(super) fn judge(installed: &Installed) -> Option<Finding> {
-    let file = &installed.fragment;
-    if file.canonicalize().ok()?.starts_with(NIX) {
-        return None;
+/// What there is to say of both.
+pub(super) fn findings(installed: &Installed) -> Vec<Finding> {
+    let socket = installed.socket();
+    let socket = socket.and_then(|(file, stale)| of_socket(installed, &file, stale));
+    judge(installed).into_iter().chain(socket).collect()
+}
+
+fn manager(installed: &Installed) -> Manager {
+    match installed.user {
+        true => Manager::User,
+        false => Manager::System,
     }
-    let name = file.display();
-    let finding = |is, found| Finding::new("unit", is, found);
-    if installed.stale {
-        let again = format!("{} daemon-reload", installed.systemctl());
-        return Some(
-            finding(
-                Is::Warn,
-                format!("{name} or a drop-in was changed, and the manager has not read it again"),
-            )
-            .hint(again),
-        );
-    }
-    let text = fs::read_to_string(file).ok()?;
+}
+
+fn judge(installed: &Installed) -> Option<Finding> {
     let unit = Unit {
-        manager: match installed.user {
-            true => Manager::User,
-            false => Manager::System,
-        },
+        manager: manager(installed),
         daemon: installed.program.clone(),
         config: None,
         state: None,
         socket: None,
     };
-    let differs = differences(&text, &unit.text().ok()?);
-    let own = env!("CARGO_PKG_VERSION");
-    let by = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix(PRINTED));
-    let by = by.map(|version| version.trim_end_matches('.'));
-    let by = match by {
-        Some(version) => format!("printed by version {version}"),
-        None => "not printed by supervisorctl".to_owned(),
+    let printed = Printed {
+        called: "unit",
+        text: unit.text().ok()?,
+        unit: UNIT.trim_end_matches(".service"),
+        restart: format!("{} restart loopkeeper", installed.systemctl()),
     };
-    if differs.is_empty() {
-        let found = format!("{name} ({by}) has every setting that version {own} prints");
-        return Some(finding(Is::Ok, found));
+    printed.compare(installed, &installed.fragment, installed.stale)
+}
+
+fn of_socket(installed: &Installed, file: &Path, stale: bool) -> Option<Finding> {
+    let printed = Printed {
+        called: "socket",
+        text: socket_unit::text(manager(installed), None).ok()?,
+        unit: SOCKET,
+        // systemd has no socket for a daemon that runs already.
+        restart: format!(
+            "{systemctl} stop {both} && {systemctl} start {both}",
+            systemctl = installed.systemctl(),
+            both = "loopkeeper.socket loopkeeper.service"
+        ),
+    };
+    printed.compare(installed, file, stale)
+}
+
+/// What this version prints.
+struct Printed {
+    called: &'static str,
+    text: String,
+    unit: &'static str,
+    restart: String,
+}
+
+impl Printed {
+    /// What there is to say of the one that is installed, if it is a file for people.
+    fn compare(&self, installed: &Installed, file: &Path, stale: bool) -> Option<Finding> {
+        if file.canonicalize().ok()?.starts_with(NIX) {
+            return None;
+        }
+        let name = file.display();
+        let finding = |is, found| Finding::new(self.called, is, found);
+        let systemctl = installed.systemctl();
+        if stale {
+            let found =
+                format!("{name} or a drop-in was changed, and the manager has not read it again");
+            return Some(finding(Is::Warn, found).hint(format!("{systemctl} daemon-reload")));
+        }
+        let text = fs::read_to_string(file).ok()?;
+        let differs = differences(&text, &self.text);
+        let own = env!("CARGO_PKG_VERSION");
+        let by = match version(&text) {
+            Some(version) => format!("printed by version {version}"),
+            None => "not printed by supervisorctl".to_owned(),
+        };
+        if differs.is_empty() {
+            let found = format!("{name} ({by}) has every setting that version {own} prints");
+            return Some(finding(Is::Ok, found));
+        }
+        let differs = differs.join("; ");
+        let found = format!("{name} ({by}) is not as version {own} prints it: {differs}");
+        let user = if installed.user { " --user" } else { "" };
+        Some(finding(Is::Warn, found).hint(format!(
+            "supervisorctl{arguments} generate {called}{user} > {file} && {systemctl} daemon-reload && \
+             {restart}; what is your own in it belongs in: {systemctl} edit {unit}",
+            arguments = installed.arguments,
+            called = self.called,
+            file = typed(file),
+            restart = self.restart,
+            unit = self.unit,
+        )))
     }
-    let found = format!(
-        "{name} ({by}) is not as version {own} prints it: {}",
-        differs.join("; ")
-    );
-    let user = if installed.user { " --user" } else { "" };
-    Some(finding(Is::Warn, found).hint(format!(
-        "supervisorctl{arguments} generate unit{user} > {file} && {systemctl} daemon-reload && \
-         {systemctl} restart {unit}; what is your own in it belongs in: {systemctl} edit {unit}",
-        systemctl = installed.systemctl(),
-        arguments = installed.arguments,
-        file = typed(file),
-        unit = UNIT.trim_end_matches(".service"),
-    )))
+}
+
+/// Of whom the unit says that it was printed by it.
+fn version(unit: &str) -> Option<&str> {
+    let printed = unit.lines().next()?.strip_prefix(PRINTED)?;
+    let (_, version) = printed.split_once(", version ")?;
+    let version = version.split(' ').next()?;
+    Some(version.trim_end_matches('.'))
 }
 
 /// What of a unit that is `wanted` the one that is there does not have, or has otherwise.
@@ -178,7 +227,7 @@ mod tests {
             arguments: " --config /etc/rig.toml".to_owned(),
             pid: 0,
             stale: false,
-            failed: false,
+            failed: None,
         };
         judge(&installed).unwrap()
     }
@@ -242,5 +291,48 @@ mod tests {
         let by_hand = text.split_once('\n').unwrap().1;
         let found = judged(by_hand, false).found;
         assert!(found.contains("(not printed by supervisorctl)"), "{found}");
+    }
+
+    #[test]
+    fn the_units_of_sockets_are_compared_as_well() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(SOCKET);
+        let judged = |text: &str, user, stale| {
+            fs::write(&file, text).unwrap();
+            let installed = Installed {
+                user,
+                fragment: directory.path().join(UNIT),
+                program: "/opt/bin/loopkeeperd".into(),
+                arguments: String::new(),
+                pid: 0,
+                stale: false,
+                failed: None,
+            };
+            of_socket(&installed, &file, stale).unwrap()
+        };
+        let own = socket_unit::text(Manager::System, Some(Path::new("/srv/lk.sock"))).unwrap();
+        let finding = judged(&own, false, false);
+        let version = env!("CARGO_PKG_VERSION");
+        let printed = format!("(printed by version {version}) has every setting");
+        assert!(finding.found.contains(&printed), "{}", finding.found);
+        assert_eq!((finding.check, finding.is), ("socket", Is::Ok));
+        let finding = judged(&own, false, true);
+        assert_eq!(finding.hint.unwrap(), "systemctl daemon-reload");
+        let other = own
+            .replace("RemoveOnStop=yes\n", "")
+            .replace("SocketMode=0600", "SocketMode=0666");
+        let finding = judged(&other, false, false);
+        let (_, differs) = finding.found.split_once("prints it: ").unwrap();
+        let differ = "RemoveOnStop is missing; SocketMode is 0666 instead of 0600";
+        assert_eq!((differs, finding.is), (differ, Is::Warn));
+        let hint = finding.hint.unwrap();
+        let restart = "systemctl stop loopkeeper.socket loopkeeper.service && \
+                       systemctl start loopkeeper.socket loopkeeper.service; ";
+        assert!(
+            hint.contains("generate socket > /") && hint.contains(restart),
+            "{hint}"
+        );
+        let user = socket_unit::text(Manager::User, None).unwrap();
+        assert_eq!(judged(&user, true, false).is, Is::Ok);
     }
 }

@@ -121,6 +121,13 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
+            // Nix has no other escapes, and JSON has all of them.
+            c if c.is_control() => {
+                quoted.push_str(&format!(
+                    r#"${{builtins.fromJSON "\"\\u{:04x}\""}}"#,
+                    u32::from(c)
+                ));
+            }
             c => quoted.push(c),
         }
     }
@@ -131,6 +138,15 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_control_character_is_printed_and_none_is_lost() {
+        let text = Expression::from("\u{1b}[1m\t\u{7f}\u{85}$");
+        assert_eq!(
+            text.to_string(),
+            r#""${builtins.fromJSON "\"\\u001b\""}[1m\t${builtins.fromJSON "\"\\u007f\""}${builtins.fromJSON "\"\\u0085\""}\$""#
+        );
+    }
 
     #[test]
     fn it_is_printed_as_a_person_would_write_it() {

@@ -5,28 +5,27 @@
 //! How: the tables of a file that was found good, key by key. Each goes to the option that is called
 //! after it, in the one form that the option takes; what has no option goes into `settings`. A secret
 //! gets a name of its own. Paths that began at the file's directory, and commands that ran in it, say
-//! so, because on NixOS that directory is another one.
+//! so, because on NixOS that directory is another one; workers of a user's rig say whose they are,
+//! because there the rig is root's.
 
 mod expression;
+mod owner;
+mod rig;
+mod secrets;
 mod value;
 
-use std::{
-    collections::BTreeMap,
-    io::IsTerminal as _,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{io::IsTerminal as _, os::unix::fs::PermissionsExt as _, path::Path};
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::{
     Context, check,
     failure::{Exit, Failure},
-    words::printable_lines,
+    words,
 };
 use crate::config;
 use expression::{Expression, Module};
-use value::Place;
+use rig::Rig;
 
 /// Where the module puts the configuration.
 const ON_NIXOS: &str = "/etc/loopkeeper";
@@ -37,274 +36,66 @@ pub(super) fn run(file: Option<&Path>, context: &Context) -> Result<(), Failure>
         Some(file) => file,
         None => &context.paths()?.config,
     };
-    let environment = check::environment()?;
-    if let Err(complaints) = config::load(file, &environment) {
-        let colour = context.screen.colour && std::io::stderr().is_terminal();
-        Failure::show(&complaints.render(colour));
-        return Err(Failure::told(Exit::Usage));
-    }
+    let mut environment = check::environment()?;
     let unreadable = |why: &dyn std::fmt::Display| {
         Failure::say(
             Exit::Failed,
             format!("configuration {} cannot be read: {why}", file.display()),
         )
     };
+    let whole = std::path::absolute(file).map_err(|why| unreadable(&why))?;
+    let mut owner = None;
+    // One that is not there is told like every other mistake.
+    if let Ok((of, home)) = owner::of(&whole, environment.home.clone()) {
+        (owner, environment.home) = (of, home);
+    }
+    if let Err(complaints) = config::load(file, &environment) {
+        let colour = context.screen.colour && std::io::stderr().is_terminal();
+        Failure::show(&complaints.render(colour));
+        return Err(Failure::told(Exit::Usage));
+    }
+    let found = std::fs::metadata(file).map_err(|why| unreadable(&why))?;
     let text = std::fs::read_to_string(file).map_err(|why| unreadable(&why))?;
     let tables: Table = text.parse().map_err(|why| unreadable(&why))?;
-    let whole = std::path::absolute(file).map_err(|why| unreadable(&why))?;
     let base = whole.parent().unwrap_or(Path::new("/"));
-    let (options, warnings) = Rig::new(base, environment.home).options(&tables);
-    let warnings = warnings.iter().map(|text| format!("warning: {text}\n"));
-    Failure::show(&printable_lines(&warnings.collect::<String>()));
+    if base.to_str().is_none() {
+        return Err(Failure::say(
+            Exit::Failed,
+            format!(
+                "directory {} cannot be written in Nix: its name is not UTF-8",
+                base.display()
+            ),
+        ));
+    }
+    let mut warnings = Vec::new();
+    if let Some(owner) = &owner {
+        warnings.extend(owner.warnings(&whole, &tables));
+    }
+    let private = found.permissions().mode() & 0o004 == 0;
+    let in_the_open = secrets::in_the_open(&tables, private);
+    if !in_the_open.is_empty() {
+        warnings.push(format!(
+            "variables in options end in the Nix store, which everybody can read: {}; what of that is \
+             secret belongs into a file, which services.loopkeeper.secrets names, and secrets and \
+             environmentFrom of the worker",
+            in_the_open.join(", ")
+        ));
+    }
+    let (options, more) = Rig::new(base, environment.home, owner).options(&tables);
+    warnings.extend(more);
+    Failure::show(&words::warnings(&warnings));
     let text = format!(
         "# Printed by supervisorctl generate nix, version {}.\n{}",
         env!("CARGO_PKG_VERSION"),
         Module("services.loopkeeper", &options)
     );
-    Ok(context.screen.print(printable_lines(&text))?)
+    Ok(context.screen.print(text)?)
 }
 
 type Entries = Vec<(String, Expression)>;
 
-/// What is gathered on the way through the tables.
-struct Rig {
-    place: Place,
-    secrets: BTreeMap<String, PathBuf>,
-    settings: Entries,
-    warnings: Vec<String>,
-}
-
-impl Rig {
-    fn new(base: &Path, home: Option<PathBuf>) -> Self {
-        Self {
-            place: Place {
-                base: base.to_owned(),
-                home,
-                moves: base != Path::new(ON_NIXOS),
-            },
-            secrets: BTreeMap::new(),
-            settings: Vec::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    /// All options, and what a person should know of them.
-    fn options(mut self, tables: &Table) -> (Expression, Vec<String>) {
-        let mut options: Entries = vec![entry("enable", Expression::Boolean(true))];
-        for (name, value) in tables {
-            let Some(table) = value.as_table() else {
-                continue;
-            };
-            match name.as_str() {
-                "rig" => self.rig(table, &mut options),
-                "proxy" => options.push(entry("proxy", self.proxy(table))),
-                "plan" => options.push(entry("plan", self.plan(table))),
-                "workers" => {
-                    let workers = table.iter().filter_map(|(name, value)| {
-                        Some((name.clone(), self.worker(name, value.as_table()?)))
-                    });
-                    let workers = workers.collect();
-                    options.push(entry("workers", Expression::Set(workers)));
-                }
-                other => self.settings.push((other.to_owned(), value.into())),
-            }
-        }
-        let secrets = self.secrets.iter().map(|(name, path)| {
-            let path = Expression::Text(path.display().to_string());
-            let source = entry("source", "file".into());
-            (
-                name.clone(),
-                Expression::Set(vec![source, entry("path", path)]),
-            )
-        });
-        let secrets: Entries = secrets.collect();
-        for (name, set) in [("secrets", secrets), ("settings", self.settings)] {
-            if !set.is_empty() {
-                options.push(entry(name, Expression::Set(set)));
-            }
-        }
-        (Expression::Set(options), self.warnings)
-    }
-
-    fn rig(&mut self, table: &Table, options: &mut Entries) {
-        let mut rest = Vec::new();
-        for (key, value) in table {
-            match key.as_str() {
-                "notify" => options.push(entry("notify", self.place.command(value))),
-                key => rest.push(entry(key, value.into())),
-            }
-        }
-        if !rest.is_empty() {
-            self.settings.push(entry("rig", Expression::Set(rest)));
-        }
-    }
-
-    fn plan(&self, table: &Table) -> Expression {
-        let phase = |phase: &Table| {
-            if let (1, Some(id)) = (phase.len(), phase.get("id")) {
-                return id.into();
-            }
-            let entries = phase.iter().map(|(key, value)| {
-                let value = match (key.as_str(), value) {
-                    ("brief", value) => self.place.path(value),
-                    ("until", Value::Table(until)) => {
-                        let until = until.iter().map(|(key, value)| {
-                            let value = match key.as_str() {
-                                "command" => self.place.command(value),
-                                _ => self.place.inner(key, value),
-                            };
-                            entry(key, value)
-                        });
-                        Expression::Set(until.collect())
-                    }
-                    (_, value) => value.into(),
-                };
-                entry(key, value)
-            });
-            Expression::Set(entries.collect())
-        };
-        let entries = table.iter().map(|(key, value)| match value.as_array() {
-            Some(phases) => {
-                let phases = phases.iter().filter_map(Value::as_table).map(phase);
-                entry(key, Expression::List(phases.collect()))
-            }
-            None => entry(key, value.into()),
-        });
-        Expression::Set(entries.collect())
-    }
-
-    fn proxy(&mut self, table: &Table) -> Expression {
-        let mut proxy = vec![entry("enable", Expression::Boolean(true))];
-        let mut tailscale = Vec::new();
-        for (key, value) in table {
-            match key.as_str() {
-                "listen" => {
-                    let address = value.as_str().and_then(|text| text.parse().ok());
-                    if let Some(address) = address {
-                        let address: SocketAddr = address;
-                        let ip = Expression::Text(address.ip().to_string());
-                        proxy.push(entry("listenAddress", ip));
-                        proxy.push(entry("port", Expression::Integer(address.port().into())));
-                    }
-                }
-                "auth" => proxy.push(entry("auth", self.credential(value))),
-                "auth_key" => tailscale.push(entry("authKey", self.credential(value))),
-                "state" => tailscale.push(entry("stateDir", self.place.path(value))),
-                "hostname" => tailscale.push(entry("hostname", value.into())),
-                "arguments" => tailscale.push(entry("extraDaemonFlags", value.into())),
-                "systemd" => proxy.push(entry("serviceOverrides", value.into())),
-                "workdir" => proxy.push(entry("workdir", self.place.path(value))),
-                "ready" => {
-                    let ready = Expression::Set(vec![entry("ready", self.place.table(value))]);
-                    self.settings.push(entry("proxy", ready));
-                }
-                key => proxy.push(entry(&camel(key), self.place.inner(key, value))),
-            }
-        }
-        if self.place.moves && table.contains_key("command") && !table.contains_key("workdir") {
-            proxy.push(entry("workdir", self.place.here()));
-        }
-        if !tailscale.is_empty() {
-            proxy.push(entry("tailscale", Expression::Set(tailscale)));
-        }
-        Expression::Set(proxy)
-    }
-
-    fn worker(&mut self, name: &str, table: &Table) -> Expression {
-        let mut worker = Vec::new();
-        for (key, value) in table {
-            match (key.as_str(), value) {
-                ("workdir" | "worktree", value) => worker.push(entry(key, self.place.path(value))),
-                ("secrets", Value::Table(files)) => {
-                    worker.push(entry("secrets", self.secrets_of(name, files)));
-                }
-                ("systemd", Value::Table(properties)) => {
-                    let (user, rest): (Vec<_>, Vec<_>) =
-                        properties.iter().partition(|(name, _)| *name == "User");
-                    worker.extend(user.into_iter().map(|(_, user)| entry("user", user.into())));
-                    let rest = rest
-                        .into_iter()
-                        .map(|(name, value)| entry(name, value.into()));
-                    let rest: Entries = rest.collect();
-                    if !rest.is_empty() {
-                        worker.push(entry("serviceOverrides", Expression::Set(rest)));
-                    }
-                }
-                ("environment", value) => worker.push(entry(key, value.into())),
-                (_, Value::Table(_)) => worker.push(entry(key, self.place.table(value))),
-                (key, value) => worker.push(entry(&camel(key), self.place.inner(key, value))),
-            }
-        }
-        let somewhere = ["workdir", "worktree"]
-            .iter()
-            .any(|key| table.contains_key(*key));
-        if self.place.moves && !somewhere {
-            worker.push(entry("workdir", self.place.here()));
-        }
-        Expression::Set(worker)
-    }
-
-    /// The names of a worker's secrets; where they are not called as its files are, by these.
-    fn secrets_of(&mut self, worker: &str, files: &Table) -> Expression {
-        let mut named = Vec::new();
-        for (file, path) in files {
-            if let Some(path) = self.place.absolute(path) {
-                named.push((file.clone(), self.secret(file, worker, path)));
-            }
-        }
-        if named.iter().all(|(file, name)| file == name) {
-            let names = named.into_iter().map(|(_, name)| Expression::Text(name));
-            return Expression::List(names.collect());
-        }
-        let named = named.into_iter();
-        Expression::Set(
-            named
-                .map(|(file, name)| (file, Expression::Text(name)))
-                .collect(),
-        )
-    }
-
-    /// The secret in this file: `wanted`, unless another one is called so.
-    fn secret(&mut self, wanted: &str, of: &str, path: PathBuf) -> String {
-        let mut name = wanted.to_owned();
-        while self.secrets.get(&name).is_some_and(|other| *other != path) {
-            name = format!("{of}-{name}");
-        }
-        self.secrets.insert(name.clone(), path);
-        name
-    }
-
-    /// A file by its path, or what the daemon's unit was handed under a name.
-    fn credential(&mut self, value: &Value) -> Expression {
-        let text = value.as_str().unwrap_or_default();
-        let path = if text.contains('/') {
-            self.place.absolute(value).unwrap_or_default()
-        } else {
-            self.warnings.push(format!(
-                "secret {text} of the proxy was a credential of loopkeeper.service: say in \
-                 services.loopkeeper.secrets.{text} where it comes from now"
-            ));
-            Path::new(check::HANDED).join(text)
-        };
-        let wanted = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
-        Expression::Text(self.secret(&wanted.unwrap_or_default(), "proxy", path))
-    }
-}
-
 fn entry(name: &str, value: Expression) -> (String, Expression) {
     (name.to_owned(), value)
-}
-
-/// `on_phase` is `onPhase`.
-fn camel(key: &str) -> String {
-    let mut words = key.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| {
-        let (letter, rest) = word.split_at(word.len().min(1));
-        name + &letter.to_ascii_uppercase() + rest
-    })
 }
 
 #[cfg(test)]

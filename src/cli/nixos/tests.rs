@@ -1,7 +1,14 @@
-use super::*;
+use super::{owner::Owner, *};
 
 fn module(base: &str, text: &str) -> String {
-    let rig = Rig::new(Path::new(base), Some("/home/u".into()));
+    module_of(None, base, text)
+}
+
+fn module_of(owner: Option<&str>, base: &str, text: &str) -> String {
+    let owner = owner.map(|name| Owner {
+        name: name.to_owned(),
+    });
+    let rig = Rig::new(Path::new(base), Some("/home/u".into()), owner);
     let (options, warnings) = rig.options(&text.parse().unwrap());
     warnings
         .into_iter()
@@ -63,4 +70,49 @@ stop = { signal = "15", grace = "1.5s" }
 backoff = { first = "PT90S", most = "1 hour 1 minute" }
 "#;
     insta::assert_snapshot!(module("/etc/loopkeeper", text));
+}
+
+#[test]
+fn what_a_user_ran_is_run_as_that_user() {
+    let text = r#"
+[proxy]
+kind = "command"
+command = ["proxy"]
+[workers.a]
+command = "true"
+worktree = "~/a"
+[workers.b]
+command = "true"
+worktree = "/srv/b"
+systemd = { User = "b", Nice = 5 }
+"#;
+    insta::assert_snapshot!(module_of(Some("u"), "/home/u/.config/loopkeeper", text), @r#"
+    {
+      enable = true;
+      proxy = {
+        enable = true;
+        command = [ "proxy" ];
+        kind = "command";
+        serviceOverrides = {
+          User = "u";
+        };
+        workdir = "/home/u/.config/loopkeeper";
+      };
+      workers = {
+        a = {
+          command = "true";
+          worktree = "/home/u/a";
+          user = "u";
+        };
+        b = {
+          command = "true";
+          user = "b";
+          serviceOverrides = {
+            Nice = 5;
+          };
+          worktree = "/srv/b";
+        };
+      };
+    }
+    "#);
 }

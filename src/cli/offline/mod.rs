@@ -4,7 +4,7 @@
 
 mod status;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use serde::de::DeserializeOwned;
 
@@ -19,7 +19,10 @@ use crate::{
         protocol::{PlanView, RebootView, Request},
     },
     decide::{Machine, Notice, Restored, Rig},
-    host::boot,
+    host::{
+        boot,
+        look::{PATIENCE, look_at},
+    },
     model::{Now, WorkerName},
     paths::{Paths, typed},
     store::{ReadOnly, Store, StoreError},
@@ -98,7 +101,10 @@ impl Look {
         });
         let phases = config.iter().flat_map(|config| &config.plan.phases);
         let plan: Vec<_> = phases.map(|phase| phase.id.clone()).collect();
-        let store = Store::read_only(&paths.state, &plan).map_err(|error| failed(&error))?;
+        let read = move |state: &Path| Store::read_only(state, &plan);
+        let store = look_at(PATIENCE, &paths.state, read)
+            .map_err(|unseen| Failure::new(Exit::NotRunning, &unseen))?
+            .map_err(|error| failed(&error))?;
         Ok(Self { config, store })
     }
 }

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     config::{
-        Backoff, Budget, Restart, Stop,
+        Backoff, Budget, Restart,
         reader::{Entry, Reading, Table},
         schema::{self, backoff, budget, rules, stop},
     },
-    model::{LauncherKind, Signal},
+    model::{LauncherKind, Signal, Stop},
     systemd::property::Settings,
 };
 

@@ -2,28 +2,28 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use toml::de::DeTable;
+
 use super::{machine, values};
 use crate::config::{
     OnSecretChange, Secrets,
     meant::nearest,
     reader::{Entry, Reading, Table},
-    schema::worker,
+    schema::{rules, worker},
 };
 
 /// What a worker is handed, beside the variables that it is told in the open.
-pub(super) fn secrets(
-    table: &Table<'_>,
-    environment: &BTreeMap<String, String>,
-    reading: &mut Reading<'_>,
-) -> Secrets {
+pub(super) fn secrets(table: &Table<'_>, reading: &mut Reading<'_>) -> Secrets {
     let files = table.get(worker::SECRETS);
     let files = files.and_then(|entry| files_of(&entry, reading));
     let files = files.unwrap_or_default();
     let mut variables = BTreeMap::new();
     if let Some(entry) = table.get(worker::ENVIRONMENT_FROM) {
         let items = entry.items("the name of one of the worker's secrets", reading);
+        let own = table.get(rules::ENVIRONMENT);
+        let own = own.and_then(|entry| entry.value().as_table());
         for item in items.unwrap_or_default() {
-            if let Some((variable, secret)) = variable(&item, &files, environment, reading)
+            if let Some((variable, secret)) = variable(&item, &files, own, reading)
                 && let Some(other) = variables.insert(variable.clone(), secret.clone())
                 && other != secret
             {
@@ -72,11 +72,11 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// The variable that a secret is, and the secret.
+/// The variable that a secret is, and the secret; `own` is what else the worker itself has.
 fn variable(
     item: &Entry<'_>,
     files: &BTreeMap<String, PathBuf>,
-    environment: &BTreeMap<String, String>,
+    own: Option<&DeTable<'_>>,
     reading: &mut Reading<'_>,
 ) -> Option<(String, String)> {
     let secret = item.string(reading)?;
@@ -97,12 +97,16 @@ fn variable(
         _ => '_',
     };
     let variable: String = secret.chars().map(letter).collect();
-    let why = if !values::is_variable(&variable) {
-        "which is no name for a variable"
+    let called = "call the secret what the variable is to be called";
+    let (why, hint) = if !values::is_variable(&variable) {
+        ("which is no name for a variable", called)
     } else if values::is_reserved(&variable) {
-        "which is reserved"
-    } else if environment.contains_key(&variable) {
-        "which is in `environment` as well"
+        ("which is reserved", called)
+    } else if own.is_some_and(|own| own.contains_key(variable.as_str())) {
+        (
+            "which is in `environment` of the worker as well",
+            "leave it out of one of the two, or call the secret otherwise",
+        )
     } else {
         return Some((variable, secret.to_owned()));
     };
@@ -110,7 +114,7 @@ fn variable(
         reading,
         format_args!("is \"{secret}\", for the variable {variable}, {why}"),
     )
-    .hint("call the secret what the variable is to be called");
+    .hint(hint);
     None
 }
 

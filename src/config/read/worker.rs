@@ -70,14 +70,17 @@ pub(super) fn worker(
         Kind::Loop => OnPhase::Restart,
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
-    let secrets = secrets::secrets(&table, &rules.environment, reading);
+    let secrets = secrets::secrets(&table, reading);
+    // Its own word wins over that of [defaults], here as well.
+    let mut environment = rules.environment;
+    environment.retain(|variable, _| !secrets.variables.contains_key(variable));
     let worker = command.zip(workdir).map(|(command, workdir)| Worker {
         name: name.clone(),
         kind,
         program: Program::Command(command),
         workdir,
         worktree: worktree.as_ref().and_then(|(_, path)| path.clone()),
-        environment: rules.environment,
+        environment,
         systemd: rules.systemd,
         secrets,
         launcher,

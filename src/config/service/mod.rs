@@ -6,7 +6,7 @@
 
 mod reach;
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use super::{Lack, Program, Worker, environment::Environment};
 use crate::{
@@ -61,15 +61,15 @@ fn texts<'a>(settings: &'a Settings, property: &str) -> impl Iterator<Item = &'a
 }
 
 /// All of it that need not keep it from being started, in whole sentences.
-pub(super) fn doubts(worker: &Worker, env: &Environment) -> Vec<String> {
-    let mut doubts = secrets(worker, env);
-    doubts.extend(closed(worker, env));
+pub(super) fn doubts(worker: &Worker, env: &Environment, at: &At) -> Vec<String> {
+    let mut doubts = secrets(worker, env, at);
+    doubts.extend(closed(worker, env, at));
     doubts
 }
 
 /// Users, groups and paths without which systemd starts nothing.
 pub(super) fn lacks(worker: &Worker, env: &Environment, at: &At) -> Vec<Lack> {
-    let mut lacks = accounts(worker);
+    let mut lacks = accounts(worker, at);
     lacks.extend(paths(worker, env, at));
     lacks
 }
@@ -85,19 +85,27 @@ pub(super) fn needs(worker: &Worker) -> impl Iterator<Item = &Path> {
     users.into_iter().chain(groups).chain(paths)
 }
 
-fn accounts(worker: &Worker) -> Vec<Lack> {
+/// Whether it is a file that one service could be handed, as far as who asks can see.
+pub(super) fn can_be_handed_over(file: &Path, env: &Environment) -> bool {
+    file.is_absolute() && env.readable(file).is_ok_and(|size| size <= MOST_SECRETS)
+}
+
+fn accounts(worker: &Worker, at: &At) -> Vec<Lack> {
     let lack = |kind: &str, name: &str, property: &str| {
         let named = name.parse::<u32>().is_err();
         Lack {
-            what: format!("{kind} {name} ({property}) does not exist"),
             hint: named.then(|| format!("add it: {kind}add {}", typed(Path::new(name)))),
-            ways: BTreeSet::new(),
+            ..Lack::of(format!("{kind} {name} ({property}) does not exist"))
         }
     };
-    let is_unknown = |name: &&str| matches!(account::user(name), Ok(None));
+    let is_unknown = |name: &&str| {
+        at.comes_to(&account::shows_user(name));
+        matches!(account::user(name), Ok(None))
+    };
     let user = worker.user().filter(is_unknown);
     let user = user.map(|name| lack("user", name, "User"));
     let groups = worker.groups().filter_map(|(property, name)| {
+        at.comes_to(&account::shows_group(name));
         let unknown = matches!(account::group(name), Ok(None));
         unknown.then(|| lack("group", name, property))
     });
@@ -113,11 +121,14 @@ fn paths(worker: &Worker, env: &Environment, at: &At) -> Vec<Lack> {
                 env.is_absent(path)
             });
             lacks.extend(absent.map(|path| Lack {
-                what: format!("path {} ({property}) does not exist", path.display()),
                 hint: Some(format!(
                     "make it, or where it need not be there, write \"-{text}\""
                 )),
                 ways: way(path),
+                ..Lack::of(format!(
+                    "path {} ({property}) does not exist",
+                    path.display()
+                ))
             }));
         }
     }
@@ -130,13 +141,14 @@ fn needed(text: &str) -> Option<&str> {
     (!path.starts_with('-')).then_some(path)
 }
 
-fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
+fn secrets(worker: &Worker, env: &Environment, at: &At) -> Vec<String> {
     let of = &worker.name;
     // Without its users the proxy lacks something, and that is told already.
     let lacked = matches!(worker.program, Program::BuiltinProxy(_));
     let (mut doubts, mut all) = (Vec::new(), 0);
     for (name, path) in &worker.secrets.files {
         let shown = path.display();
+        at.comes_to(path);
         let size = match env.readable(path) {
             Ok(size) => size,
             // Who asks may see less than the daemon does.
@@ -168,7 +180,7 @@ fn secrets(worker: &Worker, env: &Environment) -> Vec<String> {
 }
 
 /// Directories and the program, where another user has no way to them.
-fn closed(worker: &Worker, env: &Environment) -> Vec<String> {
+fn closed(worker: &Worker, env: &Environment, at: &At) -> Vec<String> {
     let Some(user) = worker.user() else {
         return Vec::new();
     };
@@ -184,17 +196,18 @@ fn closed(worker: &Worker, env: &Environment) -> Vec<String> {
     let mut doubts: Vec<String> = Vec::new();
     let mut told = Vec::new();
     for (what, path, need) in places {
-        if let Some(at) = account.is_kept_out_of(path, need, env)
-            && !told.contains(&at)
+        at.comes_to(path);
+        if let Some(closed) = account.is_kept_out_of(path, need, env)
+            && !told.contains(&closed)
         {
             doubts.push(format!(
                 "{what} {} of {} is closed to user {user} at {}; see: namei -l {}",
                 path.display(),
                 worker.name,
-                at.display(),
+                closed.display(),
                 typed(path),
             ));
-            told.push(at);
+            told.push(closed);
         }
     }
     doubts

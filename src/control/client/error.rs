@@ -31,6 +31,18 @@ pub enum ClientError {
         /// The daemon.
         pid: i32,
     },
+    /// A daemon answers, and it is not that of the rig which was named.
+    #[error("daemon on {socket} keeps another rig: its {what} is {theirs}, not {named}")]
+    Another {
+        /// Where it answers.
+        socket: PathBuf,
+        /// By what the rig was named.
+        what: &'static str,
+        /// What that is of the daemon.
+        theirs: PathBuf,
+        /// What it was to be.
+        named: PathBuf,
+    },
     /// The file modes keep us out.
     #[error("control socket {socket} is not for this user")]
     NoAccess {
@@ -108,6 +120,10 @@ impl ClientError {
                 "a socket that was removed is made once more within {} s; another --socket shows \
                  in: tr '\\0' ' ' </proc/{pid}/cmdline",
                 LOOK_AGAIN.as_secs()
+            )),
+            Self::Another { what, .. } => Some(format!(
+                "give the --socket of the daemon that is meant as well; this one is asked without \
+                 the {what}"
             )),
             Self::NoAccess { .. } => Some(how_to_join()),
             Self::Protocol { .. } => {

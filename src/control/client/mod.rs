@@ -32,7 +32,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 pub use error::ClientError;
 
 use super::protocol::{Ask, Greeting, PROTOCOL, Request, Said};
-use crate::decide::{Notice, access::Access};
+use crate::{
+    config,
+    decide::{Notice, access::Access},
+};
 
 /// How long a daemon may take to greet and to answer what changes nothing.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -65,6 +68,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Where its daemon listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// Connects and hears the greeting.
     ///
     /// A daemon that is just ending may still take a connection and then break it; it is asked again
@@ -155,10 +163,15 @@ impl Client {
 
     fn ask_once<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         self.send(request)?;
-        let patience = match request.needed() {
-            Access::Read => self.patience,
-            Access::Steer => self.patience + TO_DO,
+        let to_do = match request.needed() {
+            Access::Read => Duration::ZERO,
+            Access::Steer => TO_DO,
         };
+        let to_see = match request {
+            Request::Reload { .. } => config::WITHIN,
+            _ => Duration::ZERO,
+        };
+        let patience = self.patience + to_see + to_do;
         self.wait_at_most(Some(patience))?;
         let said: Said<T> = self.hear()?;
         said.ok

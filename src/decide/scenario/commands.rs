@@ -246,3 +246,37 @@ fn the_end_of_a_pause_that_is_not_recorded_is_not_done_by_asking_for_it_again() 
     play.refuses = false;
     assert_eq!(answers(&play.command(Command::Resume(None))), [true]);
 }
+
+fn refusals(effects: &[Effect]) -> Vec<(String, Option<String>)> {
+    let of = |effect: &Effect| match effect {
+        Effect::Answer(_, Err(refusal)) => Some((refusal.message.clone(), refusal.hint.clone())),
+        _ => None,
+    };
+    effects.iter().filter_map(of).collect()
+}
+
+#[test]
+fn the_way_out_of_a_pause_names_the_phase_where_nobody_knows_it() {
+    let mut config = rig([worker("a")]);
+    config.plan.phases = ["one", "two"]
+        .map(|id| phase(id, Condition::Operator))
+        .into();
+    let mut play = Play::begin(config);
+    play.config.plan.phases.remove(0);
+    play.next_daemon(Vec::new());
+    let paused = play
+        .command(Command::Pause)
+        .into_iter()
+        .find_map(|effect| match effect {
+            Effect::Answer(_, Ok(text)) => Some(text),
+            _ => None,
+        });
+    let paused = paused.unwrap();
+    assert!(
+        paused.ends_with("`supervisorctl resume --phase ID` goes on"),
+        "{paused}"
+    );
+    let (_, hint) = refusals(&play.command(Command::Start(a()))).remove(0);
+    let ends = "`supervisorctl resume --phase ID` ends the pause";
+    assert_eq!(hint.as_deref(), Some(ends));
+}

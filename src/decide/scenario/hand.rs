@@ -1,7 +1,7 @@
 //! What an operator does to a worker's unit with systemctl, past the supervisor.
 
 use super::*;
-use crate::model::Intervention::{self, ManagerEnded, Restarted, Stopped, Unmounted};
+use crate::model::Intervention::{self, Maintenance, ManagerEnded, Restarted, Stopped, Unmounted};
 
 /// It ends by the operator's hand, and nothing of it is left.
 fn ends_by(play: &mut Play, of: &AttemptRef, by: Intervention) -> Vec<Effect> {
@@ -77,6 +77,14 @@ fn the_end_of_its_manager_is_nobodys_wish() {
         1
     );
     assert_eq!(play.rig.workers["a"].restarts.window, []);
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let done = ends_by(&mut play, &starts[0], Maintenance);
+    assert_eq!(started(&done).len(), 1);
+    let told = told(&done, "worker-ended");
+    assert!(
+        told.contains("its service manager went into rescue or emergency mode"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -106,6 +114,7 @@ fn what_was_done_while_no_daemon_ran_counts_as_well() {
         (Restarted, 1),
         (Unmounted("/mnt".into()), 1),
         (ManagerEnded, 1),
+        (Maintenance, 1),
     ] {
         let (mut play, starts) = Play::running(rig([worker("a")]));
         let done = play.next_daemon(vec![ended_by(&starts[0], by.clone())]);

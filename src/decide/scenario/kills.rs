@@ -248,6 +248,14 @@ fn a_supervisor_says_how_the_one_before_it_ended() {
         beginning(&done),
         "the one before ended in order (2026-11-18 11:06:40 UTC)"
     );
+    // What it told is a sign of life as well.
+    play.pass(20_000);
+    play.command(Command::Pause);
+    let done = play.next_daemon(vec![]);
+    assert_eq!(
+        beginning(&done),
+        "the one before died without a goodbye (last sign of life 2026-11-18 11:07:00 UTC)"
+    );
 }
 
 #[test]

@@ -23,6 +23,28 @@ fn told(effects: &[Effect]) -> usize {
 }
 
 #[test]
+fn who_is_not_there_yet_is_not_said_to_be_looked_at() {
+    let mut with_probe = worker("b");
+    with_probe.ready = Some(ready());
+    let mut play = Play::begin(rig([worker("a"), with_probe]));
+    let reasons = |play: &Play| {
+        let rows = play.rig.view(now(play.t), |_, _| None).workers;
+        let reasons = rows.into_iter().map(|row| row.reason);
+        reasons.map(Option::unwrap_or_default).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        reasons(&play),
+        ["nothing of it runs yet", "nothing of it runs yet"]
+    );
+    for name in ["a", "b"] {
+        let attempt = play.rig.workers[name].life.attempt();
+        let of = attempt.unwrap().of.clone();
+        play.runs(&of);
+    }
+    assert_eq!(reasons(&play), ["", "not ready: no look at it yet"]);
+}
+
+#[test]
 fn who_cannot_be_looked_at_is_left_alone_and_shown() {
     let mut a = worker("a");
     a.alive = Some(alive());

@@ -181,6 +181,14 @@ fn a_lost_resume_point_stops_nobody_and_starts_nobody() {
     // Whoever asks for a pause gets one.
     let done = play.command(Command::Pause);
     assert_eq!(signalled(&done).len(), 1);
+    // It is the same pause to the next daemon, and when there is a point again.
+    play.next_daemon(Vec::new());
+    assert_eq!(play.rig.paused.as_deref(), Some("by the operator"));
+    assert_eq!(play.rig.progress.at, crate::decide::plan::At::Astray(None));
+    play.tell(Event::PhaseFile(PhaseRef::Index(1)));
+    assert_eq!(play.rig.progress.at, crate::decide::plan::At::Phase(1));
+    play.next_daemon(Vec::new());
+    assert_eq!(play.rig.paused.as_deref(), Some("by the operator"));
 }
 
 #[test]

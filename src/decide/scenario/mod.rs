@@ -31,11 +31,11 @@ use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId,
 use crate::{
     config::{
         self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Stop, Worker,
+        Ready, Restart, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
-        Signal, StateName,
+        Signal, StateName, Stop,
     },
     store::Store,
 };
@@ -254,6 +254,7 @@ fn boot(digit: char) -> BootId {
 pub(super) fn found(of: &AttemptRef, is: model::Condition) -> Found {
     Found {
         attempt: of.clone(),
+        stop: None,
         is,
     }
 }

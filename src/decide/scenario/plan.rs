@@ -53,6 +53,29 @@ fn a_plan_that_was_removed_is_no_dead_end() {
 }
 
 #[test]
+fn a_plan_without_the_resume_point_stops_no_loop_that_runs_and_starts_none() {
+    let plan = |ids: [&str; 2]| ids.map(|id| phase(id, Condition::Operator)).to_vec();
+    let mut config = rig([worker("a"), worker("b")]);
+    config.plan.phases = plan(["one", "two"]);
+    let (mut play, starts) = Play::running(config);
+    play.config.plan.phases = plan(["two", "three"]);
+    for worker in play.config.workers.values_mut() {
+        worker.workdir = "/elsewhere".into();
+    }
+    let done = play.next_daemon(starts.iter().map(|of| play.alive(of)).collect());
+    assert_eq!(signalled(&done), []);
+    let done = play.ends(&starts[1], Exit::Code(1));
+    assert_eq!(started(&done), []);
+    assert_eq!(started(&play.pass(600_000)), []);
+    assert_eq!(play.state("a"), StateName::Running);
+    assert_eq!(play.state("b"), StateName::Stopped);
+    // Once somebody has said where to go on, what is told another phase begins anew.
+    let done = play.command(Command::Resume(Some(PhaseRef::Index(0))));
+    assert_eq!(signalled(&done), [(starts[0].clone(), Signal::TERM)]);
+    assert_eq!(started(&done).len(), 1);
+}
+
+#[test]
 fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
     let mut config = rig([]);
     config.plan.phases = vec![
@@ -126,6 +149,38 @@ fn who_sets_a_phase_that_is_over_already_is_told() {
         0,
         "it was not over when it was set"
     );
+}
+
+#[test]
+fn who_set_a_phase_in_a_pause_is_told_also_by_the_next_daemon() {
+    let mut config = rig([]);
+    config.plan.phases = vec![
+        phase("one", until_file()),
+        phase("two", Condition::Operator),
+    ];
+    let told = |done: &[Effect]| {
+        let already = |effect: &&Effect| matches!(effect, Effect::Tell(notice) if notice.event == "phase-over-already");
+        done.iter().filter(already).count()
+    };
+    let over = || Event::PhaseChecked("one".parse().unwrap(), Ok(true));
+    for disturb in [
+        |play: &mut Play| drop(play.next_daemon(Vec::new())),
+        |play: &mut Play| drop(play.reload(|config| config.rig = "other".to_owned())),
+    ] {
+        let mut play = Play::begin(config.clone());
+        play.tell(over());
+        play.command(Command::Pause);
+        play.command(Command::PhaseSet(PhaseRef::Index(0)));
+        disturb(&mut play);
+        play.command(Command::Resume(None));
+        assert_eq!(told(&play.tell(over())), 1);
+    }
+    // What ended in its own time did so also for the next daemon.
+    let mut play = Play::begin(config);
+    play.command(Command::Pause);
+    play.next_daemon(Vec::new());
+    play.command(Command::Resume(None));
+    assert_eq!(told(&play.tell(over())), 0);
 }
 
 #[test]

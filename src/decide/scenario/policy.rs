@@ -167,6 +167,28 @@ fn what_follows_an_end_is_as_the_table_says() {
 }
 
 #[test]
+fn a_hold_says_how_many_restarts_there_may_be() {
+    for (restarts, words) in [(0, "0 restarts"), (1, "1 restart"), (2, "2 restarts")] {
+        let mut rules = worker("a");
+        rules.budget.restarts = restarts;
+        let (mut play, starts) = Play::running(rig([rules]));
+        let mut attempt = starts[0].clone();
+        for _ in 0..restarts {
+            play.ends(&attempt, Exit::Code(1));
+            attempt = started(&play.pass(60_000))[0].clone();
+            play.runs(&attempt);
+        }
+        play.ends(&attempt, Exit::Code(1));
+        let life = &play.rig.workers["a"].life;
+        let said = format!("more than {words} in ");
+        assert!(
+            matches!(life, Life::Held(why) if why.starts_with(&said)),
+            "{life:?}"
+        );
+    }
+}
+
+#[test]
 fn without_a_budget_what_is_counted_is_held_and_nothing_else_changes() {
     let held = TABLE.replace("in 1 s, counted    |", "held               |");
     assert_eq!(table(0), held.replace("in 1 s, counted\n", "held\n"));

@@ -104,6 +104,73 @@ fn the_next_daemon_shows_the_same_of_an_attempt_that_never_began() {
     assert_eq!(play.rig.workers["a"].last_exit, shown);
 }
 
+/// What is told of starts, and of starts that were put off.
+fn told(done: &[Effect]) -> Vec<(&str, &str)> {
+    let notices = done.iter().filter_map(|effect| match effect {
+        Effect::Tell(notice) => Some((notice.event.as_str(), notice.text.as_str())),
+        _ => None,
+    });
+    notices.collect()
+}
+
+#[test]
+fn a_wait_is_told_when_it_begins_and_when_its_reason_changes() {
+    const FULL_TOLD: (&str, &str) = (
+        "worker-put-off",
+        "a cannot be started now: no space left on device",
+    );
+    let mut play = Play::unasked(one(|_| {}));
+    let mut of = first(&mut play);
+    assert_eq!(told(&short(&mut play, &of)), [FULL_TOLD]);
+    let again = |play: &mut Play, of: &mut AttemptRef| {
+        let done = play.tell(Event::NeedsMayDiffer);
+        *of = started(&done)[0].clone();
+        assert_eq!(told(&done), []);
+    };
+    for _ in 0..3 {
+        again(&mut play, &mut of);
+        assert_eq!(told(&short(&mut play, &of)), []);
+    }
+    play.next_daemon(Vec::new());
+    again(&mut play, &mut of);
+    assert_eq!(told(&short(&mut play, &of)), [], "the next daemon");
+    again(&mut play, &mut of);
+    let other = HostEvent::Shortage(of.clone(), "not mounted".into());
+    let other_told = ("worker-put-off", "a cannot be started now: not mounted");
+    assert_eq!(told(&play.says(other)), [other_told]);
+    let done = play.reboot(Vec::new());
+    of = started(&done)[0].clone();
+    let other = HostEvent::Shortage(of.clone(), "not mounted".into());
+    assert_eq!(told(&play.says(other)), [other_told], "another boot");
+    again(&mut play, &mut of);
+    play.runs(&of);
+    play.ends(&of, Exit::Code(1));
+    let done = play.pass(60_000);
+    assert_eq!(told(&done), [("worker-starting", "starting a")]);
+    of = started(&done)[0].clone();
+    assert_eq!(told(&short(&mut play, &of)), [FULL_TOLD], "another wait");
+}
+
+#[test]
+fn the_last_true_exit_is_shown_while_a_worker_cannot_be_started() {
+    let mut play = Play::unasked(one(|_| {}));
+    let of = first(&mut play);
+    play.runs(&of);
+    play.ends(&of, Exit::Code(3));
+    let last = |play: &Play| play.rig.workers["a"].last_exit.clone();
+    for _ in 0..3 {
+        let next = started(&play.pass(300_000))[0].clone();
+        short(&mut play, &next);
+        assert_eq!(last(&play), Some(Exit::Code(3)));
+        assert_eq!(play.state("a"), StateName::BackingOff);
+    }
+    play.next_daemon(Vec::new());
+    assert_eq!(last(&play), Some(Exit::Code(3)), "the next daemon");
+    assert_eq!(play.state("a"), StateName::BackingOff);
+    let waits = play.rig.waits_for_something(&of.worker);
+    assert!(waits, "the next daemon knows that it is for something");
+}
+
 #[test]
 fn a_worker_that_is_stopped_while_it_cannot_start_is_stopped() {
     let mut play = Play::unasked(one(|_| {}));

@@ -67,14 +67,26 @@ fn a_double_has_its_grace_and_its_end_is_asked_for() {
 }
 
 #[test]
-fn a_stray_is_watched_while_it_is_ended_and_its_end_is_told_as_it_was() {
+fn a_worker_that_was_removed_meanwhile_is_stopped_as_it_was_declared_and_no_alarm() {
     let (mut play, starts) = Play::running(rig([worker("old")]));
     play.config = rig([]);
-    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    let stop = Some(Stop {
+        signal: Signal::HUP,
+        grace: Duration::from_secs(90),
+    });
+    let alive = play.alive(&starts[0]);
+    let done = play.next_daemon(vec![Found { stop, ..alive }]);
     let place = |effect: &Effect| done.iter().position(|one| one == effect);
     let adopted = place(&Effect::Adopt(starts[0].clone(), play.identity()));
-    let asked = place(&Effect::Signal(starts[0].clone(), Signal::TERM));
+    let asked = place(&Effect::Signal(starts[0].clone(), Signal::HUP));
     assert!(adopted.is_some() && adopted < asked, "{done:?}");
+    let alarm = |effect: &&Effect| matches!(effect, Effect::Notify(_));
+    assert_eq!(done.iter().find(alarm), None);
+    assert_eq!(signalled(&play.pass(89_999)), []);
+    assert_eq!(
+        signalled(&play.pass(1)),
+        [(starts[0].clone(), Signal::KILL)]
+    );
     play.ends(&starts[0], Exit::Code(7));
     let lost = Exit::Lost("nobody was there".into());
     let done = play.tell(Event::Found(ended(&starts[0], lost, 0)));
@@ -90,8 +102,21 @@ fn a_stray_is_watched_while_it_is_ended_and_its_end_is_told_as_it_was() {
         })
         .collect();
     assert!(told.contains(&"exit code 7".to_owned()), "{told:?}");
-    let news = "old ended: exit code 7 (an attempt of a worker that is no longer declared)";
+    let news = "old ended: exit code 7 after a stop (removed from the configuration)";
     assert!(told.contains(&news.to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_worker_that_was_removed_has_half_a_minute_where_nobody_knows_how_it_is_stopped() {
+    let (mut play, starts) = Play::running(rig([worker("old")]));
+    play.config = rig([]);
+    let done = play.next_daemon(vec![play.alive(&starts[0])]);
+    assert_eq!(signalled(&done), [(starts[0].clone(), Signal::TERM)]);
+    assert_eq!(signalled(&play.pass(29_999)), []);
+    assert_eq!(
+        signalled(&play.pass(1)),
+        [(starts[0].clone(), Signal::KILL)]
+    );
 }
 
 #[test]
@@ -178,5 +203,76 @@ fn a_failure_counts_although_an_older_attempt_cannot_be_seen() {
     assert_eq!(play.rig.workers["a"].restarts.streak, 1);
     assert_eq!(started(&play.pass(5_000)), [], "the older one may live");
     let done = play.tell(Event::Found(ended(&older, Exit::Code(1), 0)));
+    assert_eq!(started(&done).len(), 1);
+}
+
+fn rows(play: &Play) -> Vec<(String, StateName, Option<String>, Option<i32>)> {
+    let view = play.rig.view(now(play.t), |_, _| None);
+    let row =
+        |row: super::super::Row<'_>| (row.name.to_string(), row.state, row.reason.clone(), row.pid);
+    view.workers.into_iter().map(row).collect()
+}
+
+#[test]
+fn a_removed_worker_is_shown_until_it_is_gone_whichever_daemon_ends_it() {
+    let stopping = |play: &Play| {
+        let why = Some("removed from the configuration".to_owned());
+        let gone = ("gone".to_owned(), StateName::Stopping, why, Some(4711));
+        let rows = rows(play);
+        assert_eq!(rows[0], gone);
+        assert_eq!((rows.len(), rows[1].0.as_str()), (2, "stays"));
+    };
+    let (mut play, starts) = Play::running(rig([worker("gone"), worker("stays")]));
+    play.reload(|config| {
+        config.workers.remove("gone");
+    });
+    stopping(&play);
+    let found = starts.iter().map(|of| play.alive(of)).collect();
+    play.next_daemon(found);
+    stopping(&play);
+    let done = play.command(Command::Stop(vec!["gone".parse().unwrap()]));
+    let refusal = done.iter().find_map(|effect| match effect {
+        Effect::Answer(_, Err(refusal)) => Some(refusal.message.clone()),
+        _ => None,
+    });
+    let being_ended = "worker gone is no longer declared, and is being ended";
+    assert_eq!(refusal.as_deref(), Some(being_ended));
+    play.ends(&starts[0], Exit::Code(0));
+    play.tell(Event::Found(ended(&starts[0], Exit::Code(0), 0)));
+    assert_eq!(rows(&play).len(), 1);
+}
+
+#[test]
+fn a_removed_worker_of_which_its_host_says_nothing_is_shown_as_lost() {
+    let (mut play, starts) = Play::running(rig([worker("gone")]));
+    play.config = rig([]);
+    let unknown = model::Condition::Unknown("no answer".into());
+    play.next_daemon(vec![found(&starts[0], unknown)]);
+    let why = Some("its host has not said whether it lives".to_owned());
+    let lost = ("gone".to_owned(), StateName::Lost, why, None);
+    assert_eq!(rows(&play), [lost]);
+}
+
+#[test]
+fn who_is_declared_again_while_it_is_ended_was_stopped_for_one_reason() {
+    let (mut play, starts) = Play::running(rig([worker("a")]));
+    let declared = std::mem::replace(&mut play.config, rig([]));
+    play.next_daemon(vec![play.alive(&starts[0])]);
+    play.reload(|config| *config = declared);
+    play.ends(&starts[0], Exit::Signal(Signal::TERM));
+    let done = play.tell(Event::Found(ended(
+        &starts[0],
+        Exit::Signal(Signal::TERM),
+        0,
+    )));
+    let told = done.iter().find_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "worker-ended" => Some(notice.text.as_str()),
+        _ => None,
+    });
+    let text = format!(
+        "a ended: {} after a stop (removed from the configuration)",
+        Exit::Signal(Signal::TERM)
+    );
+    assert_eq!(told, Some(text.as_str()));
     assert_eq!(started(&done).len(), 1);
 }

@@ -129,6 +129,7 @@ mod tests {
             keep_output: 1,
             keep_attempts: 2,
             ignores_broken_pipe: false,
+            stop: None,
             carried: false,
             boot: None,
         };

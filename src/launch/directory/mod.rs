@@ -358,6 +358,7 @@ mod tests {
             keep_output: 1,
             keep_attempts: 2,
             ignores_broken_pipe: false,
+            stop: None,
             carried,
             variables: std::collections::BTreeMap::new(),
             boot: Some(boot.clone()),

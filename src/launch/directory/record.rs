@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::process::Process,
     launch::cgroup::Cgroup,
-    model::{BootId, Exit, Identity, LauncherKind},
+    model::{BootId, Exit, Identity, LauncherKind, Stop},
 };
 
 /// What was to be run, and how.
@@ -44,6 +44,9 @@ pub struct Spec {
     /// The boot in which it was to be run.
     #[serde(default)]
     pub boot: Option<BootId>,
+    /// How it is stopped, should nobody declare it any more.
+    #[serde(default)]
+    pub stop: Option<Stop>,
 }
 
 impl Spec {

@@ -29,6 +29,7 @@ use crate::{
         unit,
     },
     model::AttemptRef,
+    systemd::journal::SOCKET,
 };
 
 /// The program that reads the journal.
@@ -152,7 +153,7 @@ pub(crate) async fn answers(runner: &Runner, of_user: bool) -> Result<(), String
     writer::send(&format!(
         "SYSLOG_IDENTIFIER=loopkeeperd\nPRIORITY=6\n{asked}\nMESSAGE=output of workers goes into the journal\n"
     ))
-    .map_err(|error| format!("{}: {error}", writer::SOCKET))?;
+    .map_err(|error| format!("{}: {error}", SOCKET))?;
     // It may take a moment to come there.
     let options = ["--follow", "--lines=1", &asked];
     let request = reading(OPTIONS.into_iter().chain(options), 0)?;

@@ -16,10 +16,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{launch, model::AttemptRef};
+use crate::{
+    launch,
+    model::AttemptRef,
+    systemd::journal::{self, SOCKET},
+};
 
-/// Where journald listens.
-pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
 /// Lines that are kept for it.
 const KEPT: usize = 4096;
 
@@ -131,9 +133,8 @@ pub(super) fn send(entry: &str) -> io::Result<()> {
 }
 
 fn connect(place: &Path) -> io::Result<UnixDatagram> {
-    let socket = UnixDatagram::unbound()?;
+    let socket = journal::connect(place)?;
     socket.set_nonblocking(true)?;
-    socket.connect(place)?;
     Ok(socket)
 }
 

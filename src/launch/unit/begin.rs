@@ -3,11 +3,12 @@
 //! Promise: when a start is answered, the attempt's own process is known, or it is certain that nothing
 //! of it runs.
 
+use tokio::time::timeout;
 use zbus::Variant;
 
 use super::{
     carrier::Carrier,
-    killed,
+    journal, killed,
     life::{intervention, look},
     mounted::mounted,
     refused::refused,
@@ -107,6 +108,8 @@ impl Carrier<'_> {
             Ok(()) | Err(_) => {}
         }
         let (runner, whose) = (&self.context.runner, self.units.whose());
+        // One that hangs says less.
+        drop(timeout(journal::ANSWERS_WITHIN, journal::caught_up(whose)).await);
         let why = match killed::while_it_began(runner, whose, directory).await {
             Some(by_hand) => Some(by_hand),
             None => step::failed(attempt, directory, &self.needs.worker, runner, whose).await,

@@ -7,8 +7,8 @@ use zbus::Variant;
 
 use crate::{
     config::Worker,
-    host::account,
-    launch::not_started::NotStarted,
+    host::{account, look::At},
+    launch::{context::Context, needs::look_for, not_started::NotStarted},
     systemd::property::{Settings, Value},
 };
 
@@ -19,11 +19,23 @@ pub(crate) struct User {
     pub(crate) environment: Vec<(OsString, OsString)>,
 }
 
-/// The user that a worker is, where that is not the daemon's own.
-pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
+/// The user that a worker is, where that is not the daemon's own; fails when a group that it is to have
+/// is not there. Users and groups may be kept by another machine, which may not answer.
+pub(crate) async fn who(context: &Context, worker: &Worker) -> Result<Option<User>, NotStarted> {
+    if worker.user().is_none() && worker.groups().next().is_none() {
+        return Ok(None);
+    }
+    let declared = worker.clone();
+    let look = move |at: &At| groups(&declared, at).and_then(|()| user(&declared, at));
+    let seen = look_for(context, &worker.name, look).await;
+    seen.map_err(NotStarted::unseen)?
+}
+
+fn user(worker: &Worker, at: &At) -> Result<Option<User>, NotStarted> {
     let Some(name) = worker.user() else {
         return Ok(None);
     };
+    at.comes_to(&account::shows_user(name));
     let found = account::user(name)
         .map_err(|error| NotStarted::because(&format!("systemd.User: {name}"), &error))?;
     let Some(found) = found else {
@@ -48,10 +60,10 @@ pub(crate) fn user(worker: &Worker) -> Result<Option<User>, NotStarted> {
     }))
 }
 
-/// Fails when a group that a worker is to have is not there: systemd would then run nothing of its
-/// unit, the recorder included.
-pub(crate) fn groups(worker: &Worker) -> Result<(), NotStarted> {
+/// Where one is not there, systemd would run nothing of the unit, the recorder included.
+fn groups(worker: &Worker, at: &At) -> Result<(), NotStarted> {
     for (property, name) in worker.groups() {
+        at.comes_to(&account::shows_group(name));
         let about = format!("systemd.{property}");
         let found = account::group(name)
             .map_err(|error| NotStarted::because(&format!("{about}: {name}"), &error))?;

@@ -4,8 +4,8 @@
 //! way; of each attempt once. A journal that cannot be read says nothing.
 //!
 //! How: the manager tells nobody but the journal, in a message of its own that names the signal. It is
-//! asked once the end is recorded, also of one that no daemon saw, since nothing waits for the answer;
-//! about one attempt at a time, since many may end at once.
+//! asked once the end is recorded, also of one that no daemon saw; about one attempt at a time, since
+//! many may end at once. A journald that hangs is waited for, since nothing waits for the answer.
 
 use std::{
     fs,
@@ -69,6 +69,7 @@ pub(in crate::launch) fn look_for_hand(
     let turn = Arc::clone(&context.looks_for_hand);
     tokio::spawn(async move {
         let _turn = turn.lock().await;
+        journal::caught_up(&whose).await;
         let sent = by_hand(&runner, &whose, &invocation).await;
         let led = sent.into_iter().rev().find(|sent| sent.at <= at + BEHIND);
         if let Some(Sent { signal, .. }) = led.filter(|sent| sent.led_to(&ended.exit, at)) {

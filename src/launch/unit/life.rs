@@ -137,7 +137,11 @@ pub(crate) fn was_over_before_reboot(state: &Path, attempt: &AttemptRef) -> bool
     known.is_some_and(|(exit, by)| {
         let with_machine = matches!(
             by,
-            Some(Intervention::MachineWentDown(_) | Intervention::ManagerEnded)
+            Some(
+                Intervention::MachineWentDown(_)
+                    | Intervention::ManagerEnded
+                    | Intervention::Maintenance
+            )
         );
         !with_machine && exit.stopped_by_machine().is_none()
     })

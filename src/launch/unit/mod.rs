@@ -28,7 +28,7 @@ mod step;
 use std::path::{Path, PathBuf};
 
 pub(super) use carrier::Carrier;
-pub(super) use confine::{groups, user};
+pub(super) use confine::{User, who};
 pub(super) use killed::look_for_hand;
 pub(super) use life::{Ending, carries, ends, exit, gone, intervention, recorder_of, thaw};
 pub(crate) use life::{before_reboot, recorded, was_over_before_reboot};

@@ -22,8 +22,9 @@ pub(super) fn asked(text: &str, invocation: Option<&str>) -> Option<Intervention
         None => lines.next_back(),
     };
     Some(match of_it?.1 {
-        // In maintenance all is stopped that is no part of it.
-        (_, "stopping" | "maintenance", _) => Intervention::ManagerEnded,
+        (_, "stopping", _) => Intervention::ManagerEnded,
+        // All is stopped that is no part of it.
+        (_, "maintenance", _) => Intervention::Maintenance,
         (_, _, Some(unmounted)) => Intervention::Unmounted(unmounted.into()),
         ("restart", _, None) => Intervention::Restarted,
         _ => Intervention::Stopped,
@@ -156,7 +157,7 @@ mod tests {
             ("stop running aa", Some(Intervention::Stopped)),
             ("restart degraded aa", Some(Intervention::Restarted)),
             ("stop stopping aa", Some(Intervention::ManagerEnded)),
-            ("stop maintenance aa", Some(Intervention::ManagerEnded)),
+            ("stop maintenance aa", Some(Intervention::Maintenance)),
             (
                 "stop degraded aa /mnt/the nas",
                 Some(Intervention::Unmounted("/mnt/the nas".into())),

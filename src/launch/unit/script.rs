@@ -168,6 +168,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        config::Environment,
         launch::unit::record,
         model::{Exit, Intervention},
     };
@@ -282,7 +283,9 @@ esac
         .to_vec();
         let mut arguments = vec!["%s\\0".to_owned()];
         arguments.extend(words.clone());
-        let script = run_once("/nowhere", "/usr/bin/printf", &arguments).unwrap();
+        let printf = Environment::of_this_process().unwrap().program("printf");
+        let printf = printf.unwrap().display().to_string();
+        let script = run_once("/nowhere", &printf, &arguments).unwrap();
         let output = Command::new("/bin/sh").args(["-c", &script]).output();
         let output = String::from_utf8(output.unwrap().stdout).unwrap();
         assert_eq!(output, words.join("\0") + "\0");

@@ -154,8 +154,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         subject: "Worker @LOOPKEEPER_WORKER@ cannot be started now",
         text: "Something that it needs is not there: a secret, its workdir, its program, as when a \
                file system is not mounted yet; or the machine is short of disk, memory, processes \
-               or open files. The message says what. It is tried again by itself, and that does \
-               not count against the worker's budget. The other workers go on.\n\n\
+               or open files. The message says what, and comes once, however often it is tried \
+               again; that does not count against the worker's budget. The other workers go on.\n\n\
                See what is missing, and what is short:\n\
                $ supervisorctl check\n\
                $ supervisorctl doctor",
@@ -178,7 +178,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "449255ff7c4549749fcb7bfb316e6682",
         subject: "Something of worker @LOOPKEEPER_WORKER@ lives that should not",
         text: "Processes of attempt @LOOPKEEPER_ATTEMPT@ were found, and it is not the attempt \
-               that should run, or its worker is no longer declared. They are being ended, by \
+               that should run. They are being ended, by \
                force if need be, and the worker is not started before they are gone.\n\n\
                That happens after a supervisor was killed at a bad moment, or when somebody ran \
                the worker by hand from inside of it. When it comes again and again, see what \
@@ -301,8 +301,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "6651e03060124e20bc4105dcc6700971",
         subject: "Nobody knows where the plan stands",
         text: "The phase that is recorded is not in the plan any more, or what was recorded is \
-               lost. The message says which. No loop is started before somebody says where to go \
-               on.\n\n\
+               lost. The message says which. Loops that run go on, and none is started before \
+               somebody says where to go on.\n\n\
                The phases that there are:\n\
                $ supervisorctl phase\n\n\
                To go on at one of them:\n\
@@ -358,5 +358,18 @@ pub(super) const ENTRIES: &[Entry] = &[
                See what it is now:\n\
                $ supervisorctl status\n\
                $ supervisorctl doctor",
+    },
+    Entry {
+        event: "journal-gap",
+        id: "e324fd2403874e91a3e4b69ed22feefe",
+        subject: "Messages of the supervisor are missing here",
+        text: "journald did not take what the supervisor said: it hung, or was not there. The \
+               supervisor does not wait for it. It keeps a thousand messages; what came after \
+               those is not in the journal, and the message says how many they were. Workers and \
+               their records are not touched.\n\n\
+               See what happened meanwhile:\n\
+               $ supervisorctl history\n\n\
+               See what was wrong with the journal:\n\
+               $ journalctl -u systemd-journald",
     },
 ];

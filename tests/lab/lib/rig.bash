@@ -127,11 +127,11 @@ rig_reaches() {
     'set -- $SSH_CONNECTION; echo "$(hostname), from $1 to $3"')"
 }
 
-# rig_talk: opens a connection through the proxy that stays open; rig_talks WORD sends a word and
-# has it come back on that same connection.
+# rig_talk [USER:PASSWORD]: opens a connection through the proxy that stays open; rig_talks WORD sends a
+# word and has it come back on that same connection.
 rig_talk() {
-  inside sh -ec 'rm -f /run/talk.*; mkfifo /run/talk.in; touch /run/talk.out'
-  inside systemd-run --quiet --collect --unit=talk sh -c 'exec 3<>/run/talk.in; exec ncat --proxy-type socks5 --proxy 127.0.0.1:1055 elsewhere.lab 7000 <&3 >/run/talk.out'
+  inside sh -ec 'systemctl stop talk 2>/dev/null || true; rm -f /run/talk.*; mkfifo /run/talk.in; touch /run/talk.out'
+  inside systemd-run --quiet --collect --unit=talk sh -c 'exec 3<>/run/talk.in; exec ncat --proxy-type socks5 --proxy 127.0.0.1:1055 ${1:+--proxy-auth "$1"} elsewhere.lab 7000 <&3 >/run/talk.out' - "${1:-}"
   rig_talks hello
 }
 rig_talks() {

@@ -9,7 +9,7 @@ use loopkeeper::model::{AttemptRef, PhaseId, Signal};
 use crate::{
     body::{Body, Stage},
     store::Content,
-    told::{Told, millis},
+    told::{ASTRAY, Told, millis},
 };
 
 use super::{Checked, Checks, Violation, Why, ensure};
@@ -82,10 +82,12 @@ impl Checks {
         if self.condemned.contains_key(of) {
             return Some(Why::Continued);
         }
-        if let Some(why) = told.unwanted(&of.worker) {
+        let unwanted = told.unwanted(&of.worker);
+        if let Some(why) = unwanted.filter(|why| *why != ASTRAY) {
             return Some(Why::Wanted(why));
         }
-        if let Some(now) = told.config.workers.get(&of.worker) {
+        let declared = told.config.workers.get(&of.worker);
+        if let Some(now) = declared.filter(|_| unwanted.is_none()) {
             let (phase, definition) = self.believed(body, content);
             if now.definition() != definition {
                 return Some(Why::Definition);

@@ -14,7 +14,7 @@ use crate::{
     world::{Item, World},
 };
 
-use super::scope::{Allowed, Scope};
+use super::scope::{Allowed, Begins, Scope};
 
 /// The real time at which every scene begins, ms. By their size, moments are told from other numbers.
 pub(super) const BEGINS: u64 = 1_000_000_000;
@@ -70,7 +70,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The beginning: no daemon has run yet, or all that is due has happened.
+    /// The beginning.
     pub(crate) fn new(scope: &Scope, trace: Trace) -> Self {
         let rng = fastrand::Rng::with_seed(1);
         let nature = Nature::by_hand();
@@ -79,10 +79,15 @@ impl Scene {
             allowed: scope.allowed,
             commands: scope.commands,
         };
-        while scope.runs
+        while scope.begins != Begins::First
             && let Some(item) = scene.world.queue.values().next().cloned()
         {
             scene.take(&What::Happens(item), None).unwrap();
+        }
+        if scope.begins == Begins::WithDouble {
+            scene.world.kill_daemon();
+            scene.world.double(1, -1, 0);
+            scene.forget_what_cannot_happen();
         }
         scene
     }

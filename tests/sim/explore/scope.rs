@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use loopkeeper::{
     config::{
         Backoff, Budget, Command as Program, Condition, Config, OnPhase, Phase, Plan, Probe, Ready,
-        Restart, Resume, Secrets, Stop, Worker,
+        Restart, Resume, Secrets, Worker,
     },
     decide::{Command, PhaseRef},
-    model::{Kind, LauncherKind, Signal, WorkerName},
+    model::{Kind, LauncherKind, Signal, Stop, WorkerName},
 };
 
 /// One of them, and what may happen to it.
@@ -19,10 +19,21 @@ pub(crate) struct Scope {
     pub(crate) commands: fn() -> Vec<Command>,
     /// How often each may happen on one way.
     pub(crate) allowed: Allowed,
-    /// It begins when everything runs; or else before the first daemon.
-    pub(crate) runs: bool,
+    /// When it begins.
+    pub(crate) begins: Begins,
     /// How many steps a way has.
     pub(crate) depth: usize,
+}
+
+/// What came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// No daemon has run yet.
+    First,
+    /// Everything runs.
+    Running,
+    /// Everything ran, and when the daemon had died, somebody made another attempt of the second worker.
+    WithDouble,
 }
 
 /// How often something may yet happen.
@@ -49,7 +60,7 @@ pub(crate) const SCOPES: &[Scope] = &[
             faults: 0,
             commands: 1,
         },
-        runs: false,
+        begins: Begins::First,
         depth: 8,
     },
     Scope {
@@ -62,7 +73,7 @@ pub(crate) const SCOPES: &[Scope] = &[
             faults: 0,
             commands: 1,
         },
-        runs: true,
+        begins: Begins::Running,
         depth: 6,
     },
     Scope {
@@ -75,8 +86,21 @@ pub(crate) const SCOPES: &[Scope] = &[
             faults: 2,
             commands: 1,
         },
-        runs: true,
+        begins: Begins::Running,
         depth: 5,
+    },
+    Scope {
+        name: "an attempt too many",
+        config: apart,
+        commands: Vec::new,
+        allowed: Allowed {
+            crashes: 0,
+            reboots: 0,
+            faults: 0,
+            commands: 0,
+        },
+        begins: Begins::WithDouble,
+        depth: 10,
     },
     Scope {
         name: "one needs the other",
@@ -88,7 +112,7 @@ pub(crate) const SCOPES: &[Scope] = &[
             faults: 1,
             commands: 1,
         },
-        runs: false,
+        begins: Begins::First,
         depth: 7,
     },
     Scope {
@@ -101,7 +125,7 @@ pub(crate) const SCOPES: &[Scope] = &[
             faults: 0,
             commands: 2,
         },
-        runs: true,
+        begins: Begins::Running,
         depth: 6,
     },
 ];

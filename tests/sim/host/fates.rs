@@ -121,13 +121,18 @@ impl World {
             .filter(|i| self.bodies[*i].runs())
             .collect();
         let index = self.rng.choice(alive)?;
+        let (seconds, number) = (self.rng.i64(-3600..3600), self.rng.u32(..));
+        Some(self.double(index, seconds, number))
+    }
+
+    /// Another attempt of the worker that this one is of begins, so many seconds later by its name.
+    pub(crate) fn double(&mut self, index: usize, seconds: i64, number: u32) -> usize {
         let mut body = self.bodies[index].clone();
-        let seconds = self.rng.i64(-3600..3600);
         let wall = self
             .wall()
             .checked_add(jiff::SignedDuration::from_secs(seconds))
             .unwrap();
-        body.of.attempt = AttemptId::new(wall, self.rng.u32(..));
+        body.of.attempt = AttemptId::new(wall, number);
         body.stage = Stage::Ordered;
         body.double = true;
         body.signals.clear();
@@ -140,6 +145,6 @@ impl World {
         let double = self.add_body(body);
         self.act(double, Act::Begin);
         self.coverage.count("doubles made");
-        Some(double)
+        double
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use loopkeeper::{
     decide::{Event, Looked},
-    model::{AttemptRef, Condition, Exit, Found, HostEvent, Intervention, WorkerName},
+    model::{AttemptRef, Condition, Exit, Found, HostEvent, Intervention, Stop, WorkerName},
 };
 
 use crate::{
@@ -100,10 +100,17 @@ impl World {
             .map(|body| body.of.clone())
             .collect();
         let found = refs.into_iter().map(|of| Found {
+            stop: self.stop_of(&of),
             is: self.condition(&of),
             attempt: of,
         });
         Ok(found.collect())
+    }
+
+    /// How it was to be stopped when it was started.
+    pub(super) fn stop_of(&self, of: &AttemptRef) -> Option<Stop> {
+        let index = self.index.get(of)?;
+        Some(self.bodies[*index].worker.stop)
     }
 
     pub(super) fn condition(&mut self, of: &AttemptRef) -> Condition {

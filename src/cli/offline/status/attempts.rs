@@ -40,6 +40,7 @@ pub(super) fn latest(
             found.retain(|one| one.attempt.worker != *name);
             found.push(Found {
                 attempt: last.attempt.clone(),
+                stop: None,
                 is,
             });
         }
@@ -52,10 +53,18 @@ pub(super) fn latest(
             .iter_mut()
             .find(|one| one.attempt.worker == attempt.worker);
         match known {
-            None => found.push(Found { attempt, is }),
+            None => found.push(Found {
+                attempt,
+                stop: None,
+                is,
+            }),
             Some(known) if matches!(known.is, Condition::Alive(_)) => {}
             Some(known) if matches!(is, Condition::Alive(_)) || !has_record => {
-                *known = Found { attempt, is };
+                *known = Found {
+                    attempt,
+                    stop: None,
+                    is,
+                };
             }
             Some(_) => {}
         }
@@ -209,6 +218,7 @@ mod tests {
             (
                 vec![Found {
                     attempt: living,
+                    stop: None,
                     is
                 }],
                 None

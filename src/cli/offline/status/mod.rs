@@ -33,6 +33,8 @@ struct Known {
     config: Result<Config, String>,
     /// What the last daemon kept, if it could say so.
     declared: Option<Declared>,
+    /// What it called the rig.
+    rig: Option<String>,
     restored: Restored,
     /// The latest attempt of each worker that had one.
     found: Vec<Found>,
@@ -64,6 +66,7 @@ fn gather(paths: &Paths) -> Result<Known, Failure> {
         now: boot::now(),
         config,
         declared: store.declared(),
+        rig: store.rig(),
         found,
         trouble: trouble.map(ToString::to_string).chain(unseen).collect(),
         restored: store.restored,
@@ -76,6 +79,7 @@ fn view(known: &Known) -> StatusView {
         now,
         config,
         declared: last,
+        rig: called,
         restored,
         found,
         trouble,
@@ -129,6 +133,8 @@ fn view(known: &Known) -> StatusView {
             names.map(|name| (name, (Kind::Unknown, None))).collect()
         }
     };
+    // Without any rows, a name would say that what is declared is known.
+    let called = called.clone().filter(|_| !rows.is_empty());
     let workers = rows.into_iter().map(|(name, is)| {
         let kept = restored.workers.get(name).unwrap_or(&nothing);
         row(name, is, kept, found.get(name).copied(), boot)
@@ -149,9 +155,10 @@ fn view(known: &Known) -> StatusView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot_id: boot.clone(),
         started_at: None,
-        rig: config
-            .as_ref()
-            .map_or_else(|_| String::new(), |config| config.rig.clone()),
+        rig: match config {
+            Ok(config) => config.rig.clone(),
+            Err(_) => called.unwrap_or_default(),
+        },
         config: None,
         state_dir: None,
         daemon: false,
@@ -190,7 +197,9 @@ fn row(
         }
         Some(Condition::Unknown(why)) => (StateName::Lost, Some(why.clone())),
         found @ (Some(Condition::Ended { .. } | Condition::NeverStarted) | None) => {
-            if let Some(Condition::Ended { exit, .. }) = found {
+            if let Some(Condition::Ended { exit, .. }) = found
+                && (last_exit.is_none() || !exit.never_ran())
+            {
                 last_exit = Some(exit.clone());
             }
             match &kept.held {

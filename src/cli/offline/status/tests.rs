@@ -46,6 +46,7 @@ fn found(worker: &str, is: Condition) -> Found {
             worker: worker.parse().unwrap(),
             attempt,
         },
+        stop: None,
         is,
     }
 }
@@ -153,6 +154,7 @@ fn known() -> Known {
             ),
         ],
         declared: None,
+        rig: Some("pi".to_owned()),
         trouble: vec![],
     }
 }
@@ -265,6 +267,7 @@ fn what_was_kept_is_shown_although_nobody_can_read_what_is_declared() {
     let mut known = known();
     known.config = Err("/rig.toml:1:1: key `x` is unknown".into());
     let status = view(&known);
+    assert_eq!(status.rig, "pi");
     assert_eq!(status.degraded, ["/rig.toml:1:1: key `x` is unknown"]);
     let rows = status.workers.iter().map(|row| {
         let kind = row.kind.as_str();
