@@ -39,9 +39,11 @@ let
     };
   };
 
-  ids = map (phase: phase.id) cfg.plan.phases;
+  # What there is in the end; `settings` may have taken the place of it.
+  phases = lib.filter (phase: phase ? id) (cfg.settings.plan.phases or [ ]);
+  ids = map (phase: phase.id) phases;
   # Those that are over by themselves.
-  conditions = lib.filter (phase: t.written phase.until != { }) cfg.plan.phases;
+  conditions = lib.filter (phase: lib.isAttrs (phase.until or null)) phases;
 in
 {
   options.services.loopkeeper.plan = {
@@ -86,14 +88,9 @@ in
     ++ map (phase: {
       assertion =
         let
-          inherit (phase.until)
-            file
-            line
-            command
-            every
-            ;
+          has = key: phase.until ? ${key};
         in
-        if file != null then command == null && every == null else command != null && line == null;
+        if has "file" then !has "command" && !has "every" else has "command" && !has "line";
       message = ''
         services.loopkeeper.plan: `until` of phase ${phase.id} has to have either `file`, with a `line` or without, or `command`, with `every` or without.
       '';

@@ -15,7 +15,20 @@ let
 
   address =
     if lib.hasInfix ":" proxy.listenAddress then "[${proxy.listenAddress}]" else proxy.listenAddress;
-  isLoopback = lib.hasPrefix "127." proxy.listenAddress || proxy.listenAddress == "::1";
+
+  # What there is in the end, also in `settings` alone or in the place of an option.
+  rig = cfg.settings.proxy;
+  kind = rig.kind or "builtin";
+  listen = rig.listen or "127.0.0.1:1055";
+  # Its host and its port; what is no address is told by `supervisorctl check`.
+  place = builtins.match "\\[?([^]]*)]?:0*([1-9][0-9]*)" listen;
+  # Also as an address of IPv6 that is one of IPv4.
+  isLoopback =
+    place == null
+    ||
+      builtins.match "127[.].*|(0{0,4}:){2,7}0{0,3}1|(0{0,4}:){2,6}[fF]{4}:(127[.].*|7[fF][0-9a-fA-F]{2}:[0-9a-fA-F]{0,4})" (
+        lib.head place
+      ) != null;
 
   destinations =
     description:
@@ -74,7 +87,7 @@ let
     flag:
     builtins.match "--?(tun|socket|state|statedir|socks5-server|outbound-http-proxy-listen)(=.*)?" flag
     != null
-  ) proxy.tailscale.extraDaemonFlags;
+  ) (rig.arguments or [ ]);
 in
 {
   options.services.loopkeeper.proxy = {
@@ -91,12 +104,7 @@ in
     };
 
     listenAddress = mkOption {
-      type = types.either (t.matching "IPv4 address" (
-        let
-          octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-        in
-        "(${octet}[.]){3}${octet}"
-      )) (t.matching "IPv6 address" "([0-9a-fA-F]{0,4}:){2,7}([0-9a-fA-F]{0,4}|[0-9.]+)");
+      type = t.address;
       default = "127.0.0.1";
       description = "Where it listens: beyond this machine only the builtin one, and only with auth.";
     };
@@ -205,65 +213,73 @@ in
     };
   };
 
-  config = lib.mkIf (cfg.enable && proxy.enable) {
-    services.loopkeeper.settings.proxy = lib.mapAttrs (_: lib.mkDefault) (
-      t.written (
-        {
-          inherit (proxy) kind;
-          listen = "${address}:${toString proxy.port}";
-          systemd = proxy.serviceOverrides;
-        }
-        // sections.${proxy.kind}
-      )
-    );
+  config = lib.mkIf cfg.enable (
+    lib.mkMerge [
+      (lib.mkIf proxy.enable {
+        services.loopkeeper.settings.proxy = lib.mapAttrs (_: lib.mkDefault) (
+          t.written (
+            {
+              inherit (proxy) kind;
+              listen = "${address}:${toString proxy.port}";
+              systemd = proxy.serviceOverrides;
+            }
+            // sections.${proxy.kind}
+          )
+        );
 
-    systemd.services.loopkeeper.path = lib.mkIf (proxy.kind == "tailscale") [ proxy.tailscale.package ];
+        assertions =
+          lib.mapAttrsToList (kind: isSet: {
+            assertion = !isSet;
+            message = "services.loopkeeper.proxy has options of the ${kind} proxy, and its kind is ${proxy.kind}.";
+          }) foreign
+          ++
+            lib.mapAttrsToList
+              (key: name: {
+                assertion = name == null || cfg.secrets ? ${name} || rig ? ${key};
+                message = "services.loopkeeper.proxy names a secret that is not declared: ${toString name}. Declare services.loopkeeper.secrets.${toString name}.";
+              })
+              {
+                inherit (proxy) auth;
+                auth_key = proxy.tailscale.authKey;
+              };
+      })
 
-    networking.firewall.allowedTCPPorts = lib.mkIf proxy.openFirewall [ proxy.port ];
+      (lib.mkIf (cfg.settings ? proxy) {
+        systemd.services.loopkeeper.path = lib.mkIf (kind == "tailscale") [ proxy.tailscale.package ];
 
-    assertions =
-      lib.mapAttrsToList (kind: isSet: {
-        assertion = !isSet;
-        message = "services.loopkeeper.proxy has options of the ${kind} proxy, and its kind is ${proxy.kind}.";
-      }) foreign
-      ++
-        map
-          (name: {
-            assertion = name == null || cfg.secrets ? ${name};
-            message = "services.loopkeeper.proxy names a secret that is not declared: ${toString name}. Declare services.loopkeeper.secrets.${toString name}.";
-          })
-          [
-            proxy.auth
-            proxy.tailscale.authKey
-          ]
-      ++ [
-        {
-          assertion =
-            proxy.kind != "tailscale" || proxy.tailscale.authKey != null || cfg.settings.proxy ? auth_key;
-          message = ''
-            services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey.
-          '';
-        }
-        {
-          assertion = told == [ ];
-          message = "services.loopkeeper.proxy.tailscale.extraDaemonFlags has what is set already: ${toString told}. Where it keeps its state is stateDir, where it listens are listenAddress and port.";
-        }
-        {
-          assertion = lib.removeSuffix "/" proxy.tailscale.stateDir != "/var/lib/loopkeeper";
-          message = "services.loopkeeper.proxy.tailscale.stateDir is the directory of the daemon itself: take one in it, such as /var/lib/loopkeeper/tailscale.";
-        }
-        {
-          assertion = proxy.kind != "command" || proxy.command != null;
-          message = "services.loopkeeper.proxy of kind command has no command.";
-        }
-        {
-          assertion = isLoopback || (proxy.kind == "builtin" && proxy.auth != null);
-          message = "services.loopkeeper.proxy listens at ${proxy.listenAddress}, where other machines reach it: that takes the builtin one, with auth. Whoever reaches an open proxy can use your network.";
-        }
-        {
-          assertion = !proxy.openFirewall || !isLoopback;
-          message = "services.loopkeeper.proxy.openFirewall opens a port at which nobody but this machine can be: set listenAddress, and auth.";
-        }
-      ];
-  };
+        networking.firewall.allowedTCPPorts = lib.mkIf (proxy.openFirewall && place != null) [
+          (lib.toInt (lib.last place))
+        ];
+
+        assertions = [
+          {
+            assertion = kind != "tailscale" || proxy.tailscale.authKey != null || rig ? auth_key;
+            message = ''
+              services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey.
+            '';
+          }
+          {
+            assertion = kind != "tailscale" || told == [ ];
+            message = "services.loopkeeper.proxy.tailscale.extraDaemonFlags has what is set already: ${toString told}. Where it keeps its state is stateDir, where it listens are listenAddress and port.";
+          }
+          {
+            assertion = kind != "tailscale" || lib.removeSuffix "/" (rig.state or "") != "/var/lib/loopkeeper";
+            message = "services.loopkeeper.proxy.tailscale.stateDir is the directory of the daemon itself: take one in it, such as /var/lib/loopkeeper/tailscale.";
+          }
+          {
+            assertion = kind != "command" || rig ? command;
+            message = "services.loopkeeper.proxy of kind command has no command.";
+          }
+          {
+            assertion = isLoopback || (kind == "builtin" && (rig ? auth || proxy.auth != null));
+            message = "services.loopkeeper.proxy listens at ${listen}, where other machines reach it: that takes the builtin one, with auth. Whoever reaches an open proxy can use your network.";
+          }
+          {
+            assertion = !proxy.openFirewall || !isLoopback;
+            message = "services.loopkeeper.proxy.openFirewall opens a port at which nobody but this machine can be: set listenAddress, and auth.";
+          }
+        ];
+      })
+    ]
+  );
 }

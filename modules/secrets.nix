@@ -85,9 +85,10 @@ let
   };
 
   # In this mode of sops-nix a unit brings the secrets, which is ordered before nothing of ours; in the
-  # other one they are there before anything is started, and there is no such unit.
+  # other one they are there before anything is started, and there is no such unit. It also makes the files
+  # of its templates, which only `path` names.
   sopsUnits = lib.optional (
-    hasSops && from "sops" != { } && config.sops.useSystemdActivation
+    hasSops && config.sops.useSystemdActivation
   ) "sops-install-secrets.service";
 
   assertionsOf =
@@ -97,8 +98,13 @@ let
     in
     [
       {
-        assertion = t.secretName.check name;
-        message = "${at}: not a name of a file: at most 64 letters, digits, '.', '_' and '-', not beginning with '.'. Call it otherwise, and its key \"${name}\" where it is in a file of sops under that.";
+        # In a file that lies where `path` says, it is only called so.
+        assertion = secret.source == "file" || t.secretName.check name;
+        message = "${at}: not a name of a file: at most 64 letters, digits, '.', '_' and '-', not beginning with '.'. Call it otherwise${
+          lib.optionalString (
+            secret.source == "sops"
+          ) ", and its key \"${name}\" where it is in a file of sops under that"
+        }.";
       }
       {
         assertion = !t.inStore secret.path;
@@ -160,7 +166,7 @@ in
           (
             config.services.tailscale.enable
             && lib.any (secret: secret.path == config.services.tailscale.authKeyFile) (
-              lib.attrValues (from "sops")
+              lib.attrValues cfg.secrets
             )
           )
           {

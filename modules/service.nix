@@ -16,6 +16,7 @@ let
 
   cfg = config.services.loopkeeper;
   loopkeeperTypes = import ./types.nix { inherit lib; };
+  declared = lib.mapAttrsToList (name: user: user.name or name) config.users.users;
 in
 {
   options.services.loopkeeper = {
@@ -60,7 +61,7 @@ in
     warnings = map (
       name:
       "services.loopkeeper.operators: ${name} is none of users.users; nobody of that name can steer the rig, unless from elsewhere."
-    ) (lib.filter (name: !config.users.users ? ${name}) cfg.operators);
+    ) (lib.subtractLists declared cfg.operators);
 
     systemd.slices.loopkeeper = {
       description = "Workers of Loopkeeper";
@@ -98,8 +99,9 @@ in
       stopIfChanged = false;
       reloadTriggers = [ cfg.configFile ];
 
-      # What a person has at a terminal, for the loops do what a person would. These paths stay the same
-      # from one system to the next, and so do programs that are found there.
+      # What a person has at a terminal, for the loops do what a person would; what a worker's user has
+      # besides is added by workers.nix. These paths stay the same from one system to the next, and so do
+      # programs that are found there.
       path = [
         "/run/wrappers"
         "/run/current-system/sw"

@@ -15,17 +15,15 @@ let
 
   unchecked = format.generate "loopkeeper.toml" cfg.settings;
 
-  # What is wrong is said by the build, at its place, and nothing is switched to.
+  # What is wrong is said by the build, at its place, and nothing is switched to. What a sandbox
+  # lacks says nothing of the machine.
   checked =
     pkgs.runCommand "loopkeeper.toml"
       {
-        nativeBuildInputs = [
-          cfg.package
-        ]
-        ++ lib.optional (cfg.settings.proxy.kind or null == "tailscale") cfg.proxy.tailscale.package;
+        nativeBuildInputs = [ cfg.package ];
       }
       ''
-        supervisorctl check ${unchecked}
+        supervisorctl check --elsewhere ${unchecked}
         cp ${unchecked} $out
       '';
 

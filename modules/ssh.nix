@@ -83,6 +83,8 @@ let
         "  HostName ${host.hostName}"
         "  Port ${toString host.port}"
         "  StrictHostKeyChecking yes"
+        # What people believe besides, in files of their own, does not count.
+        "  UserKnownHostsFile /dev/null"
       ]
       ++ lib.optional (host.user != null) "  User ${host.user}"
       ++ lib.optional host.throughProxy "  ProxyCommand ${pkgs.netcat}/bin/nc -X 5 -x ${proxyAddress} %h %p"

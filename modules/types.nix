@@ -56,7 +56,47 @@ let
           }. Write it in one of them, or give the one that counts lib.mkForce.";
     };
 
-  port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+  # A package, or a file of the flake itself, which is copied into the store.
+  inNix = types.addCheck types.path (value: builtins.isPath value || lib.isDerivation value);
+
+  # A package that is run is its main program; of what has none, such as a script of
+  # writeShellScript, itself. Elsewhere it is where it lies.
+  inWords =
+    type:
+    type
+    // {
+      substSubModules = modules: inWords (type.substSubModules modules);
+      merge =
+        location: definitions:
+        let
+          command = type.merge location definitions;
+          words = lib.toList command;
+          program = lib.head words;
+        in
+        if lib.isString command then
+          command
+        else
+          [ (if program ? meta.mainProgram then lib.getExe program else "${program}") ]
+          ++ map (word: "${word}") (lib.tail words);
+    };
+
+  octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+  dotted = "(${octet}[.]){3}${octet}";
+
+  # Groups of hexadecimal digits, of which "::" stands for one or more; the last two may be an address
+  # of IPv4.
+  isIpv6 =
+    text:
+    let
+      mapped = builtins.match "(.*:)${dotted}" text;
+      halves = lib.splitString "::" (if mapped == null then text else "${lib.head mapped}0:0");
+      groups = lib.concatMap (half: lib.optionals (half != "") (lib.splitString ":" half)) halves;
+      count = lib.length groups;
+    in
+    lib.all (group: builtins.match "[0-9a-fA-F]{1,4}" group != null) groups
+    && (if lib.length halves == 1 then count == 8 else lib.length halves == 2 && count <= 7);
+
+  port = "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 in
 rec {
   inherit
@@ -73,28 +113,40 @@ rec {
     least: most:
     described "whole number from ${toString least} to ${toString most}" (types.ints.between least most);
 
-  size = matching "size of at least 64KiB, such as \"16MiB\"" "(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,6})KiB|[1-9][0-9]{0,5}(MiB|GiB)";
+  size = matching "size of at least 64KiB, such as \"16MiB\"" "(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,11})KiB|[1-9][0-9]{0,8}(MiB|GiB)";
 
   memory = matching "size of at least 1M, such as \"512M\" or \"2G\"" "[1-9][0-9]{0,5}[MGT]|infinity";
 
   # Or a file of the flake itself, which is copied into the store.
   orFile = type: types.coercedTo (types.addCheck types.path builtins.isPath) (file: "${file}") type;
 
-  command = described "list of a program and its arguments, or string for /bin/sh -c" (
-    once (
-      types.either (types.addCheck (types.nonEmptyListOf (orFile types.str)) (
-        words: lib.head words != ""
-      )) (types.strMatching ".+")
-    )
+  command =
+    described
+      "list of a program and its arguments, of which each may be a package or a file, or one of these alone, or string for /bin/sh -c"
+      (
+        once (
+          inWords (
+            types.oneOf [
+              (types.addCheck (types.nonEmptyListOf (types.either types.str inNix)) (words: lib.head words != ""))
+              (types.strMatching ".+")
+              inNix
+            ]
+          )
+        )
+      );
+
+  hostPort = checked "host and port, such as \"127.0.0.1:1055\"" (
+    text:
+    let
+      parts = builtins.match "([A-Za-z0-9._-]+|\\[([^]]*)]):${port}" text;
+      address = lib.elemAt parts 1;
+    in
+    parts != null && (address == null || isIpv6 address)
   );
 
-  hostPort =
-    let
-      host = "[A-Za-z0-9._-]+|\\[([0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}]";
-    in
-    checked "host and port, such as \"127.0.0.1:1055\"" (
-      text: builtins.match "(${host}):${port}" text != null && !lib.hasInfix ":::" text
-    );
+  address = checked "address of IPv4 or IPv6" (
+    text: builtins.match dotted text != null || isIpv6 text
+  );
 
   # Of a worker or a phase.
   name = matching "name of at most 48 letters, digits, '.', '_' and '-'" "[A-Za-z0-9_][A-Za-z0-9._-]{0,47}";
@@ -102,7 +154,18 @@ rec {
   # Of a secret, as the file that a worker finds it in.
   secretName = matching "name of at most 64 letters, digits, '.', '_' and '-'" "[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}";
 
-  signal = matching "signal such as \"SIGTERM\"" "SIG(ABRT|ALRM|CONT|HUP|INT|KILL|PIPE|QUIT|TERM|USR1|USR2|WINCH)";
+  # By its name or number; those for programs of real time by how far they are from the first.
+  signal = checked "signal such as \"SIGTERM\"" (
+    text:
+    builtins.match "(SIG)?(${
+      lib.concatStringsSep "|" [
+        "ABRT|ALRM|BUS|CHLD|CONT|FPE|HUP|ILL|INT|IO|KILL|PIPE|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP"
+        "TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ"
+        "RTMIN([+]0*([0-9]|[12][0-9]|30))?"
+        "0*([1-9]|[1-5][0-9]|6[0-4])"
+      ]
+    })" (lib.toUpper text) != null
+  );
 
   absolutePath = matching "absolute path" "/[^\n]*";
 

@@ -56,9 +56,12 @@ types.submodule {
         "--fast"
       ];
       description = ''
-        What is run. A program without a `/` is looked up in the daemon's search path, which begins with
-        {file}`/run/current-system/sw/bin`; one with a `/` is relative to `workdir`. A path of Nix, as in
-        `[ ./loop.sh ]`, is a file of the flake: with another content the worker is another one.
+        What is run. A program without a `/` is looked up in the daemon's search path, which has
+        {option}`environment.systemPackages`, and after them the packages of users that workers run as;
+        one with a `/` is relative to `workdir`. A package, as in
+        `[ pkgs.hello "--traditional" ]`, is its main program, and elsewhere in the list its path. A path
+        of Nix, as in `[ ./loop.sh ]`, is a file of the flake. With another content of a file, or another
+        version of a package, the worker is another one, and a switch restarts it.
       '';
     };
 
@@ -97,8 +100,8 @@ types.submodule {
       example = lib.literalExpression "[ pkgs.git ]";
       description = ''
         Packages that it finds first in its {env}`PATH`. With another version of one of them the worker
-        is another, and a switch restarts it; what is in {option}`environment.systemPackages` it finds
-        without this.
+        is another, and a switch restarts it; what is in {option}`environment.systemPackages`, or in
+        {option}`users.users.<name>.packages` of its user, it finds without this.
       '';
     };
 
@@ -211,8 +214,8 @@ types.submodule {
       default = [ ];
       example = [ "gitea-token" ];
       description = ''
-        Files of `secrets` that it finds in its environment as well: gitea-token in {env}`GITEA_TOKEN`.
-        What runs as the same user can read them there.
+        Files of `secrets` that it finds in its environment as well: gitea-token in {env}`GITEA_TOKEN`,
+        also where `settings.defaults.environment` has that. What runs as the same user can read them there.
       '';
     };
 

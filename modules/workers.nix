@@ -12,6 +12,16 @@ let
   cfg = config.services.loopkeeper;
   t = import ./types.nix { inherit lib; };
 
+  # Where NixOS puts the packages that a user has of its own.
+  usersWithPackages = lib.filter (user: (user.packages or [ ]) != [ ]) (
+    lib.mapAttrsToList (name: user: { inherit name; } // user) config.users.users
+  );
+  profileOf =
+    name:
+    map (user: "/etc/profiles/per-user/${user.name}") (
+      lib.filter (user: user.name == name) usersWithPackages
+    );
+
   # [workers.NAME], under the names that loopkeeper.toml has for it.
   section =
     worker:
@@ -31,7 +41,9 @@ let
         ;
       environment =
         lib.optionalAttrs (worker.path != [ ]) {
-          PATH = lib.makeBinPath ([ "/run/wrappers" ] ++ worker.path ++ [ "/run/current-system/sw" ]);
+          PATH = lib.makeBinPath (
+            [ "/run/wrappers" ] ++ worker.path ++ profileOf worker.user ++ [ "/run/current-system/sw" ]
+          );
         }
         // worker.environment;
       launcher =
@@ -62,33 +74,82 @@ let
   overridable =
     value: if lib.isAttrs value then lib.mapAttrs (_: overridable) value else lib.mkDefault value;
 
-  workers = lib.filterAttrs (_: worker: worker.enable) cfg.workers;
-  names = lib.attrNames workers;
-  # What there is, also in `settings` alone.
-  rig = cfg.settings;
-  workerNames = lib.attrNames (rig.workers or { });
-  phaseIds = map (phase: phase.id or phase) (rig.plan.phases or [ ]);
-  checkout = worker: lib.removeSuffix "/" worker.worktree;
-  inSameCheckout =
-    name: worker:
-    lib.filter (
-      other:
-      other < name && workers.${other}.worktree != null && checkout workers.${other} == checkout worker
-    ) names;
-  variable = file: lib.toUpper (lib.replaceStrings [ "." "-" ] [ "_" "_" ] file);
-  probes = lib.filter (probe: probe != null);
+  declared = lib.filterAttrs (_: worker: worker.enable) cfg.workers;
 
-  assertionsOf =
+  # What there is in the end: `settings` may have workers that no option has, and take the place of what
+  # the options say. What it has in another form than the options, is for `supervisorctl check` to judge.
+  rig = cfg.settings;
+  workers = rig.workers or { };
+  names = lib.attrNames workers;
+  texts = value: if lib.isList value then lib.filter lib.isString value else [ ];
+  requiredBy = name: texts (workers.${name}.requires or null);
+  phaseIds = map (phase: phase.id or phase) (rig.plan.phases or [ ]);
+  checkout =
+    name:
+    let
+      worktree = workers.${name}.worktree or null;
+    in
+    if lib.isString worktree then lib.removeSuffix "/" worktree else null;
+  inSameCheckout = name: lib.filter (other: other < name && checkout other == checkout name) names;
+  variable = file: lib.toUpper (lib.replaceStrings [ "." "-" ] [ "_" "_" ] file);
+  duration = value: if lib.isString value then t.milliseconds value else null;
+  unknown = known: lib.filter (one: !lib.elem one known);
+  hasOne = kinds: table: lib.length (lib.filter (kind: table ? ${kind}) kinds) == 1;
+
+  # Whom users.users declares, by the name that the system knows.
+  users = lib.mapAttrsToList (name: user: user.name or name) config.users.users;
+
+  # What the options say that is in no file, and what is of the machine.
+  ofOptions =
     name: worker:
     let
       at = "services.loopkeeper.workers.${name}";
-      unknown = known: lib.filter (one: !lib.elem one known);
-      unknownWorkers = unknown (workerNames ++ lib.optional (rig ? proxy) "proxy") worker.requires;
-      unknownPhases = unknown phaseIds (if worker.phases == null then [ ] else worker.phases);
-      unknownSecrets = unknown (lib.attrNames cfg.secrets) (lib.attrValues worker.secrets);
-      badFiles = lib.filter (file: !t.secretName.check file) (lib.attrNames worker.secrets);
-      unknownFiles = unknown (lib.attrNames worker.secrets) worker.environmentFrom;
-      variables = map variable worker.environmentFrom;
+      final = workers.${name};
+      unknownSecrets = lib.filter (
+        file: !cfg.secrets ? ${worker.secrets.${file}} && !(final.secrets or { }) ? ${file}
+      ) (lib.attrNames worker.secrets);
+    in
+    [
+      {
+        assertion = unknownSecrets == [ ];
+        message = "${at}.secrets names what is not declared: ${
+          toString (map (file: worker.secrets.${file}) unknownSecrets)
+        }. Declare services.loopkeeper.secrets.<name>.";
+      }
+      {
+        assertion = worker.path == [ ] || !worker.environment ? PATH;
+        message = "${at}.path makes the PATH that is in its environment too. Set one of the two.";
+      }
+      {
+        assertion = worker.session == null || worker.launcher == null;
+        message = "${at}: session is short for a launcher. Set one of the two.";
+      }
+      {
+        # systemd takes the number of a user as well.
+        assertion =
+          worker.user == null
+          || (final.systemd.User or null) != worker.user
+          || builtins.match "[0-9]+" worker.user != null
+          || lib.elem worker.user users;
+        message = "${at}.user ${toString worker.user} is not declared. Declare users.users.${toString worker.user}.";
+      }
+    ];
+
+  ofRig =
+    name: worker:
+    let
+      at = "services.loopkeeper.${
+        lib.optionalString (!cfg.workers ? ${name}) "settings."
+      }workers.${name}";
+      unknownWorkers = unknown (names ++ lib.optional (rig ? proxy) "proxy") (requiredBy name);
+      unknownPhases = unknown phaseIds (texts (worker.phases or null));
+      files = lib.attrNames (worker.secrets or { });
+      badFiles = lib.filter (file: !t.secretName.check file) files;
+      environmentFrom = texts (worker.environment_from or null);
+      unknownFiles = unknown files environmentFrom;
+      variables = map variable (lib.unique environmentFrom);
+      first = duration (worker.backoff.first or null);
+      most = duration (worker.backoff.most or null);
     in
     [
       {
@@ -101,23 +162,15 @@ let
           if unknownWorkers == [ "proxy" ] then
             "${at}.requires names the proxy, and there is none: set services.loopkeeper.proxy.enable."
           else
-            "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString workerNames}.";
+            "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString names}.";
       }
       {
         assertion = unknownPhases == [ ];
         message = "${at}.phases names phases that are not in the plan: ${toString unknownPhases}. There are: ${toString phaseIds}.";
       }
       {
-        assertion = unknownSecrets == [ ];
-        message = "${at}.secrets names what is not declared: ${toString unknownSecrets}. Declare services.loopkeeper.secrets.<name>.";
-      }
-      {
         assertion = badFiles == [ ];
         message = "${at}.secrets: not names of files: ${toString badFiles}. One is at most 64 letters, digits, '.', '_' and '-'; write { file = \"name\"; }.";
-      }
-      {
-        assertion = worker.path == [ ] || !worker.environment ? PATH;
-        message = "${at}.path makes the PATH that is in its environment too. Set one of the two.";
       }
       {
         assertion = unknownFiles == [ ];
@@ -127,59 +180,45 @@ let
         assertion =
           lib.unique variables == variables
           && lib.all (
-            variable: t.environment.check { ${variable} = ""; } && !worker.environment ? ${variable}
+            variable: t.environment.check { ${variable} = ""; } && !(worker.environment or { }) ? ${variable}
           ) variables;
-        message = "${at}.environmentFrom makes variables that are there twice, reserved or not valid: ${toString variables}. Call the file in its secrets what the variable is to be called.";
+        message = "${at}.environmentFrom makes variables that are there twice, in its environment as well, reserved or not valid: ${toString variables}. Call the file in its secrets what the variable is to be called.";
       }
       {
-        assertion = worker.worktree == null || inSameCheckout name worker == [ ];
-        message = "${at}.worktree ${toString worker.worktree} is that of ${toString (inSameCheckout name worker)} as well. Two loops in one checkout spoil each other's work: give each a clone of its own.";
+        assertion = checkout name == null || inSameCheckout name == [ ];
+        message = "${at}.worktree ${worker.worktree or ""} is that of ${toString (inSameCheckout name)} as well. Two loops in one checkout spoil each other's work: give each a clone of its own.";
       }
       {
-        assertion = worker.session == null || worker.launcher == null;
-        message = "${at}: session is short for a launcher. Set one of the two.";
-      }
-      {
-        assertion = worker.user == null || config.users.users ? ${worker.user};
-        message = "${at}.user ${toString worker.user} is not declared. Declare users.users.${toString worker.user}.";
-      }
-      {
-        assertion =
-          worker.backoff == null
-          || worker.backoff.first == null
-          || worker.backoff.most == null
-          || t.milliseconds worker.backoff.first <= t.milliseconds worker.backoff.most;
+        assertion = first == null || most == null || first <= most;
         message = "${at}.backoff: first is longer than most.";
       }
       {
         assertion =
-          worker.ready == null
-          ||
-            lib.length (probes [
-              worker.ready.socks
-              worker.ready.tcp
-              worker.ready.command
-              worker.ready.file
-              worker.ready.output
-            ]) == 1;
+          !worker ? ready
+          || hasOne [
+            "socks"
+            "tcp"
+            "command"
+            "file"
+            "output"
+          ] worker.ready;
         message = "${at}.ready has to have exactly one of socks, tcp, command, file and output.";
       }
       {
         assertion =
-          worker.alive == null
-          ||
-            lib.length (probes [
-              worker.alive.socks
-              worker.alive.tcp
-              worker.alive.command
-            ]) == 1;
+          !worker ? alive
+          || hasOne [
+            "socks"
+            "tcp"
+            "command"
+          ] worker.alive;
         message = "${at}.alive has to have exactly one of socks, tcp and command.";
       }
     ];
 
   # Who requires itself is no circle to toposort.
-  order = lib.toposort (one: other: lib.elem one workers.${other}.requires) names;
-  circle = lib.filter (name: lib.elem name workers.${name}.requires) names ++ order.cycle or [ ];
+  order = lib.toposort (one: other: lib.elem one (requiredBy other)) names;
+  circle = lib.filter (name: lib.elem name (requiredBy name)) names ++ order.cycle or [ ];
 in
 {
   options.services.loopkeeper.workers = mkOption {
@@ -203,17 +242,26 @@ in
   config = lib.mkIf cfg.enable {
     services.loopkeeper.settings.workers = lib.mapAttrs (
       _: worker: overridable (section worker)
-    ) workers;
+    ) declared;
 
-    assertions = lib.concatLists (lib.mapAttrsToList assertionsOf workers) ++ [
-      {
-        assertion = workerNames != [ ] || rig ? proxy;
-        message = "services.loopkeeper has nothing to keep running: declare a worker, or enable the proxy.";
-      }
-      {
-        assertion = circle == [ ];
-        message = "services.loopkeeper.workers: a circle of requirements: ${toString circle}.";
-      }
-    ];
+    # Programs are looked up by the daemon, and workers have its PATH.
+    systemd.services.loopkeeper.path = lib.mkOrder 1200 (
+      lib.unique (
+        lib.concatMap (worker: profileOf (worker.systemd.User or null)) (lib.attrValues workers)
+      )
+    );
+
+    assertions =
+      lib.concatLists (lib.mapAttrsToList ofOptions declared ++ lib.mapAttrsToList ofRig workers)
+      ++ [
+        {
+          assertion = names != [ ] || rig ? proxy;
+          message = "services.loopkeeper has nothing to keep running: declare a worker, or enable the proxy.";
+        }
+        {
+          assertion = circle == [ ];
+          message = "services.loopkeeper.workers: a circle of requirements: ${toString circle}.";
+        }
+      ];
   };
 }

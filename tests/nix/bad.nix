@@ -26,52 +26,7 @@
     };
 
   # Of each, nothing is to be said either.
-  right = {
-    rig-in-settings =
-      { lib, ... }:
-      {
-        services.loopkeeper = {
-          workers = lib.mkForce { };
-          proxy.enable = lib.mkForce false;
-          plan.phases = lib.mkForce [ ];
-          settings = {
-            proxy.kind = "builtin";
-            plan.phases = [
-              "1e"
-              { id = "2"; }
-            ];
-            workers.reviewer.command = "true";
-          };
-          # It may name what is there alone.
-          ssh.hosts.ci.hostKeys = [ "ssh-ed25519 AAAA of the host" ];
-        };
-      };
-    worker-with-what-settings-have.services.loopkeeper = {
-      workers.builder = {
-        requires = [ "reviewer" ];
-        phases = [ "2" ];
-      };
-      settings = {
-        plan.phases = [ { id = "2"; } ];
-        workers.reviewer.command = "true";
-      };
-    };
-    tailscale-with-a-key-in-settings = {
-      services.loopkeeper = {
-        proxy.kind = "tailscale";
-        settings.proxy.auth_key = "/etc/tailscale-key";
-      };
-    };
-    checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
-      enable = false;
-      command = "true";
-      worktree = "/srv/builder";
-      requires = [ "nobody" ];
-    };
-    hardware-key.services.loopkeeper.ssh.hosts.ci.hostKeys = [
-      "sk-ecdsa-sha2-nistp256@openssh.com AAAA"
-    ];
-  };
+  right = import ./right.nix;
 
   # Files of the flake, which are there for the rig as files of the store.
   files =
@@ -91,9 +46,74 @@
       };
     };
 
+  # How a command may be said with what is in Nix.
+  commands = {
+    package = pkgs: [
+      pkgs.git
+      "-C"
+      pkgs.curl
+    ];
+    package-alone = pkgs: pkgs.git;
+    script = pkgs: [ (pkgs.writeShellScript "loop" "exec sleep 1000") ];
+    file-alone = _: ./fetch;
+    program = pkgs: [
+      "${pkgs.git}/bin/git"
+      "gc"
+    ];
+    text = _: "exec sleep 1000";
+  };
+
+  # Packages that users have of their own, and users who have none or whom no worker runs as.
+  packages =
+    { pkgs, ... }:
+    {
+      users.users = {
+        builder.packages = [ pkgs.git ];
+        bob = {
+          name = "adversary";
+          packages = [ pkgs.git ];
+        };
+        somebody.packages = [ ];
+        alice.packages = [ pkgs.git ];
+      };
+      services.loopkeeper.workers = {
+        builder.user = "builder";
+        adversary = {
+          user = "adversary";
+          path = [ pkgs.curl ];
+        };
+        reviewer = {
+          command = "true";
+          user = "somebody";
+        };
+      };
+    };
+
+  # The ports that are open to other machines: of where the proxy listens in the end.
+  firewalls = {
+    options.services.loopkeeper.proxy = {
+      listenAddress = "10.0.0.1";
+      openFirewall = true;
+      auth = "token";
+    };
+    settings.services.loopkeeper = {
+      proxy = {
+        listenAddress = "10.0.0.1";
+        openFirewall = true;
+        auth = "token";
+      };
+      settings.proxy.listen = "[fd00::1]:1080";
+    };
+  };
+
   # Not a mistake for sure, and said nevertheless.
   warned = {
-    services.loopkeeper.operators = [ "alice" ];
+    # A member of a group is who is called so, not how that is declared.
+    users.users.bob.name = "robert";
+    services.loopkeeper.operators = [
+      "alice"
+      "robert"
+    ];
   };
 
   examples =

@@ -82,6 +82,8 @@ rec {
         "127.0.0.1:1"
         "localhost:65535"
         "[::1]:8080"
+        "[::ffff:127.0.0.1]:80"
+        "[1:2:3:4:5:6:7::]:0080"
         "ci_1.example.org:22"
       ]
       [
@@ -89,9 +91,14 @@ rec {
         "127.0.0.1:0"
         "127.0.0.1:65536"
         "::1:80"
+        "[1:2:3:4:5:6:7:8:9]:80"
+        "[1::2::3]:80"
+        "[1:2:]:80"
+        "[::256.0.0.1]:80"
         ":80"
       ];
-  size = what: value what [ "64KiB" "1000KiB" "16MiB" "3GiB" ] [ "63KiB" "1" "16 MB" "0MiB" ];
+  size =
+    what: value what [ "64KiB" "20000001KiB" "16MiB" "999999999GiB" ] [ "63KiB" "1" "16 MB" "0MiB" ];
   path = what: value what [ "/srv/${what}" "/tmp" "/srv/with space" ] [ "srv" "./x" ];
   probe =
     what:
@@ -102,5 +109,26 @@ rec {
     ]
     // some "${what} every" 30 { every = every "${what} every"; };
   signal =
-    what: value what [ "SIGTERM" "SIGINT" "SIGHUP" "SIGUSR1" "SIGQUIT" ] [ "TERM" "SIGNONE" "15" ];
+    what:
+    value what
+      [
+        "SIGTERM"
+        "SIGQUIT"
+        "SIGRTMIN+3"
+        "SIGRTMIN"
+        "SIGPWR"
+        "SIG32"
+        "SIG64"
+        "tstp"
+        "Sigchld"
+        "15"
+      ]
+      [
+        "SIGNONE"
+        "0"
+        "65"
+        "SIGRTMIN+31"
+        "RTMIN3"
+        ""
+      ];
 }

@@ -101,7 +101,7 @@ let
             "service"
           ]
         )
-        // optional "user" 20 (what: value what [ "somebody" ] [ "nobody-here" ])
+        // optional "user" 20 (what: value what [ "somebody" "1000" ] [ "nobody-here" ])
         // optional "workdir" 30 path
         // optional "worktree" 50 (
           what: value what [ "/srv/${name}" "/home/${name}/work/" ] [ "/srv/same" "x" ]
@@ -260,8 +260,16 @@ let
           port = value "port" [ 1 1055 65535 ] [ 0 65536 ];
           listenAddress =
             value "listen"
-              [ "127.0.0.1" "127.0.0.53" "::1" ]
-              [ "0.0.0.0" "localhost" "256.0.0.1" "10.0.0.1" "::" ];
+              [ "127.0.0.1" "127.0.0.53" "::1" "::ffff:127.0.0.1" ]
+              [
+                "0.0.0.0"
+                "localhost"
+                "256.0.0.1"
+                "10.0.0.1"
+                "::"
+                "1::2::"
+                "::ffff:10.0.0.1"
+              ];
         }
         // lib.optionalAttrs (kind == "builtin") (
           some "auth" 40 { auth = users; }

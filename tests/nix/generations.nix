@@ -40,6 +40,24 @@ in
     }
   );
   systemdActivation = units { sops.useSystemdActivation = true; };
+  # What comes of a template of sops is a file, whose unit is the same one.
+  template = units (
+    { config, lib, ... }:
+    {
+      sops.useSystemdActivation = true;
+      services.loopkeeper.secrets = lib.genAttrs [ "ci-key" "gitea-token" "tailscale-auth-key" ] (
+        name:
+        lib.mkForce {
+          source = "file";
+          path = "/run/secrets/rendered/${name}";
+        }
+      );
+      services.tailscale = {
+        enable = true;
+        authKeyFile = config.services.loopkeeper.secrets.tailscale-auth-key.path;
+      };
+    }
+  );
   tailscale = units (
     { config, ... }:
     {

@@ -15,7 +15,14 @@ in
 {
   good = failures { };
   right = mapAttrs (_: failures) bad.right;
-  # What files of a flake become.
+  configurations = mapAttrs (
+    _: module:
+    (evaluate [
+      bad.good
+      module
+    ]).toml
+  ) bad.right;
+  # What files of a flake, and packages, become.
   files =
     let
       inherit
@@ -28,6 +35,44 @@ in
         ;
     in
     settings.workers.builder.command ++ map (phase: phase.brief) settings.plan.phases;
+  commands = mapAttrs (
+    _: command:
+    (evaluate [
+      bad.good
+      (
+        { lib, pkgs, ... }:
+        {
+          services.loopkeeper.workers.builder.command = lib.mkForce (command pkgs);
+        }
+      )
+    ]).config.services.loopkeeper.settings.workers.builder.command
+  ) bad.commands;
+  # Where the daemon, and each worker that says so, looks for programs.
+  paths =
+    let
+      inherit
+        ((evaluate [
+          bad.good
+          bad.packages
+        ]).config
+        )
+        services
+        systemd
+        ;
+    in
+    {
+      daemon = systemd.services.loopkeeper.environment.PATH;
+      workers = mapAttrs (
+        _: worker: worker.environment.PATH or null
+      ) services.loopkeeper.settings.workers;
+    };
+  firewalls = mapAttrs (
+    _: module:
+    (evaluate [
+      bad.good
+      module
+    ]).config.networking.firewall.allowedTCPPorts
+  ) bad.firewalls;
   warned =
     (evaluate [
       bad.good

@@ -91,6 +91,19 @@ in
     ];
     services.loopkeeper.proxy.maxConnections = 10;
   };
+  users = generation {
+    imports = [
+      changed
+      upgraded
+    ];
+    services.loopkeeper = {
+      secrets.proxy-users.key = "proxy/users";
+      proxy = {
+        maxConnections = 10;
+        auth = "proxy-users";
+      };
+    };
+  };
   # The secret from systemd itself, instead of sops-nix.
   credential = generation {
     imports = [

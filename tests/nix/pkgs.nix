@@ -22,19 +22,22 @@ let
     }
     // attributes;
 
-  # TOML's inline tables, which are what JSON is but for `=`.
+  # TOML's inline tables, which are what JSON is but for `=` and for a character that TOML escapes.
+  text =
+    let
+      delete = builtins.fromJSON "\"\\u007f\"";
+    in
+    value: lib.replaceStrings [ delete ] [ "\\u007f" ] (builtins.toJSON value);
   toml =
     value:
     if lib.isAttrs value then
       "{ ${
-        lib.concatStringsSep ", " (
-          lib.mapAttrsToList (name: inner: "${builtins.toJSON name} = ${toml inner}") value
-        )
+        lib.concatStringsSep ", " (lib.mapAttrsToList (name: inner: "${text name} = ${toml inner}") value)
       } }"
     else if lib.isList value then
       "[${lib.concatMapStringsSep ", " toml value}]"
     else
-      builtins.toJSON value;
+      text value;
 
   # The type of the real one (pkgs/pkgs-lib/formats.nix).
   tomlType =
@@ -75,15 +78,18 @@ let
     "deadnix"
     "e2fsprogs"
     "findutils"
+    "getent"
     "git"
     "gnugrep"
     "gnumake"
     "gnused"
+    "groff"
     "installShellFiles"
     "iproute2"
     "jq"
     "loopkeeper"
     "mmdebstrap"
+    "ncurses"
     "netcat"
     "nixfmt"
     "nixfmt-tree"
@@ -99,6 +105,7 @@ let
     "systemd"
     "tailscale"
     "tmux"
+    "util-linux"
   ] (name: package name { });
 
   built =
@@ -157,6 +164,8 @@ named
     }
   );
   mkShell = attributes: package "shell" { inherit attributes; };
+  # A file, which has no program in it.
+  writeShellScript = name: text: removeAttrs (package name { inherit text; }) [ "meta" ];
   writeShellApplication = { name, ... }@attributes: package name { inherit attributes; };
   inherit nixosOptionsDoc;
   testers.runNixOSTest = module: package "test" { inherit module; };
@@ -166,9 +175,7 @@ named
     generate =
       name: value:
       package name {
-        text = lib.concatStrings (
-          lib.mapAttrsToList (key: inner: "${builtins.toJSON key} = ${toml inner}\n") value
-        );
+        text = lib.concatStrings (lib.mapAttrsToList (key: inner: "${text key} = ${toml inner}\n") value);
       };
   };
   runCommand =

@@ -64,4 +64,21 @@ in
     module = proxy { openFirewall = true; };
     says = "at which nobody but this machine can be";
   };
+  proxy-that-settings-open = {
+    module.services.loopkeeper.settings.proxy.listen = "10.0.0.1:1080";
+    says = "listens at 10.0.0.1:1080, where other machines reach it";
+  };
+  tailscale-of-settings-in-the-daemons-own-directory = {
+    module =
+      { lib, ... }:
+      {
+        services.loopkeeper.proxy.enable = lib.mkForce false;
+        services.loopkeeper.settings.proxy = {
+          kind = "tailscale";
+          state = "/var/lib/loopkeeper";
+          auth_key = "/etc/tailscale-key";
+        };
+      };
+    says = "is the directory of the daemon itself";
+  };
 }

@@ -106,7 +106,17 @@ in
       environmentFrom = [ "token" ];
       environment.TOKEN = "x";
     };
-    says = "there twice, reserved or not valid: TOKEN";
+    says = "in its environment as well, reserved or not valid: TOKEN";
+  };
+  variable-that-settings-have = {
+    module.imports = [
+      (worker {
+        secrets = [ "token" ];
+        environmentFrom = [ "token" ];
+      })
+      { services.loopkeeper.settings.workers.builder.environment.TOKEN = "x"; }
+    ];
+    says = "in its environment as well, reserved or not valid: TOKEN";
   };
   session-and-launcher = {
     module = worker {
@@ -151,5 +161,33 @@ in
         environment.PATH = "/srv/bin";
       };
     says = "path makes the PATH that is in its environment too";
+  };
+  # What settings have takes the place of what an option says.
+  worktree-that-settings-share = {
+    module.services.loopkeeper.settings.workers.builder.worktree = "/srv/adversary";
+    says = "is that of adversary as well";
+  };
+  circle-that-settings-close = {
+    module.services.loopkeeper = {
+      workers.builder.requires = [ "adversary" ];
+      settings.workers.adversary.requires = [ "builder" ];
+    };
+    says = "a circle of requirements";
+  };
+  worker-of-settings-alone = {
+    module.services.loopkeeper.settings.workers.reviewer = {
+      command = "true";
+      phases = [ "2" ];
+    };
+    says = "services.loopkeeper.settings.workers.reviewer.phases names phases that are not in the plan: 2";
+  };
+  plan-of-settings-with-half-an-end = {
+    module.services.loopkeeper.settings.plan.phases = [
+      {
+        id = "1d";
+        until.line = "done";
+      }
+    ];
+    says = "`until` of phase 1d has to have either";
   };
 }

@@ -1,0 +1,146 @@
+# Modules with which nothing is wrong, however it looks: added to the good example of bad.nix, no assertion
+# fails, and `supervisorctl check` takes what comes of them.
+{
+  rig-in-settings =
+    { lib, ... }:
+    {
+      services.loopkeeper = {
+        workers = lib.mkForce { };
+        proxy.enable = lib.mkForce false;
+        plan.phases = lib.mkForce [ ];
+        settings = {
+          proxy.kind = "builtin";
+          plan.phases = [
+            { id = "1e"; }
+            { id = "2"; }
+          ];
+          workers.reviewer.command = "true";
+        };
+        # It may name what is there alone.
+        ssh.hosts.ci.hostKeys = [ "ssh-ed25519 AAAA of the host" ];
+      };
+    };
+  worker-with-what-settings-have.services.loopkeeper = {
+    workers.builder = {
+      requires = [ "reviewer" ];
+      phases = [ "2" ];
+    };
+    settings = {
+      plan.phases = [ { id = "2"; } ];
+      workers.reviewer.command = "true";
+    };
+  };
+  tailscale-with-a-key-in-settings = {
+    services.loopkeeper = {
+      proxy.kind = "tailscale";
+      settings.proxy.auth_key = "/etc/tailscale-key";
+    };
+  };
+  checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
+    enable = false;
+    command = "true";
+    worktree = "/srv/builder";
+    requires = [ "nobody" ];
+  };
+  variable-that-defaults-have.services.loopkeeper = {
+    workers.builder = {
+      secrets = [ "token" ];
+      environmentFrom = [ "token" ];
+    };
+    settings.defaults.environment.TOKEN = "none";
+  };
+  hardware-key.services.loopkeeper.ssh.hosts.ci.hostKeys = [
+    "sk-ecdsa-sha2-nistp256@openssh.com AAAA"
+  ];
+
+  # What settings have takes the place of what an option says.
+  worktree-that-settings-move =
+    { lib, ... }:
+    {
+      services.loopkeeper = {
+        workers.adversary.worktree = lib.mkForce "/srv/builder";
+        settings.workers.builder.worktree = "/srv/other";
+      };
+    };
+  circle-that-settings-open.services.loopkeeper = {
+    workers = {
+      builder.requires = [ "adversary" ];
+      adversary.requires = [ "builder" ];
+    };
+    settings.workers.builder.requires = [ ];
+  };
+  names-that-settings-correct.services.loopkeeper = {
+    workers.builder = {
+      phases = [ "1e" ];
+      requires = [ "revewer" ];
+      user = "nobody-of-this-name";
+      secrets.token = "tokn";
+      backoff.first = "2m";
+      backoff.most = "90s";
+      ready.every = "1s";
+    };
+    settings.workers.builder = {
+      phases = [ "1d" ];
+      requires = [ "adversary" ];
+      systemd.User = "root";
+      secrets.token = "/etc/token";
+      backoff.most = "1h";
+      ready.tcp = "127.0.0.1:80";
+    };
+  };
+  plan-in-the-place-of-one-that-is-wrong.services.loopkeeper = {
+    plan.phases = [
+      "1d"
+      "1d"
+      {
+        id = "1e";
+        until.line = "done";
+      }
+    ];
+    settings.plan.phases = [
+      {
+        id = "1d";
+        until = "operator";
+      }
+    ];
+  };
+  proxy-that-settings-open.services.loopkeeper = {
+    proxy.openFirewall = true;
+    settings.proxy = {
+      listen = "10.0.0.1:1055";
+      auth = "/etc/proxy-users";
+    };
+  };
+  proxy-that-settings-close.services.loopkeeper = {
+    proxy.listenAddress = "0.0.0.0";
+    settings.proxy.listen = "127.0.0.1:1055";
+  };
+
+  # What of users.users the machine knows is their names, and systemd takes numbers too.
+  user-of-another-name = {
+    users.users.bob.name = "builder";
+    services.loopkeeper = {
+      operators = [ "builder" ];
+      workers.builder.user = "builder";
+    };
+  };
+  user-by-number.services.loopkeeper.workers.builder.user = "1000";
+
+  what-check-takes.services.loopkeeper = {
+    proxy = {
+      listenAddress = "::ffff:127.0.0.1";
+      auth = "my users";
+    };
+    secrets."my users" = {
+      source = "file";
+      path = "/etc/my users";
+    };
+    workers.builder = {
+      stop.signal = "SIGRTMIN+3";
+      onSecretChange = "tstp";
+      ready.tcp = "[::ffff:127.0.0.1]:80";
+      keepOutput = "20000001KiB";
+    };
+    workers.adversary.stop.signal = "15";
+  };
+}
