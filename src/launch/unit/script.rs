@@ -86,6 +86,9 @@ pub(super) fn record_stop(directory: &Directory) -> io::Result<()> {
 /// that the manager itself ends as well. A mount that is stopped takes those along that require it
 /// (systemd.unit(5), `RequiresMountsFor=`): then both have a job.
 ///
+/// A manager that ends it of itself, since it ran out of memory above all, may do so while the main
+/// process is not collected yet: then it has no job, and a result already.
+///
 /// A unit that is stopped while it begins has no `ExecStop=`: so it runs once more at the very end,
 /// `--late`, and says something if there is a job and nothing has been said.
 pub(super) const ASKER: Script = Script {
@@ -127,8 +130,8 @@ while [ $# -ge 4 ]; do
   esac
   shift 4
 done
-case $late:$job in
---late:stop | --late:restart | :*) ;;
+case $late:$job:${SERVICE_RESULT:-success} in
+--late:stop:* | --late:restart:* | :?*:* | ::success) ;;
 *) exit 0 ;;
 esac
 printf '%s %s %s%s\\n' \"${job:--}\" \"${state:--}\" \"${INVOCATION_ID:--}\" \"${at:+ $at}\" >>\"$directory/unit-asked\"
@@ -205,35 +208,52 @@ esac
         let own = "12 loopkeeper-a.service";
         let stopped = Some(Intervention::Stopped);
         let unmounted = Some(Intervention::Unmounted("/mnt/the nas".into()));
-        for (pid, jobs, by) in [
-            ("7", format!("{own} stop running\\n"), stopped.clone()),
+        for (pid, result, jobs, by) in [
             (
                 "7",
-                format!("{own} restart running\\n"),
-                Some(Intervention::Restarted),
-            ),
-            (
-                "7",
-                format!("{own} stop running\\n  13 mnt-nas.mount stop waiting\\n"),
-                unmounted.clone(),
-            ),
-            (
-                "7",
-                format!("13 mnt-nas.mount restart waiting\\n{own} restart running\\n"),
-                unmounted,
-            ),
-            (
-                "7",
-                format!("{own} stop running\\n13 mnt-other.mount stop waiting\\n"),
+                "success",
+                format!("{own} stop running\n"),
                 stopped.clone(),
             ),
             (
                 "7",
-                format!("{own} stop running\\n13 mnt-nas.mount start waiting\\n"),
-                stopped,
+                "success",
+                format!("{own} restart running\n"),
+                Some(Intervention::Restarted),
             ),
+            (
+                "7",
+                "success",
+                format!("{own} stop running\n  13 mnt-nas.mount stop waiting\n"),
+                unmounted.clone(),
+            ),
+            (
+                "7",
+                "success",
+                format!("13 mnt-nas.mount restart waiting\n{own} restart running\n"),
+                unmounted,
+            ),
+            (
+                "7",
+                "success",
+                format!("{own} stop running\n13 mnt-other.mount stop waiting\n"),
+                stopped.clone(),
+            ),
+            (
+                "7",
+                "success",
+                format!("{own} stop running\n13 mnt-nas.mount start waiting\n"),
+                stopped.clone(),
+            ),
+            // The manager does not say which.
+            ("7", "success", String::new(), stopped.clone()),
             // It had ended by itself.
-            ("", format!("{own} stop running\\n"), None),
+            ("", "success", format!("{own} stop running\n"), None),
+            // Its manager ended it, before it collected the main process.
+            ("7", "oom-kill", String::new(), None),
+            ("7", "timeout", String::new(), None),
+            // Somebody did while it was ending so.
+            ("7", "oom-kill", format!("{own} stop running\n"), stopped),
         ] {
             let directory = tempfile::tempdir().unwrap();
             let script = ASKER.keep(directory.path()).unwrap();
@@ -249,10 +269,15 @@ esac
                 .env("PATH", format!("{}:{path}", directory.path().display()))
                 .env("JOBS", &jobs)
                 .env("MAINPID", pid)
+                .env("SERVICE_RESULT", result)
                 .env("INVOCATION_ID", "0123abcd");
             assert!(command.status().unwrap().success());
             let text = fs::read_to_string(directory.path().join(ASKED)).unwrap_or_default();
-            assert_eq!(record::asked(&text, Some("0123abcd")), by, "{jobs}: {text}");
+            assert_eq!(
+                record::asked(&text, Some("0123abcd")),
+                by,
+                "{result} {jobs}: {text}"
+            );
         }
     }
 
