@@ -84,6 +84,8 @@ impl Process {
             Ok(held) => Ok(self.stat()?.map(|_| held)),
             // Of one that is just being reaped, newer kernels say `ENOENT`.
             Err(rustix::io::Errno::SRCH | rustix::io::Errno::NOENT) => Ok(None),
+            // And older ones the same as of a thread.
+            Err(rustix::io::Errno::INVAL) if self.stat()?.is_none() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
