@@ -8,6 +8,8 @@
 //! workers that the system's manager carries: journald knows extra fields of no others). It looks them
 //! up when it takes the line, which may be after the unit is gone, if the worker was quick or journald
 //! slow. Then the unit is still known, since systemd named it when it made the stream, and the process.
+//! A user's manager names no unit, so a line of a short-lived child would be nobody's: there the
+//! identifier of the stream names the attempt.
 
 use std::{
     ffi::OsString,
@@ -61,6 +63,14 @@ impl Entries {
             ),
         };
         let named = format!("{ATTEMPT}={}", attempt.attempt);
+        let of_children = match directory.spec()?.output {
+            Output::UserJournal => Some(vec![
+                owner.clone(),
+                "_TRANSPORT=stdout".to_owned(),
+                format!("SYSLOG_IDENTIFIER={}", identifier(attempt, true)),
+            ]),
+            Output::Journal | Output::File => None,
+        };
         // By the recorder of a session, maybe with its last breath.
         let recorded = vec![
             owner,
@@ -92,6 +102,7 @@ impl Entries {
             .into_iter()
             .map(|known| [&from[..], &known].concat())
             .chain([recorded])
+            .chain(of_children)
             .chain(left_out);
         let matches = alternatives.collect::<Vec<_>>().join(&"+".to_owned());
         Some(Self { matches })
@@ -135,6 +146,14 @@ impl Entries {
                 String::from_utf8_lossy(&outcome.errors).trim()
             )),
         }
+    }
+}
+
+/// What the lines of a worker begin with where systemd hands them to journald.
+pub(crate) fn identifier(attempt: &AttemptRef, of_user: bool) -> String {
+    match of_user {
+        true => format!("{}-{}", attempt.worker, attempt.attempt),
+        false => attempt.worker.to_string(),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
         directory::{Directory, Spec, Start},
         needs::Needs,
         not_started::NotStarted,
+        output::journal::identifier,
         socket,
     },
     model::AttemptRef,
@@ -163,7 +164,8 @@ impl Carrier<'_> {
             text(directory.path())?,
             name(&attempt.worker),
         ];
-        if matches!(self.units.whose(), Whose::User(_)) {
+        let of_user = matches!(self.units.whose(), Whose::User(_));
+        if of_user {
             asker.push("--user".to_owned());
         }
         let asked_late = [&asker[..], &["--late".to_owned()]].concat();
@@ -190,7 +192,7 @@ impl Carrier<'_> {
         let ours = [
             ("Description", format!("Loopkeeper worker {worker}").into()),
             ("Slice", SLICE.into()),
-            ("SyslogIdentifier", worker.as_str().to_owned().into()),
+            ("SyslogIdentifier", identifier(attempt, of_user).into()),
             ("LogExtraFields", fields(attempt).into()),
             ("CollectMode", "inactive-or-failed".into()),
             ("Before", before.into()),
