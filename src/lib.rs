@@ -65,7 +65,7 @@
 //! | tree | all processes that an attempt has started, wherever they hide |
 //! | ended, gone | the attempt's own process is over; nothing of its tree lives |
 //! | stray | an attempt that lives and should not, or what is left of one |
-//! | held | its budget is used up, and it is not started any more until the operator says so or the machine boots |
+//! | held | its budget is used up, and it is not started any more until the operator says so, its definition is another one or the machine boots |
 //! | budget | how many restarts a worker has within a time |
 //! | verdict | what the watchdog holds of a running worker, with its evidence |
 //! | phase, resume point | one entry of the plan; where the plan stands |

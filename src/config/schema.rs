@@ -174,7 +174,7 @@ pub(super) mod rules {
             "When it is started again after it ended by itself.";
         BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below" as in "{ first = \"1s\", most = \"5m\", jitter = 20, healthy = \"1m\" }", "The delay before a restart.";
         BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
-            "How many restarts, before it is held: not started any more until supervisorctl start or the next boot.";
+            "How many restarts, before it is held: not started any more until supervisorctl start, another definition of it or the next boot.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";

@@ -7,7 +7,7 @@ use super::{
     Command, Effect, Fact, Level, PhaseRef, Refusal, RefusalKind, RequestId, Rig, SetBy,
     life::Life,
     plan::At,
-    waiter::{Decision, Goal, To},
+    waiter::{Decision, Goal, To, needs},
     worker::Asked,
 };
 use crate::{
@@ -100,6 +100,9 @@ impl Rig {
                     &format!("worker {name} cannot run now: {}", why.as_str()),
                     Some(&hint),
                 ));
+            }
+            if let Some(down) = self.down(worker).find(|(name, _)| !names.contains(name)) {
+                return Err(needs(worker, down, "; nothing changed", names));
             }
         }
         let goals = names

@@ -6,6 +6,7 @@
 use super::{
     Fact, Level, Refusal, Rig, SetBy,
     command::failed,
+    life::Life,
     plan::{At, Progress},
     worker::{Asked, Worker},
 };
@@ -73,17 +74,25 @@ impl Rig {
         for name in &removed {
             self.forget(now, name);
         }
+        let mut mended = Vec::new();
         for (name, rules) in &config.workers {
             match self.workers.get_mut(name) {
                 Some(worker) => {
+                    let before = worker.definition;
                     worker.declared = true;
                     worker.adopt_rules(now, rules.clone());
+                    if matches!(worker.life, Life::Held(_)) && !worker.is_of(before) {
+                        mended.push(name);
+                    }
                 }
                 None => {
                     self.workers
                         .insert(name.clone(), Worker::new(rules.clone(), now));
                 }
             }
+        }
+        for name in mended {
+            self.release(now, name);
         }
         if !self.progress.is_still_at(told.as_ref()) {
             self.phase_changed(now);

@@ -200,10 +200,17 @@ impl Rig {
             (None, Some(_)) => Life::Stopped(Stopped::Finished),
             (None, None) => Life::Waiting("about to start".into()),
         };
+        let held = matches!(life, Life::Held(_));
+        let definition = known.last.as_ref().map(|last| last.definition);
+        let mut mended = false;
         if let Some(worker) = self.workers.get_mut(name) {
             worker.still_since = known.last_end;
+            mended = held && definition.is_some_and(|tried| !worker.is_of(tried));
         }
         self.becomes(now, name, life);
+        if mended {
+            self.release(now, name);
+        }
     }
 
     /// Did it end by itself, is its policy content with that, and has nothing changed since?

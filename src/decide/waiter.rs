@@ -14,7 +14,7 @@ use super::{
     life::{Life, Stopped},
     worker::Worker,
 };
-use crate::model::{AttemptId, Exit, Mono, Now, WorkerName};
+use crate::model::{AttemptId, Exit, Mono, Now, StateName, WorkerName};
 
 /// The longest that a person waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -220,7 +220,10 @@ impl Rig {
                         Err(failed(&text, None))
                     })
                 }
-                Life::Waiting(_) => self.hopeless(worker).map(Err),
+                Life::Waiting(_) => {
+                    let down = self.down(worker).next()?;
+                    Some(Err(needs(worker, down, "", &[])))
+                }
                 Life::Starting { .. }
                 | Life::Running { .. }
                 | Life::Stopping { .. }
@@ -229,20 +232,35 @@ impl Rig {
         }
     }
 
-    /// A worker waits for one that nobody will start.
-    fn hopeless(&self, worker: &Worker) -> Option<Refusal> {
-        let down = worker.rules.requires.iter().find(|name| {
-            self.workers
-                .get(*name)
-                .is_some_and(|other| matches!(other.life, Life::Held(_) | Life::Stopped(_)))
-        })?;
-        let state = self.workers.get(down)?.life.state();
-        let message = format!("worker {} needs {down}, which is {state}", worker.name());
-        Some(failed(
-            &message,
-            Some(&format!("`supervisorctl start {down}`")),
-        ))
+    /// Those that a worker needs and nobody will start, with what has become of them.
+    pub(super) fn down<'a>(
+        &'a self,
+        worker: &'a Worker,
+    ) -> impl Iterator<Item = (&'a WorkerName, StateName)> {
+        worker.rules.requires.iter().filter_map(|name| {
+            let other = self.workers.get(name)?;
+            matches!(other.life, Life::Held(_) | Life::Stopped(_))
+                .then(|| (name, other.life.state()))
+        })
     }
+}
+
+/// The refusal of whoever wants a worker that needs one that is down; `along` are to start with it.
+pub(super) fn needs(
+    worker: &Worker,
+    (down, state): (&WorkerName, StateName),
+    besides: &str,
+    along: &[WorkerName],
+) -> Refusal {
+    let all = [std::slice::from_ref(down), along].concat();
+    let all: Vec<_> = all.iter().map(WorkerName::as_str).collect();
+    failed(
+        &format!(
+            "worker {} needs {down}, which is {state}{besides}",
+            worker.name()
+        ),
+        Some(&format!("`supervisorctl start {}`", all.join(" "))),
+    )
 }
 
 /// What did not come true, and after it what did.

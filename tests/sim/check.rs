@@ -192,6 +192,10 @@ impl Checks {
         if let Event::Command(_, Command::Reload(_)) = event {
             self.failures
                 .will_forgive_others(|name| told.config.workers.contains_key(name));
+            // A hold is over with another definition.
+            for name in &told.redefined {
+                self.failures.doubt(name);
+            }
             self.moved = t;
         }
         for effect in effects {

@@ -2,14 +2,16 @@
 //!
 //! Promise: nothing in here is learned by asking the rig. It is made from the events that were
 //! delivered, from what lies in the store and from the configuration; of the rig's effects only
-//! the answer to a reload is read, for whether it was accepted.
+//! the answers are read: whether a reload was accepted, and a start refused for what it needs.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use loopkeeper::{
     config::{Config, OnPhase, Plan, Resume, Worker},
-    decide::{Command, Effect, Event, Leave, Looked, PhaseRef, ResumePoint, SetBy},
+    decide::{
+        Answer, Command, Effect, Event, Leave, Looked, PhaseRef, RequestId, ResumePoint, SetBy,
+    },
     model::{AttemptRef, Condition, HostEvent, Kind, PhaseId, WorkerName},
 };
 
@@ -116,6 +118,8 @@ pub(crate) struct Told {
     pub(crate) graces: BTreeMap<WorkerName, Duration>,
     /// The host has said what lives.
     pub(crate) surveyed: bool,
+    /// Those that a reload gave another definition in this turn.
+    pub(crate) redefined: Vec<WorkerName>,
 }
 
 impl Told {
@@ -148,6 +152,7 @@ impl Told {
             asked: BTreeMap::new(),
             surveyed: false,
             graces: BTreeMap::new(),
+            redefined: Vec::new(),
         };
         told.settle_point();
         told
@@ -183,6 +188,7 @@ impl Told {
         content: &Content,
         alive: &[AttemptRef],
     ) {
+        self.redefined.clear();
         match event {
             Event::Surveyed(Ok(found)) => {
                 if !self.surveyed {
@@ -236,7 +242,9 @@ impl Told {
                     self.reload(config);
                 }
             }
-            Event::Command(_, command) => self.command(t, command, alive),
+            Event::Command(id, command) if !refused_untouched(effects, *id) => {
+                self.command(t, command, alive);
+            }
             Event::Leave(how) if self.leaving != Some(Leave::StopWorkers) => {
                 self.leaving = Some(*how);
             }
@@ -296,6 +304,12 @@ impl Told {
         }
         for (name, rules) in &self.config.workers {
             self.graces.insert(name.clone(), rules.stop.grace);
+        }
+        for (name, rules) in &config.workers {
+            let before = self.config.workers.get(name);
+            if before.is_some_and(|before| before.definition() != rules.definition()) {
+                self.redefined.push(name.clone());
+            }
         }
         self.config = config.clone();
         let plan = &config.plan;
@@ -433,6 +447,19 @@ impl Told {
         let alive = worker.alive.as_ref()?;
         (heard.bad + silent >= alive.failures).then_some("not well")
     }
+}
+
+/// Was this answered with a refusal that says that nothing changed? Whether it is right is for
+/// [`crate::check`] to judge.
+fn refused_untouched(effects: &[Effect], id: RequestId) -> bool {
+    effects.iter().any(
+        |effect| matches!(effect, Effect::Answer(of, answer) if *of == id && is_untouched(answer)),
+    )
+}
+
+pub(crate) fn is_untouched(answer: &Answer) -> bool {
+    let refusal = answer.as_ref().err();
+    refusal.is_some_and(|refusal| refusal.message.ends_with("; nothing changed"))
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -280,3 +280,64 @@ fn the_way_out_of_a_pause_names_the_phase_where_nobody_knows_it() {
     let ends = "`supervisorctl resume --phase ID` ends the pause";
     assert_eq!(hint.as_deref(), Some(ends));
 }
+
+#[test]
+fn who_needs_a_worker_that_is_down_is_not_started_and_stays_as_it_was() {
+    let mut needy = worker("a");
+    needy.requires = vec!["b".parse().unwrap()];
+    let mut play = Play::unasked(rig([needy, worker("b")]));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    let next = started(&play.runs(&starts[0]));
+    play.runs(&next[0]);
+    let both = ["a", "b"].map(|name| name.parse().unwrap()).to_vec();
+    play.command(Command::Stop(both.clone()));
+    for of in [&starts[0], &next[0]] {
+        play.ends(of, Exit::Code(0));
+    }
+    for command in [Command::Start(a()), Command::Restart(a())] {
+        let done = play.command(command);
+        let message = "worker a needs b, which is stopped; nothing changed".to_owned();
+        let hint = Some("`supervisorctl start b a`".to_owned());
+        assert_eq!(refusals(&done), [(message, hint)]);
+    }
+    let began = started(&play.command(Command::Start(vec!["b".parse().unwrap()])));
+    let done = play.runs(&began[0]);
+    assert_eq!(started(&done), [], "a is still stopped by the operator");
+    play.command(Command::Stop(both.clone()));
+    play.ends(&began[0], Exit::Code(0));
+    let began = started(&play.command(Command::Start(both)));
+    let done = play.runs(&began[0]);
+    assert_eq!(started(&done).len(), 1, "both were asked for");
+}
+
+#[test]
+fn another_definition_releases_a_hold() {
+    let mut held = worker("a");
+    held.budget.restarts = 0;
+    let (mut play, starts) = Play::running(rig([held]));
+    play.ends(&starts[0], Exit::Code(1));
+    let slower = |config: &mut Config| {
+        let a = config.workers.get_mut("a").unwrap();
+        a.stop.grace *= 2;
+    };
+    play.reload(slower);
+    assert_eq!(play.state("a"), StateName::Held, "it is the same program");
+    let mended = |config: &mut Config| {
+        let a = config.workers.get_mut("a").unwrap();
+        let count = a.environment.len();
+        a.environment.insert(format!("NEW{count}"), "1".into());
+    };
+    let next = started(&play.reload(mended));
+    assert_eq!(next.len(), 1);
+    play.runs(&next[0]);
+    play.ends(&next[0], Exit::Code(1));
+    assert_eq!(play.state("a"), StateName::Held);
+
+    // The same while no daemon runs.
+    assert_eq!(started(&play.next_daemon(Vec::new())), []);
+    mended(&mut play.config);
+    let next = started(&play.next_daemon(Vec::new()));
+    assert_eq!(next.len(), 1);
+    // The hold does not come back with the next daemon.
+    assert_eq!(started(&play.next_daemon(Vec::new())).len(), 1);
+}

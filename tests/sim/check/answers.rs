@@ -9,7 +9,7 @@ use loopkeeper::decide::{Answer, Command, RequestId};
 use crate::{
     body::Body,
     store::Content,
-    told::{Place, Told, asked_for},
+    told::{Place, Told, asked_for, is_untouched},
 };
 
 use super::{Checked, Checks, Open, ensure};
@@ -77,7 +77,7 @@ impl Checks {
             return Ok(());
         };
         if answer.is_err() {
-            return Ok(());
+            return Self::is_right_to_refuse(&open.command, answer, told, world);
         }
         Self::is_recorded(&open.command, told, content)?;
         match &open.command {
@@ -135,6 +135,33 @@ impl Checks {
             | Command::PhaseSet(_)
             | Command::PhaseDone
             | Command::Reload(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Who is refused a start without further ado needs somebody of whom nothing runs.
+    fn is_right_to_refuse(
+        command: &Command,
+        answer: &Answer,
+        told: &Told,
+        world: &[Body],
+    ) -> Checked {
+        if let Command::Start(names) | Command::Restart(names) = command
+            && is_untouched(answer)
+        {
+            let needed = names
+                .iter()
+                .filter_map(|name| told.config.workers.get(name))
+                .flat_map(|worker| &worker.requires)
+                .find(|needed| {
+                    let runs = |body: &Body| body.of.worker == **needed && body.runs();
+                    !names.contains(needed) && !world.iter().any(runs)
+                });
+            ensure!(
+                needed.is_some(),
+                "true-answers",
+                "{command:?} was refused although all that it needs runs: {answer:?}"
+            );
         }
         Ok(())
     }

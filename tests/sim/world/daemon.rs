@@ -43,6 +43,13 @@ impl World {
         self.checks.begin_daemon(self.t);
         let declared = |name: &WorkerName| self.config.workers.contains_key(name);
         self.checks.failures.doubt_others(declared);
+        for (name, rules) in &self.config.workers {
+            let last = self.store.now.last(name);
+            let last = last.and_then(|of| self.store.now.attempts.get(of));
+            if last.is_some_and(|last| last.definition != rules.definition()) {
+                self.checks.failures.doubt(name);
+            }
+        }
         let (rig, effects) = Rig::new(
             self.config.clone(),
             restored,
