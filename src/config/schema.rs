@@ -162,7 +162,8 @@ pub(super) mod until {
     keys! {
         FILE: "file", expects::PATH, "none" as in "\"docs/1a.done\"", "Over when this file exists.";
         LINE: "line", "the one line that the file must have", "none" as in "\"1a: done\"", "Over when the file has this line.";
-        COMMAND: "command", expects::COMMAND, "none" as in "[\"make\", \"check\"]", "Over when it exits with 0.";
+        COMMAND: "command", expects::COMMAND, "none" as in "[\"curl\", \"--fail\", \"https://ci.example.org/1e\"]",
+            "Over when it exits with 0. It runs as the daemon's user, in the directory of the configuration: for what is the loops' to change, runuser(1).";
         EVERY: "every", expects::EVERY, "\"1m\"", "From the end of one try of the command to the next.";
     }
 }
@@ -252,7 +253,7 @@ pub(super) mod probe {
     keys! {
         SOCKS: "socks", expects::HOST_PORT, "none" as in "\"127.0.0.1:1080\"", "A SOCKS5 server answers there.";
         TCP: "tcp", expects::HOST_PORT, "none" as in "\"127.0.0.1:8080\"", "Something accepts connections there.";
-        COMMAND: "command", expects::COMMAND, "none" as in "[\"curl\", \"--fail\", \"http://127.0.0.1:8080/\"]", "The command exits with 0.";
+        COMMAND: "command", expects::COMMAND, "none" as in "[\"curl\", \"--fail\", \"http://127.0.0.1:8080/\"]", "The command exits with 0. It runs as the worker's user, in its workdir.";
     }
 }
 

@@ -15,7 +15,7 @@ const KEEP: usize = 4096;
 
 /// What shells, env(1) and others that run a program exit with when they found it, and could not run
 /// it; and when they did not find it (POSIX, Shell Command Language, 2.8.2).
-const NOT_EXECUTABLE: u8 = 126;
+pub(super) const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// One command that is about to be run.
@@ -25,6 +25,7 @@ pub(super) fn request(command: &Command, directory: &Path, limit: Duration) -> R
         arguments: command.arguments.iter().map(OsString::from).collect(),
         workdir: directory.to_owned(),
         environment: Vec::new(),
+        as_user: None,
         input: Vec::new(),
         limit,
         keep: KEEP,

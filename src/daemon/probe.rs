@@ -12,6 +12,7 @@ use crate::{
     decide::Looked,
     host::look::At,
     launch::{
+        as_user::AsUser,
         command::Runner,
         directory::Directory,
         is_shortage,
@@ -54,6 +55,7 @@ pub(super) async fn look(
             let mut request = command::request(command, directory, PATIENCE);
             if let Some(worker) = worker {
                 command::environment(&mut request, &worker.environment);
+                request.as_user = AsUser::of(worker);
             }
             command::look(runner, request).await
         }

@@ -5,7 +5,7 @@
 //! called by what it is, so that who means the daemon by its name meets nobody else.
 
 use std::{
-    ffi::CStr,
+    ffi::{CStr, OsString},
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -14,11 +14,11 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ContextKind};
 
-use super::{Options, StartError, journal, perform::own_notice};
+use super::{Options, StartError, command, journal, perform::own_notice};
 use crate::{
     decide::Level,
     host::boot,
-    launch::{exec, pane, recorder},
+    launch::{as_user::AsUser, exec, pane, recorder},
     paths::{Given, Paths},
     proxy,
     systemd::notify::ServiceManager,
@@ -82,6 +82,15 @@ pub(crate) enum Role {
     /// Becomes a worker that has secrets in its environment
     #[command(hide = true)]
     Become(Attempt),
+    /// Becomes a command that has a worker's user
+    #[command(hide = true)]
+    As {
+        #[command(flatten)]
+        user: AsUser,
+        /// The command
+        #[arg(last = true, required = true)]
+        words: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -122,7 +131,7 @@ impl Role {
             Self::ProxyReady(_) => c"lk-proxy-ready",
             Self::Pane(_) => c"lk-pane",
             Self::Record(_) => c"lk-record",
-            Self::Exec(_) | Self::Become(_) => c"lk-exec",
+            Self::Exec(_) | Self::Become(_) | Self::As { .. } => c"lk-exec",
         }
     }
 
@@ -135,6 +144,10 @@ impl Role {
             Self::Record(of) => recorder::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
+            Self::As { user, words } => {
+                say(&user.become_command(&words).to_string());
+                ExitCode::from(command::NOT_EXECUTABLE)
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use super::{
+    as_user::{AsUser, OF_USER},
     environment::Inherited,
     exec,
     tree::{Looker, Part, Tree, tag},
@@ -49,6 +50,8 @@ pub struct Request {
     pub workdir: PathBuf,
     /// Added to what the daemon's children inherit.
     pub environment: Vec<(OsString, OsString)>,
+    /// Whom it is run as, where that is not ourselves.
+    pub as_user: Option<AsUser>,
     /// Its standard input.
     pub input: Vec<u8>,
     /// How long it may take.
@@ -235,7 +238,15 @@ impl Runner {
     ) -> io::Result<(Child, pipe::Receiver, pipe::Receiver)> {
         let (output, its_output) = io::pipe()?;
         let (errors, its_errors) = io::pipe()?;
-        let mut command = Command::new(self.executable.instead_of(&request.program));
+        let mut command = match &request.as_user {
+            None => Command::new(self.executable.instead_of(&request.program)),
+            Some(user) => {
+                let mut command = Command::new(self.executable.to_run());
+                command.arg("as").args(user.arguments()).arg("--");
+                command.arg(&request.program);
+                command
+            }
+        };
         command
             .args(&request.arguments)
             .current_dir(&request.workdir)
@@ -243,6 +254,9 @@ impl Runner {
             .stdout(its_output)
             .stderr(its_errors);
         self.inherited.apply(&mut command);
+        for name in request.as_user.iter().flat_map(|_| OF_USER) {
+            command.env_remove(name);
+        }
         command.envs(request.environment).env(MARKER, mark);
         let birth = sys::Birth {
             session: true,

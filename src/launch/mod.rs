@@ -14,7 +14,8 @@
 //! it is a plain process or a tmux server; elsewhere a cgroup of its own, or none. `secrets` are what
 //! it is handed, [`output`] keeps what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
 //! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
-//! the first two live as long as the worker does.
+//! the first two live as long as the worker does. [`command`] is what looks at one, by [`as_user`] with
+//! the worker's own user.
 //!
 //! # A stop
 //!
@@ -42,6 +43,7 @@
 //! takes the terminal away from all: the kernel tells the pane, which tells the worker (SIGHUP).
 
 mod ailment;
+pub mod as_user;
 mod attempt;
 mod cgroup;
 pub mod command;

@@ -128,6 +128,7 @@ pub(super) async fn launch(
         arguments: argv,
         workdir: "/".into(),
         environment,
+        as_user: None,
         input: Vec::new(),
         limit: STARTS_WITHIN,
         keep: 4096,

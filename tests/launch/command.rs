@@ -19,6 +19,7 @@ fn script(world: &World, text: &str) -> Request {
         arguments: ["-c", text].map(OsString::from).into(),
         workdir: world.path().to_owned(),
         environment: Vec::new(),
+        as_user: None,
         input: Vec::new(),
         limit: crate::world::SOON,
         keep: 1000,

@@ -202,6 +202,7 @@ fn reading<'a>(
         arguments: arguments.into_iter().map(OsString::from).collect(),
         workdir: "/".into(),
         environment: Vec::new(),
+        as_user: None,
         input: Vec::new(),
         limit: ANSWERS_WITHIN,
         keep,

@@ -59,6 +59,7 @@ pub(super) async fn messages(
         arguments: arguments.map(Into::into).collect(),
         workdir: "/".into(),
         environment: Vec::new(),
+        as_user: None,
         input: Vec::new(),
         limit: ANSWERS_WITHIN,
         keep: KEEP,
