@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt::Display, io, iter};
 
-use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC};
+use nix::libc::{EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS};
 
 use crate::{
     causes::in_one_line,
@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// What the kernel says when the machine, or this process, is out of something: room on a disk, open
-/// files, processes, memory (errno(3)).
-const SHORTAGES: [i32; 6] = [ENOSPC, EDQUOT, EMFILE, ENFILE, EAGAIN, ENOMEM];
+/// files, processes, memory (errno(3)); also of a disk that takes nothing more since it is ill.
+const SHORTAGES: [i32; 7] = [ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, EAGAIN, ENOMEM];
 
 /// Whether it comes of the machine, or this process, being out of something.
 pub(crate) fn is_shortage(error: &(dyn Error + 'static)) -> bool {
@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn a_shortage_is_found_behind_what_it_led_to() {
-        for (errno, shortage) in [(ENOSPC, true), (EMFILE, true), (nix::libc::ENOENT, false)] {
+        for (errno, shortage) in [
+            (ENOSPC, true),
+            (EROFS, true),
+            (EMFILE, true),
+            (nix::libc::ENOENT, false),
+        ] {
             let error = HostError::file("/x".as_ref(), io::Error::from_raw_os_error(errno));
             assert_eq!(NotStarted::from_error(&error).shortage, shortage, "{errno}");
         }
