@@ -133,9 +133,12 @@ impl ClientError {
                 "see who listens there with: ss -xlp src {}",
                 socket.display()
             )),
-            Self::Silent { .. } | Self::Broken { .. } => {
-                Some("see what it does with: supervisorctl doctor".to_owned())
-            }
+            Self::Silent { .. } => Some("see what it does with: supervisorctl doctor".to_owned()),
+            Self::Broken { .. } => Some(
+                "what was asked for may be done all the same: look with supervisorctl status before \
+                 you ask for it again"
+                    .to_owned(),
+            ),
             Self::Refused(refusal) => refusal.hint.clone(),
         }
     }
