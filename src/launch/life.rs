@@ -10,6 +10,7 @@ use std::{io, time::Duration};
 use tokio::sync::mpsc;
 
 use super::{
+    House,
     ailment::Ailment,
     context::Context,
     directory::Directory,
@@ -62,7 +63,7 @@ pub(super) async fn see_through(
                 }
             }
         };
-        ended(context, attempt, directory, exit);
+        ended(context, attempt, directory, exit).await;
         aftermath(context, attempt, &tree, orders, killed).await;
     };
     let bounded = async {
@@ -84,12 +85,15 @@ pub(super) async fn see_through(
     }
 }
 
-fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
+async fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, exit: Exit) {
     fault::point(|| "before the exit record".to_owned());
     let exit = directory.of_worker_alone(exit);
     context.record_exit(directory, &exit);
     fault::point(|| "after the exit record".to_owned());
-    let by = unit::intervention(directory);
+    let by = match &context.settings.house {
+        House::Unit { units, .. } => unit::last_word(units, &attempt.worker, directory).await,
+        House::Delegated(_) | House::None => None,
+    };
     context.tell(HostEvent::Ended(attempt.clone(), exit, by));
 }
 

@@ -10,13 +10,14 @@
 //! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
-//! | `unit-exit` | how its service ended, in systemd's words | by that service, last |
+//! | `unit-exit` | how its service ended, in systemd's words | by that service, last; an empty line before |
+//! | `unit-asked` | what somebody asked of its service and ended it by | by that service, as it ends; an empty line before |
 //! | `exit.json` | how it ended | when it ended |
 //! | `own/` | `start.json`, `start-failed`, `exit.json` of a worker that is another user | before anything runs |
 //! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
 //!
 //! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran; unless a
-//! service was to carry it: that began only if it is there or has left `unit-exit`.
+//! service was to carry it: that began only if it is there or has written into `unit-exit`.
 //!
 //! Promise: each is whole or absent, since it is written beside its place and renamed. They are not
 //! synced: after a crash of the machine the boot has changed, and no answer rests on them.
@@ -240,7 +241,7 @@ impl Directory {
             let damaged = self.start_record().exists();
             damaged || spec.launcher == LauncherKind::Tmux
         };
-        let began = |spec: Spec| may_have_run(&spec) && self.path.join(unit::RECORD).exists();
+        let began = |spec: Spec| may_have_run(&spec) && unit::has_record(&self.path);
         if of_this_boot && carried.is_some_and(|spec| !began(spec)) {
             return None;
         }
@@ -374,7 +375,10 @@ mod tests {
         let next: BootId = "1c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap();
         let down = Some(Exit::machine_went_down());
         assert_eq!(directory.end_without_start(&next), down);
-        fs::write(state.path().join("builder/unit-exit"), "").unwrap();
+        let record = state.path().join("builder/unit-exit");
+        fs::write(&record, "\n").unwrap();
+        assert_eq!(directory.end_without_start(&boot), None, "nobody wrote");
+        fs::write(&record, "\nsuccess exited 0 aa\n").unwrap();
         assert_eq!(directory.end_without_start(&boot), unseen);
         directory.create(&spec(process, true, &boot), None).unwrap();
         assert_eq!(directory.end_without_start(&boot), None);

@@ -40,6 +40,9 @@ impl Carrier<'_> {
         directory: &Directory,
         arrival: &Watch,
     ) -> Result<Start, NotStarted> {
+        script::reserve(directory).map_err(|error| {
+            NotStarted::because(&directory.path().display().to_string(), &error)
+        })?;
         let mut watch = self.units.watch(unit);
         let started = manager.start(unit, properties).await;
         match &started {

@@ -149,8 +149,16 @@ pub(crate) fn was_over_before_reboot(state: &Path, attempt: &AttemptRef) -> bool
 
 /// When the manager's hand last wrote down an end.
 pub(super) fn written(directory: &Directory) -> Option<Timestamp> {
-    let record = fs::metadata(directory.path().join(RECORD)).ok()?;
+    let path = directory.path().join(RECORD);
+    let record = fs::metadata(&path).ok()?;
+    record::last_invocation(&fs::read_to_string(path).ok()?)?;
     record.modified().ok()?.try_into().ok()
+}
+
+/// Whether the manager's hand wrote down an end in this directory.
+pub(in crate::launch) fn has_record(directory: &Path) -> bool {
+    let text = fs::read_to_string(directory.join(RECORD));
+    text.is_ok_and(|text| record::last_invocation(&text).is_some())
 }
 
 /// What somebody did to the attempt's unit, past us, and ended it.
@@ -161,6 +169,19 @@ pub(in crate::launch) fn intervention(directory: &Directory) -> Option<Intervent
         Some(invocation) => record::asked(&text, Some(&invocation?)),
         None => record::asked(&text, None),
     }
+}
+
+/// The same of one that has just ended: who asked for something may have asked for something else since,
+/// and that is known once the manager has let go of the unit.
+pub(in crate::launch) async fn last_word(
+    units: &Units,
+    worker: &WorkerName,
+    directory: &Directory,
+) -> Option<Intervention> {
+    intervention(directory)?;
+    // If it does not, that is told when the next one is to begin.
+    drop(gone(units, worker).await);
+    intervention(directory)
 }
 
 /// Asks how far its end has come, also of a unit that runs.

@@ -30,10 +30,13 @@ use std::path::{Path, PathBuf};
 pub(super) use carrier::Carrier;
 pub(super) use confine::{User, who};
 pub(super) use killed::look_for_hand;
-pub(super) use life::{Ending, carries, ends, exit, gone, intervention, recorder_of, thaw};
+pub(super) use life::{
+    Ending, carries, ends, exit, gone, has_record, intervention, last_word, recorder_of, thaw,
+};
 pub(crate) use life::{before_reboot, recorded, was_over_before_reboot};
 pub(super) use mounted::{mounted, unmounted};
-pub(super) use script::{RECORD, keep_scripts};
+use script::RECORD;
+pub(super) use script::keep_scripts;
 
 use crate::{
     config::Builtin,

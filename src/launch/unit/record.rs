@@ -8,8 +8,8 @@ use crate::{
     systemd::change::MainEnd,
 };
 
-/// What somebody asked of this incarnation of the unit, and ended it; of the last one, where it is not
-/// known in which its worker would have begun. `None` when nobody did.
+/// What somebody last asked of this incarnation of the unit, and ended it; of the last one, where it is
+/// not known in which its worker would have begun. `None` when nobody did.
 pub(super) fn asked(text: &str, invocation: Option<&str>) -> Option<Intervention> {
     let complete = text.rsplit_once('\n')?.0;
     let mut lines = complete.lines().filter_map(|line| {
@@ -18,7 +18,7 @@ pub(super) fn asked(text: &str, invocation: Option<&str>) -> Option<Intervention
         Some((of, (job, manager, words.next())))
     });
     let of_it = match invocation {
-        Some(invocation) => lines.find(|(of, _)| *of == invocation),
+        Some(invocation) => lines.rfind(|(of, _)| *of == invocation),
         None => lines.next_back(),
     };
     Some(match of_it?.1 {
@@ -179,5 +179,7 @@ mod tests {
         let both = "restart running aa\nstop - -\n";
         assert_eq!(asked(both, None), Some(Intervention::Stopped), "the last");
         assert_eq!(asked(both, Some("aa")), Some(Intervention::Restarted));
+        let last = "\nstop running aa\nrestart running aa\n";
+        assert_eq!(asked(last, Some("aa")), Some(Intervention::Restarted));
     }
 }

@@ -69,6 +69,14 @@ printf '%s %s %s %s\\n' \"${SERVICE_RESULT:--}\" \"${EXIT_CODE:--}\" \"${EXIT_ST
 /// What the script of [`ASKER`] leaves in the attempt's directory; see [`super::record`].
 pub(super) const ASKED: &str = "unit-asked";
 
+/// Makes the files of both with an empty line in them: that line has room on the disk for theirs after
+/// it, on most file systems, so that they can write although the disk is full by then.
+pub(super) fn reserve(directory: &Directory) -> io::Result<()> {
+    [RECORD, ASKED]
+        .into_iter()
+        .try_for_each(|name| fs::write(directory.path().join(name), "\n"))
+}
+
 /// Records what [`ASKER`] does of a stop, where that could not run.
 pub(super) fn record_stop(directory: &Directory) -> io::Result<()> {
     let start = directory.start();
@@ -89,15 +97,16 @@ pub(super) fn record_stop(directory: &Directory) -> io::Result<()> {
 /// A manager that ends it of itself, since it ran out of memory above all, may do so while the main
 /// process is not collected yet: then it has no job, and a result already.
 ///
-/// A unit that is stopped while it begins has no `ExecStop=`: so it runs once more at the very end,
-/// `--late`, and says something if there is a job and nothing has been said.
+/// A unit that is stopped while it begins has no `ExecStop=`, and whoever asks for a stop may ask for a
+/// restart before that is done: so it runs once more at the very end, `--late`, and says which job
+/// there is then, unless that has been said.
 pub(super) const ASKER: Script = Script {
     name: "record-stop",
     content: "\
 #!/bin/sh
 # Records that a worker's unit was asked to end; systemd runs it, with the attempt's directory, the
 # unit, --user where the manager is a user's, and --late after the end. Where a mount that it requires
-# is stopped, that place is the last word.
+# is stopped, that place is the last word. The last line counts.
 set -f
 directory=$1 unit=$2 user= late=
 shift 2
@@ -107,13 +116,14 @@ for word; do
   --late) late=$word ;;
   esac
 done
+noted=
+while read -r word state of rest; do
+  [ \"$of\" != \"${INVOCATION_ID:--}\" ] || noted=$word
+done 2>/dev/null <\"$directory/unit-asked\"
 if [ -z \"$late\" ]; then
   [ -n \"${MAINPID-}\" ] || exit 0
-else
+elif [ -z \"$noted\" ]; then
   case ${EXIT_CODE-} in exited | dumped) exit 0 ;; esac
-  while read -r job state of rest; do
-    [ \"$of\" != \"${INVOCATION_ID:--}\" ] || exit 0
-  done 2>/dev/null <\"$directory/unit-asked\"
 fi
 state=$(systemctl $user is-system-running)
 requires=$(systemctl $user show --property=Requires --value \"$unit\")
@@ -131,6 +141,7 @@ while [ $# -ge 4 ]; do
   shift 4
 done
 case $late:$job:${SERVICE_RESULT:-success} in
+\"--late:$noted:\"*) exit 0 ;;
 --late:stop:* | --late:restart:* | :?*:* | ::success) ;;
 *) exit 0 ;;
 esac
