@@ -69,6 +69,11 @@ impl Machine {
             }
             disk = again;
         }
+        // Another file each time: mount(8) would take the loop device that may still have the last one,
+        // with what that remembers of it.
+        if cut.exists() {
+            fs::remove_file(&cut).unwrap();
+        }
         fs::write(&cut, disk).unwrap();
         let mounted = Mount::new(&["-o", "loop"], &cut, &self.temp.path().join("after"));
         look(&mounted.0.join("state"));
