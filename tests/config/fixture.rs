@@ -38,6 +38,7 @@ impl Machine {
             "/bin/sh",
             "/usr/bin/tmux",
             "/usr/bin/make",
+            "/usr/bin/curl",
             "/usr/bin/notify-me",
             "/usr/bin/dashboard",
             "/usr/bin/tailscale",
