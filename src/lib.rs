@@ -15,6 +15,7 @@
 //! | [`model`] | the words: names, boots, attempts, what hosts say of them, exits, signals, states |
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
+//! | [`agent`] | what the screen of an agent's terminal says, pure: profiles, limits, questions |
 //! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
 //! | [`launch`] | how an attempt is started, recognised, watched and ended: services, processes, tmux |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
@@ -101,6 +102,7 @@
 //! 6. Every command is answered exactly once.
 //! 7. With the faults over, the rig becomes quiet, and everything that should run runs.
 
+pub mod agent;
 pub mod causes;
 pub mod cli;
 pub mod config;

@@ -1,0 +1,180 @@
+//! What is known of one kind of agent, as data.
+//!
+//! # Promise
+//!
+//! A [`Profile`] is checked as a whole before it is used: every key is known, every expression
+//! compiles and has the captures it needs, every template the places it needs. An error names the key
+//! and says what helps. What comes from a screen is never more than an argument: an id that could be
+//! taken for an option is none.
+//!
+//! # How
+//!
+//! The profiles of [`SHIPPED`] are in the program, as the TOML files of `profiles/`. An operator's file
+//! is of the same form, and may go on from one of them with `extends = "claude"`: what it says of a
+//! key holds, its patterns are tried before those it extends, and `replace = ["limit"]` drops the
+//! earlier ones. `raw` is the file as it is written, `check` makes a profile of it.
+
+mod check;
+mod error;
+mod raw;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use regex::{Regex, RegexSet};
+
+use crate::agent::screen::{Fingerprint, Screen};
+
+pub use error::ProfileError;
+pub use session::Session;
+
+/// The names of the profiles that are in the program, and their texts.
+const TEXTS: [(&str, &str); 5] = [
+    ("claude", include_str!("../profiles/claude.toml")),
+    ("codex", include_str!("../profiles/codex.toml")),
+    ("aider", include_str!("../profiles/aider.toml")),
+    ("shell", include_str!("../profiles/shell.toml")),
+    ("generic", include_str!("../profiles/generic.toml")),
+];
+
+/// The names of the profiles that are in the program.
+pub const SHIPPED: [&str; 5] = {
+    let mut names = [""; 5];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TEXTS[at].0;
+        at += 1;
+    }
+    names
+};
+
+/// One kind of agent.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// What it is called in messages.
+    pub name: String,
+    /// The names that its foreground process may have. Nothing is typed into another one; without
+    /// names, every program will do.
+    pub programs: Vec<String>,
+    /// The command that starts it, without the session's arguments; empty if only the operator knows.
+    pub start: Vec<String>,
+    /// How its conversation is known again.
+    pub session: Session,
+    /// How text is entered.
+    pub typing: Typing,
+    /// Where its input line is.
+    pub input: InputLine,
+    /// What an entry of its transcript begins with.
+    pub entry: Option<Regex>,
+    /// How many written lines above the input line may say what it is doing.
+    pub reach: usize,
+    /// It asks, and goes on only when it is answered.
+    pub question: Vec<Pattern>,
+    /// It asks what to do about its usage limit.
+    pub menu: Vec<Pattern>,
+    /// It works.
+    pub busy: Vec<Pattern>,
+    /// Its usage limit is reached.
+    pub limit: Vec<Pattern>,
+    /// Its provider does not answer.
+    pub outage: Vec<Pattern>,
+    /// Its program is over.
+    pub crash: Vec<Pattern>,
+    /// What it has cost, in dollars, as capture `cost`.
+    pub cost: Option<Regex>,
+    /// How many turns it has had, as capture `turns`.
+    pub turns: Option<Regex>,
+    /// Lines that move without anything being done.
+    pub moving: RegexSet,
+}
+
+/// How text is entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// As a bracketed paste, so that line breaks in it submit nothing.
+    pub bracketed: bool,
+    /// The key that submits, as tmux calls it.
+    pub submit: String,
+    /// Escape is pressed before, to leave whatever is open.
+    pub escape: bool,
+}
+
+/// Where the input line is, and what on it nobody has typed.
+#[derive(Debug, Clone)]
+pub struct InputLine {
+    /// Matches the line; capture `typed` is what stands on it.
+    pub line: Regex,
+    /// It stands between two rules, or in a box.
+    pub boxed: bool,
+    /// Matches further lines of what is typed, where there is no box.
+    pub more: Option<Regex>,
+    /// Texts that the program itself puts on an empty line.
+    pub placeholder: RegexSet,
+    /// What may stand below it.
+    pub below: RegexSet,
+}
+
+/// Words of a program about its state.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// Matches from the beginning of a line; capture `question` is what is asked.
+    pub line: Regex,
+    /// All of these are there too, each on a line of its own.
+    pub with: Vec<Regex>,
+    /// It is said of what happens right now, so it holds though the program looks busy.
+    pub live: bool,
+    /// No entry of the transcript comes after it.
+    pub last: bool,
+}
+
+impl Profile {
+    /// A profile that is in the program.
+    ///
+    /// # Errors
+    /// No profile of that name is.
+    pub fn shipped(name: &str) -> Result<Self, ProfileError> {
+        let text = raw::shipped(name).ok_or_else(|| ProfileError::Unknown {
+            name: name.to_owned(),
+        })?;
+        Self::read(name, text)
+    }
+
+    /// A profile out of the text of a file.
+    ///
+    /// # Errors
+    /// What is wrong with it first.
+    pub fn read(name: &str, text: &str) -> Result<Self, ProfileError> {
+        check::profile(name, raw::read(name, text)?)
+    }
+
+    /// Whether text may be typed while this process is in the foreground.
+    pub fn is_program(&self, process: &str) -> bool {
+        self.programs.is_empty() || self.programs.iter().any(|name| name == process)
+    }
+
+    /// The screen's fingerprint, without lines that move while nothing is done.
+    pub fn fingerprint(&self, screen: &Screen) -> Fingerprint {
+        screen.fingerprint(&self.moving)
+    }
+
+    /// What the conversation has cost, in dollars, where the screen says it.
+    pub fn cost(&self, screen: &Screen) -> Option<f64> {
+        read_last(screen, self.cost.as_ref()?, "cost")
+    }
+
+    /// How many turns the conversation has had, where the screen says it.
+    pub fn turns(&self, screen: &Screen) -> Option<u64> {
+        read_last(screen, self.turns.as_ref()?, "turns")
+    }
+}
+
+/// The lowest capture of this name, as a number.
+fn read_last<N: std::str::FromStr>(screen: &Screen, pattern: &Regex, name: &str) -> Option<N> {
+    let found = screen.find(0..screen.lines().len(), pattern)?;
+    let capture = pattern
+        .captures(&found.text)?
+        .name(name)?
+        .as_str()
+        .replace(',', "");
+    capture.parse().ok()
+}

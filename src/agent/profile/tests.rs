@@ -1,0 +1,186 @@
+use super::{Profile, ProfileError, SHIPPED, Session};
+use crate::agent::screen::Screen;
+
+const ID: &str = "5f0c7a52-6d0c-4a8c-8a7e-0d6a6e1c9d11";
+
+fn error(text: &str) -> String {
+    let error = Profile::read("mine", text).unwrap_err();
+    let help = error.help();
+    assert!(!help.is_empty());
+    format!("{error} / {help}")
+}
+
+#[test]
+fn shipped_agent_profiles_are_right() {
+    for name in SHIPPED {
+        let profile = Profile::shipped(name).unwrap();
+        assert_eq!(profile.name, name);
+        assert!(!profile.crash.is_empty(), "{name}");
+        assert!(!profile.question.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn an_id_is_chosen_for_claude_and_used_again() {
+    let claude = Profile::shipped("claude").unwrap();
+    assert!(claude.chooses_session());
+    assert_eq!(claude.first(ID).unwrap(), ["claude", "--session-id", ID]);
+    assert_eq!(claude.resume(Some(ID)).unwrap(), ["claude", "--resume", ID]);
+    // Never silently a new conversation.
+    assert_eq!(claude.resume(None), None);
+    assert_eq!(claude.first("--help"), None);
+    assert_eq!(claude.resume(Some("a b")), None);
+}
+
+#[test]
+fn the_id_of_codex_is_read_from_its_screen() {
+    let codex = Profile::shipped("codex").unwrap();
+    assert_eq!(codex.first(ID).unwrap(), ["codex"]);
+    assert_eq!(codex.resume(Some(ID)).unwrap(), ["codex", "resume", ID]);
+    let screen = format!("To continue this session, run codex resume {ID}");
+    assert_eq!(
+        codex.session_on(&Screen::read(&screen, None)).as_deref(),
+        Some(ID)
+    );
+    let quoted = format!("• it says codex resume {ID}");
+    assert_eq!(codex.session_on(&Screen::read(&quoted, None)), None);
+}
+
+#[test]
+fn aider_keeps_its_session_and_a_shell_has_none() {
+    let aider = Profile::shipped("aider").unwrap();
+    assert_eq!(
+        aider.resume(None).unwrap(),
+        ["aider", "--restore-chat-history"]
+    );
+    let shell = Profile::shipped("shell").unwrap();
+    assert!(matches!(shell.session, Session::None));
+    assert_eq!(shell.resume(Some(ID)), None);
+}
+
+#[test]
+fn a_file_goes_on_from_a_shipped_agent() {
+    let text = "extends = \"claude\"\nstart = [\"my-claude\"]\n[typing]\nescape = true\n\
+        [[limit]]\nline = '^my limit'\n";
+    let mine = Profile::read("mine", text).unwrap();
+    let claude = Profile::shipped("claude").unwrap();
+    assert_eq!(
+        mine.resume(Some(ID)).unwrap(),
+        ["my-claude", "--resume", ID]
+    );
+    assert!(mine.typing.escape && mine.typing.bracketed);
+    assert_eq!(mine.limit.len(), claude.limit.len() + 1);
+    assert_eq!(mine.limit[0].line.as_str(), "^my limit");
+    let alone = Profile::read("mine", &format!("replace = [\"limit\"]\n{text}")).unwrap();
+    assert_eq!(alone.limit.len(), 1);
+    // An agent may be replaced under its own name.
+    assert!(Profile::read("claude", "extends = \"claude\"").is_ok());
+}
+
+#[test]
+fn mistakes_name_the_key_and_what_helps() {
+    let base = "extends = \"generic\"\n";
+    let cases = [
+        (
+            "extends = \"cluade\"",
+            "extends: \"cluade\" does not exist",
+            "claude is probably meant",
+        ),
+        ("", "input.line: missing", "extends = \"generic\""),
+        ("bussy = []", "unknown field `bussy`", "extends"),
+        ("reach = \"far\"", "reach", "extends"),
+        (
+            "[[busy]]\nline = '^('",
+            "busy[0].line: not a regular expression",
+            "single quotes",
+        ),
+        (
+            "[[busy]]\nline = '^x'\nwith = ['y*']",
+            "busy[0].with[0]: 'y*' matches where nothing",
+            "begin it with ^",
+        ),
+        (
+            "[input]\nline = '^>'",
+            "input.line: has no capture typed",
+            "(?P<typed>…)",
+        ),
+        ("cost = '^\\$'", "cost: has no capture cost", "(?P<cost>…)"),
+        (
+            "[typing]\nsubmit = \"; rm\"",
+            "typing.submit: \"; rm\" is no key",
+            "Enter",
+        ),
+        (
+            "[session]\nby = \"chosen\"\nstart = [\"-s\"]",
+            "session.start: has no {session}",
+            "put {session}",
+        ),
+        (
+            "[session]\nby = \"shown\"\nresume = [\"{session}\"]",
+            "session.shown: missing",
+            "(?P<session>…)",
+        ),
+        (
+            "[session]\nby = \"kept\"",
+            "session.resume: needs arguments",
+            "kept",
+        ),
+        (
+            "[session]\nby = \"nobody\"\nresume = [\"-c\"]",
+            "session.resume: has no use",
+            "chosen",
+        ),
+        ("[session]\nby = \"me\"", "unknown variant `me`", "extends"),
+        ("replace = [\"all\"]", "unknown variant `all`", "extends"),
+    ];
+    for (text, what, help) in cases {
+        let text = if text.is_empty() || text.starts_with("extends") {
+            text.to_owned()
+        } else {
+            format!("{base}{text}")
+        };
+        let error = error(&text);
+        assert!(error.contains(what), "{text}\n{error}");
+        assert!(error.contains(help), "{text}\n{error}");
+    }
+    let unknown = Profile::shipped("codx").unwrap_err();
+    assert!(matches!(unknown, ProfileError::Unknown { .. }));
+    assert!(unknown.help().contains("codex is probably meant"));
+}
+
+#[test]
+fn only_the_agent_is_typed_to() {
+    let claude = Profile::shipped("claude").unwrap();
+    assert!(claude.is_program("claude"));
+    assert!(!claude.is_program("vim"));
+    assert!(Profile::shipped("generic").unwrap().is_program("vim"));
+}
+
+#[test]
+fn what_an_agent_has_cost_is_read_from_the_lowest_line() {
+    let aider = Profile::shipped("aider").unwrap();
+    let text = "Tokens: 8k sent. Cost: $0.03 message, $0.06 session.\n\
+        Tokens: 9k sent. Cost: $0.03 message, $1,204.50 session.\n>";
+    assert_eq!(aider.cost(&Screen::read(text, None)), Some(1204.5));
+    assert_eq!(aider.turns(&Screen::read(text, None)), None);
+    let counted = "extends = \"generic\"\nturns = '^turn (?P<turns>\\d+)'";
+    let counted = Profile::read("mine", counted).unwrap();
+    assert_eq!(
+        counted.turns(&Screen::read("turn 6\nturn 7\n", None)),
+        Some(7)
+    );
+}
+
+#[test]
+fn an_agent_that_turns_its_spinner_has_the_same_fingerprint() {
+    let claude = Profile::shipped("claude").unwrap();
+    let print = |status: &str| {
+        claude.fingerprint(&Screen::read(&format!("⏺ Reading\n\n{status}\n\n"), None))
+    };
+    let first = print("✻ Brewing… (12s · ↓ 1.2k tokens)");
+    assert_eq!(
+        first,
+        print("✽ Hullaballooing… (2m 3s · ↓ 9.9k tokens · esc to interrupt)")
+    );
+    assert_ne!(first, print("⏺ Writing"));
+}

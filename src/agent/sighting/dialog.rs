@@ -1,0 +1,78 @@
+//! Questions that stand in the place of the input line.
+//!
+//! All parts of a question have to be there, and the last of them at the bottom: text that only looks
+//! like one has an input line below it, or goes on.
+
+use super::Look;
+use crate::agent::{profile::Pattern, screen::Found};
+
+/// What may stand below a question: a line of status or two.
+const BELOW: usize = 3;
+
+pub(super) struct Dialog {
+    pub(super) question: String,
+    pub(super) evidence: Found,
+    /// The lowest line of it.
+    pub(super) end: usize,
+    /// It is about the usage limit.
+    pub(super) menu: bool,
+}
+
+pub(super) fn find(look: &Look<'_>) -> Option<Dialog> {
+    let menu = look.profile.menu.iter().map(|pattern| (pattern, true));
+    let question = look.profile.question.iter().map(|pattern| (pattern, false));
+    menu.chain(question).find_map(|(pattern, menu)| {
+        let (evidence, end) = parts(look, pattern)?;
+        let question = asked(look, pattern, &evidence);
+        Some(Dialog {
+            question,
+            evidence,
+            end,
+            menu,
+        })
+    })
+}
+
+/// Where the pattern's line is, and the lowest line of all its parts.
+fn parts(look: &Look<'_>, pattern: &Pattern) -> Option<(Found, usize)> {
+    // A dialog may be taller than what counts otherwise: its lowest part tells that it is there.
+    let from = look.input.map_or(0, |input| input.end);
+    let evidence = look.screen.find(from..look.end, &pattern.line)?;
+    let mut end = evidence.line;
+    for with in &pattern.with {
+        end = end.max(look.screen.find(from..look.end, with)?.line);
+    }
+    let lines = look.screen.lines().get(end + 1..).unwrap_or_default();
+    let below = lines
+        .iter()
+        .filter(|line| !line.is_blank() && !line.rule)
+        .count();
+    (below <= BELOW).then_some((evidence, end))
+}
+
+/// The question's words: what the pattern takes from its line, or what stands above the choices.
+fn asked(look: &Look<'_>, pattern: &Pattern, evidence: &Found) -> String {
+    let captured = pattern.line.captures(&evidence.text);
+    if let Some(question) =
+        captured.and_then(|captured| captured.name("question").map(|q| q.as_str().to_owned()))
+    {
+        return question.trim().to_owned();
+    }
+    let lines = look.screen.lines();
+    let above = (0..evidence.line)
+        .rev()
+        .find(|line| !lines[*line].is_blank());
+    let Some(last) = above.filter(|line| !lines[*line].rule) else {
+        return evidence.text.trim().to_owned();
+    };
+    // From the first line of its block.
+    let block = (0..last)
+        .rev()
+        .take_while(|line| !lines[*line].is_blank() && !lines[*line].rule);
+    let first = block.last().unwrap_or(last);
+    let words: Vec<&str> = lines[first..=last]
+        .iter()
+        .map(|line| line.text.trim())
+        .collect();
+    words.join(" ")
+}

@@ -1,0 +1,11 @@
+//! What the profiles that are in the program see on screens as their agents draw them: one file a
+//! screen in `screens/<profile>/`, with what is to be seen on it in its head.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, their helpers included"
+)]
+
+mod corpus;
+mod seen;

@@ -1,0 +1,128 @@
+use crate::corpus::{corpus, shown};
+
+#[test]
+fn agents_are_seen_as_they_are() {
+    let mut wrong = Vec::new();
+    for drawn in corpus() {
+        let sighting = drawn.look(&drawn.text, drawn.columns);
+        let differences = drawn.differences(&drawn.text, drawn.columns);
+        let evidence = sighting
+            .evidence
+            .map(|found| found.text)
+            .unwrap_or_default();
+        println!(
+            "{:4} {:40} {:32} {}",
+            if differences.is_empty() { "ok" } else { "NOT" },
+            drawn.name,
+            shown(&sighting.seen),
+            evidence.trim()
+        );
+        if !differences.is_empty() {
+            wrong.push(format!("{}: {}", drawn.name, differences.join("; ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_corpus_of_agents_is_whole() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 110, "{}", corpus.len());
+    for profile in loopkeeper::agent::profile::SHIPPED {
+        let own = corpus.iter().filter(|drawn| drawn.profile.name == profile);
+        let mut kinds: Vec<String> = own
+            .map(|drawn| drawn.expected().split(' ').next().unwrap().to_owned())
+            .collect();
+        kinds.sort();
+        kinds.dedup();
+        // A shell says nothing of its work.
+        let all = [
+            "asking", "busy", "crashed", "limited", "outage", "unknown", "waiting",
+        ];
+        let missing: Vec<_> = all
+            .iter()
+            .filter(|kind| !kinds.iter().any(|k| k == *kind))
+            .collect();
+        let known: &[&&str] = match profile {
+            "codex" => &[&"unknown"],
+            "shell" | "generic" => &[&"busy"],
+            _ => &[],
+        };
+        assert_eq!(missing, known, "{profile}");
+    }
+}
+
+/// An expectation that held of an empty screen would prove nothing.
+#[test]
+fn every_agent_screen_fails_when_it_is_empty() {
+    for drawn in corpus()
+        .iter()
+        .filter(|drawn| drawn.expected() != "unknown")
+    {
+        let differences = drawn.differences("", drawn.columns);
+        assert!(!differences.is_empty(), "{}", drawn.name);
+    }
+}
+
+/// Cut off where the evidence begins, a screen does not say the same any more.
+#[test]
+fn every_agent_screen_fails_without_its_evidence() {
+    for drawn in corpus() {
+        let sighting = drawn.look(&drawn.text, drawn.columns);
+        let Some(evidence) = sighting.evidence else {
+            continue;
+        };
+        let above: Vec<&str> = drawn.text.lines().take(evidence.line).collect();
+        let left = drawn.look(&above.join("\n"), drawn.columns);
+        let same = left.evidence.is_some_and(|left| left.text == evidence.text);
+        assert!(!same, "{}", drawn.name);
+        assert!(
+            left.seen != sighting.seen,
+            "{}: {:?}",
+            drawn.name,
+            left.seen
+        );
+    }
+}
+
+/// A pane that becomes narrower is wrapped by tmux, before the program paints anew.
+#[test]
+fn agents_are_seen_as_they_are_in_a_narrowed_pane() {
+    let mut wrong = Vec::new();
+    let mut looked = 0;
+    for drawn in corpus() {
+        // Where escape codes are, the edge of the pane is not where the text's is.
+        if drawn.text.contains('\x1b') {
+            continue;
+        }
+        for columns in [60, 50] {
+            looked += 1;
+            let narrow = narrowed(&drawn.text, columns);
+            let seen = shown(&drawn.look(&narrow, columns.try_into().unwrap()).seen);
+            if seen != drawn.expected() {
+                wrong.push(format!(
+                    "{} at {columns}: {seen}, not {}\n{narrow}",
+                    drawn.name,
+                    drawn.expected()
+                ));
+            }
+        }
+    }
+    println!("{looked} looks at narrowed panes");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn narrowed(text: &str, columns: usize) -> String {
+    let mut narrow = String::new();
+    for line in text.lines() {
+        let characters: Vec<char> = line.trim_end().chars().collect();
+        for (place, part) in characters.chunks(columns).enumerate() {
+            if place > 0 {
+                narrow.push('\n');
+            }
+            narrow.extend(part);
+        }
+        narrow.push('\n');
+    }
+    narrow
+}
