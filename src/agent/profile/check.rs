@@ -139,6 +139,7 @@ impl Of<'_> {
                 line: self.regex(&format!("{key}.line"), &raw.line)?,
                 with: with.collect::<Result<_, _>>()?,
                 live: raw.live,
+                below: raw.below,
                 last: raw.last.unwrap_or(last),
             })
         };

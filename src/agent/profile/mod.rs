@@ -123,6 +123,8 @@ pub struct Pattern {
     pub with: Vec<Regex>,
     /// It is said of what happens right now, so it holds though the program looks busy.
     pub live: bool,
+    /// It stands below the input line.
+    pub below: bool,
     /// No entry of the transcript comes after it.
     pub last: bool,
 }

@@ -97,6 +97,8 @@ pub(super) struct RawPattern {
     pub(super) with: Vec<String>,
     #[serde(default)]
     pub(super) live: bool,
+    #[serde(default)]
+    pub(super) below: bool,
     pub(super) last: Option<bool>,
 }
 

@@ -114,4 +114,9 @@ impl Line {
     pub fn is_blank(&self) -> bool {
         self.text.is_empty() && !self.rule
     }
+
+    /// The next line may be the rest of this one, as the terminal wrapped it.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
 }

@@ -148,7 +148,7 @@ impl Stripped {
     }
 }
 
-/// A rule may have a label: "╭─── title ───╮". It is drawn for the most part, and begins and ends so.
+/// A rule may have a label: "╭─── title ───╮". It begins and ends drawn, and much of it is.
 fn is_rule(text: &str) -> bool {
     let drawn = text
         .chars()
@@ -159,7 +159,7 @@ fn is_rule(text: &str) -> bool {
         .filter(|character| BORDERS.contains(character))
         .count();
     let ends = text.starts_with(is_drawn) && text.ends_with(is_drawn);
-    ends && inner == 0 && drawn >= 3 && drawn * 2 >= text.chars().count()
+    ends && inner == 0 && drawn >= 3 && drawn * 3 >= text.chars().count()
 }
 
 /// The characters of a line that are inside a box which begins at the margin.

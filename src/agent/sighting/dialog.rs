@@ -52,11 +52,8 @@ fn parts(look: &Look<'_>, pattern: &Pattern) -> Option<(Found, usize)> {
 
 /// The question's words: what the pattern takes from its line, or what stands above the choices.
 fn asked(look: &Look<'_>, pattern: &Pattern, evidence: &Found) -> String {
-    let captured = pattern.line.captures(&evidence.text);
-    if let Some(question) =
-        captured.and_then(|captured| captured.name("question").map(|q| q.as_str().to_owned()))
-    {
-        return question.trim().to_owned();
+    if let Some(question) = captured(look, pattern, evidence) {
+        return question;
     }
     let lines = look.screen.lines();
     let above = (0..evidence.line)
@@ -75,4 +72,29 @@ fn asked(look: &Look<'_>, pattern: &Pattern, evidence: &Found) -> String {
         .map(|line| line.text.trim())
         .collect();
     words.join(" ")
+}
+
+/// What the pattern takes from its line; from more of it, where a narrow pane cut the question in two.
+fn captured(look: &Look<'_>, pattern: &Pattern, evidence: &Found) -> Option<String> {
+    let lines = look.screen.lines();
+    let question = |text: &str| {
+        let captured = pattern.line.captures(text)?;
+        Some(captured.name("question")?.as_str().trim().to_owned())
+    };
+    let from = |line: usize| {
+        let passage = look.screen.passage(line, look.end);
+        [question(&passage.spaced), question(&passage.glued)]
+    };
+    let begun = (0..evidence.line)
+        .rev()
+        .take_while(|line| lines[*line].is_full());
+    let begun = begun.last().and_then(|line| {
+        let [spaced, glued] = from(line);
+        glued.or(spaced)
+    });
+    let own = question(&evidence.text)?;
+    let [spaced, glued] = from(evidence.line);
+    let all = [Some(own.clone()), begun.clone(), spaced, glued];
+    let whole = all.into_iter().flatten().find(|words| words.ends_with('?'));
+    Some(whole.or(begun).unwrap_or(own))
 }

@@ -3,6 +3,8 @@
 //! In a transcript the lines that a person typed look like the input line. It is the lowest one, and
 //! nothing of the transcript is below it: it stands in its box, or only what the profile knows follows.
 
+use regex::Regex;
+
 use crate::agent::{profile::Profile, screen::Screen};
 
 /// The input line.
@@ -18,61 +20,81 @@ pub struct Input {
     pub(super) end: usize,
 }
 
+/// Where an input line was found.
+struct Place {
+    top: usize,
+    first: usize,
+    last: usize,
+    end: usize,
+}
+
 pub(super) fn find(profile: &Profile, screen: &Screen) -> Option<Input> {
-    let (top, line, last, end) = if profile.input.boxed {
+    let place = if profile.input.boxed {
         boxed(profile, screen)?
     } else {
         bare(profile, screen)?
     };
-    let typed = typed(profile, screen, line, last);
     Some(Input {
-        line,
-        typed,
-        top,
-        end,
+        line: place.first,
+        typed: typed(profile, screen, place.first, place.last),
+        top: place.top,
+        end: place.end,
     })
 }
 
-/// Top, first line, last line and end of the lowest box with an input line in it.
-fn boxed(profile: &Profile, screen: &Screen) -> Option<(usize, usize, usize, usize)> {
+/// The lowest box with an input line in it.
+fn boxed(profile: &Profile, screen: &Screen) -> Option<Place> {
     let lines = screen.lines();
     let bottom = screen.reach(lines.len(), profile.reach);
-    let mut lower = None;
-    for rule in (0..lines.len()).rev().filter(|line| lines[*line].rule) {
-        if let Some(lower) = lower {
-            let first = rule + 1;
-            if lower < bottom {
-                return None;
-            }
-            if first < lower && profile.input.line.is_match(&lines[first].text) {
-                return Some((rule, first, lower - 1, lower + 1));
-            }
-        }
-        lower = Some(rule);
-    }
-    None
+    let rules: Vec<usize> = (0..lines.len()).filter(|line| lines[*line].rule).collect();
+    let boxes = rules.windows(2).rev().map(|pair| (pair[0], pair[1]));
+    let (top, lower) = boxes
+        .take_while(|(_, lower)| *lower >= bottom)
+        .find(|(top, lower)| {
+            top + 1 < *lower && profile.input.line.is_match(&lines[top + 1].text)
+        })?;
+    Some(Place {
+        top,
+        first: top + 1,
+        last: lower - 1,
+        end: lower + 1,
+    })
 }
 
-/// The same of the lowest input line without a box.
-fn bare(profile: &Profile, screen: &Screen) -> Option<(usize, usize, usize, usize)> {
+/// The lowest input line, where there is no box. What the terminal wrapped belongs to the line above
+/// it; behind what is typed only where the profile knows how that goes on, as behind a prompt it may
+/// be what a command prints.
+fn bare(profile: &Profile, screen: &Screen) -> Option<Place> {
     let lines = screen.lines();
     let bottom = screen.reach(lines.len(), profile.reach);
     let is_input = |line: &usize| profile.input.line.is_match(&lines[*line].text);
     let first = (bottom..lines.len()).rev().find(is_input)?;
-    let is_below = |text: &str| profile.input.below.is_match(text);
-    let is_more = |text: &str| {
-        let more = profile.input.more.as_ref();
-        more.is_some_and(|more| more.is_match(text)) && !is_below(text)
+    let is_below = |line: usize| {
+        let passage = screen.passage(line, lines.len());
+        let readings = [&lines[line].text, &passage.spaced, &passage.glued];
+        readings
+            .into_iter()
+            .any(|text| profile.input.below.is_match(text))
     };
-    let more = lines[first + 1..]
-        .iter()
-        .take_while(|line| is_more(&line.text));
-    let last = first + more.count();
-    let rest = &lines[last + 1..];
-    let own = rest
-        .iter()
-        .all(|line| line.is_blank() || line.rule || is_below(&line.text));
-    own.then_some((first, first, last, last + 1))
+    let is_more = |line: usize, more: &Regex| {
+        let wrapped = lines[line - 1].is_full() && !lines[line].is_blank();
+        (wrapped || more.is_match(&lines[line].text)) && !is_below(line)
+    };
+    let more = profile.input.more.as_ref().map_or(0, |more| {
+        let following = first + 1..lines.len();
+        following.take_while(|line| is_more(*line, more)).count()
+    });
+    let last = first + more;
+    let own = (last + 1..lines.len()).all(|line| {
+        let wrapped = line > last + 1 && lines[line - 1].is_full();
+        lines[line].is_blank() || lines[line].rule || is_below(line) || wrapped
+    });
+    own.then_some(Place {
+        top: first,
+        first,
+        last,
+        end: last + 1,
+    })
 }
 
 /// What stands on these lines that the program did not put there itself.
@@ -96,7 +118,10 @@ fn typed(profile: &Profile, screen: &Screen, first: usize, last: usize) -> Optio
         })
         .unwrap_or_default();
     for place in 1..lines.len() {
-        text.push('\n');
+        // What the terminal wrapped begins at the margin, in the middle of a word.
+        if !(lines[place - 1].is_full() && !own(place).starts_with(' ')) {
+            text.push('\n');
+        }
         text.push_str(own(place).trim());
     }
     let text = text.trim();

@@ -175,14 +175,18 @@ impl<'a> Look<'a> {
         let patterns = patterns.iter().filter(|pattern| pattern.live || !live);
         let found = patterns.filter_map(|pattern| {
             let below = (self.below.max(self.above), self.end);
-            [below, (self.top, self.above)]
-                .into_iter()
-                .find_map(|(from, to)| {
-                    let found = self.screen.find(from..to, &pattern.line)?;
-                    let with = |with| self.screen.find(from..to, with).is_some();
-                    let old = pattern.last && self.is_old(found.line, until);
-                    (!old && pattern.with.iter().all(with)).then_some(found)
-                })
+            let above = (self.top, self.above);
+            let parts = if pattern.below {
+                &[below][..]
+            } else {
+                &[below, above][..]
+            };
+            parts.iter().find_map(|&(from, to)| {
+                let found = self.screen.find(from..to, &pattern.line)?;
+                let with = |with| self.screen.find(from..to, with).is_some();
+                let old = pattern.last && self.is_old(found.line, until);
+                (!old && pattern.with.iter().all(with)).then_some(found)
+            })
         });
         found.max_by_key(|found| found.line)
     }
