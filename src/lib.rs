@@ -33,7 +33,8 @@
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
 //! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
-//! tests, also the real [`store`]), [`launch`] uses [`host`], [`model`] uses nothing.
+//! tests, also the real [`store`]), [`launch`] uses [`host`], [`agent`] uses no more
+//! of [`config`] than its guess at misspelt names, [`model`] uses nothing.
 //!
 //! # Processes
 //!

@@ -1,4 +1,8 @@
-use loopkeeper::agent::{profile::SHIPPED, screen::Screen, sighting::Seen};
+use loopkeeper::agent::{
+    profile::{Pattern, Profile, SHIPPED},
+    screen::Screen,
+    sighting::Seen,
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -121,6 +125,41 @@ fn agents_are_seen_as_they_are_in_a_narrowed_pane() {
     }
     println!("{looked} looks at narrowed panes");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A pattern that no screen needs has never been seen to work.
+#[test]
+fn every_pattern_of_an_agent_is_needed_by_a_screen() {
+    let lists: [(&str, fn(&mut Profile) -> &mut Vec<Pattern>); 6] = [
+        ("question", |profile| &mut profile.question),
+        ("menu", |profile| &mut profile.menu),
+        ("busy", |profile| &mut profile.busy),
+        ("limit", |profile| &mut profile.limit),
+        ("outage", |profile| &mut profile.outage),
+        ("crash", |profile| &mut profile.crash),
+    ];
+    let mut corpus = corpus();
+    let mut idle = Vec::new();
+    for name in SHIPPED {
+        let whole = Profile::shipped(name).unwrap();
+        for (list, patterns) in lists {
+            for place in 0..patterns(&mut whole.clone()).len() {
+                let mut without = whole.clone();
+                let pattern = patterns(&mut without).remove(place);
+                let mut own = corpus.iter_mut().filter(|drawn| drawn.profile.name == name);
+                let needed = own.any(|drawn| {
+                    drawn.profile = without.clone();
+                    let differs = !drawn.differences(&drawn.text, drawn.columns).is_empty();
+                    drawn.profile = whole.clone();
+                    differs
+                });
+                if !needed {
+                    idle.push(format!("{name}: {list}[{place}] {}", pattern.line));
+                }
+            }
+        }
+    }
+    assert!(idle.is_empty(), "{}", idle.join("\n"));
 }
 
 /// Lines of any screens, in any order: there is always an answer, and it names a line that is there.

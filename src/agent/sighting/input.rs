@@ -119,7 +119,7 @@ fn typed(profile: &Profile, screen: &Screen, first: usize, last: usize) -> Optio
         .unwrap_or_default();
     for place in 1..lines.len() {
         // What the terminal wrapped begins at the margin, in the middle of a word.
-        if !(lines[place - 1].is_full() && !own(place).starts_with(' ')) {
+        if !lines[place - 1].is_full() || own(place).starts_with(' ') {
             text.push('\n');
         }
         text.push_str(own(place).trim());
