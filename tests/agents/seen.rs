@@ -127,10 +127,13 @@ fn agents_are_seen_as_they_are_in_a_narrowed_pane() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// One of the lists of a profile.
+type Patterns = fn(&mut Profile) -> &mut Vec<Pattern>;
+
 /// A pattern that no screen needs has never been seen to work.
 #[test]
 fn every_pattern_of_an_agent_is_needed_by_a_screen() {
-    let lists: [(&str, fn(&mut Profile) -> &mut Vec<Pattern>); 6] = [
+    let lists: [(&str, Patterns); 6] = [
         ("question", |profile| &mut profile.question),
         ("menu", |profile| &mut profile.menu),
         ("busy", |profile| &mut profile.busy),

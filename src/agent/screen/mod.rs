@@ -56,6 +56,8 @@ pub struct Found {
     pub line: usize,
     /// The text that matched: of the line, or of the passage that begins there.
     pub text: String,
+    /// The last line of that text.
+    pub last: usize,
 }
 
 impl Screen {
@@ -88,17 +90,27 @@ impl Screen {
     pub fn find(&self, within: Range<usize>, pattern: &Regex) -> Option<Found> {
         let end = within.end.min(self.lines.len());
         (within.start..end).rev().find_map(|line| {
-            let text = &self.lines[line].text;
             if self.lines[line].is_blank() {
                 return None;
             }
-            let text = if pattern.is_match(text) {
-                text.clone()
-            } else {
-                self.passage(line, end).matched(pattern)?
-            };
-            Some(Found { line, text })
+            let text = &self.lines[line].text;
+            if pattern.is_match(text) {
+                return Some(self.line(line));
+            }
+            let passage = self.passage(line, end);
+            let last = passage.last;
+            let text = passage.matched(pattern)?;
+            Some(Found { line, text, last })
         })
+    }
+
+    /// This line as a place where something was found.
+    pub(super) fn line(&self, line: usize) -> Found {
+        Found {
+            line,
+            text: self.lines[line].text.clone(),
+            last: line,
+        }
     }
 
     /// The first line of the last `count` lines above `end` that are not blank.

@@ -18,6 +18,8 @@ pub struct Passage {
     pub spaced: String,
     /// No blank where a line reaches the edge.
     pub glued: String,
+    /// The last line of it.
+    pub last: usize,
 }
 
 impl Passage {
@@ -34,6 +36,7 @@ impl Screen {
         let mut passage = Passage {
             spaced: self.lines[line].text.clone(),
             glued: self.lines[line].text.clone(),
+            last: line,
         };
         let end = end.min(self.lines.len()).min(line + LONGEST);
         for below in line + 1..end {
@@ -48,6 +51,7 @@ impl Screen {
                 passage.glued.push(' ');
             }
             passage.glued.push_str(text);
+            passage.last = below;
         }
         passage
     }

@@ -6,7 +6,8 @@
 use super::Look;
 use crate::agent::{profile::Pattern, screen::Found};
 
-/// What may stand below a question: a line of status or two.
+/// What may stand below a drawn question: a line of status or two. Behind one that is only printed
+/// stands the cursor, and nothing else.
 const BELOW: usize = 3;
 
 pub(super) struct Dialog {
@@ -38,16 +39,17 @@ fn parts(look: &Look<'_>, pattern: &Pattern) -> Option<(Found, usize)> {
     // A dialog may be taller than what counts otherwise: its lowest part tells that it is there.
     let from = look.input.map_or(0, |input| input.end);
     let evidence = look.screen.find(from..look.end, &pattern.line)?;
-    let mut end = evidence.line;
+    let mut end = evidence.last;
     for with in &pattern.with {
-        end = end.max(look.screen.find(from..look.end, with)?.line);
+        end = end.max(look.screen.find(from..look.end, with)?.last);
     }
     let lines = look.screen.lines().get(end + 1..).unwrap_or_default();
     let below = lines
         .iter()
         .filter(|line| !line.is_blank() && !line.rule)
         .count();
-    (below <= BELOW).then_some((evidence, end))
+    let most = if pattern.with.is_empty() { 0 } else { BELOW };
+    (below <= most).then_some((evidence, end))
 }
 
 /// The question's words: what the pattern takes from its line, or what stands above the choices.

@@ -160,11 +160,7 @@ impl<'a> Look<'a> {
             return outage(found);
         }
         match self.input {
-            Some(input) => {
-                let line = input.line;
-                let text = self.screen.lines()[line].text.clone();
-                (Seen::Waiting, Some(Found { line, text }))
-            }
+            Some(input) => (Seen::Waiting, Some(self.screen.line(input.line))),
             None => (Seen::Unknown, None),
         }
     }
