@@ -10,7 +10,7 @@
 //!
 //! The forms are tried from the one that says most to the one that says least: seconds since 1970,
 //! a full date and time, a length of time, and a time of day with whatever is said of its day and
-//! zone ([`clock`]). Words about another matter may stand around them, so the last two need their
+//! zone (`clock`). Words about another matter may stand around them, so the last two need their
 //! keyword: "in 2 hours", "resets 3pm", "try again at 9:20 AM". Zones come from the database that is
 //! built in; the machine's own zone is given by the caller, who knows it.
 //!
