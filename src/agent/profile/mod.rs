@@ -13,6 +13,20 @@
 //! is of the same form, and may go on from one of them with `extends = "claude"`: what it says of a
 //! key holds, its patterns are tried before those it extends, and `replace = ["limit"]` drops the
 //! earlier ones. `raw` is the file as it is written, `check` makes a profile of it.
+//!
+//! # Keys
+//!
+//! | key | says |
+//! |---|---|
+//! | `programs` | names of the foreground process that may be typed to |
+//! | `start` | the command, without the arguments of the session |
+//! | `[session]` | `by = "chosen"`: by us, given with `start` and `resume`; `"shown"`: on the screen, found by `shown` and given with `resume`; `"kept"`: by the program, which goes on with `resume`; `"nobody"` |
+//! | `[typing]` | `bracketed`, `submit` (a key), `escape` (pressed before) |
+//! | `[input]` | `line` with capture `typed`, `boxed`, `more`, `placeholder`, `below`: see [`InputLine`] |
+//! | `entry`, `reach` | what an entry of the transcript begins with; how many lines above the input line count |
+//! | `[[question]]` `[[menu]]` `[[busy]]` `[[limit]]` `[[outage]]` `[[crash]]` | `line`, `with`, `live`, `below`, `last`: see [`Pattern`]; `last` holds of limits, outages and crashes if nothing is said |
+//! | `cost`, `turns` | expressions with a capture of the same name |
+//! | `moving` | lines that move while nothing is done |
 
 mod check;
 mod error;
