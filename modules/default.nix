@@ -9,6 +9,7 @@
     ./service.nix
     ./settings.nix
     ./ssh.nix
+    ./units.nix
     ./workers.nix
   ];
 }

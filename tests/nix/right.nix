@@ -35,6 +35,22 @@
       proxy.kind = "tailscale";
       settings.proxy.auth_key = "/etc/tailscale-key";
     };
+  tailscale-that-is-logged-in-already.services.loopkeeper.proxy = {
+    kind = "tailscale";
+    tailscale.authKey = null;
+  };
+  setting-of-one-that-is-switched-off.services.loopkeeper = {
+    workers.reviewer = {
+      enable = false;
+      command = "true";
+    };
+    settings.workers.reviewer.keep_attempts = 50;
+  };
+  unit-with-more-for-a-worker.systemd.units."loopkeeper-builder.service" = {
+    overrideStrategy = "asDropin";
+    text = "[Service]\nLogRateLimitBurst=50000\n";
+  };
+  unit-with-the-name-of-no-worker.systemd.services.loopkeeper-backup.script = "true";
   };
   checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
     enable = false;

@@ -22,6 +22,25 @@ in
     module.services.loopkeeper.workers."a b".command = "true";
     says = "not a worker's name";
   };
+  name-that-begins-with-a-sign = {
+    module.services.loopkeeper.workers."-a".command = "true";
+    says = "does not begin with '.' or '-'";
+  };
+  unit-of-a-worker = {
+    module.systemd.services.loopkeeper-builder.serviceConfig.LogRateLimitBurst = 50000;
+    says = "a switch would stop that for good";
+  };
+  unit-of-a-worker-as-a-service = {
+    module.systemd.services.loopkeeper-builder = {
+      overrideStrategy = "asDropin";
+      serviceConfig.LogRateLimitBurst = 50000;
+    };
+    says = "services.loopkeeper.workers.builder.serviceOverrides";
+  };
+  unit-of-the-proxy = {
+    module.systemd.units."loopkeeper-proxy.service".text = "[Service]";
+    says = "services.loopkeeper.proxy.serviceOverrides";
+  };
   dependency-that-is-switched-off = {
     module.services.loopkeeper.workers = {
       builder.requires = [ "adversary" ];
