@@ -12,15 +12,29 @@ let
   cfg = config.services.loopkeeper;
   t = import ./types.nix { inherit lib; };
 
-  # Where NixOS puts the packages that a user has of its own.
-  usersWithPackages = lib.filter (user: (user.packages or [ ]) != [ ]) (
-    lib.mapAttrsToList (name: user: { inherit name; } // user) config.users.users
-  );
+  # Whom users.users declares, by the name that the system knows.
+  users = lib.mapAttrsToList (
+    name: user:
+    {
+      inherit name;
+      uid = null;
+    }
+    // user
+  ) config.users.users;
+
+  # Where NixOS puts the packages that a user has of its own, who may be known by a number. Also where
+  # there are none now: a worker is no other one because its user gets the first.
   profileOf =
     name:
-    map (user: "/etc/profiles/per-user/${user.name}") (
-      lib.filter (user: user.name == name) usersWithPackages
-    );
+    let
+      numbered = lib.findFirst (user: user.uid != null && toString user.uid == toString name) {
+        inherit name;
+      } users;
+    in
+    "/etc/profiles/per-user/${toString numbered.name}";
+
+  # Who runs what no option and no setting of its own gives a user.
+  anybody = rig.defaults.systemd.User or "root";
 
   # [workers.NAME], under the names that loopkeeper.toml has for it.
   section =
@@ -42,7 +56,12 @@ let
       environment =
         lib.optionalAttrs (worker.path != [ ]) {
           PATH = lib.makeBinPath (
-            [ "/run/wrappers" ] ++ worker.path ++ profileOf worker.user ++ [ "/run/current-system/sw" ]
+            [ "/run/wrappers" ]
+            ++ worker.path
+            ++ [
+              (profileOf (worker.serviceOverrides.User or (if worker.user == null then anybody else worker.user)))
+              "/run/current-system/sw"
+            ]
           );
         }
         // worker.environment;
@@ -96,9 +115,6 @@ let
   unknown = known: lib.filter (one: !lib.elem one known);
   hasOne = kinds: table: lib.length (lib.filter (kind: table ? ${kind}) kinds) == 1;
 
-  # Whom users.users declares, by the name that the system knows.
-  users = lib.mapAttrsToList (name: user: user.name or name) config.users.users;
-
   # What the options say that is in no file, and what is of the machine.
   ofOptions =
     name: worker:
@@ -130,7 +146,7 @@ let
           worker.user == null
           || (final.systemd.User or null) != worker.user
           || builtins.match "[0-9]+" worker.user != null
-          || lib.elem worker.user users;
+          || lib.any (user: user.name == worker.user) users;
         message = "${at}.user ${toString worker.user} is not declared. Declare users.users.${toString worker.user}.";
       }
     ];
@@ -247,7 +263,10 @@ in
     # Programs are looked up by the daemon, and workers have its PATH.
     systemd.services.loopkeeper.path = lib.mkOrder 1200 (
       lib.unique (
-        lib.concatMap (worker: profileOf (worker.systemd.User or null)) (lib.attrValues workers)
+        map profileOf (
+          map (worker: worker.systemd.User or anybody) (lib.attrValues workers)
+          ++ lib.optional (rig ? proxy.systemd.User) rig.proxy.systemd.User
+        )
       )
     );
 

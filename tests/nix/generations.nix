@@ -10,6 +10,12 @@ let
     ];
   units = module: (evaluate module).units;
 
+  path =
+    { pkgs, ... }:
+    {
+      services.loopkeeper.workers.builder.path = [ pkgs.curl ];
+    };
+
   # Each thing that can name a secret does.
   named =
     (evaluate (
@@ -33,6 +39,16 @@ in
 
   first = units { };
   worker = units { services.loopkeeper.workers.builder.keepAttempts = 50; };
+  # Whose user gets a package of its own.
+  withPath = (evaluate path).toml;
+  withPathAndPackages =
+    (evaluate (
+      { pkgs, ... }:
+      {
+        imports = [ path ];
+        users.users.builder.packages = [ pkgs.git ];
+      }
+    )).toml;
   package = units (
     { pkgs, ... }:
     {
