@@ -74,10 +74,15 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    services.loopkeeper.settings.plan = lib.mkIf (cfg.plan.phases != [ ]) {
-      resume = lib.mkDefault cfg.plan.resume;
-      phases = lib.mkDefault (t.written cfg.plan.phases);
-    };
+    services.loopkeeper.settings.plan = lib.mkMerge [
+      (lib.mkIf (cfg.plan.phases != [ ]) {
+        phases = lib.mkDefault (t.written cfg.plan.phases);
+      })
+      # Also where `settings` have the phases, or there are none: the rig waits all the same.
+      (lib.mkIf (cfg.plan.phases != [ ] || cfg.plan.resume != "on-boot") {
+        resume = lib.mkDefault cfg.plan.resume;
+      })
+    ];
 
     assertions = [
       {
