@@ -253,9 +253,16 @@ in
 
         assertions = [
           {
-            assertion = kind != "tailscale" || proxy.tailscale.authKey != null || rig ? auth_key;
+            assertion = proxy.enable;
+            message = "services.loopkeeper.settings.proxy is there, and services.loopkeeper.proxy.enable is not said: with true there is a proxy, of the options and of these settings; with false there is none, whatever they say.";
+          }
+          {
+            assertion =
+              kind != "tailscale"
+              || t.isSaid options.services.loopkeeper.proxy.tailscale.authKey
+              || rig ? auth_key;
             message = ''
-              services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey.
+              services.loopkeeper.proxy of kind tailscale has no auth key, and nobody could log it in. Make one at https://login.tailscale.com/admin/settings/keys, encrypt it with sops, declare it as services.loopkeeper.secrets.<name>, and name it in services.loopkeeper.proxy.tailscale.authKey. Of one that is logged in already, say authKey = null.
             '';
           }
           {

@@ -207,6 +207,13 @@ rec {
       inherit example description;
     };
 
+  # By somebody, who may have said the default.
+  isSaid = option: option.highestPrio < (lib.mkOptionDefault null).priority;
+
+  # As a definition of which each key by itself gives way to what else says it.
+  overridable =
+    value: if lib.isAttrs value then lib.mapAttrs (_: overridable) value else lib.mkDefault value;
+
   # Without what is null, at every depth, and without tables that have nothing in them.
   written =
     value:
