@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -161,7 +162,7 @@ in
         type = types.nullOr types.str;
         default = null;
         example = "tailscale-auth-key";
-        description = "The key with which it joins the tailnet: a name from {option}`services.loopkeeper.secrets`.";
+        description = "The key with which it joins the tailnet: a name from {option}`services.loopkeeper.secrets`. Of one that is logged in already, as `stateDir` has it, say null.";
       };
 
       hostname =
@@ -216,7 +217,7 @@ in
   config = lib.mkIf cfg.enable (
     lib.mkMerge [
       (lib.mkIf proxy.enable {
-        services.loopkeeper.settings.proxy = lib.mapAttrs (_: lib.mkDefault) (
+        services.loopkeeper.settings.proxy = t.overridable (
           t.written (
             {
               inherit (proxy) kind;

@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
@@ -26,6 +27,15 @@ let
         supervisorctl check --elsewhere ${unchecked}
         cp ${unchecked} $out
       '';
+
+  # Of what an option switches off there is nothing, whatever another module has set for it.
+  withoutProxy = !cfg.proxy.enable && t.isSaid options.services.loopkeeper.proxy.enable;
+  switchedOn =
+    rig:
+    removeAttrs rig (lib.optional withoutProxy "proxy")
+    // lib.optionalAttrs (rig ? workers) {
+      workers = lib.filterAttrs (name: _: cfg.workers.${name}.enable or true) rig.workers;
+    };
 
   # Paths of secrets that are written here, and are no options' (those are judged where they are declared).
   paths =
@@ -66,6 +76,7 @@ in
         };
       };
       default = { };
+      apply = switchedOn;
       example = lib.literalExpression ''
         {
           defaults.backoff.most = "10m";
@@ -74,7 +85,8 @@ in
       '';
       description = ''
         The configuration as loopkeeper.toml(5) has it, for what has no option of its own. It takes the
-        place of what the other options say. Relative paths begin at {file}`/etc/loopkeeper`. All of it
+        place of what the other options say, but for `enable`: of a worker or a proxy that is switched
+        off, nothing in here counts. Relative paths begin at {file}`/etc/loopkeeper`. All of it
         is checked by {command}`supervisorctl check` when the system is built.
       '';
     };

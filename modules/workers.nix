@@ -89,10 +89,6 @@ let
       // worker.serviceOverrides;
     };
 
-  # Each key by itself gives way to `settings`.
-  overridable =
-    value: if lib.isAttrs value then lib.mapAttrs (_: overridable) value else lib.mkDefault value;
-
   declared = lib.filterAttrs (_: worker: worker.enable) cfg.workers;
 
   # What there is in the end: `settings` may have workers that no option has, and take the place of what
@@ -158,6 +154,7 @@ let
         lib.optionalString (!cfg.workers ? ${name}) "settings."
       }workers.${name}";
       unknownWorkers = unknown (names ++ lib.optional (rig ? proxy) "proxy") (requiredBy name);
+      switchedOff = lib.filter (other: cfg.workers ? ${other}) unknownWorkers;
       unknownPhases = unknown phaseIds (texts (worker.phases or null));
       files = lib.attrNames (worker.secrets or { });
       badFiles = lib.filter (file: !t.secretName.check file) files;
@@ -170,13 +167,15 @@ let
     [
       {
         assertion = t.name.check name && name != "proxy" && name != "watchdog";
-        message = "${at}: not a worker's name. It is at most 48 letters, digits, '.', '_' and '-', and neither proxy nor watchdog.";
+        message = "${at}: not a worker's name. It is at most 48 letters, digits, '.', '_' and '-', does not begin with '.' or '-', and is neither proxy nor watchdog.";
       }
       {
         assertion = unknownWorkers == [ ];
         message =
           if unknownWorkers == [ "proxy" ] then
             "${at}.requires names the proxy, and there is none: set services.loopkeeper.proxy.enable."
+          else if switchedOff != [ ] then
+            "${at}.requires names workers that are switched off: ${toString switchedOff}. Set enable of them, or leave them out."
           else
             "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString names}.";
       }
@@ -257,7 +256,7 @@ in
 
   config = lib.mkIf cfg.enable {
     services.loopkeeper.settings.workers = lib.mapAttrs (
-      _: worker: overridable (section worker)
+      _: worker: t.overridable (section worker)
     ) declared;
 
     # Programs are looked up by the daemon, and workers have its PATH.

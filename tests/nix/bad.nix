@@ -89,6 +89,108 @@
       };
     };
 
+  # What comes of options and settings together: a module, and keys of the configuration.
+  together = {
+    proxy-that-is-switched-off = {
+      module =
+        { lib, ... }:
+        {
+          services.loopkeeper = {
+            proxy = {
+              enable = lib.mkForce false;
+              allow = [ "10.0.0.0/8" ];
+            };
+            settings.proxy.drain = "1m";
+          };
+        };
+      is = settings: settings ? proxy;
+    };
+    worker-that-is-switched-off = {
+      module.services.loopkeeper = {
+        workers.builder.enable = false;
+        settings.workers.builder.command = "true";
+      };
+      is = settings: settings.workers ? builder;
+    };
+    keys-of-the-proxy = {
+      module.services.loopkeeper = {
+        proxy = {
+          kind = "command";
+          command = "true";
+          environment.A = "option";
+          environment.B = "option";
+          serviceOverrides.MemoryMax = "256M";
+          serviceOverrides.User = "somebody";
+        };
+        settings.proxy = {
+          environment.A = "setting";
+          systemd.MemoryMax = "512M";
+        };
+      };
+      is = settings: { inherit (settings.proxy) environment systemd; };
+    };
+    resume-of-phases-in-settings = {
+      module =
+        { lib, ... }:
+        {
+          services.loopkeeper = {
+            plan = {
+              phases = lib.mkForce [ ];
+              resume = "manual";
+            };
+            settings.plan.phases = [ { id = "1d"; } ];
+          };
+        };
+      is = settings: settings.plan or null;
+    };
+    resume-without-phases = {
+      module =
+        { lib, ... }:
+        {
+          services.loopkeeper.plan = {
+            phases = lib.mkForce [ ];
+            resume = "manual";
+          };
+        };
+      is = settings: settings.plan or null;
+    };
+  };
+
+  # A proxy in settings, of which no option says whether it is to be.
+  unsaid.services.loopkeeper = {
+    enable = true;
+    proxy.allow = [ "10.0.0.0/8" ];
+    settings.proxy.drain = "1m";
+  };
+
+  # Users of workers in each way of saying it, as the daemon and workers look for their packages.
+  users =
+    { pkgs, ... }:
+    {
+      users.users.numbered.uid = 1000;
+      services.loopkeeper = {
+        proxy = {
+          kind = "command";
+          command = "true";
+          serviceOverrides.User = "carrier";
+        };
+        settings.defaults.systemd.User = "everybody";
+        workers = {
+          builder.path = [ pkgs.git ];
+          adversary = {
+            path = [ pkgs.git ];
+            user = "1000";
+          };
+          reviewer = {
+            command = "true";
+            path = [ pkgs.git ];
+            user = "somebody";
+            serviceOverrides.User = "other";
+          };
+        };
+      };
+    };
+
   # The ports that are open to other machines: of where the proxy listens in the end.
   firewalls = {
     options.services.loopkeeper.proxy = {

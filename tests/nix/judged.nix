@@ -11,6 +11,25 @@ let
       bad.good
       module
     ]).failures;
+  pathsOf =
+    module:
+    let
+      inherit
+        ((evaluate [
+          bad.good
+          module
+        ]).config
+        )
+        services
+        systemd
+        ;
+    in
+    {
+      daemon = systemd.services.loopkeeper.environment.PATH;
+      workers = mapAttrs (
+        _: worker: worker.environment.PATH or null
+      ) services.loopkeeper.settings.workers;
+    };
 in
 {
   good = failures { };
@@ -47,25 +66,18 @@ in
       )
     ]).config.services.loopkeeper.settings.workers.builder.command
   ) bad.commands;
+  together = mapAttrs (
+    _: one:
+    one.is
+      (evaluate [
+        bad.good
+        one.module
+      ]).config.services.loopkeeper.settings
+  ) bad.together;
+  unsaid = (evaluate [ bad.unsaid ]).failures;
   # Where the daemon, and each worker that says so, looks for programs.
-  paths =
-    let
-      inherit
-        ((evaluate [
-          bad.good
-          bad.packages
-        ]).config
-        )
-        services
-        systemd
-        ;
-    in
-    {
-      daemon = systemd.services.loopkeeper.environment.PATH;
-      workers = mapAttrs (
-        _: worker: worker.environment.PATH or null
-      ) services.loopkeeper.settings.workers;
-    };
+  paths = pathsOf bad.packages;
+  users = pathsOf bad.users;
   firewalls = mapAttrs (
     _: module:
     (evaluate [

@@ -6,7 +6,6 @@
     {
       services.loopkeeper = {
         workers = lib.mkForce { };
-        proxy.enable = lib.mkForce false;
         plan.phases = lib.mkForce [ ];
         settings = {
           proxy.kind = "builtin";
@@ -35,6 +34,7 @@
       proxy.kind = "tailscale";
       settings.proxy.auth_key = "/etc/tailscale-key";
     };
+  };
   tailscale-that-is-logged-in-already.services.loopkeeper.proxy = {
     kind = "tailscale";
     tailscale.authKey = null;
@@ -51,7 +51,6 @@
     text = "[Service]\nLogRateLimitBurst=50000\n";
   };
   unit-with-the-name-of-no-worker.systemd.services.loopkeeper-backup.script = "true";
-  };
   checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
     enable = false;
     command = "true";

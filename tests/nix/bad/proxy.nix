@@ -69,16 +69,11 @@ in
     says = "listens at 10.0.0.1:1080, where other machines reach it";
   };
   tailscale-of-settings-in-the-daemons-own-directory = {
-    module =
-      { lib, ... }:
-      {
-        services.loopkeeper.proxy.enable = lib.mkForce false;
-        services.loopkeeper.settings.proxy = {
-          kind = "tailscale";
-          state = "/var/lib/loopkeeper";
-          auth_key = "/etc/tailscale-key";
-        };
-      };
+    module.services.loopkeeper.settings.proxy = {
+      kind = "tailscale";
+      state = "/var/lib/loopkeeper";
+      auth_key = "/etc/tailscale-key";
+    };
     says = "is the directory of the daemon itself";
   };
 }

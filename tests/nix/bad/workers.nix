@@ -46,7 +46,7 @@ in
       builder.requires = [ "adversary" ];
       adversary.enable = false;
     };
-    says = "not declared: adversary. There are: builder";
+    says = "workers that are switched off: adversary. Set enable";
   };
   unknown-dependency = {
     module = worker { requires = [ "revewer" ]; };
