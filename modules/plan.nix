@@ -27,7 +27,7 @@ let
       };
       brief =
         t.key (t.orFile t.absolutePath) "/srv/plan/1d.md"
-          "The file that the loops are pointed to, by {env}`LOOPKEEPER_BRIEF`; a path of Nix is one of the flake.";
+          "The file that the loops are pointed to, by {env}`LOOPKEEPER_BRIEF`; a path of Nix is one of the flake, of which a loop that runs has the text of its last start.";
       until = mkOption {
         type = types.coercedTo (types.enum [ "operator" ]) (_: { }) condition;
         default = "operator";
