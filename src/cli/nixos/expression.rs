@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expression {
+    Null,
     Boolean(bool),
     Integer(i64),
     Float(f64),
@@ -62,6 +63,7 @@ impl Expression {
         let inner = "  ".repeat(depth + 1);
         let outer = "  ".repeat(depth);
         match self {
+            Self::Null => f.write_str("null"),
             Self::Boolean(value) => write!(f, "{value}"),
             // A sign belongs to no number: in a list it would be a function's.
             Self::Integer(number) if *number < 0 => write!(f, "({number})"),

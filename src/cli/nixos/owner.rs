@@ -48,10 +48,13 @@ impl Owner {
     /// What a person should know of a rig that was his and is root's now.
     pub(super) fn warnings(&self, file: &Path, tables: &Table) -> Vec<String> {
         let (name, file) = (&self.name, file.display());
-        let mut warnings = vec![format!(
-            "configuration {file} is {name}'s, so workers that name no user have user = \"{name}\": \
-             declare users.users.{name}, or leave user out of what is to be root's"
-        )];
+        let mut warnings = Vec::new();
+        if !defaults_name_a_user(tables) {
+            warnings.push(format!(
+                "configuration {file} is {name}'s, so workers that name no user have user = \"{name}\": \
+                 declare users.users.{name}, or leave user out of what is to be root's"
+            ));
+        }
         let commands = run_by_the_daemon(tables);
         if !commands.is_empty() {
             warnings.push(format!(
@@ -62,6 +65,12 @@ impl Owner {
         }
         warnings
     }
+}
+
+/// Who runs what names nobody, is said: it is not who has the file.
+pub(super) fn defaults_name_a_user(tables: &Table) -> bool {
+    let systemd = tables.get("defaults").and_then(|it| it.get("systemd"));
+    systemd.and_then(|it| it.get("User")).is_some()
 }
 
 /// Commands that are no workers, by what they are for.

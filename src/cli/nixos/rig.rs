@@ -8,7 +8,11 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Entries, ON_NIXOS, entry, expression::Expression, owner::Owner, secrets::Secrets, value::Place,
+    Entries, ON_NIXOS, entry,
+    expression::Expression,
+    owner::{self, Owner},
+    secrets::Secrets,
+    value::Place,
 };
 use crate::cli::check;
 
@@ -17,6 +21,7 @@ pub(super) struct Rig {
     place: Place,
     /// Who runs what says nothing of it; root, if nobody.
     owner: Option<Owner>,
+    defaults_name_a_user: bool,
     secrets: Secrets,
     settings: Entries,
     warnings: Vec<String>,
@@ -31,6 +36,7 @@ impl Rig {
                 moves: base != Path::new(ON_NIXOS),
             },
             owner,
+            defaults_name_a_user: false,
             secrets: Secrets::default(),
             settings: Vec::new(),
             warnings: Vec::new(),
@@ -39,6 +45,7 @@ impl Rig {
 
     /// All options, and what a person should know of them.
     pub(super) fn options(mut self, tables: &Table) -> (Expression, Vec<String>) {
+        self.defaults_name_a_user = owner::defaults_name_a_user(tables);
         let mut options: Entries = vec![entry("enable", Expression::Boolean(true))];
         for (name, value) in tables {
             let Some(table) = value.as_table() else {
@@ -119,12 +126,18 @@ impl Rig {
     fn proxy(&mut self, table: &Table) -> Expression {
         let mut proxy = vec![entry("enable", Expression::Boolean(true))];
         let mut tailscale = Vec::new();
+        let mut rest = Vec::new();
         for (key, value) in table {
             match key.as_str() {
                 "listen" => {
                     let address = value.as_str().and_then(|text| text.parse().ok());
                     if let Some(address) = address {
                         let address: SocketAddr = address;
+                        // The option has no room for the interface of an address.
+                        if matches!(address, SocketAddr::V6(six) if six.scope_id() != 0) {
+                            rest.push(entry("listen", value.into()));
+                            continue;
+                        }
                         let ip = Expression::Text(address.ip().to_string());
                         proxy.push(entry("listenAddress", ip));
                         proxy.push(entry("port", Expression::Integer(address.port().into())));
@@ -137,10 +150,7 @@ impl Rig {
                 "arguments" => tailscale.push(entry("extraDaemonFlags", value.into())),
                 "systemd" => {}
                 "workdir" => proxy.push(entry("workdir", self.place.path(value))),
-                "ready" => {
-                    let ready = Expression::Set(vec![entry("ready", self.place.table(value))]);
-                    self.settings.push(entry("proxy", ready));
-                }
+                "ready" => rest.push(entry(key, self.place.table(value))),
                 key => proxy.push(entry(&camel(key), self.place.inner(key, value))),
             }
         }
@@ -155,6 +165,14 @@ impl Rig {
         }
         if self.place.moves && table.contains_key("command") && !table.contains_key("workdir") {
             proxy.push(entry("workdir", self.place.here()));
+        }
+        if !rest.is_empty() {
+            self.settings.push(entry("proxy", Expression::Set(rest)));
+        }
+        if table.get("kind").and_then(Value::as_str) == Some("tailscale")
+            && !table.contains_key("auth_key")
+        {
+            tailscale.push(entry("authKey", Expression::Null));
         }
         if !tailscale.is_empty() {
             proxy.push(entry("tailscale", Expression::Set(tailscale)));
@@ -185,7 +203,7 @@ impl Rig {
                 (key, value) => worker.push(entry(&camel(key), self.place.inner(key, value))),
             }
         }
-        if let Some(owner) = &self.owner
+        if let (Some(owner), false) = (&self.owner, self.defaults_name_a_user)
             && !worker.iter().any(|(name, _)| name == "user")
         {
             worker.push(entry("user", owner.name.as_str().into()));

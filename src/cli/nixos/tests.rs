@@ -73,14 +73,41 @@ backoff = { first = "PT90S", most = "1 hour 1 minute" }
 }
 
 #[test]
+fn a_proxy_that_is_logged_in_already_says_so() {
+    let text = r#"
+[proxy]
+kind = "tailscale"
+state = "/var/lib/tailscale"
+"#;
+    assert!(module("/etc/loopkeeper", text).contains("authKey = null;"));
+}
+
+#[test]
+fn whom_the_defaults_name_runs_what_names_nobody() {
+    let text = r#"
+[defaults.systemd]
+User = "d"
+[workers.a]
+command = "true"
+worktree = "/srv/a"
+"#;
+    let tables: Table = text.parse().unwrap();
+    let owner = Owner { name: "u".into() };
+    assert_eq!(owner.warnings(Path::new("/srv/rig"), &tables), [""; 0]);
+    assert!(!module_of(Some("u"), "/srv", text).contains(r#"user = "u""#));
+}
+
+#[test]
 fn what_a_user_ran_is_run_as_that_user() {
     let text = r#"
 [proxy]
 kind = "command"
-command = ["proxy"]
+command = ["~/bin/proxy", "~/x"]
 [workers.a]
-command = "true"
+command = ["~/bin/a"]
 worktree = "~/a"
+ready = { command = ["~/bin/ready"] }
+alive = { command = ["~/bin/alive"] }
 [workers.b]
 command = "true"
 worktree = "/srv/b"
@@ -91,7 +118,10 @@ systemd = { User = "b", Nice = 5 }
       enable = true;
       proxy = {
         enable = true;
-        command = [ "proxy" ];
+        command = [
+          "/home/u/bin/proxy"
+          "~/x"
+        ];
         kind = "command";
         serviceOverrides = {
           User = "u";
@@ -100,7 +130,13 @@ systemd = { User = "b", Nice = 5 }
       };
       workers = {
         a = {
-          command = "true";
+          alive = {
+            command = [ "/home/u/bin/alive" ];
+          };
+          command = [ "/home/u/bin/a" ];
+          ready = {
+            command = [ "/home/u/bin/ready" ];
+          };
           worktree = "/home/u/a";
           user = "u";
         };

@@ -66,6 +66,21 @@ impl Place {
         Expression::List(words)
     }
 
+    /// A command that is looked for and run where its options say; in whose home, is known only here.
+    fn program(&self, value: &Value) -> Expression {
+        let words = value.as_array().map(|items| {
+            let words = items.iter().enumerate().map(|(index, item)| {
+                let at_home = item.as_str().is_some_and(|word| word.starts_with("~/"));
+                match index == 0 && at_home {
+                    true => self.path(item),
+                    false => item.into(),
+                }
+            });
+            words.collect()
+        });
+        words.map_or_else(|| value.into(), Expression::List)
+    }
+
     /// A table inside of a worker, such as `backoff`.
     pub(super) fn table(&self, value: &Value) -> Expression {
         let entries = value.as_table().into_iter().flatten();
@@ -81,6 +96,7 @@ impl Place {
         let text = value.as_str().unwrap_or_default();
         let written = match key {
             "file" => return self.path(value),
+            "command" => return self.program(value),
             "first" | "most" | "healthy" | "window" | "grace" | "every" | "timeout" | "idle"
             | "handshake" | "connect" | "drain" => text.parse().ok().map(duration),
             "keep_output" => text.parse().ok().and_then(size),
