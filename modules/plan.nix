@@ -14,7 +14,7 @@ let
         t.key (t.matching "line with a text" "[^\n]*[^ \t\n][^\n]*") "1d: done"
           "Over when the file has this line.";
       command = t.key t.command [ "make" "check" ] "Over when it exits with 0.";
-      every = t.key (t.durationFrom 10) "1m" "From the end of one try of the command to the next.";
+      every = t.usually (t.durationFrom 10) "1m" "From the end of one try of the command to the next.";
     };
   };
 

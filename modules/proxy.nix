@@ -137,22 +137,22 @@ in
       t.key t.hostPort "127.0.0.1:1080"
         "A SOCKS5 server through which the builtin one sends everything.";
 
-    maxConnections = t.key (t.between 1 1000000) 1024 "Connections of the builtin one at one time.";
+    maxConnections = t.usually (t.between 1 1000000) 1024 "Connections of the builtin one at one time.";
 
     idle =
-      t.key t.duration "1h"
+      t.usually t.duration "1h"
         "A connection of the builtin one without a byte for so long is closed.";
 
     handshake =
-      t.key t.duration "10s"
+      t.usually t.duration "10s"
         "How long a client of the builtin one may take to say where it wants to go.";
 
     connect =
-      t.key t.duration "30s"
+      t.usually t.duration "30s"
         "How long a connection of the builtin one to a destination may take.";
 
     drain =
-      t.key (t.durationFrom 0) "30s"
+      t.usually (t.durationFrom 0) "30s"
         "How long open connections may go on when the builtin one is stopped.";
 
     tailscale = {

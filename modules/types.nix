@@ -207,6 +207,15 @@ rec {
       inherit example description;
     };
 
+  # Of which Loopkeeper itself has a default.
+  usually =
+    type: default: description:
+    mkOption {
+      type = types.nullOr type;
+      default = null;
+      description = "${description} By default: ${toString default}.";
+    };
+
   # By somebody, who may have said the default.
   isSaid = option: option.highestPrio < (lib.mkOptionDefault null).priority;
 

@@ -6,14 +6,6 @@ let
 
   t = import ./types.nix { inherit lib; };
 
-  nullOption =
-    type: default: description:
-    mkOption {
-      type = types.nullOr type;
-      default = null;
-      description = "${description} By default: ${default}.";
-    };
-
   # What `ready` and `alive` have in common.
   probe = {
     socks = t.key t.hostPort "127.0.0.1:1080" "A SOCKS5 server answers there.";
@@ -23,21 +15,24 @@ let
       "--fail"
       "http://127.0.0.1:8080/"
     ] "The command exits with 0.";
-    every = t.key (t.durationFrom 10) "5s" "From one look to the next.";
   };
 
+  every = default: t.usually (t.durationFrom 10) default "From one look to the next.";
+
   ready = probe // {
+    every = every "500ms";
     file =
       t.key t.absolutePath "/run/builder/ready"
         "The file exists and is not from an earlier attempt.";
     output =
       t.key (t.matching "regular expression" ".+") "^listening"
         "A line of its output matches this regular expression.";
-    timeout = t.key t.duration "2m" "Not ready by then counts as a failed start.";
+    timeout = t.usually t.duration "1m" "Not ready by then counts as a failed start.";
   };
 
   alive = probe // {
-    failures = t.key (t.between 2 1000) 3 "So many bad looks in a row, and it is restarted.";
+    every = every "30s";
+    failures = t.usually (t.between 2 1000) 3 "So many bad looks in a row, and it is restarted.";
   };
 in
 types.submodule {
@@ -74,9 +69,11 @@ types.submodule {
       description = "A loop works on the plan; a service runs whatever the phase, also while the rig is paused.";
     };
 
-    user = nullOption types.str "root" "As whom it runs, one of {option}`users.users`.";
+    user =
+      t.usually types.str "who is named in `settings.defaults.systemd.User`, else root"
+        "As whom it runs, one of {option}`users.users`.";
 
-    workdir = nullOption t.absolutePath "`worktree`, else {file}`/etc/loopkeeper`" "Where it is run.";
+    workdir = t.usually t.absolutePath "`worktree`, else {file}`/etc/loopkeeper`" "Where it is run.";
 
     worktree = mkOption {
       type = types.nullOr t.absolutePath;
@@ -106,7 +103,7 @@ types.submodule {
     };
 
     launcher =
-      nullOption
+      t.usually
         (types.enum [
           "auto"
           "systemd"
@@ -139,12 +136,12 @@ types.submodule {
       description = "The phases of the plan in which it runs; all of them by default.";
     };
 
-    onPhase = nullOption (types.enum [
+    onPhase = t.usually (types.enum [
       "restart"
       "keep"
     ]) "restart for loops, keep for services" "What a change of phase does to it.";
 
-    restart = nullOption (types.enum [
+    restart = t.usually (types.enum [
       "always"
       "on-failure"
       "never"
@@ -152,10 +149,12 @@ types.submodule {
 
     backoff = mkOption {
       type = t.table {
-        first = t.key (t.durationFrom 0) "1s" "Before the first restart; doubled with each one in a row.";
-        most = t.key t.duration "5m" "The longest delay.";
-        jitter = t.key (t.between 0 100) 20 "Percent; moves the delay by up to so much either way.";
-        healthy = t.key t.duration "1m" "Ready for so long, and the delay begins at first again.";
+        first =
+          t.usually (t.durationFrom 0) "1s"
+            "Before the first restart; doubled with each one in a row.";
+        most = t.usually t.duration "5m" "The longest delay.";
+        jitter = t.usually (t.between 0 100) 20 "Percent; moves the delay by up to so much either way.";
+        healthy = t.usually t.duration "1m" "Ready for so long, and the delay begins at first again.";
       };
       default = null;
       description = "The delay before a restart.";
@@ -163,8 +162,8 @@ types.submodule {
 
     budget = mkOption {
       type = t.table {
-        restarts = t.key (t.between 0 1000000) 10 "Restarts that are allowed within window.";
-        window = t.key t.duration "10m" "The sliding window in which they are counted.";
+        restarts = t.usually (t.between 0 1000000) 10 "Restarts that are allowed within window.";
+        window = t.usually t.duration "10m" "The sliding window in which they are counted.";
       };
       default = null;
       description = "How many restarts, before it is held until the operator releases it.";
@@ -172,8 +171,8 @@ types.submodule {
 
     stop = mkOption {
       type = t.table {
-        signal = t.key t.signal "SIGTERM" "Asks the whole tree of its processes to end.";
-        grace = t.key (t.durationFrom 0) "10s" "After it, SIGKILL to what is left.";
+        signal = t.usually t.signal "SIGTERM" "Asks the whole tree of its processes to end.";
+        grace = t.usually (t.durationFrom 0) "10s" "After it, SIGKILL to what is left.";
       };
       default = null;
       description = "How it is stopped.";
@@ -220,7 +219,7 @@ types.submodule {
     };
 
     onSecretChange =
-      nullOption
+      t.usually
         (types.either (types.enum [
           "restart"
           "ignore"
@@ -256,8 +255,8 @@ types.submodule {
       '';
     };
 
-    keepOutput = nullOption t.size "16MiB" "How much of the file of an attempt's output is kept.";
+    keepOutput = t.usually t.size "16MiB" "How much of the file of an attempt's output is kept.";
 
-    keepAttempts = nullOption (t.between 1 100000) "20" "How many ended attempts are kept.";
+    keepAttempts = t.usually (t.between 1 100000) "20" "How many ended attempts are kept.";
   };
 }
