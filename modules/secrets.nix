@@ -177,7 +177,7 @@ in
     // lib.optionalAttrs hasSops {
       sops.secrets = lib.mapAttrs (
         _: secret:
-        lib.optionalAttrs (secret.key != null) { key = lib.mkDefault secret.key; }
+        lib.optionalAttrs (secret.key != null) { inherit (secret) key; }
         // lib.optionalAttrs (secret.sopsFile != null) { inherit (secret) sopsFile; }
       ) (from "sops");
     }

@@ -95,6 +95,17 @@ in
     failures = failures example.module;
   }) (filterAttrs (_: example: example ? says) bad.examples);
   untyped = attrNames (filterAttrs (_: example: example ? type) bad.examples);
+  # What sops-nix is told of a secret in two ways is told.
+  keyTwice =
+    (builtins.tryEval
+      (evaluate [
+        bad.good
+        {
+          services.loopkeeper.secrets.token.key = "theirs";
+          sops.secrets.token.key = "mine";
+        }
+      ]).config.sops.secrets.token.key
+    ).value;
   # Without sops-nix, where a secret needs it.
   withoutSops =
     (import ./evaluate.nix
