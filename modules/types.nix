@@ -40,45 +40,44 @@ let
       value != null && least <= value && value <= year
     );
 
-  # What two places may not say both: neither one after the other nor one of them is what was meant.
-  once =
-    type:
+  # A type whose definitions become a value in a way of its own.
+  merging =
+    merge: type:
     type
     // {
-      substSubModules = modules: once (type.substSubModules modules);
-      merge =
-        location: definitions:
-        if lib.length definitions == 1 then
-          type.merge location definitions
-        else
-          throw "The option `${lib.showOption location}' is defined in more than one place: ${
-            lib.concatMapStringsSep ", " (definition: toString definition.file) definitions
-          }. Write it in one of them, or give the one that counts lib.mkForce.";
+      substSubModules = modules: merging merge (type.substSubModules modules);
+      merge = merge type;
     };
+
+  # What two places may not say both: neither one after the other nor one of them is what was meant.
+  once = merging (
+    type: location: definitions:
+    if lib.length definitions == 1 then
+      type.merge location definitions
+    else
+      throw "The option `${lib.showOption location}' is defined in more than one place: ${
+        lib.concatMapStringsSep ", " (definition: toString definition.file) definitions
+      }. Write it in one of them, or give the one that counts lib.mkForce."
+  );
 
   # A package, or a file of the flake itself, which is copied into the store.
   inNix = types.addCheck types.path (value: builtins.isPath value || lib.isDerivation value);
 
   # A package that is run is its main program; of what has none, such as a script of
   # writeShellScript, itself. Elsewhere it is where it lies.
-  inWords =
-    type:
-    type
-    // {
-      substSubModules = modules: inWords (type.substSubModules modules);
-      merge =
-        location: definitions:
-        let
-          command = type.merge location definitions;
-          words = lib.toList command;
-          program = lib.head words;
-        in
-        if lib.isString command then
-          command
-        else
-          [ (if program ? meta.mainProgram then lib.getExe program else "${program}") ]
-          ++ map (word: "${word}") (lib.tail words);
-    };
+  inWords = merging (
+    type: location: definitions:
+    let
+      command = type.merge location definitions;
+      words = lib.toList command;
+      program = lib.head words;
+    in
+    if lib.isString command then
+      command
+    else
+      [ (if program ? meta.mainProgram then lib.getExe program else "${program}") ]
+      ++ map (word: "${word}") (lib.tail words)
+  );
 
   octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
   dotted = "(${octet}[.]){3}${octet}";
