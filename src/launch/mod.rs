@@ -57,6 +57,7 @@ mod life;
 mod local;
 mod needs;
 mod not_started;
+mod original;
 pub mod output;
 pub mod pane;
 mod process;

@@ -5,7 +5,8 @@
 //!
 //! How: one census of the machine's processes, held against each attempt's records. While the
 //! worker's own process lives, so does the attempt, whatever else is recorded; after that the exit
-//! record says how it ended, and one that nobody wrote is written here.
+//! record says how it ended, and one that nobody wrote is written here. Of what another rig runs, of
+//! which this is a copy (`original`), nothing was started here.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -25,6 +26,7 @@ use super::{
     context::Context,
     directory::{self, Directory, Pane, Start},
     end::unseen,
+    original,
     pane::wraps,
     process::output_is_held,
     secrets,
@@ -303,6 +305,15 @@ async fn since_start(
             survivors: 0,
             by,
         };
+    }
+    if let Some(original) = original::of(context, attempt, directory, start, census).await {
+        let (worker, state) = (&attempt.worker, original.display());
+        let text = format!(
+            "{worker} runs in the rig of {state}, of which this state directory is a copy: it is \
+             left to that one; see: supervisorctl --state-dir {state} status"
+        );
+        context.problem(format!("original of {worker}"), text);
+        return Condition::NeverStarted;
     }
     let worker = process_of(&start.identity);
     // A wrapper that lives has yet to record how the worker ended.

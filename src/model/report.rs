@@ -68,7 +68,7 @@ pub enum Condition {
         /// Who asked its service manager for the end, if somebody did.
         by: Option<Intervention>,
     },
-    /// It is certain that nothing was ever started of it.
+    /// It is certain that nothing was ever started of it by this rig.
     NeverStarted,
     /// The host did not answer; the text says why. Not a death.
     Unknown(String),

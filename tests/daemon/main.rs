@@ -9,6 +9,7 @@
 
 mod activated;
 mod canary;
+mod copied;
 mod disk;
 mod elsewhere;
 mod events;

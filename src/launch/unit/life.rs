@@ -4,7 +4,11 @@
 //! that the manager told whoever watched; or it is not known. A manager that does not answer has said
 //! nothing.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -79,6 +83,30 @@ pub(in crate::launch) async fn carries(
     let manager = units.manager().await?;
     let own = format!("{ATTEMPT_DIR}={}", directory.path().display());
     Ok(manager.is_under_way(&unit).await? && manager.environment(&unit).await?.contains(&own))
+}
+
+/// The attempt's directory, as this life of its unit was told it.
+pub(in crate::launch) async fn began_in(
+    units: &Units,
+    worker: &WorkerName,
+    invocation: &str,
+) -> Option<PathBuf> {
+    let unit = name(worker);
+    let found = look(units, &unit).await.ok()??;
+    if found.invocation != invocation {
+        return None;
+    }
+    attempt_of(&units.manager().await.ok()?, &unit).await
+}
+
+/// The directory of the attempt that a unit carries.
+pub(super) async fn attempt_of(manager: &Manager, unit: &str) -> Option<PathBuf> {
+    let environment = manager.environment(unit).await.ok()?;
+    let named = format!("{ATTEMPT_DIR}=");
+    let mut lines = environment.iter();
+    lines
+        .find_map(|line| line.strip_prefix(&named))
+        .map(PathBuf::from)
 }
 
 /// How far the end of one life of a unit has come.

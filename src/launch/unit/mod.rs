@@ -31,7 +31,8 @@ pub(super) use carrier::Carrier;
 pub(super) use confine::{User, who};
 pub(super) use killed::look_for_hand;
 pub(super) use life::{
-    Ending, carries, ends, exit, gone, has_record, intervention, last_word, recorder_of, thaw,
+    Ending, began_in, carries, ends, exit, gone, has_record, intervention, last_word, recorder_of,
+    thaw,
 };
 pub(crate) use life::{before_reboot, recorded, was_over_before_reboot};
 pub(super) use mounted::{mounted, unmounted};

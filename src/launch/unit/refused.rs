@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::life::attempt_of;
 use crate::{
     causes::in_one_line,
-    launch::{ATTEMPT_DIR, not_started::NotStarted},
+    launch::not_started::NotStarted,
     systemd::manager::{Manager, ManagerError},
 };
 
@@ -42,11 +43,8 @@ async fn taken(manager: &Manager, unit: &str, state: &Path) -> NotStarted {
 
 /// The state directory of the rig that has this unit: an attempt's is `attempts/WORKER/ID` of it.
 async fn state_of(manager: &Manager, unit: &str) -> Option<PathBuf> {
-    let environment = manager.environment(unit).await.ok()?;
-    let named = format!("{ATTEMPT_DIR}=");
-    let mut lines = environment.iter();
-    let directory = lines.find_map(|line| line.strip_prefix(&named))?;
-    Path::new(directory).ancestors().nth(3).map(Path::to_owned)
+    let directory = attempt_of(manager, unit).await?;
+    directory.ancestors().nth(3).map(Path::to_owned)
 }
 
 /// No fault of the worker's: it is tried again.
