@@ -109,7 +109,7 @@ in
 
       serviceConfig = {
         # A switch starts what is new in no order: the socket cannot be had once the daemon runs.
-        Sockets = "loopkeeper.socket";
+        Sockets = "%N.socket";
         Type = "notify";
         NotifyAccess = "main";
         ExecStart = "${cfg.package}/bin/loopkeeperd";

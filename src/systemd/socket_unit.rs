@@ -1,4 +1,5 @@
-//! `loopkeeper.socket`: systemd keeps the control socket from one daemon to the next.
+//! `loopkeeper.socket`: systemd keeps the control socket from one daemon to the next. It belongs to the
+//! service of the same name (systemd.socket(5)), so that each rig of a manager can have one.
 //!
 //! Promise: while the daemon is restarted or upgraded, who asks waits for the next one, instead of
 //! hearing that nobody is there. Who may connect is the daemon's to say, as without this unit.
@@ -19,7 +20,7 @@ pub fn text(manager: Manager, socket: Option<&Path>) -> Result<String, BadPath> 
     };
     Ok(format!(
         "\
-# Printed by supervisorctl generate socket, version {version}. Belongs to loopkeeper.service.
+# Printed by supervisorctl generate socket, version {version}. Belongs to the service of the same name.
 [Unit]
 Description=Control socket of Loopkeeper
 Documentation=man:supervisorctl(1)

@@ -87,8 +87,9 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-# Where it is installed, it is there before the daemon, which then listens at it and makes no own one.
-Sockets=loopkeeper.socket
+# The socket unit of this unit's name. Where that is installed, it is there before the daemon, which then
+# listens at it and makes no own one.
+Sockets=%N.socket
 # It fails, and so does systemctl reload, where the daemon refuses the file: then nothing has changed. A
 # signal, and Type=notify-reload with it, has no way to say so.
 ExecReload={reload} reload
@@ -302,6 +303,13 @@ mod tests {
             text(Manager::User, Some("/home/u/my rig.toml"))
                 .contains("\nExecStart=/usr/bin/loopkeeperd --config \"/home/u/my rig.toml\"\n")
         );
+    }
+
+    #[test]
+    fn a_unit_has_the_socket_of_its_own_name() {
+        for manager in [Manager::System, Manager::User] {
+            assert!(text(manager, None).contains("\nSockets=%N.socket\n"));
+        }
     }
 
     #[test]

@@ -162,20 +162,26 @@ fn a_daemon_that_does_not_come_is_not_running() {
 }
 
 #[test]
-fn a_socket_that_is_not_the_rigs_is_refused() {
-    let rig = Rig::new(RIG);
-    let listener = listen(&rig.path("run/other.sock"));
-    let mut command = handed(&rig, &listener);
-    let refused = command.output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    let why = text(&refused.stderr);
+fn a_socket_that_is_not_the_rigs_is_left_alone() {
+    let mut other = Rig::new(RIG);
+    let theirs = other.path("run/control.sock");
+    let listener = listen(&theirs);
+    start(&mut other, &listener);
+    let mut rig = Rig::new(RIG);
+    start(&mut rig, &listener);
+    rig.until_state("well", "running");
     let says = format!(
-        "control socket {} cannot be made: the socket that was handed on is {}\n",
-        rig.path("run/control.sock").display(),
-        rig.path("run/other.sock").display()
+        "the socket that the service manager handed on is {}, of another rig, and is left alone; \
+         {} is made",
+        theirs.display(),
+        rig.path("run/control.sock").display()
     );
-    assert!(why.contains(&says), "{why}");
-    assert!(why.contains("ListenStream="), "{why}");
+    let log = rig.until_logged(&says);
+    assert_eq!(log.matches(&says).count(), 1, "{log}");
+    assert_ne!(rig.pid("well"), other.pid("well"));
+    rig.end_daemon("TERM");
+    assert!(!rig.path("run/control.sock").exists());
+    other.until_state("well", "running");
 }
 
 #[test]

@@ -38,14 +38,6 @@ pub enum BindError {
         /// The place.
         path: PathBuf,
     },
-    /// The service manager listens somewhere else.
-    #[error("control socket {path} cannot be made: the socket that was handed on is {}", .handed.as_deref().unwrap_or("without a path"))]
-    Elsewhere {
-        /// The place.
-        path: PathBuf,
-        /// Where the manager listens.
-        handed: Option<String>,
-    },
     /// Something was refused by the system.
     #[error("control socket {path} cannot be made: {what}")]
     Io {
@@ -73,9 +65,6 @@ impl BindError {
                 path.display()
             ),
             Self::TooLong { .. } => "give a shorter --socket".to_owned(),
-            Self::Elsewhere { .. } => "ListenStream= of loopkeeper.socket and --socket of \
-                 loopkeeper.service must be the same; print both anew with: supervisorctl generate"
-                .to_owned(),
             Self::Io { path, .. } => format!(
                 "look at the directory with: ls -ld {}",
                 path.parent().unwrap_or(path).display()

@@ -8,7 +8,7 @@
 //!
 //! Where the service manager listens for us, it makes the socket and keeps it from one daemon to the
 //! next, so that clients wait in its queue. Owner and mode are given by us all the same, and we do not
-//! remove it.
+//! remove it. One that it handed on by mistake, which is in another place, is left to whoever has that.
 //!
 //! The lock file says which state directory the daemon keeps, and stays when the daemon ends: who is
 //! given only the socket finds there what was kept.
@@ -117,7 +117,8 @@ pub(super) fn bind(
     Ok((listener, place))
 }
 
-/// Takes the socket over on which the service manager listens for the daemon.
+/// Takes the socket over on which the service manager listens for the daemon; where that is not ours, or
+/// was removed, one is made.
 pub(super) fn take_over(
     handed: UnixListener,
     path: &Path,
@@ -130,10 +131,16 @@ pub(super) fn take_over(
     let same =
         |there: &Path| there == path || fs::canonicalize(there).ok() == fs::canonicalize(path).ok();
     if !there.as_pathname().is_some_and(same) {
-        return Err(BindError::Elsewhere {
-            path: path.to_owned(),
-            handed: there.as_pathname().map(|path| path.display().to_string()),
-        });
+        let theirs = there.as_pathname();
+        let theirs = theirs.map_or_else(|| "without a path".into(), |at| at.display().to_string());
+        tracing::warn!(
+            "the socket that the service manager handed on is {theirs}, of another rig, and is left \
+             alone; {} is made; this unit is to name none but its own in Sockets=, as in: supervisorctl \
+             --socket {} generate unit",
+            path.display(),
+            path.display()
+        );
+        return bind(path, state, policy);
     }
     if !is_listened_on(path) {
         tracing::warn!(
