@@ -6,15 +6,21 @@
 //! - elsewhere: none, and an attempt's tree is found by session, descent and marker.
 
 use std::{
-    env, fs, io,
+    env, fs, io, mem,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::{command::Runner, directory::Output, output::journal, unit};
+use super::{
+    News,
+    command::Runner,
+    directory::Output,
+    output::{self, journal},
+    unit,
+};
 use crate::{
     model::AttemptRef,
     systemd::{self, manager::Whose, units::Units},
@@ -81,30 +87,31 @@ impl House {
 
     /// Where their output goes, once that is known: into the journal, if it can be read back. The journal
     /// is asked beside the loop.
-    pub(crate) fn output(&self, runner: &Runner) -> watch::Receiver<Option<Output>> {
-        let (tell, output) = watch::channel(None);
+    pub(crate) fn output(
+        &self,
+        runner: &Runner,
+        news: &mpsc::UnboundedSender<News>,
+    ) -> watch::Receiver<Option<Output>> {
         let Self::Unit { units, .. } = self else {
-            tell.send_replace(Some(Output::File));
-            return output;
+            return watch::channel(Some(Output::File)).1;
         };
-        let (of_user, journal) = match units.whose() {
+        let (of_user, place) = match units.whose() {
             Whose::System => (false, Output::Journal),
             Whose::User(_) => (true, Output::UserJournal),
         };
         let runner = runner.clone();
-        tokio::spawn(async move {
-            let answer = journal::answers(&runner, of_user).await;
-            tell.send_replace(Some(answer.map_or_else(
-                |why| {
-                    tracing::info!(
-                        "output of workers goes into files in the state directory: {why}"
-                    );
-                    Output::File
-                },
-                |()| journal,
-            )));
-        });
-        output
+        let mut asked = false;
+        let ask = move || {
+            let runner = runner.clone();
+            let again = mem::replace(&mut asked, true);
+            async move {
+                match again {
+                    true => journal::answers_now(&runner, of_user).await,
+                    false => journal::answers(&runner, of_user).await,
+                }
+            }
+        };
+        output::place(place, ask, news.clone())
     }
 
     /// What the operator types where somebody has frozen an attempt's service, or what it is in.

@@ -121,7 +121,7 @@ impl Local {
         let context = Context {
             environment,
             boot: boot::boot_id()?,
-            output: settings.house.output(&runner),
+            output: settings.house.output(&runner, &tell),
             runner,
             looker: Looker { census, reaper },
             arrivals: Inotify::start(Duration::ZERO).map_err(watching)?,

@@ -1,5 +1,6 @@
 //! Entries of the journal, in journald's native protocol
-//! (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>): a datagram for each, with all its fields.
+//! (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL>): a datagram for each, with all its fields; and the one
+//! order to which it answers.
 
 use std::{
     fs::File,
@@ -13,9 +14,15 @@ use nix::{
     sys::socket::{ControlMessage, MsgFlags, sendmsg},
 };
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::UnixStream,
+};
 
 /// Where journald listens.
 pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
+/// Where it takes orders, of root only.
+pub(crate) const ORDERS: &str = "/run/systemd/journal/io.systemd.journal";
 
 /// One entry.
 #[derive(Debug, Default)]
@@ -69,4 +76,52 @@ fn send_as_file(socket: &UnixDatagram, entry: &[u8]) -> io::Result<()> {
     let with = [ControlMessage::ScmRights(&files)];
     sendmsg::<()>(socket.as_raw_fd(), &[], &with, MsgFlags::MSG_NOSIGNAL, None)?;
     Ok(())
+}
+
+/// What `journalctl --sync` does, in journald's own words (<https://varlink.org>): an answer comes when
+/// it is done, or when that is not known there. One that hangs is waited for.
+pub(crate) async fn synchronize(orders: &Path) -> io::Result<()> {
+    let mut stream = BufReader::new(UnixStream::connect(orders).await?);
+    let order = b"{\"method\":\"io.systemd.Journal.Synchronize\"}\0";
+    stream.write_all(order).await?;
+    stream.read_until(0, &mut Vec::new()).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::UnixListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn journald_is_waited_for_until_it_answers_or_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        let orders = home.path().join("orders");
+        assert!(synchronize(&orders).await.is_err(), "nobody is there");
+        let journald = UnixListener::bind(&orders).unwrap();
+        for answer in [&b"{\"parameters\":{}}\0"[..], b""] {
+            let mut asked = pin!(synchronize(&orders));
+            let heard = async {
+                let (mut client, _) = journald.accept().await.unwrap();
+                let mut order = vec![0; 44];
+                client.read_exact(&mut order).await.unwrap();
+                assert_eq!(order.pop(), Some(0));
+                let order: serde_json::Value = serde_json::from_slice(&order).unwrap();
+                assert_eq!(order["method"], "io.systemd.Journal.Synchronize");
+                client
+            };
+            let mut client = tokio::select! {
+                client = heard => client,
+                early = &mut asked => panic!("{early:?}"),
+            };
+            client.write_all(answer).await.unwrap();
+            drop(client);
+            asked.await.unwrap();
+        }
+    }
 }

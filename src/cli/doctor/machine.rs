@@ -1,10 +1,11 @@
 //! What the machine has to offer.
 
-use std::{fs, os::unix::net::UnixDatagram, path::Path};
+use std::{fs, os::unix::net::UnixDatagram, path::Path, time::Duration};
 
 use rustix::process::{Resource, getrlimit};
 
 use super::{Finding, Is};
+use crate::systemd::journal::synchronize;
 
 /// Descriptors that the daemon keeps for each worker, as counted in /proc/PID/fd: one for a process,
 /// two for a session.
@@ -12,15 +13,38 @@ const FILES_OF_A_WORKER: u64 = 2;
 /// For the daemon itself, its clients, and what is open for a moment.
 const FILES_OF_THE_DAEMON: u64 = 320;
 
-pub(super) fn journald(socket: &Path) -> Finding {
-    match UnixDatagram::unbound().and_then(|probe| probe.connect(socket)) {
-        Ok(()) => Finding::new("journald", Is::Ok, "the journal takes entries"),
-        Err(error) => Finding::new(
-            "journald",
-            Is::Warn,
-            format!("{} does not answer: {error}", socket.display()),
-        )
-        .hint("the daemon writes to standard error instead"),
+/// `orders`: where it answers, to root; `within`: what it is given for that.
+pub(super) fn journald(socket: &Path, orders: &Path, within: Duration) -> Finding {
+    let finding = |is, found| Finding::new("journald", is, found);
+    if let Err(error) = UnixDatagram::unbound().and_then(|probe| probe.connect(socket)) {
+        let found = format!("{} does not answer: {error}", socket.display());
+        return finding(Is::Warn, found).hint("the daemon writes to standard error instead");
+    }
+    match answers(orders, within) {
+        Some(true) => finding(Is::Ok, "the journal takes entries, and answers".into()),
+        None => finding(Is::Ok, "the journal takes entries".into()),
+        Some(false) => {
+            let found = format!(
+                "journald does not answer: it was asked to, and did not within {} s",
+                within.as_secs()
+            );
+            finding(Is::Warn, found).hint(
+                "systemctl restart systemd-journald; until it answers, workers that begin write \
+                 into files in the state directory",
+            )
+        }
+    }
+}
+
+/// Whether it answers in time; `None` where it cannot be asked.
+fn answers(orders: &Path, within: Duration) -> Option<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let asked = async { tokio::time::timeout(within, synchronize(orders)).await };
+    match runtime.ok()?.block_on(asked) {
+        Ok(answer) => answer.ok().map(|()| true),
+        Err(_elapsed) => Some(false),
     }
 }
 
@@ -52,7 +76,27 @@ pub(super) fn open_files(most: u64, workers: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
+
+    #[test]
+    fn a_journald_that_hangs_takes_entries_and_does_not_answer() {
+        let home = tempfile::tempdir().unwrap();
+        let [socket, orders] = ["socket", "orders"].map(|name| home.path().join(name));
+        let judged = || journald(&socket, &orders, Duration::from_millis(10));
+        assert!(judged().found.contains("does not answer: No such file"));
+        let _takes = UnixDatagram::bind(&socket).unwrap();
+        let finding = judged();
+        let found = (finding.is, finding.found.as_str());
+        assert_eq!(found, (Is::Ok, "the journal takes entries"), "nobody asked");
+        let _hangs = UnixListener::bind(&orders).unwrap();
+        let finding = judged();
+        assert_eq!(finding.is, Is::Warn);
+        assert!(finding.found.starts_with("journald does not answer: "));
+        let hint = finding.hint.unwrap();
+        assert!(hint.starts_with("systemctl restart systemd-journald; "));
+    }
 
     #[test]
     fn a_limit_that_many_workers_need_more_than_is_warned_of() {

@@ -15,7 +15,7 @@ mod systemd;
 mod tmux;
 mod unit;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -29,9 +29,13 @@ use super::{
 use crate::{
     host::look::{PATIENCE, look_at},
     store::Store,
+    systemd::journal,
 };
 use cgroups::Cgroups;
 use rig::Answer;
+
+/// What journald is given to write out what it has.
+const JOURNALD_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,7 +104,11 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     let installed = unit::installed(context, owner, holder);
     findings.extend(installed.iter().flat_map(unit::findings));
     findings.push(cgroups::judge(&Cgroups::of_this_machine()));
-    findings.push(machine::journald(Path::new("/run/systemd/journal/socket")));
+    findings.push(machine::journald(
+        Path::new(journal::SOCKET),
+        Path::new(journal::ORDERS),
+        JOURNALD_WITHIN,
+    ));
     if let Answer::Status(status) = &answer {
         findings.extend(output::judge(status));
     }

@@ -15,8 +15,11 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::fs::MetadataExt as _,
+    path::Path,
     time::{Duration, SystemTime},
 };
+
+use tokio::time::timeout;
 
 use super::{
     export::{Export, OPTIONS},
@@ -31,7 +34,7 @@ use crate::{
         unit,
     },
     model::AttemptRef,
-    systemd::journal::SOCKET,
+    systemd::journal::{ORDERS, SOCKET, synchronize},
 };
 
 /// The program that reads the journal.
@@ -157,12 +160,21 @@ pub(crate) fn identifier(attempt: &AttemptRef, of_user: bool) -> String {
     }
 }
 
+/// Why what is written into the journal cannot be read back, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// So this machine is set up.
+    Lasting(String),
+    /// journald hangs or is not there: it may be soon.
+    Silent(String),
+}
+
 /// Whether what is written into the journal now can be read back by us: a line of ours, which nobody
 /// else has, is looked for there. Entries of before say nothing of what is kept today.
 ///
 /// # Errors
-/// Why not, and what helps.
-pub(crate) async fn answers(runner: &Runner, of_user: bool) -> Result<(), String> {
+/// Why not.
+pub(crate) async fn answers(runner: &Runner, of_user: bool) -> Result<(), Unread> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let asked = format!(
         "LOOPKEEPER_ASKED={}-{}",
@@ -172,23 +184,48 @@ pub(crate) async fn answers(runner: &Runner, of_user: bool) -> Result<(), String
     writer::send(&format!(
         "SYSLOG_IDENTIFIER=loopkeeperd\nPRIORITY=6\n{asked}\nMESSAGE=output of workers goes into the journal\n"
     ))
-    .map_err(|error| format!("{}: {error}", SOCKET))?;
+    .map_err(|error| Unread::Silent(format!("journald does not take anything ({SOCKET}: {error})")))?;
     // It may take a moment to come there.
     let options = ["--follow", "--lines=1", &asked];
-    let request = reading(OPTIONS.into_iter().chain(options), 0)?;
-    let said = runner.says_anything(request).await;
-    match (said.map_err(|error| in_one_line(&error))?, of_user) {
-        (true, _) => Ok(()),
-        (false, false) => Err(
-            "the journal does not keep what it is given, or does not answer; see Storage= in \
-             journald.conf(5)"
-                .into(),
-        ),
-        (false, true) => Err(
+    let is_there = async || {
+        let request = reading(OPTIONS.into_iter().chain(options), 0).map_err(Unread::Lasting)?;
+        let said = runner.says_anything(request).await;
+        said.map_err(|error| Unread::Silent(in_one_line(&error)))
+    };
+    if is_there().await? {
+        return Ok(());
+    }
+    if of_user {
+        // Nobody but root may ask it for more.
+        return Err(Unread::Lasting(
             "the journal has nothing of this user's for him to read; either make it persistent \
              (mkdir /var/log/journal) or, as root: usermod --append --groups systemd-journal USER"
                 .into(),
-        ),
+        ));
+    }
+    caught_up().await?;
+    match is_there().await? {
+        true => Ok(()),
+        false => Err(Unread::Lasting(
+            "the journal does not keep what it is given; see Storage= in journald.conf(5)".into(),
+        )),
+    }
+}
+
+/// As [`answers`], of one that did not: nothing more is written for it before it says that it has written
+/// what it was sent.
+pub(crate) async fn answers_now(runner: &Runner, of_user: bool) -> Result<(), Unread> {
+    if !of_user {
+        caught_up().await?;
+    }
+    answers(runner, of_user).await
+}
+
+async fn caught_up() -> Result<(), Unread> {
+    let asked = timeout(ANSWERS_WITHIN, synchronize(Path::new(ORDERS))).await;
+    match asked {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Unread::Silent("journald does not answer".into())),
     }
 }
 
