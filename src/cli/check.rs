@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
     let doubts = outcome.as_ref().map_or_else(
         |_| Vec::new(),
         |config| match arguments.elsewhere {
-            true => config::doubts_elsewhere(config),
+            true => config::doubts_elsewhere(config, &environment),
             false => doubts(config, &file, &environment),
         },
     );

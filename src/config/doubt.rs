@@ -81,8 +81,17 @@ pub fn doubts(config: &Config, env: &Environment) -> Vec<String> {
 }
 
 /// What is doubtful on every machine, in whole sentences.
-pub fn doubts_elsewhere(config: &Config) -> Vec<String> {
-    mistakable(&config.plan).collect()
+pub fn doubts_elsewhere(config: &Config, env: &Environment) -> Vec<String> {
+    let in_store = config.workers.iter().flat_map(|(name, worker)| {
+        let flaws = worker.flaws_in_store(env).into_iter();
+        flaws.map(move |flaw| {
+            format!(
+                "{name} can never be started: {flaw}; name what can be run, such as \
+                 lib.getExe' PACKAGE \"PROGRAM\""
+            )
+        })
+    });
+    mistakable(&config.plan).chain(in_store).collect()
 }
 
 /// All that is doubtful on this machine, after what is known of the workers was corrected.

@@ -75,6 +75,8 @@ impl Lack {
     }
 }
 
+const STORE: &str = "/nix/store";
+
 /// Something that has to be there.
 #[derive(Clone, Copy)]
 enum Need<'a> {
@@ -111,6 +113,18 @@ impl Worker {
         lacks.extend(service::lacks(self, env, at));
         lacks.extend(self.flaw_of_users(env, at));
         lacks
+    }
+
+    /// What is wrong with programs in the store of Nix, which is the same on every machine; of one that
+    /// is not there nothing can be said.
+    pub(super) fn flaws_in_store(&self, env: &Environment) -> Vec<Lack> {
+        let needs = self.everything_needed().into_iter();
+        let programs = needs.filter(|need| {
+            matches!(need, Need::Program(_, path, _) if path.starts_with(STORE) && !env.is_absent(path))
+        });
+        programs
+            .filter_map(|program| program.lack(&self.workdir, env))
+            .collect()
     }
 
     /// What is wrong with the users that it would begin with, if it is a proxy that has some. Who may

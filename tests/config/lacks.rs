@@ -146,3 +146,34 @@ fn only_a_credential_that_was_not_handed_over_is_vague() {
     assert!(vague(&machine, with_auth));
     assert!(!vague(&machine, "[workers.a]\ncommand = ['nothing']"));
 }
+
+#[test]
+fn a_program_of_the_store_that_cannot_be_run_is_none_on_any_machine() {
+    let machine = Machine::new();
+    machine.write("/nix/store/a-git/bin/git", "", 0o755);
+    machine.write("/nix/store/b-notes", "", 0o444);
+    let rig = machine.valid(
+        "[workers]\n\
+         directory.command = [\"/nix/store/a-git\", \"fetch\"]\n\
+         notes.command = [\"/nix/store/b-notes\"]\n\
+         right.command = [\"/nix/store/a-git/bin/git\", \"fetch\"]\n\
+         absent.command = [\"/nix/store/c-absent\"]\n\
+         of-the-machine.command = [\"/opt/absent\"]\n",
+    );
+    let doubts = config::doubts_elsewhere(&rig, &machine.env);
+    let said = |start: &str| {
+        doubts
+            .iter()
+            .filter(|doubt| doubt.starts_with(start))
+            .count()
+    };
+    assert_eq!(doubts.len(), 2, "{doubts:?}");
+    assert_eq!(
+        said("directory can never be started: program /nix/store/a-git is a directory; "),
+        1
+    );
+    assert_eq!(
+        said("notes can never be started: program /nix/store/b-notes is not executable; "),
+        1
+    );
+}
