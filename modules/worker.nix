@@ -14,7 +14,7 @@ let
       "curl"
       "--fail"
       "http://127.0.0.1:8080/"
-    ] "The command exits with 0.";
+    ] "The command exits with 0. It runs as the worker's user, in its workdir.";
   };
 
   every = default: t.usually (t.durationFrom 10) default "From one look to the next.";
