@@ -42,7 +42,7 @@ pub const READER: &str = "journalctl";
 /// journald says how many messages of a unit it left out (sd-messages.h, `SD_MESSAGE_JOURNAL_DROPPED`).
 const LEFT_OUT: &str = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e";
 /// What it is given for an answer of a few lines.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Of its complaints, this much is worth repeating.
 const KEEP: usize = 4096;
 
