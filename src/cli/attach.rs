@@ -1,8 +1,9 @@
-//! `attach`: into the tmux session of a worker.
+//! `attach`: into the tmux session of a worker, also while no daemon runs.
 
 use std::{
     io::{ErrorKind, IsTerminal},
     os::unix::{net::UnixStream, process::CommandExt},
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -11,20 +12,28 @@ use super::{
     failure::{Exit, Failure},
 };
 use crate::{
-    control::protocol::{Request, WhereView},
+    control::{
+        client::ClientError,
+        protocol::{Request, WhereView},
+    },
+    launch,
     model::{LauncherKind, WorkerName},
 };
 
 pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> {
-    let found: WhereView = context.connect()?.ask(&Request::Where {
+    let request = Request::Where {
         worker: worker.clone(),
-    })?;
+    };
+    let connected = context.try_connect()?;
+    let found: WhereView = match connected.and_then(|mut daemon| daemon.ask(&request)) {
+        Ok(found) => found,
+        Err(down @ ClientError::NotRunning { .. }) => {
+            return enter(&worker, &without_daemon(&worker, down, context)?, context);
+        }
+        Err(other) => return Err(context.refused(other)),
+    };
     if let Some(why) = found.tmux_lost {
-        let lost = format!("worker {worker} runs, but nobody can attach to it: {why}");
-        return Err(Failure::say(Exit::Failed, lost).hint(format!(
-            "see what it writes with: supervisorctl logs -f {worker}; a restart gives it a session \
-             that can be attached to: supervisorctl restart {worker}"
-        )));
+        return Err(lost(&worker, &why));
     }
     let Some(socket) = found.tmux else {
         let (what, logs) = match found.launcher {
@@ -41,8 +50,45 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
             "see what it writes with: supervisorctl {logs} {worker}"
         )));
     };
+    enter(&worker, &socket, context)
+}
+
+/// The socket of a session that lives on; that the daemon is down is said all the same.
+fn without_daemon(
+    worker: &WorkerName,
+    down: ClientError,
+    context: &Context,
+) -> Result<PathBuf, Failure> {
+    if context.is_the_systems(&down) {
+        return Err(context.refused(down));
+    }
+    let paths = context.paths()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::say(Exit::Failed, format!("event loop: {error}")))?;
+    let found = launch::without_daemon(&paths.state, &paths.runtime, worker);
+    match runtime.block_on(found) {
+        None => Err(context.refused(down)),
+        Some(found) => {
+            context.refused(down).print();
+            found.map_err(|why| lost(worker, &why))
+        }
+    }
+}
+
+fn lost(worker: &WorkerName, why: &str) -> Failure {
+    let lost = format!("worker {worker} runs, but nobody can attach to it: {why}");
+    Failure::say(Exit::Failed, lost).hint(format!(
+        "see what it writes with: supervisorctl logs -f {worker}; a restart gives it a session \
+         that can be attached to: supervisorctl restart {worker}"
+    ))
+}
+
+/// Becomes tmux, in the session behind this socket.
+fn enter(worker: &WorkerName, socket: &Path, context: &Context) -> Result<(), Failure> {
     // What tmux says of it helps nobody.
-    if let Err(error) = UnixStream::connect(&socket)
+    if let Err(error) = UnixStream::connect(socket)
         && error.kind() == ErrorKind::PermissionDenied
     {
         let whose = format!("the session of worker {worker} is its user's alone, and root's");
@@ -62,7 +108,7 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
     // Each worker has a server of its own, so tmux allows this also from within another session.
     let error = Command::new("tmux")
         .arg("-S")
-        .arg(&socket)
+        .arg(socket)
         .arg("attach")
         .exec();
     Err(

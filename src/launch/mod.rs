@@ -81,7 +81,7 @@ pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
 pub use secrets::Contents;
-pub use socket::socket;
+pub use socket::{socket, without_daemon};
 pub(crate) use unit::{before_reboot, recorded as recorded_by_manager, was_over_before_reboot};
 
 /// The worker's name, in every process of it.

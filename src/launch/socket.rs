@@ -14,15 +14,20 @@ use std::{
 
 use tokio::net::UnixStream;
 
-use super::{Settings, directory::Directory};
+use super::{
+    Settings,
+    directory::{self, Directory},
+};
 use crate::{
     causes::in_one_line,
-    host::{HostError, process::Process},
-    model::{Signal, WorkerName},
+    host::{HostError, boot, process::Process},
+    model::{AttemptRef, Signal, WorkerName},
 };
 
 /// What unix(7) leaves for a path, without the final zero.
 const LONGEST: usize = 107;
+/// In the runtime directory, and in the directory of an attempt that is another user.
+const TMUX: &str = "tmux";
 /// What a server is given to make its socket again; it takes a few milliseconds.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Between two looks whether it is there: nobody announces that a socket is listened at.
@@ -31,14 +36,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A place in the runtime directory. Each state directory has one of its own, for rigs that share a
 /// runtime directory may have workers of the same name.
 pub(super) fn of_rig(settings: &Settings, what: &str) -> PathBuf {
+    place(&settings.state, &settings.runtime, what)
+}
+
+fn place(state: &Path, runtime: &Path, what: &str) -> PathBuf {
     let mut rig = fnv::FnvHasher::default();
-    rig.write(settings.state.as_os_str().as_bytes());
+    rig.write(state.as_os_str().as_bytes());
     let rig = rig.finish() >> 32;
-    settings.runtime.join(format!("{what}-{rig:08x}"))
+    runtime.join(format!("{what}-{rig:08x}"))
 }
 
 pub(super) fn directory(settings: &Settings) -> PathBuf {
-    of_rig(settings, "tmux")
+    of_rig(settings, TMUX)
 }
 
 /// Where the socket of a worker's tmux server is.
@@ -48,11 +57,42 @@ pub fn socket(settings: &Settings, worker: &WorkerName) -> PathBuf {
 
 /// Where an attempt's is: of one that is another user, where that user may make it.
 pub(super) fn of_attempt(settings: &Settings, worker: &WorkerName, attempt: &Directory) -> PathBuf {
+    recorded(attempt).unwrap_or_else(|| socket(settings, worker))
+}
+
+/// Where that is another user's.
+fn recorded(attempt: &Directory) -> Option<PathBuf> {
     let records = attempt.records();
-    match records == attempt.path() {
-        true => socket(settings, worker),
-        false => records.join("tmux"),
-    }
+    (records != attempt.path()).then(|| records.join(TMUX))
+}
+
+/// The way into the session of a worker that lives, for who has no daemon to ask; `None` where none is
+/// known.
+///
+/// # Errors
+/// Why nobody answers there.
+pub async fn without_daemon(
+    state: &Path,
+    runtime: &Path,
+    worker: &WorkerName,
+) -> Option<Result<PathBuf, String>> {
+    let boot = boot::boot_id().ok()?;
+    let attempts = directory::attempts(state, worker).ok()?;
+    let (attempt, pane) = attempts.into_iter().rev().find_map(|attempt| {
+        let attempt = AttemptRef {
+            worker: worker.clone(),
+            attempt,
+        };
+        let directory = Directory::of(state, &attempt);
+        let start = directory
+            .start()
+            .filter(|start| start.identity.boot == boot)?;
+        let pane = start.pane.filter(|pane| pane.server.lives())?;
+        Some((directory, pane))
+    })?;
+    let place = || place(state, runtime, TMUX).join(worker.as_str());
+    let path = recorded(&attempt).unwrap_or_else(place);
+    Some(of_living(path, pane.server).await)
 }
 
 /// Makes the directory of the sockets, and checks that this one fits.

@@ -284,6 +284,21 @@ fn a_tmux_socket_that_is_removed_comes_back_for_who_attaches() {
 }
 
 #[test]
+fn who_attaches_needs_no_daemon() {
+    let mut rig = Rig::up(
+        "[workers]\nsession = { command = \"exec cat\", launcher = \"tmux\" }\n\
+         plain = { command = \"exec sleep 1000\", launcher = \"process\" }\n",
+    );
+    rig.pid("session");
+    rig.kill_daemon();
+    let said = rig.refused(2, &["attach", "session"]);
+    assert!(said.contains("daemon is not running"), "{said}");
+    assert!(said.contains("standard input is not a terminal"), "{said}");
+    let said = rig.refused(3, &["attach", "plain"]);
+    assert!(!said.contains("terminal"), "{said}");
+}
+
+#[test]
 fn the_operator_gets_in_when_the_daemon_can_open_nothing_more() {
     let rig = Rig::up("[workers.well]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\n");
     let pid = rig.daemon.as_ref().unwrap().pid();
