@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, time::timeout};
 use super::command;
 use crate::{
     causes::in_one_line,
-    config::{Condition, Probe, Worker},
+    config::{Condition, Probe, Program, Worker},
     decide::Looked,
     host::look::At,
     launch::{
@@ -19,7 +19,7 @@ use crate::{
         output::{Entries, Tail},
     },
     model::{AttemptRef, PhaseId},
-    proxy::handshake,
+    proxy::{self, handshake},
 };
 
 /// The longest that one look takes.
@@ -39,7 +39,7 @@ pub(super) async fn look(
 ) -> Looked {
     match probe {
         Probe::Socks(address) => match handshake(address, PATIENCE).await {
-            Ok(()) => Looked::Well,
+            Ok(()) => by_itself(worker, place).await,
             Err(error) => missed(&error, in_one_line(&error)),
         },
         Probe::Tcp(address) => match timeout(PATIENCE, TcpStream::connect(address)).await {
@@ -71,6 +71,24 @@ pub(super) async fn look(
             }
         }
         Probe::Output(pattern) => seen(output_has(of, place, pattern, runner).await),
+    }
+}
+
+/// Somebody answers where a worker is to listen: not well, if it is our proxy and another one answers.
+async fn by_itself(worker: Option<&Worker>, place: &Directory) -> Looked {
+    let (Some(Program::BuiltinProxy(builtin)), Some(start)) =
+        (worker.map(|worker| &worker.program), place.start())
+    else {
+        return Looked::Well;
+    };
+    let (listen, pid) = (builtin.listen, start.identity.pid);
+    let look = move || {
+        let other = !proxy::may_listen(pid, listen.port());
+        other.then(|| proxy::holder_of(listen.port()).unwrap_or_else(|| "another one".into()))
+    };
+    match tokio::task::spawn_blocking(look).await {
+        Ok(Some(holder)) => Looked::Failed(format!("{listen} is answered by {holder}")),
+        Ok(None) | Err(_) => Looked::Well,
     }
 }
 

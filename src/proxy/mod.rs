@@ -35,6 +35,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub use handshake::{HandshakeError, handshake};
+pub(crate) use holder::{holder_of, may_listen};
 pub use server::{ServeError, load, serve};
 
 use crate::{

@@ -189,3 +189,23 @@ fn the_manager_hears_who_waits_and_that_a_file_was_refused() {
     daemon.wait_for("STATUS=1 of 2 running, backing-off: b, degraded: what runs is not what ");
     rig.configure(&file);
 }
+
+#[test]
+fn a_proxy_is_not_ready_by_what_another_one_answers() {
+    let config = with_port(
+        "[defaults]\nbackoff = { first = \"50ms\", most = \"50ms\" }\n\
+         [proxy]\nlisten = \"127.0.0.1:PORT\"\n\
+         [workers.needy]\ncommand = \"exec sleep 1000\"\nlauncher = \"process\"\nrequires = [\"proxy\"]\n",
+    );
+    let first = Rig::up(&config);
+    let mut second = Rig::new(&config);
+    second.start_with(|_| {});
+    second.daemon.as_mut().unwrap().wait_for("READY=1");
+    second.eventually("its proxy was tried some times", |rig| {
+        (rig.worker("proxy")["restarts"].as_u64()? >= 5).then_some(())
+    });
+    let history = second.done(&["history", "--lines", "1000"]);
+    assert!(!history.contains("proxy running"), "{history}");
+    assert!(!history.contains("starting needy"), "{history}");
+    assert_eq!(first.worker("proxy")["restarts"], 0);
+}
