@@ -14,6 +14,7 @@ mod secrets;
 mod systemd;
 mod tmux;
 mod unit;
+mod workers;
 
 use std::{path::Path, time::Duration};
 
@@ -110,6 +111,7 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
         JOURNALD_WITHIN,
     ));
     if let Answer::Status(status) = &answer {
+        findings.push(workers::judge(status));
         findings.extend(output::judge(status));
     }
     findings.extend(clock::findings());
