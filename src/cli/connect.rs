@@ -68,7 +68,17 @@ impl Context {
         // A unit keeps the usual rig.
         let usual = self.rig.arguments().is_empty();
         let configuration = self.rig.configuration().filter(|_| usual);
-        Meant::by(Path::new("/"), socket, given, configuration.as_deref())
+        let kept = self.rig.paths.as_ref().is_ok_and(|paths| {
+            let there = look_at(MOMENT, &paths.state, Path::try_exists);
+            matches!(there, Ok(Ok(true)))
+        });
+        Meant::by(
+            Path::new("/"),
+            socket,
+            given,
+            configuration.as_deref(),
+            kept,
+        )
     }
 
     /// Nothing of this user's is down, as it is the system's daemon that runs.
@@ -129,7 +139,7 @@ impl Context {
         self.try_connect_by(|| Client::connect(socket, patience))
     }
 
-    fn socket(&self) -> Result<&Path, Failure> {
+    pub(super) fn socket(&self) -> Result<&Path, Failure> {
         Ok(match &self.rig.given.socket {
             Some(socket) => socket,
             None => &self.paths()?.socket,

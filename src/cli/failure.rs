@@ -144,13 +144,14 @@ pub(super) enum Meant {
 }
 
 impl Meant {
-    /// By the socket at which nobody listens, whether it was `given`, and the units below `root` and
-    /// in the user's `configuration`.
+    /// By the socket at which nobody listens, whether it was `given`, the units below `root` and in the
+    /// user's `configuration`, and whether something of the user's own rig is `kept`.
     pub(super) fn by(
         root: &Path,
         socket: &Path,
         given: bool,
         configuration: Option<&Path>,
+        kept: bool,
     ) -> Self {
         let system = Path::new(SYSTEM_SOCKET);
         let below = |path: &str| root.join(path.trim_start_matches('/'));
@@ -160,12 +161,12 @@ impl Meant {
                 true => Self::Unit,
                 false => Self::NoUnit,
             }
-        } else if socket != system && !given && below(SYSTEM_SOCKET).exists() {
-            Self::Elsewhere
         } else if !given
             && configuration.is_some_and(|home| home.join("systemd/user").join(UNIT).exists())
         {
             Self::UserUnit
+        } else if socket != system && !given && !kept && below(SYSTEM_SOCKET).exists() {
+            Self::Elsewhere
         } else {
             Self::Own
         }
@@ -219,7 +220,10 @@ mod tests {
     #[test]
     fn whoever_names_a_socket_means_the_daemon_there() {
         let own = Path::new("/x/control.sock");
-        assert_eq!(Meant::by(Path::new("/"), own, true, None), Meant::Own);
+        assert_eq!(
+            Meant::by(Path::new("/"), own, true, None, false),
+            Meant::Own
+        );
         assert_eq!(
             Meant::Own.how_to_run(" --config /c"),
             "start it with: loopkeeperd --config /c"
@@ -233,7 +237,7 @@ mod tests {
         let system = Path::new(SYSTEM_SOCKET);
         let own = Path::new("/run/user/1000/loopkeeper/control.sock");
         let configuration = root.join("config");
-        let by = |socket, given| Meant::by(root, socket, given, Some(&configuration));
+        let by = |socket, given| Meant::by(root, socket, given, Some(&configuration), false);
         let make = |path: &str| std::fs::create_dir_all(root.join(path)).unwrap();
         assert_eq!(by(system, false), Meant::Own, "without systemd");
         make("run/systemd/system");
@@ -245,7 +249,10 @@ mod tests {
         assert_eq!(by(own, false), Meant::UserUnit);
         assert_eq!(by(own, true), Meant::Own);
         make("run/loopkeeper/control.sock");
-        assert_eq!(by(own, false), Meant::Elsewhere);
+        assert_eq!(by(own, false), Meant::UserUnit, "it has one");
+        let unitless = |kept| Meant::by(root, own, false, None, kept);
+        assert_eq!(unitless(false), Meant::Elsewhere);
+        assert_eq!(unitless(true), Meant::Own);
         let hint = Meant::NoUnit.how_to_run("");
         assert!(
             hint.starts_with(
