@@ -18,6 +18,7 @@ use crate::{
     },
     launch,
     model::{LauncherKind, WorkerName},
+    paths::{SYSTEM_SOCKET, typed},
 };
 
 pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> {
@@ -92,11 +93,12 @@ fn enter(worker: &WorkerName, socket: &Path, context: &Context) -> Result<(), Fa
         && error.kind() == ErrorKind::PermissionDenied
     {
         let whose = format!("the session of worker {worker} is its user's alone, and root's");
-        return Err(Failure::say(Exit::Failed, whose).hint(format!(
-            "sudo supervisorctl{} attach {worker}; see what it writes with: supervisorctl logs -f \
-             {worker}",
-            context.rig.arguments()
-        )));
+        let rig = match context.socket()? {
+            usual if usual == Path::new(SYSTEM_SOCKET) => String::new(),
+            other => format!(" --socket {}", typed(other)),
+        };
+        let hint = format!("sudo supervisorctl{rig} attach {worker}");
+        return Err(Failure::say(Exit::Failed, whose).hint(hint));
     }
     if !std::io::stdin().is_terminal() {
         return Err(

@@ -194,13 +194,12 @@ fn who_may_not_into_the_session_is_told_the_command_that_helps() {
         .unwrap();
     let text = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(1), "{text}");
-    let told = "error: the session of worker builder is its user's alone, and root's\n\
-                hint: sudo supervisorctl ";
-    assert!(text.starts_with(told), "{text}");
-    assert!(
-        text.contains(" attach builder; see what it writes with: "),
-        "{text}"
+    let told = format!(
+        "error: the session of worker builder is its user's alone, and root's\n\
+         hint: sudo supervisorctl --socket {} attach builder\n",
+        rig.home.socket().display()
     );
+    assert_eq!(text, told);
     fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
 }
 

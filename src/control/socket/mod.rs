@@ -145,8 +145,8 @@ pub(super) fn take_over(
     if !is_listened_on(path) {
         tracing::warn!(
             "control socket {} was removed from where the service manager had put it; it is made \
-             once more, and is the manager's again after: systemctl restart loopkeeper.socket \
-             loopkeeper.service",
+             once more, and is the manager's again after: systemctl stop loopkeeper.socket \
+             loopkeeper.service && systemctl start loopkeeper.socket loopkeeper.service",
             path.display()
         );
         return bind(path, state, policy);
