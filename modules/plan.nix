@@ -13,7 +13,10 @@ let
       line =
         t.key (t.matching "line with a text" "[^\n]*[^ \t\n][^\n]*") "1d: done"
           "Over when the file has this line.";
-      command = t.key t.command [ "make" "check" ] "Over when it exits with 0. It runs as the daemon's user, root as a rule, in /etc/loopkeeper.";
+      command = t.key t.command [
+        "make"
+        "check"
+      ] "Over when it exits with 0. It runs as the daemon's user, root as a rule, in /etc/loopkeeper.";
       every = t.usually (t.durationFrom 10) "1m" "From the end of one try of the command to the next.";
     };
   };
