@@ -92,7 +92,7 @@ async fn ended(context: &Context, attempt: &AttemptRef, directory: &Directory, e
     fault::point(|| "after the exit record".to_owned());
     let by = match &context.settings.house {
         House::Unit { units, .. } => unit::last_word(units, &attempt.worker, directory).await,
-        House::Delegated(_) | House::None => None,
+        House::Delegated(_) | House::None => unit::intervention(directory),
     };
     context.tell(HostEvent::Ended(attempt.clone(), exit, by));
 }
