@@ -29,12 +29,13 @@
 //! | [`causes`] | errors on one line |
 //! | `outbox` | what a process says, on its way to who may not listen |
 //! | `moment` | what is somebody else's only for a moment |
+//! | `nearest` | the name that was meant by a misspelt one |
 //! | `fault` | points at which test builds die |
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
-//! [`decide`]'s data, [`decide`] uses only [`config`]'s data and [`model`] (its scenarios, which are
-//! tests, also the real [`store`]), [`launch`] uses [`host`], [`agent`] uses no more
-//! of [`config`] than its guess at misspelt names, [`model`] uses nothing.
+//! [`decide`]'s data, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
+//! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`];
+//! [`agent`] and [`model`] use nothing.
 //!
 //! # Processes
 //!
@@ -118,6 +119,7 @@ pub mod host;
 pub mod launch;
 pub mod model;
 mod moment;
+mod nearest;
 mod outbox;
 pub mod paths;
 pub mod proxy;

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! A [`profile`] knows one kind of agent, as data. The [`screen`] is cleaned of everything that is
-//! only looks. A [`sighting`] is one look: what the screen alone says. Whether a worker stalls is not
-//! decided here, as one look cannot know it.
+//! only looks. A [`sighting`] is what the screen alone says, and [`signs`] are that with what else one
+//! look finds. Whether a worker stalls is not decided here, as one look cannot know it.
 
 #![deny(
     clippy::disallowed_methods,
@@ -31,3 +31,4 @@ pub mod profile;
 pub mod reset;
 pub mod screen;
 pub mod sighting;
+pub mod signs;

@@ -9,9 +9,10 @@ use std::{collections::BTreeSet, fs, mem, path::Path, process::Command, time::Du
 use nix::unistd::{getgid, getuid};
 
 use crate::{
-    config::{Config, OfWorker, Worker, nearest},
+    config::{Config, OfWorker, Worker},
     host::account,
     model::WorkerName,
+    nearest::nearest,
     systemd::{
         manager::{Manager, Whose},
         mount,

@@ -10,11 +10,10 @@ use toml::Spanned;
 use super::{
     Config,
     load::Sight,
-    meant::nearest,
     read::{Declared, Draft},
     reader::Reading,
 };
-use crate::model::WorkerName;
+use crate::{model::WorkerName, nearest::nearest};
 
 /// The whole rig. It counts only if there is no complaint.
 pub(super) fn across(draft: Draft, reading: &mut Reading<'_>) -> Config {

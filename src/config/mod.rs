@@ -39,7 +39,6 @@ pub use lack::Lack;
 pub(crate) use lack::THERE;
 pub(crate) use load::{WITHIN, load_by};
 pub use load::{load, load_elsewhere};
-pub(crate) use meant::nearest;
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, properties, reference, value};
@@ -48,7 +47,7 @@ pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{
     Alive, Backoff, Budget, Command, OnPhase, OnSecretChange, Probe, Program, Ready, Restart,
-    Secrets, Worker,
+    Secrets, Watch, Worker,
 };
 
 use std::{

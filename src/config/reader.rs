@@ -15,9 +15,10 @@ use super::{
     complaint::Complaint,
     environment::Environment,
     load::Sight,
-    meant::{self, nearest},
+    meant,
     schema::{Key, Section},
 };
+use crate::nearest::nearest;
 
 /// What is gathered while a file is read.
 pub(super) struct Reading<'e> {

@@ -205,6 +205,12 @@ pub(super) mod worker {
         ALIVE: "alive",
             "a table with one of socks, tcp and command, such as { tcp = \"127.0.0.1:8080\" }",
             "being alive is enough" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be still well.";
+        AGENT: "agent", "\"claude\", \"codex\", \"aider\", \"shell\" or \"generic\"", "nobody looks at its screen" as in "\"claude\"",
+            "The program in its terminal. Then its screen is looked at, and supervisorctl status says what it does: \
+             works, waits for a word, asks, is at its usage limit, has no answer from its provider, or stalls. \
+             It needs a terminal: launcher = \"tmux\", or auto for a loop.";
+        WATCH: "watch", "a table such as { every = \"30s\", slow = \"1h\", stuck = \"2h\" }", "as below" as in "{ every = \"30s\", slow = \"1h\", stuck = \"2h\" }",
+            "How an agent is looked at.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
@@ -275,6 +281,16 @@ pub(super) mod alive {
     }
 }
 
+pub(super) mod watch {
+    use super::expects;
+    keys! {
+        EVERY: "every", expects::EVERY, "\"30s\"", "From one look to the next.";
+        SLOW: "slow", expects::DURATION, "\"1h\"", "Without a sign of work for so long, status calls it slow.";
+        STUCK: "stuck", expects::DURATION, "\"2h\"", "Without a sign of work for so long, it is stalled. Who says one of slow and stuck has the other one half or twice as long.";
+        HEARTBEAT: "heartbeat", expects::PATH, "none" as in "\"heartbeat\"", "A file that it touches as a sign of work.";
+    }
+}
+
 macro_rules! sections {
     ($($constant:ident: $name:literal, $about:literal, [$($group:ident),+];)+) => {
         $(pub(super) const $constant: &Section = &Section {
@@ -302,5 +318,6 @@ sections! {
     BUDGET: "workers.NAME.budget", "How often it may be restarted.", [budget];
     STOP: "workers.NAME.stop", "How it is stopped.", [stop];
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
+    WATCH: "workers.NAME.watch", "How an agent is looked at. A sign of work is a change of its screen that is more than a spinner or a clock, a commit in its worktree, a touched heartbeat, or a process of it that computes.", [watch];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
 }

@@ -41,6 +41,10 @@ pub struct Worker {
     pub ready: Option<Ready>,
     /// How it is known to be still well; without it, being alive is enough.
     pub alive: Option<Alive>,
+    /// What runs in its terminal, by the name of a profile; without it, nobody looks at its screen.
+    pub agent: Option<String>,
+    /// How what it does is watched, where its screen is looked at.
+    pub watch: Watch,
     /// How it is stopped.
     pub stop: Stop,
     /// The phases it runs in; `None` is all of them.
@@ -150,6 +154,30 @@ pub struct Alive {
     pub every: Duration,
     /// So many bad looks in a row, and it is restarted; at least 2.
     pub failures: u32,
+}
+
+/// How what an agent does is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Watch {
+    /// From one look to the next.
+    pub every: Duration,
+    /// Without a sign of work for so long, it is slow.
+    pub slow: Duration,
+    /// Without a sign of work for so long, it is stalled; longer than `slow`.
+    pub stuck: Duration,
+    /// A file that it touches as a sign of work.
+    pub heartbeat: Option<PathBuf>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(30),
+            slow: Duration::from_secs(60 * 60),
+            stuck: Duration::from_secs(2 * 60 * 60),
+            heartbeat: None,
+        }
+    }
 }
 
 /// Something that can be looked at from outside.

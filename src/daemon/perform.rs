@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{Daemon, Input, command, journal, probe};
 use crate::{
+    agent::signs::Sights,
     causes::in_one_line,
     config::{Condition, Probe, Worker},
     control::protocol::{self, DiffView, Reply},
@@ -75,6 +76,7 @@ impl Daemon {
             Effect::Signal(attempt, signal) => self.host.signal(&attempt, signal),
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
+            Effect::Watch(attempt, sights) => self.look_at_terminal(attempt, sights),
             Effect::CompareSecrets(attempt, files) => {
                 let worker = self.config.workers.get(&attempt.worker).cloned();
                 let seen = self.host.secrets_of(&attempt, files, worker);
@@ -150,6 +152,17 @@ impl Daemon {
             let result = probe::look(&looked, &attempt, &place, worker.as_ref(), &runner).await;
             // The receiver goes only with the daemon.
             drop(results.send(Event::Probed(attempt, result)));
+        });
+    }
+
+    fn look_at_terminal(&self, attempt: AttemptRef, sights: Sights) {
+        let results = self.results.clone();
+        let worker = self.config.workers.get(&attempt.worker);
+        let signs = self.host.signs(attempt.clone(), worker, sights);
+        tokio::task::spawn_local(async move {
+            let signs = signs.await.map(Box::new);
+            // The receiver goes only with the daemon.
+            drop(results.send(Event::Watched(attempt, signs)));
         });
     }
 

@@ -53,6 +53,7 @@ pub(super) fn with_the_frozen(
             worker.verdict = Some(Verdict {
                 is: VerdictIs::Stalled,
                 evidence: format!("it is frozen, and goes on after: {command}"),
+                since: None,
             });
         }
     }
@@ -74,6 +75,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
         verdict: Some(Verdict {
             is: VerdictIs::Working,
             evidence,
+            since: None,
         }),
         pid: i32::try_from(std::process::id()).ok(),
         attempt: None,

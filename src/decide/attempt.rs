@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     Effect, Fact, Level, Looked, Rig, budget,
     life::{Attempt, Cause, Health, Life, Look, Stopped},
+    watch::Watching,
     worker::{ASK_AGAIN, Worker},
 };
 use crate::{
@@ -43,6 +44,11 @@ impl Worker {
         let again = |exit: &Exit| budget::wants_restart(self.rules.restart, exit);
         let unfinished = !self.is_of(before) || self.last_exit.as_ref().is_some_and(again);
         let fresh = self.health(now);
+        if let Life::Running { watching, .. } = &mut self.life
+            && (&was.agent, &was.watch) != (&self.rules.agent, &self.rules.watch)
+        {
+            *watching = Watching::new(&self.rules, now);
+        }
         match &mut self.life {
             Life::Starting {
                 started: true,
@@ -183,6 +189,7 @@ impl Rig {
             return;
         };
         let health = worker.health(now);
+        let watching = Watching::new(&worker.rules, now);
         if let Life::Starting { attempt, .. } = &worker.life {
             let attempt = attempt.clone();
             let words = if attempt.adopted {
@@ -196,6 +203,7 @@ impl Rig {
                     attempt,
                     ready_at: now.mono,
                     health,
+                    watching,
                 },
                 now,
             );
@@ -326,6 +334,7 @@ impl Rig {
                 attempt,
                 ready_at,
                 health,
+                watching: Watching::new(&worker.rules, now),
             },
             (None, ready) => Life::Starting {
                 attempt,

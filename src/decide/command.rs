@@ -11,8 +11,8 @@ use super::{
     worker::Asked,
 };
 use crate::{
-    config::nearest,
     model::{Now, WorkerName},
+    nearest::nearest,
 };
 
 impl Rig {

@@ -91,9 +91,12 @@ impl Rig {
             } => {
                 let probe = rules.alive.as_ref().map(|alive| &alive.probe);
                 let of = attempt.of.clone();
-                if let Some(asked) = ask(&mut health.look, now, &of, probe, &mut self.out) {
+                if health.look.is_some_and(|look| now.mono >= look.at)
+                    && let Some(asked) = ask(&mut health.look, now, &of, probe, &mut self.out)
+                {
                     self.probed(now, &of, asked);
                 }
+                self.watch(now, &of);
             }
             Life::Stopping {
                 attempt,

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Fact, Notice, RequestId};
 use crate::{
+    agent::signs::Sights,
     config::{Condition, Probe, Worker},
     model::{AttemptRef, Identity, PhaseId, Signal},
 };
@@ -34,6 +35,8 @@ pub enum Effect {
     Conclude(AttemptRef),
     /// Look whether it is ready, or still well.
     Probe(AttemptRef, Probe),
+    /// Look at the terminal of an attempt, and at what it leaves behind.
+    Watch(AttemptRef, Sights),
     /// Look whether what is in these files is still what the attempt was handed; told once for each
     /// change, by [`Event::SecretsDiffer`](super::Event::SecretsDiffer).
     CompareSecrets(AttemptRef, BTreeMap<String, PathBuf>),

@@ -2,6 +2,7 @@
 
 use super::Notice;
 use crate::{
+    agent::signs::Signs,
     config::Config,
     model::{AttemptRef, Found, HostEvent, PhaseId, WorkerName},
 };
@@ -18,6 +19,9 @@ pub enum Event {
     Host(HostEvent),
     /// A probe came back.
     Probed(AttemptRef, Looked),
+    /// What was seen in the terminal of an attempt and around it, or why nothing; answers
+    /// [`Effect::Watch`](super::Effect::Watch).
+    Watched(AttemptRef, Result<Box<Signs>, String>),
     /// The end condition of this phase was looked at: over, not over, or it could not be looked at.
     PhaseChecked(PhaseId, Result<bool, String>),
     /// A file that an end condition names may have changed.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Level, Looked, Stopping};
+use super::{Level, Looked, Stopping, watch::Watching};
 use crate::model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName};
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
@@ -33,6 +33,8 @@ pub(super) enum Life {
         attempt: Attempt,
         ready_at: Mono,
         health: Health,
+        /// What the looks at its terminal came to; `None` of one that is no agent.
+        watching: Option<Watching>,
     },
     Stopping {
         attempt: Attempt,
@@ -238,7 +240,12 @@ impl Life {
             Self::Starting { deadline, look, .. } => {
                 Some(look.map_or(*deadline, |look| look.at.min(*deadline)))
             }
-            Self::Running { health, .. } => health.look.map(|look| look.at),
+            Self::Running {
+                health, watching, ..
+            } => {
+                let looks = [health.look, watching.as_ref().map(|watching| watching.look)];
+                looks.into_iter().flatten().map(|look| look.at).min()
+            }
             Self::Stopping { next, .. } => Some(*next),
             Self::Lost { ask, .. } => Some(*ask),
         }

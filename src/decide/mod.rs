@@ -56,6 +56,7 @@ mod stray;
 mod verdict;
 mod view;
 mod waiter;
+mod watch;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,6 +160,7 @@ impl Rig {
             Event::Found(found) => self.found(now, found),
             Event::Host(event) => self.host_says(now, event),
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
+            Event::Watched(attempt, signs) => self.watched(now, &attempt, signs),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::NeedsMayDiffer => self.needs_may_differ(now),

@@ -2,11 +2,28 @@
 
 use std::time::Duration;
 
-use super::{Looked, attempt::in_words, life::Life, worker::Worker};
+use super::{
+    Looked,
+    attempt::in_words,
+    life::{Health, Life},
+    worker::Worker,
+};
 use crate::model::{Mono, Verdict, VerdictIs};
 
 /// The verdict on one worker; `quiet` is how long its output has said nothing, if it has any.
 pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Verdict {
+    if let Life::Running {
+        health: Health {
+            last: None | Some((_, Looked::Well)),
+            ..
+        },
+        watching: Some(watching),
+        ..
+    } = &worker.life
+        && let Some(verdict) = watching.verdict(now, &worker.rules.watch)
+    {
+        return verdict;
+    }
     let (is, evidence) = match &worker.life {
         Life::Waiting(why) => (VerdictIs::Waiting, why.clone()),
         Life::BackingOff { why, .. } => {
@@ -48,7 +65,11 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
             (None, None) => (VerdictIs::Working, "its process lives".into()),
         },
     };
-    Verdict { is, evidence }
+    Verdict {
+        is,
+        evidence,
+        since: None,
+    }
 }
 
 impl Worker {
@@ -79,7 +100,7 @@ impl Worker {
 }
 
 /// To the second in the first minute, to the minute from then on.
-fn ago(duration: Duration) -> String {
+pub(super) fn ago(duration: Duration) -> String {
     let seconds = match duration.as_secs() {
         0 => return "just now".into(),
         seconds @ 1..60 => seconds,

@@ -166,6 +166,7 @@ impl Rig {
                 verdict: Verdict {
                     is,
                     evidence: why.into(),
+                    since: None,
                 },
                 output_at: None,
             }

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::{
     House,
     ailment::Ailment,
+    as_user::AsUser,
     attempt,
     command::Runner,
     context::Context,
@@ -27,11 +28,12 @@ use super::{
     needs::{self, Eyes},
     output::Entries,
     secrets::{self, Contents, Told},
-    survey,
+    signs, survey,
     tree::Looker,
     unit,
 };
 use crate::{
+    agent::signs::{Sights, Signs},
     config::{self, Environment, Lack},
     host::{
         Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
@@ -336,6 +338,21 @@ impl Local {
             wrote.extend(join_all(answers).await.into_iter().flatten());
             wrote
         }
+    }
+
+    /// One look at an attempt in its terminal.
+    ///
+    /// # Errors
+    /// Why nothing of it can be seen.
+    pub fn signs(
+        &self,
+        attempt: AttemptRef,
+        worker: Option<&config::Worker>,
+        sights: Sights,
+    ) -> impl Future<Output = Result<Signs, String>> + use<> {
+        let context = Arc::clone(&self.context);
+        let as_user = worker.and_then(AsUser::of);
+        async move { signs::look(&context, &attempt, as_user, &sights).await }
     }
 
     /// What lets an attempt go on that somebody has frozen.

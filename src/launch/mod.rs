@@ -63,6 +63,7 @@ pub mod pane;
 mod process;
 pub mod recorder;
 mod secrets;
+mod signs;
 mod socket;
 mod survey;
 mod tmux;

@@ -76,7 +76,7 @@ fn session(worker: &WorkerName) -> String {
     worker.as_str().replace('.', "_")
 }
 
-fn target(worker: &WorkerName) -> String {
+pub(super) fn target(worker: &WorkerName) -> String {
     format!("={}:", session(worker))
 }
 

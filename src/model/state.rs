@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
@@ -89,8 +90,12 @@ words!(
         Waiting = "waiting",
         /// It is at a usage limit.
         Limited = "limited",
+        /// It goes on only when it is answered.
+        Asking = "asking",
         /// It should be working and shows no sign of it.
         Stalled = "stalled",
+        /// Its provider does not answer.
+        Outage = "outage",
         /// Nothing can be said.
         Unknown = "unknown",
     }
@@ -103,4 +108,7 @@ pub struct Verdict {
     pub is: VerdictIs,
     /// What it rests on, for people.
     pub evidence: String,
+    /// Since when looks at a screen come to it; `None` where it rests on something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }

@@ -188,6 +188,7 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         verdict: Some(Verdict {
             is: VerdictIs::Working,
             evidence: "output 4 s ago".into(),
+            since: None,
         }),
         pid: Some(123),
         attempt: Some("20261121T004319Z-7f3a9c01".parse().unwrap()),

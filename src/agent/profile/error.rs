@@ -1,7 +1,7 @@
 //! What is wrong with a profile, and what helps.
 
 use super::SHIPPED;
-use crate::config::nearest;
+use crate::nearest::nearest;
 
 /// What is wrong with a profile.
 #[derive(Debug, thiserror::Error)]

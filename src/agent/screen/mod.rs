@@ -50,7 +50,7 @@ pub struct Screen {
 }
 
 /// Where a pattern was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Found {
     /// The line it begins on, counted from the top, from 0.
     pub line: usize,

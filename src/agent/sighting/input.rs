@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::agent::{profile::Profile, screen::Screen};
 
 /// The input line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Input {
     /// The line it begins on.
     pub line: usize,

@@ -33,7 +33,7 @@ use super::{
 pub use input::Input;
 
 /// What a screen says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Seen {
     /// The input line is there, and nothing is done.
     Waiting,
@@ -66,7 +66,7 @@ pub enum Seen {
 }
 
 /// What a screen says, and which line says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sighting {
     /// What it says.
     pub seen: Seen,

@@ -72,6 +72,7 @@ fn rig() -> StatusView {
         Some(Verdict {
             is: VerdictIs::Working,
             evidence: evidence.into(),
+            since: None,
         })
     };
     StatusView {
@@ -280,6 +281,7 @@ fn a_worker_cannot_steer_the_terminal() {
     status.workers[0].verdict = Some(Verdict {
         is: VerdictIs::Unknown,
         evidence: "\x1b[2J\x1b]0;x\x07\nnext".into(),
+        since: None,
     });
     let text = shown(&status, None, false);
     assert!(!text.contains(['\x1b', '\x07']), "{text:?}");
@@ -296,6 +298,7 @@ fn on_eighty_columns_a_worker_that_runs_well_is_one_line() {
     running.verdict = Some(Verdict {
         is: VerdictIs::Working,
         evidence: "output 59 min ago".into(),
+        since: None,
     });
     status.workers = vec![running];
     let text = shown(&status, Some(80), false);

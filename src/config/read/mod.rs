@@ -8,6 +8,7 @@ mod rules;
 mod secrets;
 mod systemd;
 mod values;
+mod watch;
 mod worker;
 
 use std::{collections::BTreeMap, ops::Range, path::PathBuf};

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{
         Alive, Auth, Backoff, Builtin, OnPhase, OnSecretChange, Probe, Program, Ready, Secrets,
-        Tailscale, Worker,
+        Tailscale, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -269,6 +269,8 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
             every: probe::ALIVE_EVERY,
             failures: probe::ALIVE_FAILURES,
         }),
+        agent: None,
+        watch: Watch::default(),
         stop: rules.stop,
         phases: None,
         on_phase: OnPhase::Keep,

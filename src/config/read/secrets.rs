@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use toml::de::DeTable;
 
 use super::{machine, values};
-use crate::config::{
-    OnSecretChange, Secrets,
-    meant::nearest,
-    reader::{Entry, Reading, Table},
-    schema::{rules, worker},
+use crate::{
+    config::{
+        OnSecretChange, Secrets,
+        reader::{Entry, Reading, Table},
+        schema::{rules, worker},
+    },
+    nearest::nearest,
 };
 
 /// What a worker is handed, beside the variables that it is told in the open.

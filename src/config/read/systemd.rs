@@ -5,10 +5,8 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use crate::{
-    config::{
-        meant::nearest,
-        reader::{Entry, Reading, Table},
-    },
+    config::reader::{Entry, Reading, Table},
+    nearest::nearest,
     systemd::property::{PROPERTIES, Property, Setting, Settings, Written},
 };
 

@@ -4,8 +4,9 @@ use std::{fmt::Display, path::PathBuf, str::FromStr};
 
 use toml::Spanned;
 
-use super::{Declared, machine, probe, rules::Rules, secrets};
+use super::{Declared, machine, probe, rules::Rules, secrets, watch};
 use crate::{
+    agent::profile::SHIPPED,
     config::{
         OnPhase, Program, Worker,
         reader::{Entry, Reading, Table},
@@ -70,6 +71,10 @@ pub(super) fn worker(
         Kind::Loop => OnPhase::Restart,
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
+    let agent = agent(&table, launcher, reading);
+    let watch = table.get(worker::WATCH);
+    let watch = watch.and_then(|entry| watch::watch(&entry, agent.is_some(), reading));
+    let watch = watch.unwrap_or_default();
     let secrets = secrets::secrets(&table, reading);
     // Its own word wins over that of [defaults], here as well.
     let mut environment = rules.environment;
@@ -90,6 +95,8 @@ pub(super) fn worker(
         budget: rules.budget,
         ready: ready.flatten(),
         alive: alive.flatten(),
+        agent,
+        watch,
         stop: rules.stop,
         phases: phases.as_deref().map(plain),
         on_phase,
@@ -120,6 +127,18 @@ fn workdir(
         (None, Some(worktree)) => worktree.clone(),
         (None, None) => Some(reading.base.to_owned()),
     }
+}
+
+/// What runs in its terminal, which it has to have.
+fn agent(table: &Table<'_>, launcher: LauncherKind, reading: &mut Reading<'_>) -> Option<String> {
+    let entry = table.get(worker::AGENT)?;
+    let agent = entry.word(reading, &SHIPPED.map(|name| (name, name)))?;
+    if launcher != LauncherKind::Tmux {
+        entry
+            .wrong(reading, "needs a terminal, and this worker has none")
+            .hint("write launcher = \"tmux\" in the worker");
+    }
+    Some(agent.to_owned())
 }
 
 fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {

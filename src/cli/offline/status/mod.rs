@@ -192,6 +192,7 @@ fn row(
             verdict = Some(Verdict {
                 is: VerdictIs::Unknown,
                 evidence: "its process lives and nobody watches it".to_owned(),
+                since: None,
             });
             (StateName::Running, None)
         }

@@ -1,0 +1,325 @@
+//! What an agent in its terminal does, from one look to the next.
+//!
+//! # Promise
+//!
+//! Nothing is stopped, typed or restarted in here. A look that could not be made says nothing; what a
+//! spinner, a clock or a counter moves on the screen is no sign of work. A verdict goes into the history
+//! when two looks in a row come to it.
+//!
+//! # How
+//!
+//! What the screen says holds ([`Seen`]): who asks, is limited or waits for a word does so however long
+//! it lasts. Only for who says that it works, or says nothing that is known, it counts how long the last
+//! sign of work is ago: another screen, a commit, a heartbeat, a process that computes. After `slow` it
+//! is named, after `stuck` it is a stall. A child that computes is work: a long build shows nothing else.
+
+use std::time::Duration;
+
+use super::{
+    Effect, Level, Rig,
+    attempt::in_words,
+    life::{Life, Look},
+    verdict::ago,
+    worker::PROBE_SILENCE,
+};
+use crate::{
+    agent::{
+        sighting::Seen,
+        signs::{Child, Sights, Signs},
+    },
+    config,
+    model::{AttemptRef, Mono, Now, Verdict, VerdictIs},
+};
+
+/// Of the time between two looks, one part in so many is computed by who computes. What waits for
+/// others, as a server of tools does, wakes up for less.
+const COMPUTES: u32 = 20;
+
+/// What the looks at an agent came to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Watching {
+    pub(super) look: Look,
+    /// The last look that saw something, and when it was.
+    seen: Option<(Mono, Signs)>,
+    /// Why the looks since then saw nothing.
+    blind: Option<String>,
+    /// The last sign of work.
+    sign: (Mono, Sign),
+    /// The last one that was not computing.
+    shown: Mono,
+    /// What the last look came to, and since when looks come to that.
+    is: VerdictIs,
+    since: Now,
+    /// What the history has.
+    told: VerdictIs,
+}
+
+/// A sign of work.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Sign {
+    /// It is watched only since then.
+    Begun,
+    Screen,
+    Commit,
+    Heartbeat,
+    /// A process of this name computes.
+    Computes(String),
+}
+
+impl Watching {
+    /// Nothing was seen yet.
+    pub(super) fn new(rules: &config::Worker, now: Now) -> Option<Self> {
+        rules.agent.as_ref()?;
+        Some(Self {
+            look: Look::at(now.mono),
+            seen: None,
+            blind: None,
+            sign: (now.mono, Sign::Begun),
+            shown: now.mono,
+            is: VerdictIs::Working,
+            since: now,
+            told: VerdictIs::Working,
+        })
+    }
+
+    /// Asks for a look if one is due; or says that the one before never came back.
+    fn ask(&mut self, now: Now, of: &AttemptRef, sights: Sights) -> Option<Effect> {
+        if now.mono < self.look.at {
+            return None;
+        }
+        if self.look.asked {
+            self.see(now, Err("the look at it did not come back".into()));
+        }
+        self.look = Look::asked_until(now.mono + PROBE_SILENCE);
+        Some(Effect::Watch(of.clone(), sights))
+    }
+
+    /// Takes what a look saw.
+    fn see(&mut self, now: Now, signs: Result<Box<Signs>, String>) {
+        match signs {
+            Ok(signs) => {
+                if let Some((at, before)) = &self.seen
+                    && let Some(sign) = sign(before, &signs, now.mono.since(*at))
+                {
+                    if !matches!(sign, Sign::Computes(_)) {
+                        self.shown = now.mono;
+                    }
+                    self.sign = (now.mono, sign);
+                }
+                self.seen = Some((now.mono, *signs));
+                self.blind = None;
+            }
+            Err(why) => self.blind = Some(why),
+        }
+    }
+
+    /// What is held of it now.
+    fn judged(&self, now: Mono, rules: &config::Watch) -> VerdictIs {
+        let Some((_, signs)) = self.seen.as_ref().filter(|_| self.blind.is_none()) else {
+            return VerdictIs::Unknown;
+        };
+        let idle = now.since(self.sign.0);
+        match &signs.sighting.seen {
+            Seen::Waiting => VerdictIs::Waiting,
+            Seen::Asking { .. } => VerdictIs::Asking,
+            Seen::Limited { .. } => VerdictIs::Limited,
+            Seen::Outage { .. } => VerdictIs::Outage,
+            Seen::Crashed { .. } => VerdictIs::Stalled,
+            Seen::Busy | Seen::Unknown if idle >= rules.stuck => VerdictIs::Stalled,
+            Seen::Unknown if idle >= rules.slow => VerdictIs::Unknown,
+            Seen::Busy | Seen::Unknown => VerdictIs::Working,
+        }
+    }
+
+    /// The verdict with its evidence; `None` before the first look.
+    pub(super) fn verdict(&self, now: Mono, rules: &config::Watch) -> Option<Verdict> {
+        let evidence = match (&self.blind, &self.seen) {
+            (Some(why), Some((at, _))) => format!(
+                "it could not be looked at: {why}; before, {}",
+                ago(now.since(*at))
+            ),
+            (Some(why), None) => format!("it could not be looked at: {why}"),
+            (None, Some((_, signs))) => self.evidence(signs, now, rules),
+            (None, None) => return None,
+        };
+        Some(Verdict {
+            is: self.judged(now, rules),
+            evidence,
+            since: Some(self.since.wall),
+        })
+    }
+
+    fn evidence(&self, signs: &Signs, now: Mono, rules: &config::Watch) -> String {
+        match &signs.sighting.seen {
+            Seen::Waiting => {
+                let typed = signs.sighting.input.as_ref();
+                match typed.and_then(|input| input.typed.as_ref()) {
+                    Some(text) => {
+                        format!("text is on its input line, and not sent: {}", short(text))
+                    }
+                    None => "for a word, at its input line".into(),
+                }
+            }
+            Seen::Asking { question } => short(question),
+            Seen::Limited { until, .. } => {
+                let words = self.words(signs);
+                match until {
+                    Some(until) => format!("until {until}: {words}"),
+                    None => format!("until nobody knows when: {words}"),
+                }
+            }
+            Seen::Outage { words } => short(words),
+            Seen::Crashed { words } => format!("its program is over: {}", short(words)),
+            Seen::Busy => self.signs_of_work(now, rules),
+            Seen::Unknown => {
+                let known = "its screen shows nothing that is known";
+                format!("{}; {known}", self.signs_of_work(now, rules))
+            }
+        }
+    }
+
+    /// When there was a sign of work, and which.
+    fn signs_of_work(&self, now: Mono, rules: &config::Watch) -> String {
+        let (at, sign) = &self.sign;
+        let idle = now.since(*at);
+        let last = match sign {
+            Sign::Begun => format!("watched since {}", in_words(whole(idle))),
+            Sign::Screen => format!("its screen changed {}", ago(idle)),
+            Sign::Commit => format!("committed {}", ago(idle)),
+            Sign::Heartbeat => format!("touched its heartbeat {}", ago(idle)),
+            Sign::Computes(name) if idle < rules.slow => {
+                let quiet = now.since(self.shown);
+                match quiet >= rules.slow {
+                    true => format!(
+                        "{name} computes; nothing else of it was seen for {}",
+                        in_words(whole(quiet))
+                    ),
+                    false => format!("{name} computes"),
+                }
+            }
+            Sign::Computes(name) => format!("{name} computed {}", ago(idle)),
+        };
+        match idle >= rules.slow {
+            true => format!("no sign of work for {}: {last}", in_words(whole(idle))),
+            false => last,
+        }
+    }
+
+    fn words(&self, signs: &Signs) -> String {
+        let line = signs.sighting.evidence.as_ref();
+        line.map_or(String::new(), |line| short(line.text.trim()))
+    }
+}
+
+/// What is a sign of work between these looks; the strongest, if there are several.
+fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
+    let later = |before: Option<_>, after: Option<_>| before.is_some() && after > before;
+    if before.picture != after.picture {
+        return Some(Sign::Screen);
+    }
+    if later(before.committed, after.committed) {
+        return Some(Sign::Commit);
+    }
+    if later(before.heartbeat, after.heartbeat) {
+        return Some(Sign::Heartbeat);
+    }
+    let computed = |child: &Child| {
+        let same = |known: &&Child| (known.pid, known.start) == (child.pid, child.start);
+        let before = before.children.iter().find(same).map(|known| known.cpu);
+        child.cpu.saturating_sub(before.unwrap_or_default())
+    };
+    let most = after.children.iter().max_by_key(|child| computed(child))?;
+    let computes = computed(most) >= between / COMPUTES && !computed(most).is_zero();
+    computes.then(|| Sign::Computes(most.name.clone()))
+}
+
+/// Whole seconds in the first minute, whole minutes from then on.
+fn whole(duration: Duration) -> Duration {
+    let seconds = duration.as_secs();
+    Duration::from_secs(match seconds {
+        0..60 => seconds,
+        seconds => seconds - seconds % 60,
+    })
+}
+
+/// A screen's words, as much as fits into a line of `status`.
+fn short(words: &str) -> String {
+    const MOST: usize = 100;
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = words.join(" ");
+    match words.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+impl Rig {
+    /// Asks for the look at an agent that is due.
+    pub(super) fn watch(&mut self, now: Now, of: &AttemptRef) {
+        let Some(worker) = self.worker_of(of) else {
+            return;
+        };
+        let rules = &worker.rules;
+        let Some(agent) = rules.agent.clone() else {
+            return;
+        };
+        let sights = Sights {
+            agent,
+            worktree: rules.worktree.clone(),
+            heartbeat: rules.watch.heartbeat.clone(),
+        };
+        if let Life::Running {
+            watching: Some(watching),
+            ..
+        } = &mut worker.life
+        {
+            let asked = watching.ask(now, of, sights);
+            self.out.extend(asked);
+        }
+    }
+
+    /// A look came back.
+    pub(super) fn watched(&mut self, now: Now, of: &AttemptRef, signs: Result<Box<Signs>, String>) {
+        let Some(worker) = self.worker_of(of) else {
+            return;
+        };
+        let rules = &worker.rules.watch;
+        let Life::Running {
+            watching: Some(watching),
+            ..
+        } = &mut worker.life
+        else {
+            return;
+        };
+        if !watching.look.asked {
+            return;
+        }
+        watching.look = Look::at(now.mono + rules.every);
+        watching.see(now, signs);
+        let is = watching.judged(now.mono, rules);
+        if is != watching.is {
+            watching.is = is;
+            watching.since = now;
+            return;
+        }
+        if is == watching.told {
+            return;
+        }
+        watching.told = is;
+        let verdict = watching.verdict(now.mono, rules);
+        let evidence = verdict.map_or(String::new(), |verdict| verdict.evidence);
+        let text = format!("{} is {is}: {evidence}", of.worker);
+        let level = match is {
+            VerdictIs::Working | VerdictIs::Waiting => Level::Info,
+            VerdictIs::Limited
+            | VerdictIs::Asking
+            | VerdictIs::Stalled
+            | VerdictIs::Outage
+            | VerdictIs::Unknown => Level::Warning,
+        };
+        if matches!(is, VerdictIs::Asking | VerdictIs::Stalled) {
+            self.out.push(Effect::Notify(text.clone()));
+        }
+        self.tell(now, "worker-verdict", level, Some(of), text);
+    }
+}
