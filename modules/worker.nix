@@ -196,6 +196,45 @@ types.submodule {
       description = "How the watchdog knows that it is still well: one of socks, tcp and command. By default being alive is enough.";
     };
 
+    agent = mkOption {
+      type = types.nullOr (
+        types.enum [
+          "claude"
+          "codex"
+          "aider"
+          "shell"
+          "generic"
+        ]
+      );
+      default = null;
+      example = "claude";
+      description = ''
+        The program in its terminal. Then its screen is looked at, and {command}`supervisorctl status` says
+        what it does: works, waits for a word, asks, is at its usage limit, has no answer from its provider,
+        or stalls.
+      '';
+    };
+
+    watch = mkOption {
+      type = t.table {
+        every = every "30s";
+        slow = t.usually t.duration "1h" "Without a sign of work for so long, status calls it slow.";
+        stuck = t.usually t.duration "2h" "Without a sign of work for so long, it is stalled.";
+        heartbeat = mkOption {
+          type = types.nullOr t.absolutePath;
+          default = null;
+          example = "/srv/builder/heartbeat";
+          description = "A file that it touches as a sign of work.";
+        };
+      };
+      default = null;
+      example = {
+        slow = "30m";
+        stuck = "1h";
+      };
+      description = "How its agent is looked at.";
+    };
+
     secrets = mkOption {
       type = types.coercedTo (types.listOf types.str) (names: lib.genAttrs names (name: name)) (
         types.attrsOf types.str

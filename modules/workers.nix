@@ -51,6 +51,8 @@ let
         stop
         ready
         alive
+        agent
+        watch
         phases
         ;
       environment =
@@ -163,6 +165,9 @@ let
       variables = map variable (lib.unique environmentFrom);
       first = duration (worker.backoff.first or null);
       most = duration (worker.backoff.most or null);
+      slow = duration (worker.watch.slow or null);
+      stuck = duration (worker.watch.stuck or null);
+      launcher = worker.launcher or (rig.defaults.launcher or "auto");
     in
     [
       {
@@ -206,6 +211,21 @@ let
       {
         assertion = first == null || most == null || first <= most;
         message = "${at}.backoff: first is longer than most.";
+      }
+      {
+        assertion =
+          !worker ? agent
+          || launcher == "tmux"
+          || (launcher == "auto" && (worker.kind or "loop") == "loop");
+        message = "${at}.agent needs a terminal, and this worker has none. Set its launcher to tmux, or session to true.";
+      }
+      {
+        assertion = !worker ? watch || worker ? agent;
+        message = "${at}.watch is without agent, so nobody looks. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion = slow == null || stuck == null || slow < stuck;
+        message = "${at}.watch: slow is not shorter than stuck.";
       }
       {
         assertion =

@@ -134,11 +134,11 @@ impl Watching {
     /// The verdict with its evidence; `None` before the first look.
     pub(super) fn verdict(&self, now: Mono, rules: &config::Watch) -> Option<Verdict> {
         let evidence = match (&self.blind, &self.seen) {
-            (Some(why), Some((at, _))) => format!(
-                "it could not be looked at: {why}; before, {}",
-                ago(now.since(*at))
-            ),
-            (Some(why), None) => format!("it could not be looked at: {why}"),
+            (Some(why), Some((at, _))) => {
+                let blind = in_words(whole(now.since(*at)));
+                format!("nobody could look at it for {blind}: {why}")
+            }
+            (Some(why), None) => format!("nobody could look at it yet: {why}"),
             (None, Some((_, signs))) => self.evidence(signs, now, rules),
             (None, None) => return None,
         };

@@ -81,6 +81,8 @@ fn changed_rules_leave_the_worker_running() {
         ("stop.signal = 'HUP'", "stop"),
         ("ready.tcp = 'h:1'", "ready"),
         ("alive.tcp = 'h:1'", "alive"),
+        ("agent = 'codex'", "agent"),
+        ("agent = 'claude'\nwatch.slow = '5m'", "agent"),
         ("requires = ['b']", "requires"),
         ("phases = ['1']", "phases"),
         ("on_phase = 'keep'", "on_phase"),

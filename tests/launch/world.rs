@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Worker},
+    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Watch, Worker},
     host::Executable,
     launch::{House, Local, News, Settings, directory::Directory, output::Tail},
     model::{
@@ -140,6 +140,8 @@ impl World {
             },
             ready: None,
             alive: None,
+            agent: None,
+            watch: Watch::default(),
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::from_secs(1),

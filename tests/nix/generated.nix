@@ -205,6 +205,19 @@ let
         // optional "alive" 30 (
           what: probe what // some "${what} failures" 50 { failures = value what [ 2 1000 ] [ 1 1001 ]; }
         )
+        // optional "agent" 30 (
+          what:
+          pick what [
+            "claude"
+            "generic"
+          ]
+        )
+        // optional "watch" 20 (
+          what:
+          some "${what} slow" 50 { slow = value "${what} slow" [ "30s" "1h" ] [ "3h" ]; }
+          // some "${what} stuck" 50 { stuck = value "${what} stuck" [ "2h" ] [ "1s" ]; }
+          // some "${what} heartbeat" 50 { heartbeat = "/srv/heartbeat"; }
+        )
         // {
           inherit secrets;
           environmentFrom = subset (of "environmentFrom") 40 secrets;

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use loopkeeper::{
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Resume, Secrets, Worker,
+        Ready, Restart, Resume, Secrets, Watch, Worker,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -154,6 +154,8 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         budget: budget(rng),
         ready: ready(rng),
         alive: alive(rng),
+        agent: (rng.u32(0..3) == 0).then(|| "claude".into()),
+        watch: watch(rng),
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {
                 Signal::HUP
@@ -229,6 +231,16 @@ fn alive(rng: &mut Rng) -> Option<Alive> {
         every: Duration::from_secs(rng.u64(5..30)),
         failures: rng.u32(2..5),
     })
+}
+
+fn watch(rng: &mut Rng) -> Watch {
+    let slow = Duration::from_secs(rng.u64(5..60));
+    Watch {
+        every: Duration::from_secs(rng.u64(1..30)),
+        slow,
+        stuck: slow * 2,
+        heartbeat: None,
+    }
 }
 
 fn phases(rng: &mut Rng, plan: &Plan) -> Option<Vec<PhaseId>> {

@@ -7,6 +7,7 @@ pub(crate) fn is_quiet(effect: &Effect) -> bool {
     match effect {
         Effect::Record(facts) => facts.iter().all(|fact| matches!(fact, Fact::Alive { .. })),
         Effect::Probe(..)
+        | Effect::Watch(..)
         | Effect::CheckPhase(..)
         | Effect::CompareSecrets(..)
         | Effect::Inquire(_) => true,
@@ -28,6 +29,7 @@ pub(crate) fn leaves_a_trace(effect: &Effect) -> bool {
         | Effect::Inquire(_)
         | Effect::Adopt(..)
         | Effect::Probe(..)
+        | Effect::Watch(..)
         | Effect::CheckPhase(..)
         | Effect::Tell(_)
         | Effect::Notify(_)

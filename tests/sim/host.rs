@@ -141,6 +141,10 @@ impl World {
                 }
             }
             Effect::Probe(of, _) => self.probe(of),
+            Effect::Watch(of, _) => {
+                let signs = self.signs(&of);
+                self.result_or_loss(Event::Watched(of, signs));
+            }
             Effect::CheckPhase(id, _) => {
                 let says = match self.nature.percent(&mut self.rng, 5) {
                     true => Err("cannot be looked at".into()),

@@ -28,6 +28,7 @@ mod seeds;
 mod still;
 mod stood;
 mod store;
+mod terminal;
 mod told;
 mod trace;
 mod world;

@@ -5,6 +5,7 @@
     reason = "a test picks the effects it is about"
 )]
 
+mod agents;
 mod commands;
 mod deadlines;
 mod erlang;
@@ -31,7 +32,7 @@ use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId,
 use crate::{
     config::{
         self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Worker,
+        Ready, Restart, Watch, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
@@ -361,6 +362,8 @@ pub(super) fn worker(name: &str) -> Worker {
         },
         ready: None,
         alive: None,
+        agent: None,
+        watch: Watch::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

@@ -100,6 +100,17 @@ pub(super) const ENTRIES: &[Entry] = &[
                shows it as degraded until it can be looked at again.",
     },
     Entry {
+        event: "worker-verdict",
+        id: "a2e5414e53d64e308642d038469ddcff",
+        subject: "What worker @LOOPKEEPER_WORKER@ does is seen to be something else",
+        text: "Two looks in a row at the screen of its agent came to this; the message says what they \
+               rest on. Nothing was done to it.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Answer it, or type to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
         event: "worker-stopping",
         id: "f7e7d330b5804a3986f5c88750c78fed",
         subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",

@@ -148,6 +148,25 @@ in
     module = worker { user = "nobody-of-this-name"; };
     says = "Declare users.users.nobody-of-this-name";
   };
+  agent-without-terminal = {
+    module = worker {
+      agent = "claude";
+      session = false;
+    };
+    says = "agent needs a terminal";
+  };
+  watch-without-agent = {
+    module = worker { watch.slow = "5m"; };
+    says = "watch is without agent";
+  };
+  stuck-before-slow = {
+    module = worker {
+      agent = "generic";
+      watch.slow = "2m";
+      watch.stuck = "90s";
+    };
+    says = "slow is not shorter than stuck";
+  };
   backoff-backwards = {
     module = worker {
       backoff.first = "2m";

@@ -290,6 +290,7 @@ fn may_be_lost(item: &Item) -> bool {
                     | HostEvent::Ended(..)
                     | HostEvent::Gone(_)
             ) | Event::Probed(..)
+                | Event::Watched(..)
                 | Event::PhaseChecked(..)
         ),
         Item::Body(..) | Item::DaemonUp | Item::Chance | Item::DiskHeals | Item::Impatience(_) => {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use loopkeeper::{
     config::{
         Backoff, Budget, Command as Program, Condition, Config, OnPhase, Phase, Plan, Probe, Ready,
-        Restart, Resume, Secrets, Worker,
+        Restart, Resume, Secrets, Watch, Worker,
     },
     decide::{Command, PhaseRef},
     model::{Kind, LauncherKind, Signal, Stop, WorkerName},
@@ -211,6 +211,8 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         },
         ready: None,
         alive: None,
+        agent: None,
+        watch: Watch::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

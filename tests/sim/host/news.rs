@@ -7,12 +7,14 @@
 use std::collections::BTreeMap;
 
 use loopkeeper::{
+    agent::signs::Signs,
     decide::{Event, Looked},
     model::{AttemptRef, Condition, Exit, Found, HostEvent, Intervention, Stop, WorkerName},
 };
 
 use crate::{
     body::{Body, Stage},
+    terminal,
     world::{Item, World},
 };
 
@@ -43,6 +45,7 @@ impl World {
                 Event::Host(HostEvent::StartFailed(..)) => "lost: StartFailed",
                 Event::Host(HostEvent::Shortage(..)) => "lost: Shortage",
                 Event::Probed(..) => "lost: Probed",
+                Event::Watched(..) => "lost: Watched",
                 _ => "lost: PhaseChecked",
             });
             return;
@@ -85,6 +88,21 @@ impl World {
             Looked::Unable(_) => self.coverage.count("looks that nobody could take"),
         }
         self.result_or_loss(Event::Probed(of, says));
+    }
+
+    /// What a look at its terminal sees: of who lives, whatever its agent is about.
+    pub(super) fn signs(&mut self, of: &AttemptRef) -> Result<Box<Signs>, String> {
+        let body = self.index.get(of).map(|index| &self.bodies[*index]);
+        let there = body.is_some_and(Body::lives);
+        if there && self.nature.is_calm() {
+            return Ok(Box::new(terminal::at_rest()));
+        }
+        if !there || self.nature.percent(&mut self.rng, 5) {
+            self.coverage.count("screens that nobody saw");
+            return Err("tmux does not answer".into());
+        }
+        self.coverage.count("screens that were seen");
+        Ok(Box::new(terminal::random(&mut self.rng)))
     }
 
     pub(super) fn survey(&mut self) -> Result<Vec<Found>, String> {

@@ -1,0 +1,300 @@
+//! What an agent does: by its screen, and by what it leaves behind.
+
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::{
+    agent::{
+        profile::Profile,
+        screen::Screen,
+        sighting::sight,
+        signs::{Child, Signs},
+    },
+    decide::Level,
+    model::VerdictIs,
+};
+
+const RULE: &str = "────────────────────────────────────────";
+/// From one look to the next, in milliseconds.
+const EVERY: u64 = 30_000;
+const MINUTE: u64 = 60_000;
+/// After it, one is slow; after twice as long, stalled.
+const SLOW: u64 = 10 * MINUTE;
+
+fn agent(name: &str) -> Worker {
+    Worker {
+        launcher: LauncherKind::Tmux,
+        agent: Some("claude".into()),
+        watch: Watch {
+            slow: Duration::from_millis(SLOW),
+            stuck: Duration::from_millis(2 * SLOW),
+            ..Watch::default()
+        },
+        ..worker(name)
+    }
+}
+
+fn signs(screen: &str) -> Signs {
+    let profile = Profile::shipped("claude").unwrap();
+    let screen = Screen::read(screen, None);
+    Signs {
+        sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
+        picture: profile.fingerprint(&screen),
+        children: Vec::new(),
+        committed: None,
+        heartbeat: None,
+    }
+}
+
+fn busy(done: &str) -> Signs {
+    signs(&format!(
+        "⏺ {done}\n\n✻ Thinking… (3s)\n\n{RULE}\n❯ \n{RULE}\n"
+    ))
+}
+
+fn idle() -> Signs {
+    signs(&format!("⏺ Done.\n\n{RULE}\n❯ \n{RULE}\n"))
+}
+
+fn limited() -> Signs {
+    let limit = "⏺ Bash\n  ⎿  You've hit your limit · resets 3pm (UTC)";
+    signs(&format!("{limit}\n\n{RULE}\n❯ \n{RULE}\n"))
+}
+
+fn asks() -> Signs {
+    signs("Do you want to proceed?\n❯ 1. Yes\n  2. No\n")
+}
+
+fn with_child(cpu: u64) -> Signs {
+    let child = Child {
+        pid: 7,
+        start: 3,
+        name: "rustc".into(),
+        cpu: Duration::from_secs(cpu),
+    };
+    Signs {
+        children: vec![child],
+        ..busy("Build")
+    }
+}
+
+/// The looks that are asked for until `within` is over, each answered with `sees`.
+fn looks(play: &mut Play, of: &AttemptRef, within: u64, sees: &Signs) -> Vec<Effect> {
+    look_by(play, of, within, |_| Ok(Box::new(sees.clone())))
+}
+
+fn look_by(
+    play: &mut Play,
+    of: &AttemptRef,
+    within: u64,
+    mut sees: impl FnMut(u64) -> Result<Box<Signs>, String>,
+) -> Vec<Effect> {
+    let mut all = Vec::new();
+    for _ in 0..within / EVERY {
+        let done = play.pass(EVERY);
+        let asked = done
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Watch(..)));
+        assert_eq!(asked.count(), 1, "{done:?}");
+        all.extend(done);
+        all.extend(play.tell(Event::Watched(of.clone(), sees(play.t))));
+    }
+    all
+}
+
+fn verdict(play: &Play) -> (VerdictIs, String) {
+    let view = play.rig.view(now(play.t), |_, _| None);
+    let verdict = view.workers[0].verdict.clone();
+    (verdict.is, verdict.evidence)
+}
+
+/// What went into the history.
+fn told(effects: &[Effect]) -> Vec<(Level, &str)> {
+    let notices = effects.iter().filter_map(|effect| match effect {
+        Effect::Tell(notice) if notice.event == "worker-verdict" => Some(notice),
+        _ => None,
+    });
+    notices
+        .map(|notice| (notice.level, notice.text.as_str()))
+        .collect()
+}
+
+fn notified(effects: &[Effect]) -> usize {
+    effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Notify(_)))
+        .count()
+}
+
+/// One that runs, with its first look asked for and answered.
+fn begun(sees: &Signs) -> (Play, AttemptRef) {
+    let (mut play, starts) = Play::running(rig([agent("a")]));
+    let of = starts[0].clone();
+    play.tell(Event::Wake);
+    play.tell(Event::Watched(of.clone(), Ok(Box::new(sees.clone()))));
+    (play, of)
+}
+
+#[test]
+fn what_its_screen_says_holds_however_long_it_lasts() {
+    for (sees, is, evidence, level) in [
+        (
+            idle(),
+            VerdictIs::Waiting,
+            "for a word, at its input line",
+            Level::Info,
+        ),
+        (
+            asks(),
+            VerdictIs::Asking,
+            "Do you want to proceed?",
+            Level::Warning,
+        ),
+        (
+            limited(),
+            VerdictIs::Limited,
+            "until 1970-01-01T15:00:00Z: ⎿ You've hit your limit · resets 3pm (UTC)",
+            Level::Warning,
+        ),
+    ] {
+        let (mut play, of) = begun(&sees);
+        assert_eq!(verdict(&play), (is, evidence.into()));
+        let done = looks(&mut play, &of, 5 * SLOW, &sees);
+        assert_eq!(
+            told(&done),
+            [(level, format!("a is {is}: {evidence}").as_str())]
+        );
+        assert_eq!(notified(&done), usize::from(is == VerdictIs::Asking));
+        assert_eq!((verdict(&play).0, signalled(&done)), (is, vec![]));
+    }
+}
+
+#[test]
+fn who_works_is_slow_and_then_stalled_by_the_last_sign_of_work() {
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    looks(&mut play, &of, 3 * MINUTE, &busy("Read 2 files"));
+    assert_eq!(
+        verdict(&play),
+        (VerdictIs::Working, "its screen changed 2 min ago".into())
+    );
+    let done = looks(&mut play, &of, SLOW, &busy("Read 2 files"));
+    let slow = "no sign of work for 12 min: its screen changed 12 min ago";
+    assert_eq!(verdict(&play), (VerdictIs::Working, slow.into()));
+    assert_eq!(told(&done), []);
+    let done = looks(&mut play, &of, SLOW, &busy("Read 2 files"));
+    let stalled = "a is stalled: no sign of work for 20 min: its screen changed 20 min ago";
+    assert_eq!(told(&done), [(Level::Warning, stalled)]);
+    assert_eq!((notified(&done), signalled(&done)), (1, vec![]));
+    let done = looks(&mut play, &of, MINUTE, &busy("Read 3 files"));
+    let works = "a is working: its screen changed 30 s ago";
+    assert_eq!(told(&done), [(Level::Info, works)]);
+}
+
+#[test]
+fn a_long_build_is_work_and_a_child_that_idles_is_none() {
+    let (mut play, of) = begun(&with_child(0));
+    let mut cpu = 0;
+    let done = look_by(&mut play, &of, 5 * SLOW, |_| {
+        cpu += 30;
+        Ok(Box::new(with_child(cpu)))
+    });
+    assert_eq!(told(&done), []);
+    let computes = "rustc computes; nothing else of it was seen for 50 min";
+    assert_eq!(verdict(&play), (VerdictIs::Working, computes.into()));
+    // A server of tools computes for a second in half a minute.
+    let done = look_by(&mut play, &of, 2 * SLOW + MINUTE, |_| {
+        cpu += 1;
+        Ok(Box::new(with_child(cpu)))
+    });
+    let stalled = "a is stalled: no sign of work for 20 min: rustc computed 20 min ago";
+    assert_eq!(told(&done), [(Level::Warning, stalled)]);
+}
+
+#[test]
+fn commits_and_heartbeats_are_work_from_the_second_look_on() {
+    let at = |second| Some(Timestamp::from_second(second).unwrap());
+    let of_both = |committed, heartbeat| Signs {
+        committed,
+        heartbeat,
+        ..busy("Run the loop")
+    };
+    let (mut play, of) = begun(&of_both(at(1), at(1)));
+    looks(&mut play, &of, MINUTE, &of_both(at(1), at(1)));
+    assert_eq!(verdict(&play).1, "watched since 1 min");
+    looks(&mut play, &of, MINUTE, &of_both(at(2), at(1)));
+    assert_eq!(verdict(&play).1, "committed 30 s ago");
+    looks(&mut play, &of, MINUTE, &of_both(at(2), at(9)));
+    assert_eq!(verdict(&play).1, "touched its heartbeat 30 s ago");
+    // One that could not be seen, or that the clock put back, is none.
+    looks(&mut play, &of, MINUTE, &of_both(None, at(3)));
+    assert_eq!(verdict(&play).1, "touched its heartbeat 1 min ago");
+}
+
+#[test]
+fn one_look_alone_is_not_told() {
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    let mut all = Vec::new();
+    for sees in [idle(), busy("Read 2 files"), asks(), busy("Read 3 files")] {
+        all.extend(looks(&mut play, &of, EVERY, &sees));
+    }
+    assert_eq!(told(&all), []);
+}
+
+#[test]
+fn a_look_that_saw_nothing_says_nothing() {
+    let (mut play, of) = begun(&idle());
+    let blind = |_| Err("tmux does not answer".to_owned());
+    let done = look_by(&mut play, &of, 3 * SLOW, blind);
+    let unknown = "nobody could look at it for 30 min: tmux does not answer";
+    assert_eq!(verdict(&play), (VerdictIs::Unknown, unknown.into()));
+    assert_eq!((told(&done).len(), signalled(&done)), (1, vec![]));
+    // One that never comes back is asked for again.
+    let asked = play.pass(EVERY);
+    assert!(
+        asked
+            .iter()
+            .any(|effect| matches!(effect, Effect::Watch(..)))
+    );
+    let again = play.pass(61_000);
+    assert!(
+        again
+            .iter()
+            .any(|effect| matches!(effect, Effect::Watch(..)))
+    );
+    // An answer nobody waits for changes nothing.
+    play.tell(Event::Watched(of.clone(), Ok(Box::new(idle()))));
+    play.tell(Event::Watched(of, Ok(Box::new(asks()))));
+    assert_eq!(verdict(&play).0, VerdictIs::Waiting);
+}
+
+#[test]
+fn another_agent_is_looked_at_anew_and_none_not_at_all() {
+    let (mut play, of) = begun(&idle());
+    let mut other = agent("a");
+    other.agent = Some("codex".into());
+    play.tell(Event::Command(
+        RequestId(1),
+        Command::Reload(Box::new(rig([other]))),
+    ));
+    assert_eq!(
+        verdict(&play),
+        (VerdictIs::Working, "its process lives".into())
+    );
+    play.tell(Event::Watched(of.clone(), Ok(Box::new(asks()))));
+    assert_eq!(verdict(&play).0, VerdictIs::Asking);
+    let none = Worker {
+        agent: None,
+        ..agent("a")
+    };
+    play.tell(Event::Command(
+        RequestId(2),
+        Command::Reload(Box::new(rig([none]))),
+    ));
+    let done = play.pass(5 * MINUTE);
+    assert!(
+        !done
+            .iter()
+            .any(|effect| matches!(effect, Effect::Watch(..)))
+    );
+    assert_eq!(play.state("a"), StateName::Running);
+}
