@@ -22,6 +22,7 @@ fn file_with(section: &Section, line: &str) -> String {
             .collect()
     };
     let worker = "[workers.a]\ncommand = 'x'\n";
+    let agent = format!("{worker}agent = 'generic'\n");
     match section.name {
         "" => format!("{line}\n{}", fill(&[("proxy", "{}")])),
         "proxy" if has(section, "allow") => format!("[proxy]\n{line}"),
@@ -47,7 +48,9 @@ fn file_with(section: &Section, line: &str) -> String {
             let other = if is_whole { "" } else { other };
             format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
         }
+        "workers.NAME" if line.starts_with("watch") => format!("{agent}{line}"),
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
+        "workers.NAME.watch" => format!("{agent}[workers.a.watch]\n{line}"),
         "workers.NAME.ready" | "workers.NAME.alive" => {
             let probe = ["socks", "tcp", "command", "file", "output"]
                 .iter()

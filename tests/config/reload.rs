@@ -82,7 +82,6 @@ fn changed_rules_leave_the_worker_running() {
         ("ready.tcp = 'h:1'", "ready"),
         ("alive.tcp = 'h:1'", "alive"),
         ("agent = 'codex'", "agent"),
-        ("agent = 'claude'\nwatch.slow = '5m'", "agent"),
         ("requires = ['b']", "requires"),
         ("phases = ['1']", "phases"),
         ("on_phase = 'keep'", "on_phase"),
@@ -95,6 +94,9 @@ fn changed_rules_leave_the_worker_running() {
         let changed = change(&with(""), &with(keys));
         assert_eq!(changed, (vec![key.to_owned()], false), "{keys}");
     }
+    let agent = worker("agent = 'codex'");
+    let watched = worker("agent = 'codex'\nwatch.slow = '5m'");
+    assert_eq!(change(&agent, &watched), (vec!["watch".to_owned()], false));
     let old = worker("launcher = 'tmux'\non_phase = 'keep'");
     let new = worker("launcher = 'tmux'\non_phase = 'keep'\nkind = 'service'");
     assert_eq!(change(&old, &new), (vec!["kind".to_owned()], false));

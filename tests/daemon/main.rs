@@ -8,6 +8,7 @@
 )]
 
 mod activated;
+mod agent;
 mod canary;
 mod copied;
 mod disk;

@@ -95,10 +95,12 @@ impl Place {
     pub(super) fn inner(&self, key: &str, value: &Value) -> Expression {
         let text = value.as_str().unwrap_or_default();
         let written = match key {
-            "file" => return self.path(value),
+            "file" | "heartbeat" => return self.path(value),
             "command" => return self.program(value),
-            "first" | "most" | "healthy" | "window" | "grace" | "every" | "timeout" | "idle"
-            | "handshake" | "connect" | "drain" => text.parse().ok().map(duration),
+            "first" | "most" | "healthy" | "window" | "grace" | "every" | "slow" | "stuck"
+            | "timeout" | "idle" | "handshake" | "connect" | "drain" => {
+                text.parse().ok().map(duration)
+            }
             "keep_output" => text.parse().ok().and_then(size),
             "signal" | "on_secret_change" => text.parse().ok().map(|one: Signal| one.to_string()),
             _ => None,

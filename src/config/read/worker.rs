@@ -72,8 +72,9 @@ pub(super) fn worker(
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
     let agent = agent(&table, launcher, reading);
+    let is_agent = table.get(worker::AGENT).is_some();
     let watch = table.get(worker::WATCH);
-    let watch = watch.and_then(|entry| watch::watch(&entry, agent.is_some(), reading));
+    let watch = watch.and_then(|entry| watch::watch(&entry, is_agent, reading));
     let watch = watch.unwrap_or_default();
     let secrets = secrets::secrets(&table, reading);
     // Its own word wins over that of [defaults], here as well.
