@@ -34,7 +34,7 @@ pub(super) enum Life {
         ready_at: Mono,
         health: Health,
         /// What the looks at its terminal came to; `None` of one that is no agent.
-        watching: Option<Watching>,
+        watching: Option<Box<Watching>>,
     },
     Stopping {
         attempt: Attempt,

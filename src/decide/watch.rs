@@ -68,9 +68,9 @@ enum Sign {
 
 impl Watching {
     /// Nothing was seen yet.
-    pub(super) fn new(rules: &config::Worker, now: Now) -> Option<Self> {
+    pub(super) fn new(rules: &config::Worker, now: Now) -> Option<Box<Self>> {
         rules.agent.as_ref()?;
-        Some(Self {
+        Some(Box::new(Self {
             look: Look::at(now.mono),
             seen: None,
             blind: None,
@@ -79,7 +79,7 @@ impl Watching {
             is: VerdictIs::Working,
             since: now,
             told: VerdictIs::Working,
-        })
+        }))
     }
 
     /// Asks for a look if one is due; or says that the one before never came back.
