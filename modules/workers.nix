@@ -214,9 +214,7 @@ let
       }
       {
         assertion =
-          !worker ? agent
-          || launcher == "tmux"
-          || (launcher == "auto" && (worker.kind or "loop") == "loop");
+          !worker ? agent || launcher == "tmux" || (launcher == "auto" && (worker.kind or "loop") == "loop");
         message = "${at}.agent needs a terminal, and this worker has none. Set its launcher to tmux, or session to true.";
       }
       {
