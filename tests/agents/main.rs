@@ -1,5 +1,6 @@
 //! What the profiles that are in the program see on screens as their agents draw them: one file a
-//! screen in `screens/<profile>/`, with what is to be seen on it in its head.
+//! screen in `screens/<profile>/`, with what is to be seen on it in its head. `scripted` plays such
+//! agents in a real terminal: `played` looks at it, and `submitted` types at it.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,4 +8,8 @@
 )]
 
 mod corpus;
+mod played;
+mod ran;
 mod seen;
+mod stage;
+mod submitted;

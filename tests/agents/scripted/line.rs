@@ -2,7 +2,7 @@
 //!
 //! Colours are in the text, as escape codes, and have no width.
 
-use textwrap::{Options, core::display_width};
+use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 
 /// A line before it has a width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +50,22 @@ impl Line {
             Self::Printed(text) => hard(text, columns),
             Self::Wrapped(text, hang) => {
                 let blanks = " ".repeat(*hang);
-                let options = Options::new(columns).subsequent_indent(&blanks);
+                let options = Options::new(columns)
+                    .subsequent_indent(&blanks)
+                    .word_separator(WordSeparator::AsciiSpace)
+                    .word_splitter(WordSplitter::NoHyphenation);
                 let rows = textwrap::wrap(text, options);
                 rows.into_iter().map(|row| row.into_owned()).collect()
             }
-            Self::Cut(text) => hard(text, columns).into_iter().take(1).collect(),
+            // With the text, the end of its colours may be cut off.
+            Self::Cut(text) => {
+                let mut rows = hard(text, columns);
+                if rows.len() > 1 {
+                    rows.truncate(1);
+                    rows[0].push_str("\x1b[0m");
+                }
+                rows
+            }
             Self::Rule(drawn, label) => {
                 let left = columns.saturating_sub(display_width(label));
                 let rule = drawn.to_string().repeat(left);

@@ -122,11 +122,9 @@ impl Player {
             Step::Retry(time) => self.turn(Work::Retry, now + *time)?,
             Step::Child(time) => {
                 let child = child::spawn(*time)?;
-                let pid = child.id();
+                self.log.event("child", json!({ "pid": child.id() }))?;
                 self.paper.write(self.skin.builds());
                 self.turn(Work::Build(child), now + *time)?;
-                self.log
-                    .event("child", json!({ "pid": pid, "state": "ended" }))?;
             }
             Step::Stall => self.perform(Doing::Stalled)?,
             Step::Ask { question, choices } => {

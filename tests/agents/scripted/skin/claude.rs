@@ -161,6 +161,10 @@ impl Skin for Claude {
     }
 
     fn answered(&self, asked: &Asked, answer: &str) -> Vec<Line> {
+        // The one about the limit leaves nothing.
+        if asked.question == MENU {
+            return Vec::new();
+        }
         let mut lines = self.says("User answered:");
         lines.extend(result(&format!("{} → {answer}", asked.question)));
         lines
