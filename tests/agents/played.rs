@@ -37,7 +37,7 @@ fn a_played_agent_is_seen_waiting() {
         let input = sighting.input.as_ref().unwrap();
         assert_eq!(input.typed, None);
     });
-    see("work 400ms; wait", ["waiting"; 5], |_, _| {});
+    see("work 100ms; wait", ["waiting"; 5], |_, _| {});
 }
 
 #[test]
@@ -47,12 +47,12 @@ fn a_played_agent_is_seen_at_work() {
 
 #[test]
 fn a_played_agent_is_seen_busy_that_only_repaints() {
-    see("work 400ms; repaint 90s", WORK, |_, _| {});
+    see("work 100ms; repaint 90s", WORK, |_, _| {});
 }
 
 #[test]
 fn a_played_agent_is_seen_busy_that_has_stalled() {
-    see("work 400ms; stall", WORK, |_, _| {});
+    see("work 100ms; stall", WORK, |_, _| {});
 }
 
 /// Aider shows only what its command prints.
@@ -65,7 +65,7 @@ fn a_played_agent_is_seen_busy_while_its_child_builds() {
 #[test]
 fn a_played_question_of_a_permission_is_seen() {
     let question = "Do you want to proceed?";
-    let script = format!("work 400ms; ask \"{question}\"");
+    let script = format!("work 100ms; ask \"{question}\"");
     see(&script, ["asking"; 5], |profile, sighting| {
         let Seen::Asking { question: asked } = &sighting.seen else {
             panic!("{sighting:?}")
@@ -97,9 +97,9 @@ fn a_played_limit_is_seen_with_its_end() {
     let until = "limited 2026-11-22T15:00:00Z";
     // Aider's own words, which are lower, say nothing of the time.
     let expected = [until, until, "limited", until, until];
-    let script = r#"work 400ms; limit "try again at 3pm (Europe/Dublin)""#;
+    let script = r#"work 100ms; limit "try again at 3pm (Europe/Dublin)""#;
     see(script, expected, |_, _| {});
-    let script = r#"work 400ms; limit "resets 3pm (Europe/Dublin)""#;
+    let script = r#"work 100ms; limit "resets 3pm (Europe/Dublin)""#;
     see(script, expected, |_, _| {});
 }
 
@@ -107,7 +107,7 @@ fn a_played_limit_is_seen_with_its_end() {
 fn a_played_question_about_the_limit_is_seen_as_the_limit() {
     let until = "limited 2026-11-22T15:00:00Z";
     let expected = [until, NEVER, NEVER, NEVER, NEVER];
-    let script = r#"work 400ms; limit-menu "resets 3pm (Europe/Dublin)""#;
+    let script = r#"work 100ms; limit-menu "resets 3pm (Europe/Dublin)""#;
     see(script, expected, |_, sighting| {
         let Seen::Limited { menu, .. } = &sighting.seen else {
             panic!("{sighting:?}")
@@ -118,8 +118,8 @@ fn a_played_question_about_the_limit_is_seen_as_the_limit() {
 
 #[test]
 fn a_played_outage_is_seen() {
-    see("work 400ms; outage", ["outage"; 5], |_, _| {});
-    see("work 400ms; retry 90s", ["outage"; 5], |_, _| {});
+    see("work 100ms; outage", ["outage"; 5], |_, _| {});
+    see("work 100ms; retry 90s", ["outage"; 5], |_, _| {});
 }
 
 /// In the middle of a turn, and with the code that its kind of program has.
@@ -128,7 +128,7 @@ fn a_played_crash_is_seen_with_its_code() {
     let codes = ["1", "101", "1", "1", "101"];
     for (profile, code) in PROFILES.into_iter().zip(codes) {
         for (columns, _) in WIDTHS {
-            let stage = Stage::plays(profile, "work 400ms; crash", columns);
+            let stage = Stage::plays(profile, "work 100ms; crash", columns);
             assert_eq!(stage.ends(), code, "{profile}");
             assert_eq!(stage.event("exited")["code"].to_string(), code, "{profile}");
             stage.shows("crashed");
@@ -141,7 +141,7 @@ fn a_played_crash_is_seen_with_its_code() {
 fn a_played_crash_is_seen_by_its_own_words() {
     for profile in ["claude", "codex", "aider", "generic"] {
         for (columns, _) in WIDTHS {
-            let mut stage = Stage::plays_below_a_shell(profile, "work 400ms; crash", columns);
+            let mut stage = Stage::plays_below_a_shell(profile, "work 100ms; crash", columns);
             stage.event("exited");
             stage.shows("crashed");
             stage.rewraps(40);
@@ -157,7 +157,7 @@ fn a_played_crash_is_seen_by_its_own_words() {
 #[test]
 fn a_played_agent_that_ends_in_order_is_seen_and_names_its_conversation() {
     for profile in PROFILES {
-        let stage = Stage::plays(profile, "work 400ms; exit 3", 100);
+        let stage = Stage::plays(profile, "work 100ms; exit 3", 100);
         assert_eq!(stage.ends(), "3", "{profile}");
         stage.shows("crashed");
         let session = stage.profile.session_on(&stage.screen());

@@ -73,7 +73,7 @@ fn a_program_of_an_agents_name_is_that_agent() {
 
 #[test]
 fn the_alternate_screen_is_left_at_the_end() {
-    let script = "work 400ms; ask \"Do you want to proceed?\"; crash";
+    let script = "work 100ms; ask \"Do you want to proceed?\"; crash";
     let mut stage = Stage::plays_with("claude", script, 100, &["--alternate"], &[]);
     stage.shows("asking");
     assert_eq!(stage.knows("#{alternate_on}"), "1");

@@ -2,11 +2,10 @@
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
-    sync::OnceLock,
     thread::sleep,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -18,7 +17,7 @@ use loopkeeper::agent::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::corpus::shown;
+use crate::{corpus::shown, program::program};
 
 /// How long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -277,50 +276,4 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
     }
-}
-
-/// The scripted agent. `cargo test` builds it with the tests, but not if only these are asked for.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let tests = env::current_exe().unwrap();
-        let profile = tests.ancestors().nth(2).unwrap();
-        let program = profile.join("examples/scripted-agent");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted");
-        if changed(&program) < newest(&source) {
-            let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .args([
-                    "build",
-                    "--locked",
-                    "--quiet",
-                    "--example",
-                    "scripted-agent",
-                ])
-                .status();
-            assert!(built.unwrap().success());
-        }
-        program
-    })
-}
-
-/// When a file was changed; long ago, if it is not there.
-fn changed(file: &Path) -> SystemTime {
-    let changed = fs::metadata(file).and_then(|file| file.modified());
-    changed.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// When the newest file below was changed; it may be gone where only the programs are.
-fn newest(directory: &Path) -> SystemTime {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let changes = entries.map(|entry| {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            newest(&path)
-        } else {
-            changed(&path)
-        }
-    });
-    changes.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
