@@ -1,6 +1,6 @@
 //! A played agent as a process: its name, its arguments, its child and its screen.
 
-use std::{fs, path::Path};
+use std::{fs, process::Command};
 
 use crate::stage::Stage;
 
@@ -10,6 +10,12 @@ fn used(process: u64) -> u64 {
     let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
     let fields: Vec<&str> = fields.collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// A process that is over may still be known, as a zombie.
+fn lives(process: u64) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]
@@ -24,10 +30,18 @@ fn a_child_uses_a_processor_while_the_screen_says_nothing_new() {
     });
     stage.other_picture(&last);
     assert_eq!(stage.fingerprint(), first);
-    // It does not outlive its parent.
-    stage.tmux(&["kill-server"]);
-    let gone = || (!Path::new(&format!("/proc/{child}")).exists()).then_some(());
-    stage.until("end of the child", gone);
+}
+
+/// Not even of one that is killed, below a shell that lives on: nothing hangs up there.
+#[test]
+fn a_child_does_not_outlive_its_parent() {
+    let stage = Stage::plays_below_a_shell("claude", "child 90s", 100);
+    let child = stage.event("child")["pid"].as_u64().unwrap();
+    let agent = stage.event("started")["pid"].to_string();
+    assert!(lives(child));
+    let killed = Command::new("kill").args(["-KILL", &agent]).status();
+    assert!(killed.unwrap().success());
+    stage.until("end of the child", || (!lives(child)).then_some(()));
 }
 
 #[test]
@@ -97,4 +111,22 @@ fn what_scrolled_away_is_in_the_history_of_the_terminal() {
         assert_eq!(all.matches(&name).count(), 1, "{name}:\n{all}");
     }
     assert_eq!(all.matches("Transfiguring").count(), 1, "{all}");
+}
+
+/// Not as tmux has wrapped it: every rule reaches from edge to edge again, and none is left over.
+#[test]
+fn a_changed_window_is_drawn_anew() {
+    let mut stage = Stage::plays("claude", "work 100ms; wait", 100);
+    stage.shows("waiting");
+    for columns in [60, 200, 100, 61] {
+        stage.resizes(columns);
+        let rule = "─".repeat(columns.into());
+        stage.until("three rules", || {
+            let output = stage.tmux(&["capture-pane", "-p"]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            let drawn = |line: &&str| !line.is_empty() && line.chars().all(|c| c == '─');
+            let rules: Vec<&str> = text.lines().filter(drawn).collect();
+            (rules == [&*rule; 3]).then_some(())
+        });
+    }
 }
