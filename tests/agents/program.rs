@@ -13,25 +13,30 @@ pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let tests = env::current_exe().unwrap();
-        let profile = tests.ancestors().nth(2).unwrap();
-        let program = profile.join("examples/scripted-agent");
+        let directory = tests.ancestors().nth(2).unwrap();
+        let program = directory.join("examples/scripted-agent");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted");
         if changed(&program) < newest(&source) {
-            let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .args([
-                    "build",
-                    "--locked",
-                    "--quiet",
-                    "--example",
-                    "scripted-agent",
-                ])
-                .status();
-            assert!(built.unwrap().success());
+            build(directory);
         }
         program
     })
+}
+
+/// Builds it into this directory, which is called as its profile.
+fn build(directory: &Path) {
+    let profile = match directory.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        profile => profile,
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--locked", "--quiet", "--profile", profile])
+        .args(["--example", "scripted-agent", "--target-dir"])
+        .arg(directory.parent().unwrap())
+        .status();
+    assert!(built.unwrap().success(), "scripted-agent cannot be built");
 }
 
 /// When a file was changed; long ago, if it is not there.
