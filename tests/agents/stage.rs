@@ -43,37 +43,61 @@ impl Stage {
         options: &[&str],
         arguments: &[&str],
     ) -> Self {
-        let agent = program().to_str().unwrap();
-        let own = [&[agent, "--profile", name], options].concat();
-        Self::starts(name, script, columns, &own, arguments)
+        let stage = Self::opens(name, script, columns);
+        let agent = [program().to_str().unwrap(), "--profile", name];
+        let files = stage.files();
+        let files = files.each_ref().map(String::as_str);
+        stage.runs(&[&agent, options, &files, arguments].concat());
+        stage
     }
 
     /// The same, below a shell that goes on when the agent is over.
     pub(crate) fn plays_below_a_shell(name: &str, script: &str, columns: u16) -> Self {
+        let stage = Self::opens(name, script, columns);
         let shell = ["sh", "-c", r#""$@"; exec sleep 900"#, "sh"];
         let agent = [program().to_str().unwrap(), "--profile", name];
-        Self::starts(name, script, columns, &[&shell[..], &agent].concat(), &[])
-    }
-
-    /// The same, with a program that is called by the agent's name.
-    pub(crate) fn plays_as(name: &str, script: &str, columns: u16) -> Self {
-        let links = tempfile::tempdir().unwrap();
-        let link = links.path().join(name);
-        std::os::unix::fs::symlink(program(), &link).unwrap();
-        let stage = Self::starts(name, script, columns, &[link.to_str().unwrap()], &[]);
-        stage.event("started");
+        let files = stage.files();
+        let files = files.each_ref().map(String::as_str);
+        stage.runs(&[&shell[..], &agent, &files].concat());
         stage
     }
 
-    fn starts(name: &str, script: &str, columns: u16, own: &[&str], arguments: &[&str]) -> Self {
+    /// The same, by a program of the agent's name that finds everything else in its environment.
+    pub(crate) fn plays_as(name: &str, script: &str, columns: u16) -> Self {
+        let stage = Self::opens(name, script, columns);
+        let link = stage.file(name);
+        std::os::unix::fs::symlink(program(), &link).unwrap();
+        let [_, script, _, log] = stage.files();
+        let script = format!("SCRIPTED_AGENT_SCRIPT={script}");
+        let log = format!("SCRIPTED_AGENT_LOG={log}");
+        stage.runs(&["env", &script, &log, link.to_str().unwrap()]);
+        stage
+    }
+
+    fn opens(name: &str, script: &str, columns: u16) -> Self {
         let stage = Self {
             directory: tempfile::tempdir().unwrap(),
             profile: Profile::shipped(name).unwrap(),
             columns,
         };
         fs::write(stage.file("script"), script).unwrap();
-        let (script, log, width) = (stage.file("script"), stage.file("log"), columns.to_string());
-        // The dead pane stays, and a window has the size it is given.
+        stage
+    }
+
+    /// The options that name the script and the log.
+    fn files(&self) -> [String; 4] {
+        let file = |name| self.file(name).to_str().unwrap().to_owned();
+        [
+            "--script".to_owned(),
+            file("script"),
+            "--log".to_owned(),
+            file("log"),
+        ]
+    }
+
+    /// The dead pane stays, so that it can be looked at.
+    fn runs(&self, command: &[&str]) {
+        let columns = self.columns.to_string();
         let server = [
             "start-server",
             ";",
@@ -83,13 +107,9 @@ impl Stage {
             "on",
             ";",
         ];
-        let window = ["new-session", "-d", "-x", &width, "-y", "40", "--"];
-        let files = ["--script", script.to_str().unwrap(), "--log"];
-        let log = [log.to_str().unwrap()];
-        let words = [&server[..], &window, own, &files, &log, arguments].concat();
-        let output = stage.tmux(&words);
+        let window = ["new-session", "-d", "-x", &columns, "-y", "40", "--"];
+        let output = self.tmux(&[&server[..], &window, command].concat());
         assert!(output.status.success(), "{output:?}");
-        stage
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
