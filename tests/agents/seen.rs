@@ -74,7 +74,11 @@ fn every_agent_screen_fails_when_it_is_empty() {
 }
 
 /// Where the lines above the evidence say the same.
-const SAID_TWICE: [&str; 1] = ["aider/rate-limited"];
+const SAID_TWICE: [&str; 3] = [
+    "aider/rate-limited",
+    "codex/queued",
+    "codex/queued-follow-up",
+];
 
 /// Cut off where the evidence begins, a screen does not say the same any more.
 #[test]

@@ -120,7 +120,8 @@ pub struct InputLine {
     pub line: Regex,
     /// It stands between two rules, or in a box.
     pub boxed: bool,
-    /// Matches further lines of what is typed, where there is no box.
+    /// Matches further lines of what is typed, where there is no box; capture `typed` is what stands
+    /// behind a prompt of their own.
     pub more: Option<Regex>,
     /// Texts that the program itself puts on an empty line.
     pub placeholder: RegexSet,

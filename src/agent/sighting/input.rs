@@ -122,7 +122,13 @@ fn typed(profile: &Profile, screen: &Screen, first: usize, last: usize) -> Optio
         if !lines[place - 1].is_full() || own(place).starts_with(' ') {
             text.push('\n');
         }
-        text.push_str(own(place).trim());
+        let more = profile.input.more.as_ref();
+        let after_prompt = more.and_then(|more| more.captures(own(place))?.name("typed"));
+        text.push_str(
+            after_prompt
+                .map_or(own(place).as_str(), |typed| typed.as_str())
+                .trim(),
+        );
     }
     let text = text.trim();
     let empty = text.is_empty() || profile.input.placeholder.is_match(text);
