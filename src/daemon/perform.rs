@@ -157,8 +157,7 @@ impl Daemon {
 
     fn look_at_terminal(&self, attempt: AttemptRef, sights: Sights) {
         let results = self.results.clone();
-        let worker = self.config.workers.get(&attempt.worker);
-        let signs = self.host.signs(attempt.clone(), worker, sights);
+        let signs = self.host.signs(attempt.clone(), sights);
         tokio::task::spawn_local(async move {
             let signs = signs.await.map(Box::new);
             // The receiver goes only with the daemon.

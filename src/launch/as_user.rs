@@ -15,7 +15,7 @@ use std::{
 };
 
 use clap::Args;
-use nix::unistd::{Gid, getgroups, initgroups, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, getgroups, initgroups, setgid, setgroups, setuid};
 
 use super::exec::{no_script_unless_text, refused};
 use crate::{config::Worker, host::account};
@@ -54,8 +54,17 @@ impl AsUser {
         })
     }
 
+    /// The user of this number, in the groups that it has.
+    pub(crate) fn number(user: Uid) -> Self {
+        Self {
+            user: user.to_string(),
+            group: None,
+            also: Vec::new(),
+        }
+    }
+
     /// The same as it is typed.
-    pub(super) fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let group = self.group.iter().map(|name| format!("--group={name}"));
         let also = self.also.iter().map(|name| format!("--also={name}"));
         [format!("--user={}", self.user)]

@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 use super::{
     House,
     ailment::Ailment,
-    as_user::AsUser,
     attempt,
     command::Runner,
     context::Context,
@@ -347,12 +346,10 @@ impl Local {
     pub fn signs(
         &self,
         attempt: AttemptRef,
-        worker: Option<&config::Worker>,
         sights: Sights,
     ) -> impl Future<Output = Result<Signs, String>> + use<> {
         let context = Arc::clone(&self.context);
-        let as_user = worker.and_then(AsUser::of);
-        async move { signs::look(&context, &attempt, as_user, &sights).await }
+        async move { signs::look(&context, &attempt, &sights).await }
     }
 
     /// What lets an attempt go on that somebody has frozen.

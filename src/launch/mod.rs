@@ -69,6 +69,7 @@ mod survey;
 mod tmux;
 mod tree;
 mod unit;
+pub(crate) mod whose;
 
 use std::{
     env, fs,

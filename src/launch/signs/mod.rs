@@ -1,0 +1,165 @@
+//! One look at an attempt in its terminal: its screen, its processes, and what it leaves in files.
+//!
+//! Promise: it changes nothing, ends within its limits, and holds nobody up meanwhile. tmux can do no more
+//! than the worker itself, whose server may answer what it likes ([`whose`](super::whose)). Without a screen
+//! there is no look; what else cannot be seen is left out.
+//!
+//! How: tmux tells the screen with its colours, and its lines as they stand: what is wide is once in it,
+//! and what the pane wrapped is left wrapped, which is what [`agent::screen`](crate::agent::screen) expects.
+//! The processes are those of a census, the traces are times of files.
+
+mod traces;
+
+use std::{cmp::Reverse, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::join;
+
+use super::{
+    as_user::AsUser,
+    attempt::{process_of, way_in},
+    command::{CommandError, Request},
+    context::Context,
+    directory::Start,
+    tmux,
+    tree::{Part, Tree},
+    whose::to_be_asked_as,
+};
+use crate::{
+    agent::{
+        profile::Profile,
+        screen::Screen,
+        sighting::sight,
+        signs::{Child, Sights, Signs},
+    },
+    causes::in_one_line,
+    model::AttemptRef,
+};
+
+/// How long tmux may take to say what is on the screen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a screen that are taken; one of 200 columns and 50 lines has some 60 KiB with its colours.
+const LARGEST: usize = 1024 * 1024;
+/// Processes that are told of. Who has more is known by those that compute.
+const MOST: usize = 64;
+
+/// What there is to be seen.
+///
+/// # Errors
+/// Why there is no screen.
+pub(super) async fn look(
+    context: &Context,
+    attempt: &AttemptRef,
+    sights: &Sights,
+) -> Result<Signs, String> {
+    let profile = Profile::shipped(&sights.agent).map_err(|error| in_one_line(&error))?;
+    let start = context.directory(attempt).start();
+    let start = start.filter(|start| start.pane.is_some());
+    let start = start.ok_or("it has no terminal")?;
+    let screen = screen(context, attempt, &start).await?;
+    let sighting = sight(&profile, &screen, Timestamp::now(), &TimeZone::system());
+    let (children, committed, heartbeat) = join!(
+        children(context, attempt, start),
+        traces::committed(context, &attempt.worker, sights.worktree.as_deref()),
+        traces::touched(context, &attempt.worker, sights.heartbeat.as_deref()),
+    );
+    Ok(Signs {
+        sighting,
+        picture: profile.fingerprint(&screen),
+        children,
+        committed,
+        heartbeat,
+    })
+}
+
+/// What is on the screen, with its colours.
+async fn screen(context: &Context, attempt: &AttemptRef, start: &Start) -> Result<Screen, String> {
+    let socket = way_in(context, attempt).await?;
+    let socket = socket.ok_or("it has no terminal")?;
+    let as_user = to_be_asked_as(&socket);
+    let as_user = as_user.map_err(|error| format!("{}: {error}", socket.display()))?;
+    let tmux = super::find("tmux").ok_or("tmux is not in PATH")?;
+    let mut arguments = vec!["-S".into(), socket.into()];
+    arguments.extend(tmux::words_for_screen(&attempt.worker).map(Into::into));
+    let request = Request {
+        program: tmux,
+        arguments,
+        workdir: "/".into(),
+        environment: Vec::new(),
+        as_user: as_user.map(AsUser::number),
+        input: Vec::new(),
+        limit: PATIENCE,
+        keep: LARGEST,
+        cgroup: None,
+    };
+    let outcome = context.runner.run(request).await;
+    let outcome = outcome.map_err(|error| match error {
+        CommandError::TimedOut { .. } => silent(context, start),
+        CommandError::Start { .. } | CommandError::Unseen { .. } => in_one_line(&error),
+    })?;
+    if !outcome.exit.is_success() {
+        let said = String::from_utf8_lossy(&outcome.errors);
+        return Err(format!("tmux: {}: {}", outcome.exit, said.trim()));
+    }
+    let text = String::from_utf8_lossy(&outcome.output);
+    let (size, screen) = text.split_once('\n').unwrap_or_default();
+    let width = size.split(' ').next().and_then(|width| width.parse().ok());
+    Ok(Screen::read(screen, width))
+}
+
+/// Why a server may say nothing, and what helps.
+fn silent(context: &Context, start: &Start) -> String {
+    let within = PATIENCE.as_secs();
+    let Some(server) = start.pane.map(|pane| pane.server) else {
+        return format!("its tmux server did not answer within {within} s");
+    };
+    let pid = server.pid;
+    let silent = format!("its tmux server, pid {pid}, did not answer within {within} s");
+    let cgroup = start.cgroup.as_ref();
+    if let Some(thaws) = cgroup.and_then(|cgroup| context.settings.house.thaws(cgroup)) {
+        return format!("{silent}: it is frozen, and goes on after: {thaws}");
+    }
+    match server.stat() {
+        Ok(Some(stat)) if stat.is_stopped() => {
+            format!("{silent}: it is stopped, and goes on after: kill -CONT {pid}")
+        }
+        _ => silent,
+    }
+}
+
+/// The processes that it has started and that live, those that have computed most first.
+async fn children(context: &Context, attempt: &AttemptRef, start: Start) -> Vec<Child> {
+    let worker = process_of(&start.identity);
+    let tree = Tree {
+        root: Some(worker),
+        cgroup: start.cgroup,
+        pane: start.pane,
+        // Whom their parents left behind went to the pane, which is above them all. To look for who went
+        // further would be to look at every process of the machine, again and again.
+        ours: true,
+        ..context.tree(attempt)
+    };
+    let Ok(census) = context.looker.census.take().await else {
+        return Vec::new();
+    };
+    let members = tree.members(&census, &context.looker.reaper, Part::Work);
+    let others = members.into_iter().filter(|process| *process != worker);
+    let mut children: Vec<Child> = others
+        .filter_map(|process| census.stat(process))
+        .map(|stat| Child {
+            pid: stat.process.pid,
+            start: stat.process.started,
+            name: printable(&stat.name()),
+            cpu: stat.cpu(),
+        })
+        .collect();
+    children.sort_by_key(|child| (Reverse(child.cpu), child.pid));
+    children.truncate(MOST);
+    children
+}
+
+/// A program calls itself what it likes, and its name comes before people.
+fn printable(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    name.chars().map(shown).collect()
+}
