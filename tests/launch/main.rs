@@ -18,6 +18,7 @@ mod output;
 mod process;
 mod secrets;
 mod session;
+mod signs;
 mod survey;
 mod tmux;
 mod tree;
