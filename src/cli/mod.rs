@@ -21,10 +21,12 @@ mod manual;
 mod mistyped;
 mod nixos;
 mod offline;
+mod pane;
 mod phase;
 mod print;
 mod rig;
 mod screen;
+mod session;
 mod status;
 mod steer;
 mod table;
@@ -103,6 +105,8 @@ enum Verb {
         /// A worker with launcher = "tmux".
         worker: WorkerName,
     },
+    /// Print what the tmux session of a worker shows now.
+    Screen(pane::Arguments),
     /// Show what workers wrote.
     Logs(logs::Arguments),
     /// Show the plan, move the resume point, or say that the phase is done.
@@ -152,6 +156,7 @@ impl Verb {
             | Self::Restart(_)
             | Self::Pause
             | Self::Resume { .. }
+            | Self::Screen(_)
             | Self::Phase(_)
             | Self::Reboots { .. }
             | Self::History(_)
@@ -210,6 +215,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Pause => steer::pause(context),
         Verb::Resume { phase } => steer::resume(phase, context),
         Verb::Attach { worker } => attach::run(worker, context),
+        Verb::Screen(arguments) => pane::run(arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),
         Verb::Reboots { json } => journey::reboots(json, context),

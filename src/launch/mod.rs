@@ -15,7 +15,8 @@
 //! it is handed, [`output`] keeps what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
 //! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
 //! the first two live as long as the worker does. [`command`] is what looks at one, by [`as_user`] with
-//! the worker's own user.
+//! the worker's own user; `signs` are what one look at its terminal finds, and `whose` says as whom its
+//! tmux is asked.
 //!
 //! # A stop
 //!
@@ -84,6 +85,7 @@ pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
 pub use secrets::Contents;
 pub use socket::{socket, without_daemon};
+pub(crate) use tmux::words_for_screen;
 pub(crate) use unit::{before_reboot, recorded as recorded_by_manager, was_over_before_reboot};
 
 /// The worker's name, in every process of it.

@@ -116,7 +116,11 @@ impl Drop for Terminal {
     }
 }
 
-fn answering(home: Home, launcher: LauncherKind, tmux: Option<std::path::PathBuf>) -> Scripted {
+pub(crate) fn answering(
+    home: Home,
+    launcher: LauncherKind,
+    tmux: Option<std::path::PathBuf>,
+) -> Scripted {
     Scripted::start_in(home, move |request, answer| {
         let Request::Where { worker } = request else {
             panic!("{request:?}")

@@ -81,6 +81,7 @@ fn without_a_daemon_the_exit_code_is_3() {
         &["phase", "done"],
         &["reload"],
         &["attach", "builder"],
+        &["screen", "builder"],
     ] {
         home.supervisorctl()
             .args(verb)

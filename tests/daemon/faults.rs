@@ -286,7 +286,7 @@ fn a_tmux_socket_that_is_removed_comes_back_for_who_attaches() {
 #[test]
 fn who_attaches_needs_no_daemon() {
     let mut rig = Rig::up(
-        "[workers]\nsession = { command = \"exec cat\", launcher = \"tmux\" }\n\
+        "[workers]\nsession = { command = \"echo drawn; exec cat\", launcher = \"tmux\" }\n\
          plain = { command = \"exec sleep 1000\", launcher = \"process\" }\n",
     );
     rig.pid("session");
@@ -294,8 +294,14 @@ fn who_attaches_needs_no_daemon() {
     let said = rig.refused(2, &["attach", "session"]);
     assert!(said.contains("daemon is not running"), "{said}");
     assert!(said.contains("standard input is not a terminal"), "{said}");
-    let said = rig.refused(3, &["attach", "plain"]);
-    assert!(!said.contains("terminal"), "{said}");
+    rig.eventually("its screen is shown", |rig| {
+        let shown = rig.done(&["screen", "session"]);
+        shown.contains("drawn").then_some(())
+    });
+    for verb in ["attach", "screen"] {
+        let said = rig.refused(3, &[verb, "plain"]);
+        assert!(!said.contains("terminal"), "{said}");
+    }
 }
 
 #[test]

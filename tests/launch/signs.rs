@@ -30,7 +30,7 @@ const TMUX: LauncherKind = LauncherKind::Tmux;
 
 /// The box in which a person types; what it proposes is faint.
 const INPUT: &str = "────────────────────\n\
-                     ❯\u{a0}\x1b[7mT\x1b[0;2mry \"refactor <filepath>\"\x1b[0m\n\
+                     ❯\u{a0}\x1b[7mf\x1b[0;2mix the tests\x1b[0m\n\
                      ────────────────────\n";
 
 fn sights() -> Sights {
