@@ -84,8 +84,8 @@ pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Settings};
 pub(crate) use not_started::is_shortage;
 pub use secrets::Contents;
+pub(crate) use signs::words_for_screen;
 pub use socket::{socket, without_daemon};
-pub(crate) use tmux::words_for_screen;
 pub(crate) use unit::{before_reboot, recorded as recorded_by_manager, was_over_before_reboot};
 
 /// The worker's name, in every process of it.

@@ -76,18 +76,8 @@ fn session(worker: &WorkerName) -> String {
     worker.as_str().replace('.', "_")
 }
 
-fn target(worker: &WorkerName) -> String {
+pub(super) fn target(worker: &WorkerName) -> String {
     format!("={}:", session(worker))
-}
-
-/// What tmux is asked for a worker's screen, with its colours: columns and rows are in the first line of
-/// the answer, below them is what the screen shows. It is one question, so that they belong together.
-pub(crate) fn words_for_screen(worker: &WorkerName) -> impl Iterator<Item = String> {
-    let size = ["display-message", "-p", "-t", &target(worker)].map(str::to_owned);
-    let size = size
-        .into_iter()
-        .chain(["#{pane_width} #{pane_height}".to_owned(), ";".to_owned()]);
-    size.chain(["capture-pane", "-p", "-e", "-t", &target(worker)].map(str::to_owned))
 }
 
 /// Starts an attempt in its session.

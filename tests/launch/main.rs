@@ -21,5 +21,6 @@ mod session;
 mod signs;
 mod survey;
 mod tmux;
+mod traces;
 mod tree;
 mod world;

@@ -33,7 +33,7 @@ use crate::{
         signs::{Child, Sights, Signs},
     },
     causes::in_one_line,
-    model::AttemptRef,
+    model::{AttemptRef, WorkerName},
 };
 
 /// How long tmux may take to say what is on the screen.
@@ -72,6 +72,17 @@ pub(super) async fn look(
     })
 }
 
+/// What tmux is asked for a worker's screen, with its colours: columns and rows are in the first line of
+/// the answer, below them is what the screen shows. It is one question, so that they belong together.
+pub(crate) fn words_for_screen(worker: &WorkerName) -> impl Iterator<Item = String> {
+    let target = tmux::target(worker);
+    let size = ["display-message", "-p", "-t", &target].map(str::to_owned);
+    let size = size
+        .into_iter()
+        .chain(["#{pane_width} #{pane_height}".to_owned(), ";".to_owned()]);
+    size.chain(["capture-pane", "-p", "-e", "-t", &target].map(str::to_owned))
+}
+
 /// What is on the screen, with its colours.
 async fn screen(context: &Context, attempt: &AttemptRef, start: &Start) -> Result<Screen, String> {
     let socket = way_in(context, attempt).await?;
@@ -80,7 +91,7 @@ async fn screen(context: &Context, attempt: &AttemptRef, start: &Start) -> Resul
     let as_user = as_user.map_err(|error| format!("{}: {error}", socket.display()))?;
     let tmux = super::find("tmux").ok_or("tmux is not in PATH")?;
     let mut arguments = vec!["-S".into(), socket.into()];
-    arguments.extend(tmux::words_for_screen(&attempt.worker).map(Into::into));
+    arguments.extend(words_for_screen(&attempt.worker).map(Into::into));
     let request = Request {
         program: tmux,
         arguments,
