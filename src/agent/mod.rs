@@ -18,7 +18,8 @@
 //!
 //! A [`profile`] knows one kind of agent, as data. The [`screen`] is cleaned of everything that is
 //! only looks. A [`sighting`] is what the screen alone says, and [`signs`] are that with what else one
-//! look finds. Whether a worker stalls is not decided here, as one look cannot know it.
+//! look finds. Whether a worker stalls is not decided here, as one look cannot know it. Whether a text may
+//! be typed, and whether it was taken, is said by [`typed`] of the looks before and after.
 
 #![deny(
     clippy::disallowed_methods,
@@ -32,3 +33,4 @@ pub mod reset;
 pub mod screen;
 pub mod sighting;
 pub mod signs;
+pub mod typed;

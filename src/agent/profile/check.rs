@@ -42,6 +42,11 @@ pub(super) fn profile(name: &str, raw: Raw) -> Result<Profile, ProfileError> {
                 .map(|more| of.regex("input.more", &more))
                 .transpose()?,
             placeholder: of.set("input.placeholder", raw.input.placeholder)?,
+            pasted: raw
+                .input
+                .pasted
+                .map(|pasted| of.regex("input.pasted", &pasted))
+                .transpose()?,
             below: of.set("input.below", raw.input.below)?,
         },
         entry: raw

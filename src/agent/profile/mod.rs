@@ -22,7 +22,7 @@
 //! | `start` | the command, without the arguments of the session |
 //! | `[session]` | `by = "chosen"`: by us, given with `start` and `resume`; `"shown"`: on the screen, found by `shown` and given with `resume`; `"kept"`: by the program, which goes on with `resume`; `"nobody"` |
 //! | `[typing]` | `bracketed`, `submit` (a key), `escape` (pressed before) |
-//! | `[input]` | `line` with capture `typed`, `boxed`, `more`, `placeholder`, `below`: see [`InputLine`] |
+//! | `[input]` | `line` with capture `typed`, `boxed`, `more`, `placeholder`, `pasted`, `below`: see [`InputLine`] |
 //! | `entry`, `reach` | what an entry of the transcript begins with; how many lines above the input line count |
 //! | `[[question]]` `[[menu]]` `[[busy]]` `[[limit]]` `[[outage]]` `[[crash]]` | `line`, `with`, `live`, `below`, `last`: see [`Pattern`]; `last` holds of limits, outages and crashes if nothing is said |
 //! | `cost`, `turns` | expressions with a capture of the same name |
@@ -125,6 +125,8 @@ pub struct InputLine {
     pub more: Option<Regex>,
     /// Texts that the program itself puts on an empty line.
     pub placeholder: RegexSet,
+    /// What the program shows there in the place of a long text that was pasted.
+    pub pasted: Option<Regex>,
     /// What may stand below it.
     pub below: RegexSet,
 }

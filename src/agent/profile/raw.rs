@@ -86,6 +86,7 @@ pub(super) struct RawInput {
     pub(super) boxed: Option<bool>,
     pub(super) more: Option<String>,
     pub(super) placeholder: Option<Vec<String>>,
+    pub(super) pasted: Option<String>,
     pub(super) below: Option<Vec<String>>,
 }
 
@@ -152,6 +153,7 @@ impl Raw {
                 boxed: self.input.boxed.or(base.input.boxed),
                 more: self.input.more.or(base.input.more),
                 placeholder: self.input.placeholder.or(base.input.placeholder),
+                pasted: self.input.pasted.or(base.input.pasted),
                 below: self.input.below.or(base.input.below),
             },
             entry: self.entry.or(base.entry),

@@ -15,9 +15,9 @@ pub struct Input {
     /// What somebody typed and did not submit; `None` if it is empty.
     pub typed: Option<String>,
     /// The first line of its box.
-    pub(super) top: usize,
+    pub(in crate::agent) top: usize,
     /// The line behind its box.
-    pub(super) end: usize,
+    pub(in crate::agent) end: usize,
 }
 
 /// Where an input line was found.

@@ -1,0 +1,233 @@
+//! Whether a text may be typed now.
+
+use std::time::Duration;
+
+use super::{Look, Standing, standing, standing::is_whole};
+use crate::agent::{profile::Profile, sighting::Seen};
+
+/// How much is quoted of what others typed or asked.
+const QUOTED: usize = 120;
+
+/// What may be typed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission {
+    /// Also while its usage limit is reached.
+    pub limited: bool,
+    /// Who is attached and pressed a key within that time is not disturbed.
+    pub undisturbed: Duration,
+}
+
+impl Default for Permission {
+    fn default() -> Self {
+        Self {
+            limited: false,
+            undisturbed: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What is to be done first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// The text is to be typed.
+    Type,
+    /// It is on the input line, left by an earlier try, and only has to be submitted.
+    Submit,
+}
+
+/// Why a text may not be typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing runs there.
+    #[error("the terminal is dead")]
+    Dead,
+    /// Somebody scrolls or chooses.
+    #[error("the terminal is in copy mode: keys would go there; leave it with q")]
+    Mode,
+    /// The agent is not who reads.
+    #[error("{} is in the foreground, and the profile {profile} is for {}", names(found), wanted.join(", "))]
+    Foreground {
+        /// Who is.
+        found: Vec<String>,
+        /// The profile.
+        profile: String,
+        /// Who should be.
+        wanted: Vec<String>,
+    },
+    /// It waits for an answer.
+    #[error("it asks: {}", quoted(question))]
+    Asking {
+        /// What.
+        question: String,
+    },
+    /// Its usage limit is reached.
+    #[error("its usage limit is reached{}", menu.as_deref().map(|menu| format!(", and it asks: {}", quoted(menu))).unwrap_or_default())]
+    Limited {
+        /// What it asks about it.
+        menu: Option<String>,
+    },
+    /// Its program is over.
+    #[error("its program is over: {}", quoted(words))]
+    Crashed {
+        /// What it said.
+        words: String,
+    },
+    /// Somebody else's text is there.
+    #[error("somebody has typed and not submitted: {}", quoted(typed))]
+    Unsent {
+        /// What.
+        typed: String,
+    },
+    /// It is not ready for text.
+    #[error("no input line of {profile} is on the screen")]
+    NoInput {
+        /// The profile.
+        profile: String,
+    },
+    /// A person is there.
+    #[error("somebody is attached, and pressed a key {} s ago", idle.as_secs())]
+    Attached {
+        /// How long ago.
+        idle: Duration,
+    },
+    /// Line breaks and tabs would be keys.
+    #[error(
+        "the program has not asked for bracketed paste, so line breaks and tabs in the text would be keys: type one line, or have typing.bracketed = false in the profile of a program that reads line by line"
+    )]
+    Unbracketed,
+    /// The kernel would cut it.
+    #[error(
+        "a line of {bytes} bytes would be cut: the program leaves the terminal to the kernel, which takes {longest}"
+    )]
+    LongLine {
+        /// The longest line of the text.
+        bytes: usize,
+        /// The longest that is taken.
+        longest: usize,
+    },
+}
+
+fn names(found: &[String]) -> String {
+    if found.is_empty() {
+        return "nobody".to_owned();
+    }
+    found.join(", ")
+}
+
+fn quoted(words: &str) -> String {
+    let mut short: String = words.chars().take(QUOTED).collect();
+    if short.len() < words.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// Whether the text may be typed into what this look shows.
+///
+/// # Errors
+/// Why it may not.
+pub fn may_type(
+    profile: &Profile,
+    text: &str,
+    permission: Permission,
+    look: &Look,
+) -> Result<Ready, Refusal> {
+    reachable(profile, look)?;
+    if let Some(refusal) = engaged(permission, look) {
+        return Err(refusal);
+    }
+    let typed = look.input(profile).and_then(|input| input.typed.as_deref());
+    let ready = match (standing(profile, text, look), typed) {
+        (Standing::Text, Some(typed)) if is_whole(text, typed) => Ready::Submit,
+        (Standing::Text | Standing::Other(_), typed) => {
+            let typed = typed.unwrap_or_default().to_owned();
+            return Err(Refusal::Unsent { typed });
+        }
+        // A profile for whatever runs there cannot know every input line.
+        (Standing::Unseen, _) if !profile.programs.is_empty() => {
+            let profile = profile.name.clone();
+            return Err(Refusal::NoInput { profile });
+        }
+        (Standing::Empty | Standing::Unseen, _) => Ready::Type,
+    };
+    if let Some(idle) = disturbed(permission, look) {
+        return Err(Refusal::Attached { idle });
+    }
+    if ready == Ready::Type {
+        carried(profile, text, look)?;
+    }
+    Ok(ready)
+}
+
+/// Whether Enter may be pressed, now that the text is there.
+///
+/// # Errors
+/// Why it may not.
+pub fn may_press(profile: &Profile, permission: Permission, look: &Look) -> Result<(), Refusal> {
+    reachable(profile, look)?;
+    engaged(permission, look).map_or(Ok(()), Err)
+}
+
+/// Keys would come to the agent.
+fn reachable(profile: &Profile, look: &Look) -> Result<(), Refusal> {
+    if look.dead {
+        return Err(Refusal::Dead);
+    }
+    if look.in_mode {
+        return Err(Refusal::Mode);
+    }
+    let known = |name: &String| profile.is_program(name);
+    let mut readers = look.readers.iter();
+    if profile.programs.is_empty() || readers.any(|reader| reader.names.iter().any(known)) {
+        return Ok(());
+    }
+    let first = look
+        .readers
+        .iter()
+        .filter_map(|reader| reader.names.first());
+    Err(Refusal::Foreground {
+        found: first.cloned().collect(),
+        profile: profile.name.clone(),
+        wanted: profile.programs.clone(),
+    })
+}
+
+/// What it is engaged in that text would disturb.
+fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
+    match &look.sighting.seen {
+        Seen::Asking { question } => Some(Refusal::Asking {
+            question: question.clone(),
+        }),
+        Seen::Crashed { words } => Some(Refusal::Crashed {
+            words: words.clone(),
+        }),
+        Seen::Limited { menu, .. } if menu.is_some() || !permission.limited => {
+            Some(Refusal::Limited { menu: menu.clone() })
+        }
+        Seen::Limited { .. } | Seen::Waiting | Seen::Busy | Seen::Outage { .. } | Seen::Unknown => {
+            None
+        }
+    }
+}
+
+/// How long ago somebody who is there pressed a key, if that is not long ago.
+fn disturbed(permission: Permission, look: &Look) -> Option<Duration> {
+    let typing = look.clients.iter().filter(|client| !client.readonly);
+    let idle = typing.map(|client| client.idle).min()?;
+    (idle < permission.undisturbed).then_some(idle)
+}
+
+/// All of the text would come to the program as text.
+fn carried(profile: &Profile, text: &str, look: &Look) -> Result<(), Refusal> {
+    let keys = text.contains(['\n', '\t']);
+    // Where nobody can tell, a program that its profile knows, and that shows its input line, has asked.
+    let asked = look.brackets.unwrap_or(look.input(profile).is_some());
+    if profile.typing.bracketed && keys && !asked {
+        return Err(Refusal::Unbracketed);
+    }
+    let bytes = text.split('\n').map(str::len).max().unwrap_or_default();
+    match look.longest_line {
+        Some(longest) if bytes > longest => Err(Refusal::LongLine { bytes, longest }),
+        _ => Ok(()),
+    }
+}
