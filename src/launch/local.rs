@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::{
     House,
@@ -29,6 +29,7 @@ use super::{
     secrets::{self, Contents, Told},
     signs, survey,
     tree::Looker,
+    typing::{self, Extent, Text, Typed, TypingError},
     unit,
 };
 use crate::{
@@ -82,6 +83,8 @@ pub struct Local {
     orders: BTreeMap<AttemptRef, mpsc::UnboundedSender<Signal>>,
     /// What was told last of the files of an attempt's secrets.
     told: BTreeMap<AttemptRef, Told>,
+    /// Whose turn it is to type into an attempt's terminal.
+    turns: BTreeMap<AttemptRef, Arc<Mutex<()>>>,
 }
 
 impl Local {
@@ -140,6 +143,7 @@ impl Local {
             context: Arc::new(context),
             orders: BTreeMap::new(),
             told: BTreeMap::new(),
+            turns: BTreeMap::new(),
         };
         Ok((local, news))
     }
@@ -245,6 +249,7 @@ impl Local {
     pub fn conclude(&mut self, attempt: &AttemptRef) {
         self.orders.remove(attempt);
         self.told.remove(attempt);
+        self.turns.remove(attempt);
         let directory = self.context.directory(attempt);
         unit::look_for_hand(&self.context, attempt, &directory);
         let keep = directory
@@ -350,6 +355,34 @@ impl Local {
     ) -> impl Future<Output = Result<Signs, String>> + use<> {
         let context = Arc::clone(&self.context);
         async move { signs::look(&context, &attempt, &sights).await }
+    }
+
+    /// Types a text into the terminal of an attempt, one after the other, and looks whether it is taken;
+    /// see [`typing`]. What has begun goes on though nobody waits for it any more.
+    ///
+    /// # Errors
+    /// See [`TypingError`].
+    pub fn type_into(
+        &mut self,
+        attempt: AttemptRef,
+        worker: Option<&config::Worker>,
+        text: Text,
+    ) -> impl Future<Output = Result<Typed, TypingError>> + use<> {
+        let context = Arc::clone(&self.context);
+        let as_user = worker.and_then(AsUser::of);
+        let turn = Arc::clone(self.turns.entry(attempt.clone()).or_default());
+        async move {
+            let typed = tokio::spawn(async move {
+                let _turn = turn.lock().await;
+                typing::type_into(&context, &attempt, as_user, &text).await
+            });
+            typed.await.unwrap_or_else(|error| {
+                Err(TypingError::Terminal {
+                    why: error.to_string(),
+                    extent: Extent::Submitted,
+                })
+            })
+        }
     }
 
     /// What lets an attempt go on that somebody has frozen.

@@ -15,8 +15,8 @@
 //! it is handed, [`output`] keeps what it writes bounded, `lease` keeps every other attempt out of its worktree. [`pane`],
 //! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
 //! the first two live as long as the worker does. [`command`] is what looks at one, by [`as_user`] with
-//! the worker's own user; `signs` are what one look at its terminal finds, and `whose` says as whom its
-//! tmux is asked.
+//! the worker's own user; `signs` are what one look at its terminal finds, [`typing`] enters text into it,
+//! and `whose` says as whom its tmux is asked.
 //!
 //! # A stop
 //!
@@ -69,6 +69,7 @@ mod socket;
 mod survey;
 mod tmux;
 mod tree;
+pub mod typing;
 mod unit;
 pub(crate) mod whose;
 

@@ -23,4 +23,5 @@ mod survey;
 mod tmux;
 mod traces;
 mod tree;
+mod typing;
 mod world;
