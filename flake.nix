@@ -81,6 +81,7 @@
             shellcheck
             # what the tests run
             age
+            bashInteractive
             curl
             e2fsprogs
             git
@@ -100,6 +101,8 @@
             socat
             sops
             tmux
+            util-linux
+            vim
           ];
         };
       });

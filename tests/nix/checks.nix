@@ -58,6 +58,7 @@ lib.mapAttrs (
 
   # What cannot be in a build is left out by the profile, and counted as skipped (.config/nextest.toml).
   tests = cargo "tests" (with pkgs; [
+    bashInteractive
     cargo-nextest
     curl
     getent
@@ -68,9 +69,11 @@ lib.mapAttrs (
     nmap
     openssh
     procps
+    (python3.withPackages (_: [ ]))
     systemd
     tmux
     util-linux
+    vim
   ]) "cargo nextest run --offline --locked --no-fail-fast --profile nix-sandbox";
 
   format = files "format" [

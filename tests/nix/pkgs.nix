@@ -70,6 +70,7 @@ let
 
   named = lib.genAttrs [
     "age"
+    "bashInteractive"
     "cargo"
     "cargo-nextest"
     "clippy"
@@ -106,6 +107,7 @@ let
     "tailscale"
     "tmux"
     "util-linux"
+    "vim"
   ] (name: package name { });
 
   built =
