@@ -65,12 +65,12 @@ while True:
             text, rest = text + rest.decode(), b""
         except UnicodeDecodeError:
             pass
-    for part in re.split("(\x1b\\[20[01]~|\x1b|\r|\x7f|\x03)", text):
+    for part in re.split("(\x1b\\[20[01]~|\x1b|\r|\n|\x7f|\x03)", text):
         if part == "\x1b[200~":
             pasting = True
         elif part == "\x1b[201~":
             pasting = False
-        elif part == "\r" and not pasting:
+        elif part in ("\r", "\n") and not pasting:
             enter()
         elif part == "\x1b":
             with open("escapes", "a") as file:

@@ -8,10 +8,14 @@ use std::{
 use loopkeeper::{
     agent::typed::{By, Permission, Refusal},
     launch::typing::{Text, Typed, TypingError},
+    model::LauncherKind,
 };
 
 use super::{Stage, profile, reads_lines, text};
-use crate::{alone::alone, world::until};
+use crate::{
+    alone::alone,
+    world::{World, until},
+};
 
 #[test]
 fn many_lines_are_not_typed_where_each_would_submit() {
@@ -185,6 +189,28 @@ fn who_is_attached_has_a_veto_only_while_typing() {
             );
             client.kill().unwrap();
             client.wait().unwrap();
+        },
+    );
+}
+
+#[test]
+fn without_a_terminal_nothing_is_typed() {
+    alone(
+        "typing::refused::without_a_terminal_nothing_is_typed",
+        || async {
+            let mut world = World::new();
+            let worker = world.script(LauncherKind::Process, "exec sleep 1000");
+            let (attempt, _) = world.run(&worker).await;
+            let typed = world.local.type_into(attempt.clone(), None, text("go on"));
+            let said = typed.await.unwrap_err().to_string();
+            assert_eq!(said, "it has no terminal; nothing was typed");
+            world.kill(&attempt).await;
+            let worker = world.script(LauncherKind::Tmux, "exit 0");
+            let (attempt, _) = world.run(&worker).await;
+            world.gone_after_end(&attempt).await;
+            let typed = world.local.type_into(attempt, None, text("go on"));
+            let said = typed.await.unwrap_err().to_string();
+            assert!(said.contains("has ended; nothing was typed"), "{said}");
         },
     );
 }

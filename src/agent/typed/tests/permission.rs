@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn only_who_reads_text_is_typed_to() {
+    let claude_is = profile("claude");
+    let quiet = Permission::default();
+    let allowed = |look: &Look| may_type(&claude_is, "go on", quiet, look);
+    assert_eq!(allowed(&claude("", "")), Ok(Ready::Type));
+    assert_eq!(allowed(&claude("", "go on")), Ok(Ready::Submit));
+    let client = |idle: u64, readonly: bool| {
+        let idle = Duration::from_secs(idle);
+        Look {
+            clients: vec![Client { idle, readonly }],
+            ..claude("", "")
+        }
+    };
+    assert_eq!(allowed(&client(30, false)), Ok(Ready::Type));
+    assert_eq!(allowed(&client(0, true)), Ok(Ready::Type));
+    let reads = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Look {
+            readers: vec![Reader { pid: 1, names }],
+            ..claude("", "")
+        }
+    };
+    assert_eq!(allowed(&reads(&["MainThread", "claude"])), Ok(Ready::Type));
+    let shows = |captured: &str| look(&claude_is, captured, None);
+    let limited = claude("  ⎿  You've hit your limit · resets 3pm", "");
+    for (refused, says) in [
+        (
+            Look {
+                dead: true,
+                ..claude("", "")
+            },
+            "dead",
+        ),
+        (
+            Look {
+                in_mode: true,
+                ..claude("", "")
+            },
+            "copy mode",
+        ),
+        (
+            reads(&["vim"]),
+            "vim is in the foreground, and the profile claude is for claude, node",
+        ),
+        (
+            Look {
+                readers: Vec::new(),
+                ..claude("", "")
+            },
+            "nobody is in the foreground",
+        ),
+        (claude("", "half a th"), "not submitted: \"half a th\""),
+        (claude("", "[Pasted text #1 +3 lines]"), "not submitted"),
+        (shows("Welcome"), "no input line of claude"),
+        (
+            shows("Do you want to proceed?\n❯ 1. Yes\n  2. No\n"),
+            "it asks: \"Do you want to proceed?\"",
+        ),
+        (shows("Resume this session with:\n"), "its program is over"),
+        (limited.clone(), "usage limit is reached"),
+        (client(29, false), "pressed a key 29 s ago"),
+    ] {
+        let said = allowed(&refused).unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+    }
+    let also = Permission {
+        limited: true,
+        ..quiet
+    };
+    assert_eq!(
+        may_type(&claude_is, "go on", also, &limited),
+        Ok(Ready::Type)
+    );
+}
+
+#[test]
+fn line_breaks_and_long_lines_are_refused_where_they_would_not_arrive() {
+    let generic = profile("generic");
+    let screen = |brackets, longest_line| {
+        let look = look(&generic, "reading\n", Some(1));
+        Look {
+            brackets,
+            longest_line,
+            ..look
+        }
+    };
+    let quiet = Permission::default();
+    let allowed = |text: &str, look: &Look| may_type(&generic, text, quiet, look);
+    assert_eq!(allowed("a\nb", &screen(Some(true), None)), Ok(Ready::Type));
+    assert_eq!(allowed("a", &screen(Some(false), None)), Ok(Ready::Type));
+    for brackets in [Some(false), None] {
+        for text in ["a\nb", "a\tb"] {
+            assert_eq!(
+                allowed(text, &screen(brackets, None)),
+                Err(Refusal::Unbracketed)
+            );
+        }
+    }
+    let long = "x".repeat(4096);
+    let refused = allowed(&long, &screen(Some(true), Some(4095))).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("a line of 4096 bytes would be cut"),
+        "{refused}"
+    );
+    assert_eq!(
+        allowed(&long[1..], &screen(Some(true), Some(4095))),
+        Ok(Ready::Type)
+    );
+}
