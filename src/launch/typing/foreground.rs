@@ -141,9 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn our_own_group_is_read() {
-        let (group, _) = groups(i32::try_from(std::process::id()).unwrap()).unwrap();
-        assert_eq!(group, nix::unistd::getpgrp().as_raw());
-        assert!(groups(0).is_err());
+    fn the_group_of_a_process_is_told() {
+        use std::{os::unix::process::CommandExt as _, process::Command};
+        let own = nix::unistd::getpgrp().as_raw();
+        let mut sleep = Command::new("sleep");
+        let sleep = sleep.arg("60");
+        for alone in [false, true] {
+            let command = if alone {
+                sleep.process_group(0)
+            } else {
+                &mut *sleep
+            };
+            let mut child = command.spawn().unwrap();
+            let pid = i32::try_from(child.id()).unwrap();
+            let group = groups(pid).map(|(group, _)| group);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(group.unwrap(), if alone { pid } else { own });
+            assert!(groups(pid).is_err());
+        }
     }
 }

@@ -133,7 +133,7 @@ fn a_bare_prompt_is_an_input_line_while_the_cursor_is_on_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_text_is_known_again_however_it_is_wrapped(
