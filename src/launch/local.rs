@@ -365,16 +365,14 @@ impl Local {
     pub fn type_into(
         &mut self,
         attempt: AttemptRef,
-        worker: Option<&config::Worker>,
         text: Text,
     ) -> impl Future<Output = Result<Typed, TypingError>> + use<> {
         let context = Arc::clone(&self.context);
-        let as_user = worker.and_then(AsUser::of);
         let turn = Arc::clone(self.turns.entry(attempt.clone()).or_default());
         async move {
             let typed = tokio::spawn(async move {
                 let _turn = turn.lock().await;
-                typing::type_into(&context, &attempt, as_user, &text).await
+                typing::type_into(&context, &attempt, &text).await
             });
             typed.await.unwrap_or_else(|error| {
                 Err(TypingError::Terminal {

@@ -31,7 +31,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{as_user::AsUser, context::Context};
+use super::context::Context;
 use crate::{
     agent::{
         profile::Profile,
@@ -84,7 +84,6 @@ pub enum Typed {
 pub(super) async fn type_into(
     context: &Context,
     attempt: &AttemptRef,
-    as_user: Option<AsUser>,
     text: &Text,
 ) -> Result<Typed, TypingError> {
     check(&text.text)?;
@@ -93,7 +92,7 @@ pub(super) async fn type_into(
         why,
         extent: so_far(&extent),
     };
-    let terminal = Terminal::of(context, attempt, as_user, &text.profile).await;
+    let terminal = Terminal::of(context, attempt, &text.profile).await;
     let terminal = terminal.map_err(unreachable)?;
     let task = Task {
         terminal: &terminal,

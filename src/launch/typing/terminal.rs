@@ -1,4 +1,4 @@
-//! The terminal of an attempt: looking at it, and pressing its keys, with the worker's user.
+//! The terminal of an attempt: looking at it, and pressing its keys, as whom its tmux is to be asked ([`whose`](crate::launch::whose)).
 
 use std::{
     path::PathBuf,
@@ -18,7 +18,10 @@ use crate::{
     },
     causes::in_one_line,
     host::process::Process,
-    launch::{as_user::AsUser, attempt::way_in, command::Request, context::Context, tmux},
+    launch::{
+        as_user::AsUser, attempt::way_in, command::Request, context::Context, tmux,
+        whose::to_be_asked_as,
+    },
     model::AttemptRef,
 };
 
@@ -53,19 +56,21 @@ impl<'a> Terminal<'a> {
     pub(super) async fn of(
         context: &'a Context,
         attempt: &AttemptRef,
-        as_user: Option<AsUser>,
         profile: &'a Profile,
     ) -> Result<Self, String> {
         let directory = context.directory(attempt);
         let pane = directory.start().and_then(|start| start.pane);
         let leader = pane.ok_or("it has no terminal")?.wrapper;
         let socket = way_in(context, attempt).await?;
+        let socket = socket.ok_or("it has no terminal")?;
+        let as_user = to_be_asked_as(&socket);
+        let as_user = as_user.map_err(|error| format!("{}: {error}", socket.display()))?;
         Ok(Self {
             context,
-            as_user,
+            as_user: as_user.map(AsUser::number),
             profile,
             tmux: crate::launch::find("tmux").ok_or("tmux is not in PATH")?,
-            socket: socket.ok_or("it has no terminal")?,
+            socket,
             target: tmux::target(&attempt.worker),
             leader,
             recording: directory.output(),

@@ -111,10 +111,7 @@ fn a_tmux_that_hangs_is_an_error_in_words() {
             let server = nix::unistd::Pid::from_raw(start.pane.unwrap().server.pid);
             nix::sys::signal::kill(server, nix::sys::signal::SIGSTOP).unwrap();
             let text = text("go on");
-            let typed = stage
-                .world
-                .local
-                .type_into(stage.attempt.clone(), None, text);
+            let typed = stage.world.local.type_into(stage.attempt.clone(), text);
             let error = typed.await.unwrap_err();
             nix::sys::signal::kill(server, nix::sys::signal::SIGCONT).unwrap();
             assert_eq!(error.extent(), Extent::Nothing);
@@ -138,11 +135,11 @@ fn two_texts_at_once_are_typed_one_after_the_other() {
             let first = stage
                 .world
                 .local
-                .type_into(stage.attempt.clone(), None, text("first"));
+                .type_into(stage.attempt.clone(), text("first"));
             let second = stage
                 .world
                 .local
-                .type_into(stage.attempt.clone(), None, text("second"));
+                .type_into(stage.attempt.clone(), text("second"));
             let (first, second) = tokio::join!(first, second);
             assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
             let mut given = stage.given();

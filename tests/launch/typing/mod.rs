@@ -100,7 +100,7 @@ impl Stage {
             profile: profile.clone(),
             ..self::text(text)
         };
-        let typed = self.world.local.type_into(self.attempt.clone(), None, text);
+        let typed = self.world.local.type_into(self.attempt.clone(), text);
         let begin = Instant::now();
         let typed = typed.await;
         assert!(begin.elapsed() < Duration::from_secs(30));

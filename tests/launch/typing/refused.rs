@@ -172,7 +172,7 @@ fn who_is_attached_has_a_veto_only_while_typing() {
                 match stage
                     .world
                     .local
-                    .type_into(stage.attempt.clone(), None, text)
+                    .type_into(stage.attempt.clone(), text)
                     .await
                 {
                     Err(TypingError::Refused {
@@ -201,14 +201,14 @@ fn without_a_terminal_nothing_is_typed() {
             let mut world = World::new();
             let worker = world.script(LauncherKind::Process, "exec sleep 1000");
             let (attempt, _) = world.run(&worker).await;
-            let typed = world.local.type_into(attempt.clone(), None, text("go on"));
+            let typed = world.local.type_into(attempt.clone(), text("go on"));
             let said = typed.await.unwrap_err().to_string();
             assert_eq!(said, "it has no terminal; nothing was typed");
             world.kill(&attempt).await;
             let worker = world.script(LauncherKind::Tmux, "exit 0");
             let (attempt, _) = world.run(&worker).await;
             world.gone_after_end(&attempt).await;
-            let typed = world.local.type_into(attempt, None, text("go on"));
+            let typed = world.local.type_into(attempt, text("go on"));
             let said = typed.await.unwrap_err().to_string();
             assert!(said.contains("has ended; nothing was typed"), "{said}");
         },
