@@ -147,7 +147,10 @@ fn without_daemon(
         .enable_all()
         .build()
         .map_err(|error| Failure::say(Exit::Failed, format!("event loop: {error}")))?;
-    let found = launch::without_daemon(&paths.state, &paths.runtime, worker);
+    // The daemon's own runtime directory has its socket as a rule, and is in no environment of ours.
+    let of_socket = paths.socket.parent().unwrap_or(&paths.runtime);
+    let runtimes = [of_socket, &paths.runtime];
+    let found = launch::without_daemon(&paths.state, &runtimes, worker);
     match runtime.block_on(found) {
         None => Err(context.refused(down)),
         Some(found) => {

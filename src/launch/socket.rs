@@ -67,13 +67,13 @@ fn recorded(attempt: &Directory) -> Option<PathBuf> {
 }
 
 /// The way into the session of a worker that lives, for who has no daemon to ask; `None` where none is
-/// known.
+/// known. It is below the first of these runtime directories in which this rig has tmux servers.
 ///
 /// # Errors
 /// Why nobody answers there.
 pub async fn without_daemon(
     state: &Path,
-    runtime: &Path,
+    runtimes: &[&Path],
     worker: &WorkerName,
 ) -> Option<Result<PathBuf, String>> {
     let boot = boot::boot_id().ok()?;
@@ -90,8 +90,10 @@ pub async fn without_daemon(
         let pane = start.pane.filter(|pane| pane.server.lives())?;
         Some((directory, pane))
     })?;
-    let place = || place(state, runtime, TMUX).join(worker.as_str());
-    let path = recorded(&attempt).unwrap_or_else(place);
+    let places = runtimes.iter().map(|runtime| place(state, runtime, TMUX));
+    let place = places.clone().find(|place| place.is_dir());
+    let place = place.or_else(|| places.clone().next())?;
+    let path = recorded(&attempt).unwrap_or_else(|| place.join(worker.as_str()));
     Some(of_living(path, pane.server).await)
 }
 

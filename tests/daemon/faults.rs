@@ -298,6 +298,15 @@ fn who_attaches_needs_no_daemon() {
         let shown = rig.done(&["screen", "session"]);
         shown.contains("drawn").then_some(())
     });
+    // In a shell nothing says where a daemon of systemd has its sockets but `--socket`.
+    let mut screen = rig.supervisorctl();
+    screen.env_remove("RUNTIME_DIRECTORY").arg("--socket");
+    screen.arg(rig.path("run/control.sock"));
+    let shown = screen.args(["screen", "session"]).output().unwrap();
+    assert!(
+        crate::rig::text(&shown.stdout).contains("drawn"),
+        "{shown:?}"
+    );
     for verb in ["attach", "screen"] {
         let said = rig.refused(3, &[verb, "plain"]);
         assert!(!said.contains("terminal"), "{said}");
