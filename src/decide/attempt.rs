@@ -209,6 +209,7 @@ impl Rig {
             );
             let text = format!("{} {words}, pid {pid}", of.worker);
             self.tell(now, "worker-running", Level::Info, Some(of), text);
+            self.watch(now, of);
         }
     }
 

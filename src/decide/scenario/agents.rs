@@ -298,3 +298,28 @@ fn another_agent_is_looked_at_anew_and_none_not_at_all() {
     );
     assert_eq!(play.state("a"), StateName::Running);
 }
+
+#[test]
+fn one_that_was_taken_over_and_never_answered_is_looked_at_at_once() {
+    let mut deaf = agent("a");
+    deaf.ready = Some(Ready {
+        timeout: Duration::from_secs(12),
+        ..ready()
+    });
+    let (mut play, starts) = Play::running(rig([deaf]));
+    let of = starts[0].clone();
+    // What is recorded would be another turn at once; this is asked for each five seconds.
+    play.refuses = true;
+    play.next_daemon(vec![play.alive(&of)]);
+    let mut watched = 0;
+    while play.state("a") == StateName::Starting {
+        let done = play.pass(500);
+        watched += done
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Watch(..)))
+            .count();
+        let looked = Looked::Failed("does not answer".into());
+        play.tell(Event::Probed(of.clone(), looked));
+    }
+    assert_eq!((play.state("a"), watched), (StateName::Running, 1));
+}
