@@ -67,7 +67,11 @@ impl Server {
                 command
             }
         };
-        let command = command.env_remove("TMUX").env("LC_ALL", "C.UTF-8");
+        // Without it tmux takes the user's of passwd(5), which for nobody runs nothing.
+        let command = command
+            .env_remove("TMUX")
+            .env("LC_ALL", "C.UTF-8")
+            .env("SHELL", "/bin/sh");
         let done = command
             .arg("-S")
             .arg(&self.socket)
