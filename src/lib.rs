@@ -16,6 +16,7 @@
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
 //! | [`agent`] | what the screen of an agent's terminal says, pure: profiles, limits, questions |
+//! | [`checkout`] | what git says of a worktree: whether its work is at a safe point |
 //! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
 //! | [`launch`] | how an attempt is started, recognised, watched and ended: services, processes, tmux |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
@@ -34,7 +35,7 @@
 //!
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
 //! [`decide`]'s data, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
-//! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`];
+//! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`], [`checkout`] uses [`launch`];
 //! [`agent`] and [`model`] use nothing.
 //!
 //! # Processes
@@ -106,6 +107,7 @@
 
 pub mod agent;
 pub mod causes;
+pub mod checkout;
 pub mod cli;
 pub mod config;
 pub mod control;

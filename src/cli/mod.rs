@@ -24,6 +24,7 @@ mod offline;
 mod pane;
 mod phase;
 mod print;
+mod quiesce;
 mod rig;
 mod screen;
 mod session;
@@ -94,6 +95,8 @@ enum Verb {
     Restart(steer::Workers),
     /// Stop all loops; the plan stands still, and its resume point is kept.
     Pause,
+    /// Pause as soon as no loop has anything half-done, uncommitted or unpushed.
+    Quiesce(quiesce::Arguments),
     /// Let the loops go on, after a pause or a reboot with resume = "manual".
     Resume {
         /// Go on at this phase: its id, or its number as `phase` shows it: 1 is the first.
@@ -150,7 +153,11 @@ impl Verb {
     fn is_over_soon(&self) -> bool {
         match self {
             Self::Status(arguments) => !arguments.watches(),
-            Self::Attach { .. } | Self::Logs(_) | Self::Events(_) | Self::Demo(_) => false,
+            Self::Attach { .. }
+            | Self::Quiesce(_)
+            | Self::Logs(_)
+            | Self::Events(_)
+            | Self::Demo(_) => false,
             Self::Start(_)
             | Self::Stop(_)
             | Self::Restart(_)
@@ -213,6 +220,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Stop(workers) => steer::stop(workers, context),
         Verb::Restart(workers) => steer::restart(workers, context),
         Verb::Pause => steer::pause(context),
+        Verb::Quiesce(arguments) => quiesce::run(&arguments, context),
         Verb::Resume { phase } => steer::resume(phase, context),
         Verb::Attach { worker } => attach::run(worker, context),
         Verb::Screen(arguments) => pane::run(arguments, context),

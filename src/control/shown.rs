@@ -1,5 +1,7 @@
 //! From what the core shows to the words on the socket.
 
+use std::path::Path;
+
 use super::protocol::{
     Done, LastReboot, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootsView, Refusal, RefusalKind,
     Reply, StatusView, WorkerView,
@@ -65,6 +67,7 @@ impl From<&Row<'_>> for WorkerView {
             reason: row.reason.clone(),
             next_start: row.next_start,
             output_at: row.output_at,
+            worktree: row.worktree.map(Path::to_owned),
         }
     }
 }

@@ -85,6 +85,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
         reason: None,
         next_start: None,
         output_at: None,
+        worktree: None,
     }
 }
 

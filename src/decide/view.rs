@@ -1,6 +1,6 @@
 //! The rig as it is shown.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
@@ -80,6 +80,8 @@ pub struct Row<'a> {
     pub verdict: Verdict,
     /// When its output last grew, if it has any.
     pub output_at: Option<Timestamp>,
+    /// The checkout that it works in, where one is declared.
+    pub worktree: Option<&'a Path>,
 }
 
 impl Rig {
@@ -169,6 +171,7 @@ impl Rig {
                     since: None,
                 },
                 output_at: None,
+                worktree: None,
             }
         })
     }
@@ -228,6 +231,7 @@ impl Rig {
             last_exit: worker.last_exit.as_ref(),
             verdict: verdict(worker, now.mono, silent),
             output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
+            worktree: worker.rules.worktree.as_deref(),
         })
     }
 }

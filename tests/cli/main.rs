@@ -12,6 +12,7 @@ mod logged_times;
 mod logs;
 mod mistyped;
 mod printed;
+mod quiesce;
 mod screen;
 mod scripted;
 mod status;

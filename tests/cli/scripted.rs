@@ -198,5 +198,6 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         reason: None,
         next_start: None,
         output_at: None,
+        worktree: None,
     }
 }

@@ -41,6 +41,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         reason: None,
         next_start: None,
         output_at: None,
+        worktree: None,
     }
 }
 

@@ -195,6 +195,9 @@ pub struct WorkerView {
     /// When it last wrote something.
     #[serde(default)]
     pub output_at: Option<Timestamp>,
+    /// The checkout of git that it works in, where one is declared.
+    #[serde(default)]
+    pub worktree: Option<PathBuf>,
 }
 
 /// What a reload changes.

@@ -232,6 +232,7 @@ fn row(
         reason,
         next_start: None,
         output_at: None,
+        worktree: None,
     }
 }
 

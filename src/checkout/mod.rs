@@ -1,0 +1,184 @@
+//! A checkout of git at one moment: what of its work would be half-done, or on this machine alone, if
+//! whoever works in it stopped now.
+//!
+//! Promise: a checkout is only said to be at a safe point where git itself says so; what could not be
+//! looked at is not. Looking changes nothing in it and takes no lock.
+//!
+//! How: git is asked ([`look`]) for its status, for commits of branches that no remote is known to have,
+//! and for where its directory is: what is under way leaves a file there (gitrepository-layout(5)). A push
+//! tells what the remote has from then on, so nobody has to ask that.
+
+mod look;
+
+use std::path::Path;
+
+pub use look::{LookError, look};
+
+/// Files of git's that are there while something is under way, and what that is.
+const UNDER_WAY: [(&str, &str); 7] = [
+    ("index.lock", "git is at work in it, or was killed at it"),
+    ("HEAD.lock", "git is at work in it, or was killed at it"),
+    ("rebase-merge", "a rebase is under way"),
+    ("rebase-apply", "a rebase or git-am is under way"),
+    ("MERGE_HEAD", "a merge is under way"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick is under way"),
+    ("REVERT_HEAD", "a revert is under way"),
+];
+
+/// Changed files and branches that are named; the others are counted.
+const NAMED: usize = 3;
+
+/// What git says of a checkout.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checkout {
+    /// The commit it is at; `None` before the first.
+    pub head: Option<String>,
+    /// The branch; `None` where none is checked out.
+    pub branch: Option<String>,
+    /// What is under way, in words.
+    pub under_way: Option<&'static str>,
+    /// Files that differ from the commit, untracked ones among them; ignored ones are not.
+    pub changed: Vec<String>,
+    /// Where its commits are beside this machine.
+    pub pushed: Pushed,
+}
+
+/// Where the commits of all branches of a checkout are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pushed {
+    /// Some remote has them all.
+    #[default]
+    All,
+    /// So many are on no remote; they are of these branches.
+    Not {
+        /// How many; [`look`] counts no further than a thousand.
+        commits: usize,
+        /// By their names, `HEAD` for what is on none.
+        branches: Vec<String>,
+    },
+    /// There is no remote.
+    Nowhere,
+}
+
+impl Checkout {
+    /// Why it is not at a safe point, most urgent first; empty when it is. Unless `unpushed` is enough,
+    /// all commits have to be on a remote as well.
+    pub fn unsafe_because(&self, unpushed: bool) -> Vec<String> {
+        let mut why: Vec<String> = self.under_way.map(str::to_owned).into_iter().collect();
+        if !self.changed.is_empty() {
+            let files = counted(self.changed.len(), "file is", "files are");
+            let named = named(&self.changed);
+            why.push(format!("{files} not committed: {named}"));
+        }
+        match &self.pushed {
+            _ if unpushed => {}
+            Pushed::All => {}
+            Pushed::Not { commits, branches } => {
+                let commits = match *commits {
+                    look::MOST_COMMITS => format!("{} commits or more are", look::MOST_COMMITS),
+                    commits => counted(commits, "commit is", "commits are"),
+                };
+                why.push(format!("{commits} not pushed: {}", named(branches)));
+            }
+            Pushed::Nowhere if self.head.is_some() => {
+                why.push("nothing is pushed: it has no remote".to_owned());
+            }
+            Pushed::Nowhere => {}
+        }
+        why
+    }
+
+    /// Where it is, for people.
+    pub fn at(&self) -> String {
+        let commit = self
+            .head
+            .as_deref()
+            .map(|head| head.get(..12).unwrap_or(head));
+        match (commit, &self.branch) {
+            (Some(commit), Some(branch)) => format!("{commit} on {branch}"),
+            (Some(commit), None) => format!("{commit}, on no branch"),
+            (None, _) => "before its first commit".to_owned(),
+        }
+    }
+}
+
+/// What is under way in this git directory.
+fn under_way(git: &Path) -> Option<&'static str> {
+    let is_there = |(file, _): &&(&str, &str)| git.join(file).symlink_metadata().is_ok();
+    UNDER_WAY.iter().find(is_there).map(|(_, what)| *what)
+}
+
+fn counted(count: usize, one: &str, more: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {more}"),
+    }
+}
+
+fn named(all: &[String]) -> String {
+    let named = all.get(..NAMED).unwrap_or(all).join(", ");
+    match all.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_not_safe_is_said_with_what_it_is() {
+        let head = Some("0123456789abcdef".to_owned());
+        let clean = Checkout {
+            head: head.clone(),
+            branch: Some("main".into()),
+            ..Checkout::default()
+        };
+        assert_eq!(clean.unsafe_because(false), names(&[]));
+        assert_eq!(clean.at(), "0123456789ab on main");
+        let dirty = Checkout {
+            under_way: Some("a merge is under way"),
+            changed: names(&["a", "b", "c", "d"]),
+            pushed: Pushed::Not {
+                commits: 1,
+                branches: names(&["main"]),
+            },
+            branch: None,
+            ..clean.clone()
+        };
+        let (merge, files, commit) = (
+            "a merge is under way",
+            "4 files are not committed: a, b, c and 1 more",
+            "1 commit is not pushed: main",
+        );
+        assert_eq!(dirty.unsafe_because(false), names(&[merge, files, commit]));
+        assert_eq!(dirty.unsafe_because(true), names(&[merge, files]));
+        assert_eq!(dirty.at(), "0123456789ab, on no branch");
+        let here = Checkout {
+            pushed: Pushed::Nowhere,
+            ..clean.clone()
+        };
+        let nowhere = "nothing is pushed: it has no remote";
+        assert_eq!(here.unsafe_because(false), names(&[nowhere]));
+        let many = Checkout {
+            pushed: Pushed::Not {
+                commits: look::MOST_COMMITS,
+                branches: names(&["a", "b"]),
+            },
+            ..clean
+        };
+        let thousand = "1000 commits or more are not pushed: a, b";
+        assert_eq!(many.unsafe_because(false), names(&[thousand]));
+        let empty = Checkout {
+            pushed: Pushed::Nowhere,
+            ..Checkout::default()
+        };
+        assert_eq!(empty.unsafe_because(false), names(&[]));
+        assert_eq!(empty.at(), "before its first commit");
+    }
+}

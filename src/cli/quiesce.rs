@@ -1,0 +1,244 @@
+//! `quiesce`: the rig is paused at a moment when no loop has anything half-done.
+//!
+//! Promise: nothing is stopped before all loops with a worktree are at a safe point at once; who is not is
+//! named, with what is missing. It is looked again when they have ended, as one may have gone on in between.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::{
+    Context,
+    failure::{Exit, Failure},
+    words::printable,
+};
+use crate::{
+    causes::in_one_line,
+    checkout::{self, Checkout},
+    control::protocol::{Done, PROTOCOL, Request, StatusView, WorkerView},
+    model::{Kind, StateName, WorkerName},
+};
+
+/// From one look to the next.
+const LOOK: Duration = Duration::from_secs(2);
+/// For the loops to end, beyond what each is given to end by itself.
+const END_WITHIN: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Wait no longer than this, such as 30m; then nothing is paused [default: until Ctrl-C].
+    #[arg(long, value_name = "DURATION", value_parser = within)]
+    within: Option<Duration>,
+    /// Be content with what is committed, whether or not it is pushed.
+    #[arg(long)]
+    unpushed: bool,
+    /// Look once, say who is not at a safe point, and pause nothing.
+    #[arg(long, conflicts_with = "within")]
+    dry_run: bool,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn within(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
+    Duration::try_from(duration).map_err(|_| "it is before now".to_owned())
+}
+
+/// A loop, and what its checkout is like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Seen {
+    name: WorkerName,
+    /// Null where nothing is declared of it: it counts as safe.
+    worktree: Option<String>,
+    head: Option<String>,
+    branch: Option<String>,
+    safe: bool,
+    /// Why it is not.
+    because: Vec<String>,
+    #[serde(skip)]
+    at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct View<'a> {
+    protocol: u32,
+    /// Whether the loops are stopped now.
+    paused: bool,
+    safe: bool,
+    workers: &'a [Seen],
+}
+
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
+    let looks = Looks::new(arguments.unpushed)?;
+    let deadline = arguments.within.map(|within| Instant::now() + within);
+    let mut told = None;
+    loop {
+        let seen = looks.at_loops(&context.connect()?.ask(&Request::Status {})?);
+        let safe = seen.iter().all(|one| one.safe);
+        if arguments.dry_run {
+            print(&seen, false, arguments.json, context)?;
+            return match safe {
+                true => Ok(()),
+                false => Err(Failure::told(Exit::Failed)),
+            };
+        }
+        if safe {
+            break;
+        }
+        if told.as_ref() != Some(&seen) {
+            Failure::show(&waits(&seen));
+        }
+        if deadline.is_some_and(|at| Instant::now() >= at) {
+            return Err(late(&seen));
+        }
+        told = Some(seen);
+        thread::sleep(LOOK);
+    }
+    context
+        .connect()?
+        .ask::<Done>(&Request::Pause {})
+        .map(drop)?;
+    let seen = looks.at_loops(&ended(context)?);
+    print(&seen, true, arguments.json, context)?;
+    match seen.iter().all(|one| one.safe) {
+        true => Ok(()),
+        false => Err(gone_on()),
+    }
+}
+
+/// Waits until no loop lives.
+fn ended(context: &Context) -> Result<StatusView, Failure> {
+    let deadline = Instant::now() + END_WITHIN;
+    loop {
+        let status: StatusView = context.connect()?.ask(&Request::Status {})?;
+        let living: Vec<_> = loops(&status).filter(|one| lives(one)).collect();
+        let Some(first) = living.first() else {
+            return Ok(status);
+        };
+        if Instant::now() >= deadline {
+            let name = &first.name;
+            let text = format!("rig is paused, but worker {name} has not ended yet");
+            let hint = "see why with: supervisorctl status";
+            return Err(Failure::say(Exit::Failed, text).hint(hint));
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn loops(status: &StatusView) -> impl Iterator<Item = &WorkerView> {
+    status.workers.iter().filter(|one| one.kind == Kind::Loop)
+}
+
+fn lives(worker: &WorkerView) -> bool {
+    match worker.state {
+        StateName::Starting | StateName::Running | StateName::Stopping | StateName::Lost => true,
+        StateName::Waiting | StateName::BackingOff | StateName::Stopped | StateName::Held => false,
+    }
+}
+
+struct Looks {
+    runtime: tokio::runtime::Runtime,
+    unpushed: bool,
+}
+
+impl Looks {
+    fn new(unpushed: bool) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::say(Exit::Failed, format!("event loop: {error}")))?;
+        Ok(Self { runtime, unpushed })
+    }
+
+    fn at_loops(&self, status: &StatusView) -> Vec<Seen> {
+        let all = loops(status).map(async |one| {
+            let Some(worktree) = &one.worktree else {
+                return self.seen(one, None);
+            };
+            let checkout = checkout::look(worktree).await;
+            self.seen(one, Some(checkout.map_err(|error| in_one_line(&error))))
+        });
+        self.runtime.block_on(futures_util::future::join_all(all))
+    }
+
+    fn seen(&self, worker: &WorkerView, found: Option<Result<Checkout, String>>) -> Seen {
+        let because = match &found {
+            None => Vec::new(),
+            Some(Ok(checkout)) => checkout.unsafe_because(self.unpushed),
+            Some(Err(why)) => vec![format!("nobody can look at it: {why}")],
+        };
+        let checkout = found.and_then(Result::ok);
+        Seen {
+            name: worker.name.clone(),
+            worktree: worker
+                .worktree
+                .as_ref()
+                .map(|path| path.display().to_string()),
+            safe: because.is_empty(),
+            because,
+            at: checkout.as_ref().map(Checkout::at),
+            head: checkout.as_ref().and_then(|checkout| checkout.head.clone()),
+            branch: checkout.and_then(|checkout| checkout.branch),
+        }
+    }
+}
+
+fn line(one: &Seen) -> String {
+    let name = &one.name;
+    let what = match (&one.at, one.safe) {
+        (None, true) => "has no worktree, so nobody can tell".to_owned(),
+        (Some(at), true) => format!("is at a safe point: {at}"),
+        (_, false) => one.because.join("; "),
+    };
+    printable(&format!("{name}: {what}")) + "\n"
+}
+
+fn waits(seen: &[Seen]) -> String {
+    let lines = seen.iter().filter(|one| !one.safe).map(line);
+    format!("waiting for a safe point:\n{}", lines.collect::<String>())
+}
+
+fn print(seen: &[Seen], paused: bool, json: bool, context: &Context) -> Result<(), Failure> {
+    let safe = seen.iter().all(|one| one.safe);
+    if json {
+        return Ok(context.screen.json(&View {
+            protocol: PROTOCOL,
+            paused,
+            safe,
+            workers: seen,
+        })?);
+    }
+    let mut text: String = seen.iter().map(line).collect();
+    if paused && safe {
+        text.push_str("paused at a safe point; supervisorctl resume goes on\n");
+    }
+    Ok(context.screen.print(text)?)
+}
+
+fn late(seen: &[Seen]) -> Failure {
+    let names: Vec<_> = seen
+        .iter()
+        .filter(|one| !one.safe)
+        .map(|one| one.name.as_str())
+        .collect();
+    let text = format!(
+        "no safe point was come to in time, because of {}; nothing was paused",
+        names.join(", ")
+    );
+    Failure::say(Exit::Failed, text).hint(
+        "what is left over in a worktree is yours to commit, push or delete; supervisorctl pause does \
+         not wait for it",
+    )
+}
+
+fn gone_on() -> Failure {
+    let text = "rig is paused, but somebody went on in a worktree before that";
+    Failure::say(Exit::Failed, text)
+        .hint("supervisorctl resume lets it be finished, and supervisorctl quiesce tries again")
+}
