@@ -25,6 +25,7 @@ mod pane;
 mod phase;
 mod print;
 mod quiesce;
+mod relay;
 mod rig;
 mod screen;
 mod session;

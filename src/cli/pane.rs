@@ -113,7 +113,7 @@ fn none(worker: &WorkerName, why: &str) -> Failure {
 
 /// What tmux says.
 fn capture(session: &Session) -> Result<String, Failure> {
-    let mut tmux = session.tmux()?;
+    let (mut tmux, _) = session.tmux()?;
     tmux.args(words_for_screen(&session.worker));
     tmux.stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -2,7 +2,7 @@
 //!
 //! Promise: root trusts nobody's tmux server but root's own. A server may have its client run a command, so
 //! where it may be another user's the client is run as that user ([`launch::whose`]), with nothing of
-//! root's environment but what a terminal needs.
+//! root's environment but what a terminal needs, and in a session of its own ([`launch::as_user`]).
 
 use std::{
     env,
@@ -12,7 +12,10 @@ use std::{
     process::Command,
 };
 
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::{
+    sys::socket::{getsockopt, sockopt::PeerCredentials},
+    unistd::Uid,
+};
 
 use super::{
     Context,
@@ -72,8 +75,9 @@ impl Session {
         })
     }
 
-    /// tmux as a client of its server, to be given the words of a command.
-    pub(super) fn tmux(&self) -> Result<Command, Failure> {
+    /// tmux as a client of its server, to be given the words of a command, and as whom it is run where
+    /// that is not ourselves.
+    pub(super) fn tmux(&self) -> Result<(Command, Option<Uid>), Failure> {
         let tmux = launch::find("tmux").ok_or_else(|| no_tmux("it is not in PATH"))?;
         let as_user = whose::to_be_asked_as(&self.socket).map_err(|error| {
             let why = format!("tmux socket {}: {error}", self.socket.display());
@@ -93,7 +97,7 @@ impl Session {
             }
         };
         command.arg("-S").arg(&self.socket);
-        Ok(command)
+        Ok((command, as_user))
     }
 
     /// Its server says nothing.

@@ -1,7 +1,9 @@
 //! `loopkeeperd as`: the last thing before a command that has a worker's user and groups.
 //!
 //! Promise: what looks at a worker can do no more than the worker itself. Where the user or a group is
-//! not known, or cannot be had, nothing is run, and the exit code says that nobody has looked.
+//! not known, or cannot be had, nothing is run, and the exit code says that nobody has looked. Nor does
+//! it have our terminal, which everybody in our session may open as /dev/tty: it leads a session of its
+//! own, with its standard input as its terminal where that is one.
 //!
 //! How: names are looked up in here, so that only the command waits for a directory of users that
 //! hangs, and no longer than its limit.
@@ -9,13 +11,15 @@
 use std::{
     env,
     ffi::{CString, OsString},
-    io,
+    io::{self, IsTerminal as _},
     os::unix::process::CommandExt as _,
     process::Command,
 };
 
 use clap::Args;
-use nix::unistd::{Gid, Uid, getgroups, initgroups, setgid, setgroups, setuid};
+use nix::unistd::{
+    Gid, Uid, getgroups, getpid, getsid, initgroups, setgid, setgroups, setsid, setuid,
+};
 
 use super::exec::{no_script_unless_text, refused};
 use crate::{config::Worker, host::account};
@@ -91,6 +95,7 @@ impl AsUser {
     }
 
     fn take_on(&self, command: &mut Command) -> io::Result<()> {
+        leave_our_session()?;
         let user = account::user(&self.user)?;
         let user = user.ok_or_else(|| unknown("user", &self.user))?;
         let group = self.group.as_deref().map(group).transpose()?;
@@ -111,6 +116,17 @@ impl AsUser {
         command.envs(OF_USER.into_iter().zip(of_user).filter(unset));
         Ok(())
     }
+}
+
+fn leave_our_session() -> io::Result<()> {
+    // What the daemon runs leads one already.
+    if getsid(None)? != getpid() {
+        setsid()?;
+    }
+    if io::stdin().is_terminal() {
+        rustix::process::ioctl_tiocsctty(io::stdin())?;
+    }
+    Ok(())
 }
 
 fn group(name: &str) -> io::Result<Gid> {

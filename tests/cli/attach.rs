@@ -82,6 +82,11 @@ impl Terminal {
         self.tmux(&["send-keys", key]);
     }
 
+    pub(crate) fn resizes(&self, columns: u16, rows: u16) {
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        self.tmux(&["resize-window", "-x", &columns, "-y", &rows]);
+    }
+
     pub(crate) fn screen(&self) -> String {
         self.prints(&["capture-pane", "-p"])
     }

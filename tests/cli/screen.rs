@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt as _, chown},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -26,16 +26,18 @@ use crate::{
 
 const NOBODY: u32 = 65534;
 
-/// The tmux server of a worker, and whose it is.
+/// The tmux server of a worker, and whose it is. It ends with this, whatever became of its socket.
 struct Server {
     socket: PathBuf,
     user: Option<u32>,
+    pid: Pid,
 }
 
 impl Server {
     /// One whose pane has drawn what printf(1) makes of this.
     fn draws(socket: PathBuf, user: Option<u32>, text: &str) -> Self {
-        let server = Self { socket, user };
+        let pid = Pid::this();
+        let mut server = Self { socket, user, pid };
         let draw = format!("printf '{text}'; exec sleep 600");
         let made = [
             "-f",
@@ -51,6 +53,8 @@ impl Server {
         ];
         let made = server.tmux(&[&made[..], &[draw.as_str()]].concat());
         assert!(made.status.success(), "{made:?}");
+        let pid = server.asks("display-message -p #{pid}");
+        server.pid = Pid::from_raw(pid.trim().parse().unwrap());
         until("it has drawn", || {
             !server.asks("capture-pane -p").trim().is_empty()
         });
@@ -84,16 +88,13 @@ impl Server {
         let words: Vec<&str> = words.split(' ').collect();
         String::from_utf8(self.tmux(&words).stdout).unwrap()
     }
-
-    fn pid(&self) -> Pid {
-        let pid = self.asks("display-message -p #{pid}");
-        Pid::from_raw(pid.trim().parse().unwrap())
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.tmux(&["kill-server"]);
+        if self.pid != Pid::this() {
+            kill(self.pid, Signal::SIGTERM).ok();
+        }
     }
 }
 
@@ -195,7 +196,7 @@ fn what_has_no_screen_is_refused_as_for_attach() {
 #[test]
 fn a_server_that_hangs_is_named() {
     let (rig, server) = rig_with("here");
-    let pid = server.pid();
+    let pid = server.pid;
     kill(pid, Signal::SIGSTOP).unwrap();
     let refused = rig
         .home
@@ -289,4 +290,64 @@ fn what_a_server_has_its_client_run_is_not_run_by_root() {
     assert!(detached.status.success(), "{detached:?}");
     terminal.shows("back with 0");
     assert_eq!(fs::read_to_string(ran).unwrap(), "65534\n");
+}
+
+/// The files that the processes of this user have open, by their links in proc(5), and their terminals as
+/// stat(5) numbers them.
+fn held_by(user: u32) -> (Vec<PathBuf>, Vec<u64>) {
+    let (mut files, mut terminals) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let of_user = entry.metadata().is_ok_and(|found| found.uid() == user);
+        let stat = fs::read_to_string(entry.path().join("stat"));
+        let (true, Ok(stat)) = (of_user, stat) else {
+            continue;
+        };
+        let after_name = stat.rsplit_once(") ").unwrap().1;
+        terminals.push(after_name.split(' ').nth(4).unwrap().parse().unwrap());
+        let open = fs::read_dir(entry.path().join("fd"));
+        let open = open.into_iter().flatten().flatten();
+        files.extend(open.filter_map(|link| fs::read_link(link.path()).ok()));
+    }
+    (files, terminals)
+}
+
+#[test]
+fn a_server_of_another_user_never_has_roots_terminal() {
+    let home = Home::new();
+    let Some(server) = of_another(&home) else {
+        return;
+    };
+    let rig = answering(home, LauncherKind::Tmux, Some(server.socket.clone()));
+    assert!(cargo_bin("supervisorctl").exists());
+    let terminal = Terminal::new(&rig.home);
+    let roots = PathBuf::from(terminal.asks("#{pane_tty}"));
+    let number = fs::metadata(&roots).unwrap().rdev();
+    terminal.types("supervisorctl attach builder; echo back with $?");
+    terminal.shows("theirs");
+    until("a client is attached", || {
+        server.asks("list-clients").lines().count() == 1
+    });
+    let (files, terminals) = held_by(NOBODY);
+    assert!(!files.contains(&roots) && !terminals.contains(&number));
+    assert!(
+        terminals.iter().any(|terminal| *terminal != 0),
+        "{terminals:?}"
+    );
+
+    terminal.types("typed into theirs");
+    until("keys come to it", || {
+        server.asks("capture-pane -p").contains("typed into theirs")
+    });
+    terminal.resizes(71, 17);
+    let size = terminal.asks("#{pane_width}x#{pane_height}");
+    assert!(size.starts_with("71x"), "{size}");
+    until("it has the size of root's", || {
+        let clients = server.asks("list-clients -F #{client_width}x#{client_height}");
+        clients.trim_end() == size
+    });
+    terminal.presses("C-b");
+    terminal.presses("d");
+    terminal.shows("back with 0");
+    terminal.types("stty -a | tr ' ' '\\n' | grep -c -e ^echo$ -e ^icanon$");
+    terminal.shows("\n2\n");
 }
