@@ -25,7 +25,10 @@ pub struct Signs {
     pub sighting: Sighting,
     /// The screen, without what moves by itself.
     pub picture: Fingerprint,
-    /// The processes that it has started and that live; its own is not among them.
+    /// When the processes were looked at, in clock ticks since the boot.
+    pub taken: u64,
+    /// The processes that it has started and that live. Of its own, and of the agent's, which turns a
+    /// spinner while it hangs, there is only what they have waited for.
     pub children: Vec<Child>,
     /// When the history of its worktree was last written.
     pub committed: Option<Timestamp>,

@@ -31,8 +31,8 @@ use crate::{
     model::{AttemptRef, Mono, Now, Verdict, VerdictIs},
 };
 
-/// Of the time between two looks, one part in so many is computed by who computes. What waits for
-/// others, as a server of tools does, wakes up for less.
+/// Of the time between two looks, one part in so many is computed by those that compute, together. What
+/// waits for others, as a server of tools does, wakes up for less.
 const COMPUTES: u32 = 20;
 
 /// What the looks at an agent came to.
@@ -211,7 +211,8 @@ impl Watching {
     }
 }
 
-/// What is a sign of work between these looks; the strongest, if there are several.
+/// What is a sign of work between these looks; the strongest, if there are several. What ran before the
+/// first of them and was not seen then may have computed whenever it did.
 fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
     let later = |before: Option<_>, after: Option<_>| before.is_some() && after > before;
     if before.picture != after.picture {
@@ -225,11 +226,15 @@ fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
     }
     let computed = |child: &Child| {
         let same = |known: &&Child| (known.pid, known.start) == (child.pid, child.start);
-        let before = before.children.iter().find(same).map(|known| known.cpu);
-        child.cpu.saturating_sub(before.unwrap_or_default())
+        match before.children.iter().find(same) {
+            Some(known) => child.cpu.saturating_sub(known.cpu),
+            None if child.start > before.taken => child.cpu,
+            None => Duration::ZERO,
+        }
     };
+    let all: Duration = after.children.iter().map(computed).sum();
     let most = after.children.iter().max_by_key(|child| computed(child))?;
-    let computes = computed(most) >= between / COMPUTES && !computed(most).is_zero();
+    let computes = all >= between / COMPUTES && !all.is_zero();
     computes.then(|| Sign::Computes(most.name.clone()))
 }
 

@@ -15,7 +15,7 @@ pub(crate) mod look;
 pub(crate) mod mounts;
 pub mod process;
 pub(crate) mod reaper;
-mod stat;
+pub(crate) mod stat;
 pub(crate) mod way;
 
 use std::{

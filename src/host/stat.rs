@@ -2,7 +2,10 @@
 
 use std::{fs, io, time::Duration};
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::{
+    time::{ClockId, clock_gettime},
+    unistd::{SysconfVar, sysconf},
+};
 
 use super::process::Process;
 
@@ -24,6 +27,8 @@ pub(crate) struct Stat {
     threads: u64,
     /// Clock ticks that it has computed, with those of its own children that it has waited for.
     ticks: u64,
+    /// Those of its children that it has waited for alone.
+    waited: u64,
     /// How many bytes its environment has; `None` in the midst of execve(2), and where we may not
     /// see it.
     pub(crate) environment: Option<u64>,
@@ -65,6 +70,7 @@ impl Stat {
             flags: number(9)?,
             // The last two are signed.
             ticks: (14..=17).filter_map(number).sum(),
+            waited: (16..=17).filter_map(number).sum(),
             threads: number(20)?,
             environment: number(51)
                 .filter(|end| *end != 0)
@@ -93,16 +99,12 @@ impl Stat {
 
     /// The time that it has computed, with that of its own children that it has waited for.
     pub(crate) fn cpu(&self) -> Duration {
-        /// What Linux tells programs everywhere, whatever it counts in itself (time(7)).
-        const USUAL: u32 = 100;
-        let told = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-        let told = told.and_then(|ticks| u32::try_from(ticks).ok());
-        let second = told.filter(|ticks| *ticks > 0).unwrap_or(USUAL);
-        let (whole, rest) = (
-            self.ticks / u64::from(second),
-            self.ticks % u64::from(second),
-        );
-        Duration::from_secs(whole) + Duration::from_secs(rest) / second
+        time_of(self.ticks)
+    }
+
+    /// The time that its children have computed which it has waited for, with that of theirs.
+    pub(crate) fn waited(&self) -> Duration {
+        time_of(self.waited)
     }
 
     /// Whether it does nothing until somebody sends it SIGCONT.
@@ -114,6 +116,28 @@ impl Stat {
     pub(crate) fn lives(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
+}
+
+/// Now, in clock ticks since the boot, as the start of a process is told.
+pub(crate) fn ticks_now() -> u64 {
+    // The call fails only for a clock that does not exist; every Linux has this one.
+    let read = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    let second = u64::from(ticks_a_second());
+    read.as_secs() * second + u64::from(read.subsec_nanos()) * second / 1_000_000_000
+}
+
+fn time_of(ticks: u64) -> Duration {
+    let second = ticks_a_second();
+    let (whole, rest) = (ticks / u64::from(second), ticks % u64::from(second));
+    Duration::from_secs(whole) + Duration::from_secs(rest) / second
+}
+
+fn ticks_a_second() -> u32 {
+    /// What Linux tells programs everywhere, whatever it counts in itself (time(7)).
+    const USUAL: u32 = 100;
+    let told = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let told = told.and_then(|ticks| u32::try_from(ticks).ok());
+    told.filter(|ticks| *ticks > 0).unwrap_or(USUAL)
 }
 
 /// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
@@ -134,8 +158,8 @@ mod tests {
         assert_eq!((stat.parent, stat.session, stat.threads), (7, 41, 3));
         assert!(stat.lives());
         assert_eq!(
-            (stat.name().as_str(), stat.ticks),
-            ("x) Z 1 1 1 (y", 5 + 6 + 7 + 8)
+            (stat.name().as_str(), stat.ticks, stat.waited),
+            ("x) Z 1 1 1 (y", 5 + 6 + 7 + 8, 7 + 8)
         );
         let zombie = text.replace("S 7", "Z 7");
         assert!(

@@ -34,6 +34,7 @@ fn who_computes_is_told_from_who_waits() {
                 .children
                 .iter()
                 .map(|child| child.name.clone())
+                .filter(|name| !name.starts_with("a child of "))
                 .collect();
             names.sort_unstable();
             names
@@ -42,12 +43,9 @@ fn who_computes_is_told_from_who_waits() {
             names(signs) == ["bash", "sleep", "tail"]
         })
         .await;
-        assert!(
-            before
-                .children
-                .iter()
-                .all(|child| child.pid != identity.pid)
-        );
+        let own = |child: &&Child| child.pid == identity.pid;
+        let own = before.children.iter().find(own).unwrap();
+        assert_eq!(own.name, "a child of cat", "of its own there is this alone");
         let computed = of(&before, "bash").unwrap().cpu;
         let more = Duration::from_millis(100);
         let after = see(&world, &attempt, &sights(), "it has computed", |signs| {
@@ -62,6 +60,35 @@ fn who_computes_is_told_from_who_waits() {
         assert_eq!(after.children[0].name, "bash", "who computes most is first");
         world.kill(&attempt).await;
     });
+}
+
+/// The agent is a script here, so that it is called as it should be, and keeps the terminal.
+#[test]
+fn what_the_agent_itself_computes_is_not_told_and_what_it_waited_for_is() {
+    alone(
+        "traces::what_the_agent_itself_computes_is_not_told_and_what_it_waited_for_is",
+        || async {
+            let mut world = World::new();
+            let burn = "for ((i = 0; i < 300000; i++)); do :; done";
+            let claude = format!("/bin/bash -c '{burn}'\nwhile :; do :; done\n");
+            fs::write(world.path().join("claude.sh"), claude).unwrap();
+            let script = "ln -s /bin/bash claude; ./claude claude.sh; exit";
+            let worker = world.script(TMUX, script);
+            let (attempt, _) = world.run(&worker).await;
+            let waited = |signs: &Signs| {
+                let children = signs.children.iter();
+                let mut waited = children.filter(|child| child.name == "a child of claude");
+                waited.any(|child| child.cpu >= Duration::from_millis(100))
+            };
+            let signs = see(&world, &attempt, &sights(), "it has waited", waited).await;
+            let names: Vec<&str> = signs.children.iter().map(|c| c.name.as_str()).collect();
+            assert!(
+                names.iter().all(|name| name.starts_with("a child of ")),
+                "{names:?}"
+            );
+            world.kill(&attempt).await;
+        },
+    );
 }
 
 #[test]
@@ -82,7 +109,7 @@ fn of_many_processes_those_that_compute_are_told() {
                     .is_some_and(|child| child.name == "bash" && !child.cpu.is_zero())
             })
             .await;
-            assert_eq!(signs.children.len(), 64);
+            assert_eq!(signs.children.len(), 64 + 1);
             world.kill(&attempt).await;
         },
     );

@@ -34,6 +34,7 @@ fn signs(text: &str) -> Signs {
     Signs {
         sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
+        taken: 0,
         children: Vec::new(),
         committed: None,
         heartbeat: None,

@@ -40,6 +40,7 @@ fn signs(screen: &str) -> Signs {
     Signs {
         sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
+        taken: 1,
         children: Vec::new(),
         committed: None,
         heartbeat: None,
@@ -208,6 +209,35 @@ fn a_long_build_is_work_and_a_child_that_idles_is_none() {
     });
     let stalled = "a is stalled: no sign of work for 20 min: rustc computed 20 min ago";
     assert_eq!(told(&done), [(Level::Warning, stalled)]);
+}
+
+#[test]
+fn many_that_compute_little_are_work_together_and_a_stranger_is_none() {
+    let child = |pid, start, seconds| Child {
+        pid,
+        start,
+        name: format!("cc{pid}"),
+        cpu: Duration::from_secs(seconds),
+    };
+    let of = |children: Vec<Child>| Signs {
+        children,
+        ..busy("Build")
+    };
+    let (mut play, of_all) = begun(&of(vec![child(7, 1, 5), child(8, 1, 5)]));
+    looks(
+        &mut play,
+        &of_all,
+        EVERY,
+        &of(vec![child(7, 1, 6), child(8, 1, 6)]),
+    );
+    assert_eq!(verdict(&play).1, "cc8 computes");
+    // It ran before the last look, and was not seen then.
+    let (mut play, of_all) = begun(&busy("Build"));
+    looks(&mut play, &of_all, EVERY, &of(vec![child(7, 1, 500)]));
+    assert_eq!(verdict(&play).1, "watched since 30 s");
+    let both = of(vec![child(7, 1, 500), child(8, 2, 5)]);
+    looks(&mut play, &of_all, EVERY, &both);
+    assert_eq!(verdict(&play).1, "cc8 computes");
 }
 
 #[test]

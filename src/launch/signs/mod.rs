@@ -23,6 +23,7 @@ use super::{
     directory::Start,
     tmux,
     tree::{Part, Tree},
+    typing::line_of_agent,
     whose::to_be_asked_as,
 };
 use crate::{
@@ -33,6 +34,7 @@ use crate::{
         signs::{Child, Sights, Signs},
     },
     causes::in_one_line,
+    host::stat::{Stat, ticks_now},
     model::{AttemptRef, WorkerName},
 };
 
@@ -58,14 +60,16 @@ pub(super) async fn look(
     let start = start.ok_or("it has no terminal")?;
     let screen = screen(context, attempt, &start).await?;
     let sighting = sight(&profile, &screen, Timestamp::now(), &TimeZone::system());
+    let taken = ticks_now();
     let (children, committed, heartbeat) = join!(
-        children(context, attempt, start),
+        children(context, attempt, start, &profile),
         traces::committed(context, &attempt.worker, sights.worktree.as_deref()),
         traces::touched(context, &attempt.worker, sights.heartbeat.as_deref()),
     );
     Ok(Signs {
         sighting,
         picture: profile.fingerprint(&screen),
+        taken,
         children,
         committed,
         heartbeat,
@@ -138,9 +142,16 @@ fn silent(context: &Context, start: &Start) -> String {
     }
 }
 
-/// The processes that it has started and that live, those that have computed most first.
-async fn children(context: &Context, attempt: &AttemptRef, start: Start) -> Vec<Child> {
+/// What it has started, those that have computed most first; and what it has waited for itself, which is
+/// all that many short ones leave behind.
+async fn children(
+    context: &Context,
+    attempt: &AttemptRef,
+    start: Start,
+    profile: &Profile,
+) -> Vec<Child> {
     let worker = process_of(&start.identity);
+    let leader = start.pane.as_ref().map(|pane| pane.wrapper);
     let tree = Tree {
         root: Some(worker),
         cgroup: start.cgroup,
@@ -154,18 +165,29 @@ async fn children(context: &Context, attempt: &AttemptRef, start: Start) -> Vec<
         return Vec::new();
     };
     let members = tree.members(&census, &context.looker.reaper, Part::Work);
-    let others = members.into_iter().filter(|process| *process != worker);
+    let own = leader.map_or(vec![worker.pid], |leader| {
+        line_of_agent(leader, worker, profile, &census)
+    });
+    let stats = members.iter().filter_map(|process| census.stat(*process));
+    let (own, others): (Vec<&Stat>, Vec<&Stat>) =
+        stats.partition(|stat| own.contains(&stat.process.pid));
+    let child = |stat: &Stat, name, cpu| Child {
+        pid: stat.process.pid,
+        start: stat.process.started,
+        name,
+        cpu,
+    };
     let mut children: Vec<Child> = others
-        .filter_map(|process| census.stat(process))
-        .map(|stat| Child {
-            pid: stat.process.pid,
-            start: stat.process.started,
-            name: printable(&stat.name()),
-            cpu: stat.cpu(),
-        })
+        .into_iter()
+        .map(|stat| child(stat, printable(&stat.name()), stat.cpu()))
         .collect();
     children.sort_by_key(|child| (Reverse(child.cpu), child.pid));
     children.truncate(MOST);
+    let waited = own.into_iter().map(|stat| {
+        let name = format!("a child of {}", printable(&stat.name()));
+        child(stat, name, stat.waited())
+    });
+    children.extend(waited);
     children
 }
 

@@ -4,12 +4,12 @@
 //! who has the terminal as standard input, whoever started none of the others. What may not be looked at
 //! is taken for a reader.
 
-use std::{fs, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io, iter::successors, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::{
-    agent::typed::Reader,
+    agent::{profile::Profile, typed::Reader},
     host::{census::Census, process::Process},
 };
 
@@ -39,7 +39,7 @@ pub(super) fn readers(leader: Process, census: &Census) -> io::Result<Vec<Reader
     let started_one = |pid: i32| {
         let above = |other: i32| {
             let parent = |below: &i32| census.by_pid(*below).map(|stat| stat.parent);
-            let mut line = std::iter::successors(parent(&other), parent);
+            let mut line = successors(parent(&other), parent);
             line.any(|parent| parent == pid)
         };
         pids.iter().any(|other| *other != pid && above(*other))
@@ -50,6 +50,29 @@ pub(super) fn readers(leader: Process, census: &Census) -> io::Result<Vec<Reader
         names: names(*pid),
     };
     Ok(lowest.map(reader).collect())
+}
+
+/// The agent itself, by pid: `worker`, who reads the terminal and is called as `profile` says, and those
+/// between them, such as the script that starts it again and again. Below a reader of another name, as an
+/// editor is, it is the next one above it. Without names it is `worker` alone.
+pub(in crate::launch) fn line_of_agent(
+    leader: Process,
+    worker: Process,
+    profile: &Profile,
+    census: &Census,
+) -> Vec<i32> {
+    let mut line = vec![worker.pid];
+    if profile.programs.is_empty() {
+        return line;
+    }
+    let parent = |below: &i32| census.by_pid(*below).map(|stat| stat.parent);
+    let is_agent = |pid: &i32| names(*pid).iter().any(|name| profile.is_program(name));
+    for reader in readers(leader, census).unwrap_or_default() {
+        let way = successors(Some(reader.pid), parent);
+        let way = way.take_while(|pid| ![worker.pid, leader.pid, 0].contains(pid));
+        line.extend(way.skip_while(|pid| !is_agent(pid)));
+    }
+    line
 }
 
 /// The longest line that the terminal of this process takes, while the kernel edits lines.

@@ -45,6 +45,7 @@ use crate::{
 };
 
 pub use error::{Extent, TypingError};
+pub(super) use foreground::line_of_agent;
 use terminal::Terminal;
 
 /// For all of it but what comes after: that nothing is left with tmux.
