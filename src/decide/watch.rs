@@ -4,7 +4,7 @@
 //!
 //! Nothing is stopped, typed or restarted in here. A look that could not be made says nothing; what a
 //! spinner, a clock or a counter moves on the screen is no sign of work. A verdict goes into the history
-//! when two looks in a row come to it.
+//! when two looks in a row come to it; so does another question.
 //!
 //! # How
 //!
@@ -50,8 +50,10 @@ pub(super) struct Watching {
     /// What the last look came to, and since when looks come to that.
     is: VerdictIs,
     since: Now,
-    /// What the history has.
-    told: VerdictIs,
+    /// What it asked at the last look, and since when.
+    asks: (Option<String>, Now),
+    /// What the history has, and what it asked then.
+    told: (VerdictIs, Option<String>),
 }
 
 /// A sign of work.
@@ -78,7 +80,8 @@ impl Watching {
             shown: now.mono,
             is: VerdictIs::Working,
             since: now,
-            told: VerdictIs::Working,
+            asks: (None, now),
+            told: (VerdictIs::Working, None),
         }))
     }
 
@@ -131,6 +134,44 @@ impl Watching {
         }
     }
 
+    /// What it asks now, without blanks and breaks, which are where the pane's width puts them.
+    fn question(&self) -> Option<String> {
+        let (_, signs) = self.seen.as_ref().filter(|_| self.blind.is_none())?;
+        let question = match &signs.sighting.seen {
+            Seen::Asking { question } => question,
+            Seen::Limited { menu, .. } => menu.as_ref()?,
+            Seen::Waiting
+            | Seen::Busy
+            | Seen::Outage { .. }
+            | Seen::Crashed { .. }
+            | Seen::Unknown => return None,
+        };
+        Some(question.split_whitespace().collect())
+    }
+
+    /// Whether the last look makes news: two in a row have come to the same, and the history has not.
+    fn is_news(&mut self, now: Now, rules: &config::Watch) -> bool {
+        let (is, question) = (self.judged(now.mono, rules), self.question());
+        let same = question == self.asks.0;
+        if !same {
+            self.asks = (question.clone(), now);
+        }
+        if is != self.is {
+            self.is = is;
+            self.since = now;
+            return false;
+        }
+        let another = is == self.told.0 && same && question != self.told.1;
+        if another {
+            self.since = self.asks.1;
+        }
+        if is == self.told.0 && !another {
+            return false;
+        }
+        self.told = (is, question);
+        true
+    }
+
     /// The verdict with its evidence; `None` before the first look.
     pub(super) fn verdict(&self, now: Mono, rules: &config::Watch) -> Option<Verdict> {
         let evidence = match (&self.blind, &self.seen) {
@@ -161,11 +202,15 @@ impl Watching {
                 }
             }
             Seen::Asking { question } => short(question),
-            Seen::Limited { until, .. } => {
+            Seen::Limited { until, menu } => {
                 let words = self.words(signs);
-                match until {
+                let limit = match until {
                     Some(until) => format!("until {until}: {words}"),
                     None => format!("until nobody knows when: {words}"),
+                };
+                match menu {
+                    Some(menu) => format!("{limit}; and it asks: {}", short(menu)),
+                    None => limit,
                 }
             }
             Seen::Outage { words } => short(words),
@@ -301,16 +346,10 @@ impl Rig {
         }
         watching.look = Look::at(now.mono + rules.every);
         watching.see(now, signs);
-        let is = watching.judged(now.mono, rules);
-        if is != watching.is {
-            watching.is = is;
-            watching.since = now;
+        if !watching.is_news(now, rules) {
             return;
         }
-        if is == watching.told {
-            return;
-        }
-        watching.told = is;
+        let (is, asks) = (watching.is, watching.told.1.is_some());
         let verdict = watching.verdict(now.mono, rules);
         let evidence = verdict.map_or(String::new(), |verdict| verdict.evidence);
         let text = format!("{} is {is}: {evidence}", of.worker);
@@ -322,7 +361,7 @@ impl Rig {
             | VerdictIs::Outage
             | VerdictIs::Unknown => Level::Warning,
         };
-        if matches!(is, VerdictIs::Asking | VerdictIs::Stalled) {
+        if asks || is == VerdictIs::Stalled {
             self.out.push(Effect::Notify(text.clone()));
         }
         self.tell(now, "worker-verdict", level, Some(of), text);

@@ -63,7 +63,18 @@ fn limited() -> Signs {
 }
 
 fn asks() -> Signs {
-    signs("Do you want to proceed?\n❯ 1. Yes\n  2. No\n")
+    asks_to("proceed")
+}
+
+fn asks_to(what: &str) -> Signs {
+    signs(&format!("Do you want to {what}?\n❯ 1. Yes\n  2. No\n"))
+}
+
+/// A limit, and what to do about it.
+fn menu() -> Signs {
+    let limit = "  ⎿  You've hit your limit · resets 3pm (UTC)\n\nWhat do you want to do?";
+    let choices = "❯ 1. Stop and wait for limit to reset\n  2. Upgrade";
+    signs(&format!("{limit}\n{choices}\n\nEnter to confirm\n"))
 }
 
 fn with_child(cpu: u64) -> Signs {
@@ -268,6 +279,44 @@ fn one_look_alone_is_not_told() {
         all.extend(looks(&mut play, &of, EVERY, &sees));
     }
     assert_eq!(told(&all), []);
+}
+
+#[test]
+fn another_question_is_news_that_two_looks_agree_on() {
+    let (mut play, of) = begun(&asks());
+    looks(&mut play, &of, MINUTE, &asks());
+    let since = |play: &Play| {
+        let view = play.rig.view(now(play.t), |_, _| None);
+        view.workers[0].verdict.since
+    };
+    let first = since(&play);
+    let once = looks(&mut play, &of, EVERY, &asks_to("push"));
+    assert_eq!((told(&once), notified(&once)), (vec![], 0));
+    let again = now(play.t).wall;
+    let twice = looks(&mut play, &of, SLOW, &asks_to("push"));
+    let other = "a is asking: Do you want to push?";
+    assert_eq!(told(&twice), [(Level::Warning, other)]);
+    assert_eq!((notified(&twice), since(&play)), (1, Some(again)));
+    assert_ne!(first, since(&play));
+    // Of questions that come and go none is told again and again.
+    let mut count = 0;
+    let done = look_by(&mut play, &of, SLOW, |_| {
+        count += 1;
+        Ok(Box::new(asks_to(&format!("take {count}"))))
+    });
+    assert_eq!(told(&done), []);
+}
+
+#[test]
+fn a_limit_that_asks_is_told_like_a_question() {
+    let (mut play, of) = begun(&limited());
+    looks(&mut play, &of, MINUTE, &limited());
+    let done = looks(&mut play, &of, MINUTE, &menu());
+    let (is, evidence) = verdict(&play);
+    assert_eq!(is, VerdictIs::Limited);
+    let asks = "; and it asks: What do you want to do?";
+    assert!(evidence.ends_with(asks), "{evidence}");
+    assert_eq!((told(&done).len(), notified(&done)), (1, 1));
 }
 
 #[test]
