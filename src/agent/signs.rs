@@ -17,8 +17,7 @@ pub struct Sights {
     pub heartbeat: Option<PathBuf>,
 }
 
-/// What was there at one moment. What could not be looked at is `None` or missing, and speaks for
-/// nothing.
+/// What was there at one moment. What could not be looked at is missing, and speaks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Signs {
     /// What its screen says.
@@ -31,9 +30,40 @@ pub struct Signs {
     /// spinner while it hangs, there is only what they have waited for.
     pub children: Vec<Child>,
     /// When the history of its worktree was last written.
-    pub committed: Option<Timestamp>,
+    pub committed: Trace,
     /// When its heartbeat file was last touched.
-    pub heartbeat: Option<Timestamp>,
+    pub heartbeat: Trace,
+}
+
+/// What a file says by its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Trace {
+    /// It was not looked at, or could not be.
+    #[default]
+    Unseen,
+    /// There is none.
+    Absent,
+    /// When it was last changed.
+    At(Timestamp),
+}
+
+impl Trace {
+    /// Somebody has changed it since `before`, or made it.
+    pub fn is_newer_than(self, before: Self) -> bool {
+        match (before, self) {
+            (Self::Absent, Self::At(_)) => true,
+            (Self::At(before), Self::At(after)) => after > before,
+            (Self::Unseen, _) | (_, Self::Unseen | Self::Absent) => false,
+        }
+    }
+
+    /// What is known of it: a look that saw nothing takes nothing away.
+    pub fn or(self, before: Self) -> Self {
+        match self {
+            Self::Unseen => before,
+            Self::Absent | Self::At(_) => self,
+        }
+    }
 }
 
 /// A process that a worker has started.

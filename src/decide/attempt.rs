@@ -44,10 +44,15 @@ impl Worker {
         let again = |exit: &Exit| budget::wants_restart(self.rules.restart, exit);
         let unfinished = !self.is_of(before) || self.last_exit.as_ref().is_some_and(again);
         let fresh = self.health(now);
-        if let Life::Running { watching, .. } = &mut self.life
-            && (&was.agent, &was.watch) != (&self.rules.agent, &self.rules.watch)
-        {
-            *watching = Watching::new(&self.rules, now);
+        if let Life::Running { watching, .. } = &mut self.life {
+            if was.agent != self.rules.agent {
+                *watching = Watching::new(&self.rules, now);
+            } else if let Some(watching) = watching
+                && was.watch != self.rules.watch
+            {
+                let same = was.watch.heartbeat == self.rules.watch.heartbeat;
+                watching.goes_on(now.mono, same);
+            }
         }
         match &mut self.life {
             Life::Starting {

@@ -11,7 +11,7 @@
 //! What the screen says holds ([`Seen`]): who asks, is limited or waits for a word does so however long
 //! it lasts. Only for who says that it works, or says nothing that is known, it counts how long the last
 //! sign of work is ago: another screen, a commit, a heartbeat, a process that computes. After `slow` it
-//! is named, after `stuck` it is a stall. A child that computes is work: a long build shows nothing else.
+//! is named, after `stuck` it is a stall. Before the first one of this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     agent::{
         sighting::Seen,
-        signs::{Child, Sights, Signs},
+        signs::{Child, Sights, Signs, Trace},
     },
     config,
     model::{AttemptRef, Mono, Now, Verdict, VerdictIs},
@@ -47,6 +47,8 @@ pub(super) struct Watching {
     sign: (Mono, Sign),
     /// The last one that was not computing.
     shown: Mono,
+    /// Since when each look finds words of an end of its program.
+    over: Option<Mono>,
     /// What the last look came to, and since when looks come to that.
     is: VerdictIs,
     since: Now,
@@ -78,6 +80,7 @@ impl Watching {
             blind: None,
             sign: (now.mono, Sign::Begun),
             shown: now.mono,
+            over: None,
             is: VerdictIs::Working,
             since: now,
             asks: (None, now),
@@ -100,15 +103,18 @@ impl Watching {
     /// Takes what a look saw.
     fn see(&mut self, now: Now, signs: Result<Box<Signs>, String>) {
         match signs {
-            Ok(signs) => {
-                if let Some((at, before)) = &self.seen
-                    && let Some(sign) = sign(before, &signs, now.mono.since(*at))
-                {
-                    if !matches!(sign, Sign::Computes(_)) {
-                        self.shown = now.mono;
+            Ok(mut signs) => {
+                if let Some((at, before)) = &self.seen {
+                    if let Some(sign) = sign(before, &signs, now.mono.since(*at)) {
+                        if !matches!(sign, Sign::Computes(_)) {
+                            self.shown = now.mono;
+                        }
+                        self.sign = (now.mono, sign);
                     }
-                    self.sign = (now.mono, sign);
+                    go_on(before, &mut signs);
                 }
+                let over = matches!(signs.sighting.seen, Seen::Crashed { .. });
+                self.over = over.then(|| self.over.unwrap_or(now.mono));
                 self.seen = Some((now.mono, *signs));
                 self.blind = None;
             }
@@ -116,21 +122,46 @@ impl Watching {
         }
     }
 
-    /// What is held of it now.
-    fn judged(&self, now: Mono, rules: &config::Watch) -> VerdictIs {
-        let Some((_, signs)) = self.seen.as_ref().filter(|_| self.blind.is_none()) else {
+    /// What is held of it as of the last look.
+    fn judged(&self, rules: &config::Watch) -> VerdictIs {
+        let Some((at, signs)) = self.seen.as_ref().filter(|_| self.blind.is_none()) else {
             return VerdictIs::Unknown;
         };
-        let idle = now.since(self.sign.0);
+        let idle = at.since(self.sign.0);
         match &signs.sighting.seen {
             Seen::Waiting => VerdictIs::Waiting,
             Seen::Asking { .. } => VerdictIs::Asking,
             Seen::Limited { .. } => VerdictIs::Limited,
             Seen::Outage { .. } => VerdictIs::Outage,
-            Seen::Crashed { .. } => VerdictIs::Stalled,
-            Seen::Busy | Seen::Unknown if idle >= rules.stuck => VerdictIs::Stalled,
-            Seen::Unknown if idle >= rules.slow => VerdictIs::Unknown,
-            Seen::Busy | Seen::Unknown => VerdictIs::Working,
+            Seen::Crashed { .. } if self.is_over() => VerdictIs::Stalled,
+            Seen::Busy | Seen::Unknown | Seen::Crashed { .. } if idle >= rules.stuck => {
+                VerdictIs::Stalled
+            }
+            Seen::Busy | Seen::Unknown | Seen::Crashed { .. } if self.shows_nothing_yet() => {
+                VerdictIs::Unknown
+            }
+            Seen::Unknown | Seen::Crashed { .. } if idle >= rules.slow => VerdictIs::Unknown,
+            Seen::Busy | Seen::Unknown | Seen::Crashed { .. } => VerdictIs::Working,
+        }
+    }
+
+    /// Nobody knows for how long it has done nothing when the watch begins: a daemon may have started
+    /// anew beside one that hangs.
+    fn shows_nothing_yet(&self) -> bool {
+        self.sign.1 == Sign::Begun
+    }
+
+    /// Its program is over, and there was no sign of work since. Words of an end may also stand in what
+    /// goes on.
+    fn is_over(&self) -> bool {
+        self.over.is_some_and(|since| self.sign.0 <= since)
+    }
+
+    /// Goes on under other rules of the watch: what is known of its work holds.
+    pub(super) fn goes_on(&mut self, now: Mono, same_heartbeat: bool) {
+        self.look = Look::at(now);
+        if let Some((_, signs)) = self.seen.as_mut().filter(|_| !same_heartbeat) {
+            signs.heartbeat = Trace::Unseen;
         }
     }
 
@@ -151,7 +182,7 @@ impl Watching {
 
     /// Whether the last look makes news: two in a row have come to the same, and the history has not.
     fn is_news(&mut self, now: Now, rules: &config::Watch) -> bool {
-        let (is, question) = (self.judged(now.mono, rules), self.question());
+        let (is, question) = (self.judged(rules), self.question());
         let same = question == self.asks.0;
         if !same {
             self.asks = (question.clone(), now);
@@ -165,7 +196,8 @@ impl Watching {
         if another {
             self.since = self.asks.1;
         }
-        if is == self.told.0 && !another {
+        let begins = is == VerdictIs::Unknown && self.blind.is_none() && self.shows_nothing_yet();
+        if is == self.told.0 && !another || begins {
             return false;
         }
         self.told = (is, question);
@@ -184,7 +216,7 @@ impl Watching {
             (None, None) => return None,
         };
         Some(Verdict {
-            is: self.judged(now, rules),
+            is: self.judged(rules),
             evidence,
             since: Some(self.since.wall),
         })
@@ -214,7 +246,13 @@ impl Watching {
                 }
             }
             Seen::Outage { words } => short(words),
-            Seen::Crashed { words } => format!("its program is over: {}", short(words)),
+            Seen::Crashed { words } if self.is_over() => {
+                format!("its program is over: {}", short(words))
+            }
+            Seen::Crashed { words } => {
+                let over = "its screen says that a program is over";
+                format!("{}; {over}: {}", self.signs_of_work(now, rules), short(words))
+            }
             Seen::Busy => self.signs_of_work(now, rules),
             Seen::Unknown => {
                 let known = "its screen shows nothing that is known";
@@ -259,14 +297,13 @@ impl Watching {
 /// What is a sign of work between these looks; the strongest, if there are several. What ran before the
 /// first of them and was not seen then may have computed whenever it did.
 fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
-    let later = |before: Option<_>, after: Option<_>| before.is_some() && after > before;
     if before.picture != after.picture {
         return Some(Sign::Screen);
     }
-    if later(before.committed, after.committed) {
+    if after.committed.is_newer_than(before.committed) {
         return Some(Sign::Commit);
     }
-    if later(before.heartbeat, after.heartbeat) {
+    if after.heartbeat.is_newer_than(before.heartbeat) {
         return Some(Sign::Heartbeat);
     }
     let computed = |child: &Child| {
@@ -281,6 +318,12 @@ fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
     let most = after.children.iter().max_by_key(|child| computed(child))?;
     let computes = all >= between / COMPUTES && !all.is_zero();
     computes.then(|| Sign::Computes(most.name.clone()))
+}
+
+/// Puts into a look what the one before knows better.
+fn go_on(before: &Signs, after: &mut Signs) {
+    after.committed = after.committed.or(before.committed);
+    after.heartbeat = after.heartbeat.or(before.heartbeat);
 }
 
 /// Whole seconds in the first minute, whole minutes from then on.

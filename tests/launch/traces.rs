@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use loopkeeper::agent::signs::{Child, Sights, Signs};
+use loopkeeper::agent::signs::{Child, Sights, Signs, Trace};
 
 use crate::{
     alone::alone,
@@ -162,7 +162,7 @@ fn a_commit_and_a_touch_are_seen() {
             let (before, of_other) = (looks(own).await, looks(other).await);
             commit(own);
             let after = looks(own).await;
-            assert!(before.committed.is_some() && before.committed < after.committed);
+            assert!(after.committed.is_newer_than(before.committed));
             let still = looks(other).await;
             assert_eq!(
                 of_other.committed, still.committed,
@@ -170,15 +170,15 @@ fn a_commit_and_a_touch_are_seen() {
             );
             assert_eq!(after.committed, looks(own).await.committed);
         }
-        assert_eq!(looks(world.path()).await.committed, None);
+        assert_eq!(looks(world.path()).await.committed, Trace::Unseen);
 
-        assert_eq!(looks(&main).await.heartbeat, None);
+        assert_eq!(looks(&main).await.heartbeat, Trace::Absent);
         fs::write(&heartbeat, "").unwrap();
         let beat = looks(&main).await.heartbeat;
-        assert!(beat.is_some());
+        assert!(beat.is_newer_than(Trace::Absent));
         let later = SystemTime::now() + Duration::from_secs(5);
         File::open(&heartbeat).unwrap().set_modified(later).unwrap();
-        assert!(looks(&main).await.heartbeat > beat);
+        assert!(looks(&main).await.heartbeat.is_newer_than(beat));
         world.kill(&attempt).await;
     });
 }

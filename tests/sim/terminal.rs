@@ -8,7 +8,7 @@ use loopkeeper::agent::{
     profile::Profile,
     screen::Screen,
     sighting::sight,
-    signs::{Child, Signs},
+    signs::{Child, Signs, Trace},
 };
 
 const RULE: &str = "────────────────────────────────────────";
@@ -36,8 +36,8 @@ fn signs(text: &str) -> Signs {
         picture: profile.fingerprint(&screen),
         taken: 0,
         children: Vec::new(),
-        committed: None,
-        heartbeat: None,
+        committed: Trace::Unseen,
+        heartbeat: Trace::Unseen,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         profile::Profile,
         screen::Screen,
         sighting::sight,
-        signs::{Child, Signs},
+        signs::{Child, Signs, Trace},
     },
     decide::Level,
     model::VerdictIs,
@@ -42,8 +42,8 @@ fn signs(screen: &str) -> Signs {
         picture: profile.fingerprint(&screen),
         taken: 1,
         children: Vec::new(),
-        committed: None,
-        heartbeat: None,
+        committed: Trace::Unseen,
+        heartbeat: Trace::Unseen,
     }
 }
 
@@ -253,7 +253,7 @@ fn many_that_compute_little_are_work_together_and_a_stranger_is_none() {
 
 #[test]
 fn commits_and_heartbeats_are_work_from_the_second_look_on() {
-    let at = |second| Some(Timestamp::from_second(second).unwrap());
+    let at = |second| Trace::At(Timestamp::from_second(second).unwrap());
     let of_both = |committed, heartbeat| Signs {
         committed,
         heartbeat,
@@ -267,8 +267,14 @@ fn commits_and_heartbeats_are_work_from_the_second_look_on() {
     looks(&mut play, &of, MINUTE, &of_both(at(2), at(9)));
     assert_eq!(verdict(&play).1, "touched its heartbeat 30 s ago");
     // One that could not be seen, or that the clock put back, is none.
-    looks(&mut play, &of, MINUTE, &of_both(None, at(3)));
+    looks(&mut play, &of, MINUTE, &of_both(Trace::Unseen, at(3)));
     assert_eq!(verdict(&play).1, "touched its heartbeat 1 min ago");
+    // What a look missed is seen by the next one, and who touches it first makes it.
+    looks(&mut play, &of, EVERY, &of_both(at(4), at(3)));
+    assert_eq!(verdict(&play).1, "committed just now");
+    looks(&mut play, &of, MINUTE, &of_both(at(4), Trace::Absent));
+    looks(&mut play, &of, EVERY, &of_both(at(4), at(2)));
+    assert_eq!(verdict(&play).1, "touched its heartbeat just now");
 }
 
 #[test]
@@ -344,6 +350,70 @@ fn a_look_that_saw_nothing_says_nothing() {
     play.tell(Event::Watched(of.clone(), Ok(Box::new(idle()))));
     play.tell(Event::Watched(of, Ok(Box::new(asks()))));
     assert_eq!(verdict(&play).0, VerdictIs::Waiting);
+}
+
+#[test]
+fn an_end_of_a_program_in_what_goes_on_is_none() {
+    let over = || signs("⏺ Read 1 file\n\nResume this session with:\n");
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    let done = looks(&mut play, &of, MINUTE, &over());
+    let words = "a is stalled: its program is over: Resume this session with:";
+    assert_eq!(told(&done), [(Level::Warning, words)]);
+    assert_eq!(notified(&done), 1);
+
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    let mut cpu = 0;
+    let done = look_by(&mut play, &of, SLOW, |_| {
+        cpu += 30;
+        let children = with_child(cpu).children;
+        Ok(Box::new(Signs { children, ..over() }))
+    });
+    assert_eq!((told(&done), notified(&done)), (vec![], 0));
+    let (is, evidence) = verdict(&play);
+    let says = "its screen says that a program is over: Resume this session with:";
+    assert_eq!(is, VerdictIs::Working);
+    assert!(evidence.ends_with(says), "{evidence}");
+}
+
+#[test]
+fn until_its_first_sign_of_work_nobody_knows_what_it_does() {
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    let done = looks(&mut play, &of, SLOW, &busy("Read 1 file"));
+    let since = "no sign of work for 10 min: watched since 10 min";
+    assert_eq!(verdict(&play), (VerdictIs::Unknown, since.into()));
+    assert_eq!(told(&done), []);
+    let done = looks(&mut play, &of, SLOW + MINUTE, &busy("Read 1 file"));
+    assert_eq!(verdict(&play).0, VerdictIs::Stalled);
+    assert_eq!((told(&done).len(), notified(&done)), (1, 1));
+
+    // Other rules of the watch take nothing away.
+    let mut slower = agent("a");
+    slower.watch.every = Duration::from_millis(EVERY / 2);
+    let reload = Command::Reload(Box::new(rig([slower])));
+    let done = play.tell(Event::Command(RequestId(1), reload));
+    let asked = |effect: &Effect| matches!(effect, Effect::Watch(..));
+    assert!(done.iter().any(asked), "{done:?}");
+    let again = play.tell(Event::Watched(of.clone(), Ok(Box::new(busy("Read 1 file")))));
+    assert_eq!(verdict(&play).0, VerdictIs::Stalled);
+    assert_eq!(notified(&again), 0);
+
+    // The next daemon knows nothing of that.
+    play.next_daemon(vec![play.alive(&of)]);
+    play.tell(Event::Wake);
+    play.tell(Event::Watched(of, Ok(Box::new(busy("Read 1 file")))));
+    let (is, evidence) = verdict(&play);
+    assert_eq!(is, VerdictIs::Unknown);
+    assert!(evidence.starts_with("watched since"), "{evidence}");
+}
+
+#[test]
+fn what_is_judged_is_the_last_look() {
+    let (mut play, of) = begun(&busy("Read 1 file"));
+    looks(&mut play, &of, MINUTE, &busy("Read 2 files"));
+    looks(&mut play, &of, 2 * SLOW - MINUTE, &busy("Read 2 files"));
+    assert_eq!(verdict(&play).0, VerdictIs::Working);
+    play.pass(MINUTE);
+    assert_eq!(verdict(&play).0, VerdictIs::Working);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use super::super::context::Context;
-use crate::model::WorkerName;
+use crate::{agent::signs::Trace, model::WorkerName};
 
 /// No path is longer (limits.h), and there is a word before it.
 const LONGEST: u64 = 4096 + 16;
@@ -32,14 +32,16 @@ pub(super) async fn committed(
     context: &Context,
     worker: &WorkerName,
     worktree: Option<&Path>,
-) -> Option<Timestamp> {
-    let worktree = worktree?.to_owned();
+) -> Trace {
+    let Some(worktree) = worktree.map(Path::to_owned) else {
+        return Trace::Unseen;
+    };
     let subject = format!("the worktree of {worker}");
     let look = context.looks.glance(&subject, move |at| {
         at.comes_to(&worktree);
         history(&worktree)
     });
-    look.await?
+    look.await.unwrap_or_default()
 }
 
 /// When this file was last touched.
@@ -47,19 +49,26 @@ pub(super) async fn touched(
     context: &Context,
     worker: &WorkerName,
     file: Option<&Path>,
-) -> Option<Timestamp> {
-    let file = file?.to_owned();
+) -> Trace {
+    let Some(file) = file.map(Path::to_owned) else {
+        return Trace::Unseen;
+    };
     let subject = format!("the heartbeat of {worker}");
     let look = context.looks.glance(&subject, move |at| {
         at.comes_to(&file);
         changed(&file)
     });
-    look.await?
+    look.await.unwrap_or_default()
 }
 
-fn history(worktree: &Path) -> Option<Timestamp> {
-    let git = git_directory(worktree)?;
-    changed(&git.join("logs/HEAD")).or_else(|| changed(&git.join("HEAD")))
+fn history(worktree: &Path) -> Trace {
+    let Some(git) = git_directory(worktree) else {
+        return Trace::Unseen;
+    };
+    match changed(&git.join("logs/HEAD")) {
+        Trace::Absent => changed(&git.join("HEAD")),
+        seen @ (Trace::At(_) | Trace::Unseen) => seen,
+    }
 }
 
 /// Where git keeps what is of this worktree alone.
@@ -81,8 +90,12 @@ fn git_directory(worktree: &Path) -> Option<PathBuf> {
 }
 
 /// Nothing is opened for it.
-fn changed(file: &Path) -> Option<Timestamp> {
-    Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok()
+fn changed(file: &Path) -> Trace {
+    match fs::metadata(file).and_then(|file| file.modified()) {
+        Ok(time) => Timestamp::try_from(time).map_or(Trace::Unseen, Trace::At),
+        Err(error) if error.kind() == ErrorKind::NotFound => Trace::Absent,
+        Err(_) => Trace::Unseen,
+    }
 }
 
 #[cfg(test)]
@@ -107,9 +120,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let tree = home.path().join("tree");
         let head = aged(&tree.join(".git/HEAD"), 60);
-        assert_eq!(history(&tree), Some(head), "without a log");
+        assert_eq!(history(&tree), Trace::At(head), "without a log");
         let log = aged(&tree.join(".git/logs/HEAD"), 30);
-        assert_eq!(history(&tree), Some(log));
+        assert_eq!(history(&tree), Trace::At(log));
 
         let linked = home.path().join("linked");
         let log = aged(&tree.join(".git/worktrees/linked/logs/HEAD"), 10);
@@ -119,9 +132,9 @@ mod tests {
             tree.join(".git/worktrees/linked"),
         ] {
             fs::write(linked.join(".git"), format!("gitdir: {}\n", way.display())).unwrap();
-            assert_eq!(history(&linked), Some(log), "{}", way.display());
+            assert_eq!(history(&linked), Trace::At(log), "{}", way.display());
         }
-        assert_eq!(history(home.path()), None);
+        assert_eq!(history(home.path()), Trace::Unseen);
     }
 
     #[test]
@@ -130,21 +143,21 @@ mod tests {
         let git = home.path().join(".git");
         // Whoever opens it to read waits for somebody who writes.
         mkfifo(&git, Mode::S_IRWXU).unwrap();
-        assert_eq!(history(home.path()), None);
+        assert_eq!(history(home.path()), Trace::Unseen);
         fs::remove_file(&git).unwrap();
         let log = aged(&home.path().join("elsewhere/logs/HEAD"), 10);
         let pointer = home.path().join("pointer");
         fs::write(&pointer, "gitdir: elsewhere\n").unwrap();
         symlink(&pointer, &git).unwrap();
-        assert_eq!(history(home.path()), None, "a link to a file was read");
+        assert_eq!(history(home.path()), Trace::Unseen, "a link to a file was read");
         fs::remove_file(&git).unwrap();
         symlink("/dev/zero", &git).unwrap();
-        assert_eq!(history(home.path()), None);
+        assert_eq!(history(home.path()), Trace::Unseen);
         fs::remove_file(&git).unwrap();
         fs::rename(&pointer, &git).unwrap();
         assert_eq!(
             history(home.path()),
-            Some(log),
+            Trace::At(log),
             "and this would have been found"
         );
     }
