@@ -8,10 +8,10 @@ use super::{
     life::{Health, Life},
     worker::Worker,
 };
-use crate::model::{Mono, Verdict, VerdictIs};
+use crate::model::{Now, Verdict, VerdictIs};
 
 /// The verdict on one worker; `quiet` is how long its output has said nothing, if it has any.
-pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Verdict {
+pub(super) fn verdict(worker: &Worker, now: Now, quiet: Option<Duration>) -> Verdict {
     if let Life::Running {
         health: Health {
             last: None | Some((_, Looked::Well)),
@@ -44,14 +44,14 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
         Life::Lost { why, .. } => (VerdictIs::Unknown, why.clone()),
         Life::Running { health, .. } => match (&health.last, quiet) {
             (Some((at, Looked::Failed(why))), _) => {
-                let ago = ago(now.since(*at));
+                let ago = ago(now.mono.since(*at));
                 (
                     VerdictIs::Unknown,
                     format!("{} failed, {ago}: {why}", looks(health.failures)),
                 )
             }
             (Some((at, Looked::Unable(why))), _) => {
-                let ago = ago(now.since(*at));
+                let ago = ago(now.mono.since(*at));
                 (
                     VerdictIs::Unknown,
                     format!("it could not be looked at, {ago}: {why}"),
@@ -59,7 +59,7 @@ pub(super) fn verdict(worker: &Worker, now: Mono, quiet: Option<Duration>) -> Ve
             }
             (Some((at, Looked::Well)), _) => (
                 VerdictIs::Working,
-                format!("answered {}", ago(now.since(*at))),
+                format!("answered {}", ago(now.mono.since(*at))),
             ),
             (None, Some(quiet)) => (VerdictIs::Working, format!("output {}", ago(quiet))),
             (None, None) => (VerdictIs::Working, "its process lives".into()),

@@ -212,7 +212,7 @@ impl Rig {
             | Life::Waiting(_)
             | Life::Stopped(_)
             | Life::Stopping { .. }
-            | Life::Lost { .. } => Some(verdict(worker, now.mono, None).evidence),
+            | Life::Lost { .. } => Some(verdict(worker, now, None).evidence),
         };
         let silent = attempt.and_then(|attempt| quiet(name, &attempt.of.attempt));
         Some(Row {
@@ -229,7 +229,7 @@ impl Rig {
             next_start,
             restarts: worker.restarts.total,
             last_exit: worker.last_exit.as_ref(),
-            verdict: verdict(worker, now.mono, silent),
+            verdict: verdict(worker, now, silent),
             output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
             worktree: worker.rules.worktree.as_deref(),
         })

@@ -9,11 +9,13 @@
 //! # How
 //!
 //! What the screen says holds ([`Seen`]): who asks, is limited or waits for a word does so however long
-//! it lasts. Only for who says that it works, or says nothing that is known, it counts how long the last
+//! it lasts; a limit ends when its words said so first. Only for who says that it works, or says nothing that is known, it counts how long the last
 //! sign of work is ago: another screen, a commit, a heartbeat, a process that computes. After `slow` it
 //! is named, after `stuck` it is a stall. Before the first one of this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Effect, Level, Rig,
@@ -205,10 +207,10 @@ impl Watching {
     }
 
     /// The verdict with its evidence; `None` before the first look.
-    pub(super) fn verdict(&self, now: Mono, rules: &config::Watch) -> Option<Verdict> {
+    pub(super) fn verdict(&self, now: Now, rules: &config::Watch) -> Option<Verdict> {
         let evidence = match (&self.blind, &self.seen) {
             (Some(why), Some((at, _))) => {
-                let blind = in_words(whole(now.since(*at)));
+                let blind = in_words(whole(now.mono.since(*at)));
                 format!("nobody could look at it for {blind}: {why}")
             }
             (Some(why), None) => format!("nobody could look at it yet: {why}"),
@@ -222,7 +224,8 @@ impl Watching {
         })
     }
 
-    fn evidence(&self, signs: &Signs, now: Mono, rules: &config::Watch) -> String {
+    fn evidence(&self, signs: &Signs, at: Now, rules: &config::Watch) -> String {
+        let now = at.mono;
         match &signs.sighting.seen {
             Seen::Waiting => {
                 let typed = signs.sighting.input.as_ref();
@@ -235,9 +238,12 @@ impl Watching {
             }
             Seen::Asking { question } => short(question),
             Seen::Limited { until, menu } => {
-                let words = self.words(signs);
+                let words = words(signs);
                 let limit = match until {
-                    Some(until) => format!("until {until}: {words}"),
+                    Some(until) if *until <= at.wall => {
+                        format!("was to end at {}: {words}", to_the_minute(*until))
+                    }
+                    Some(until) => format!("until {}: {words}", to_the_minute(*until)),
                     None => format!("until nobody knows when: {words}"),
                 };
                 match menu {
@@ -287,11 +293,6 @@ impl Watching {
             false => last,
         }
     }
-
-    fn words(&self, signs: &Signs) -> String {
-        let line = signs.sighting.evidence.as_ref();
-        line.map_or(String::new(), |line| short(line.text.trim()))
-    }
 }
 
 /// What is a sign of work between these looks; the strongest, if there are several. What ran before the
@@ -324,6 +325,24 @@ fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
 fn go_on(before: &Signs, after: &mut Signs) {
     after.committed = after.committed.or(before.committed);
     after.heartbeat = after.heartbeat.or(before.heartbeat);
+    // Words that say "3pm" or "in 5 minutes" mean that of when they were written.
+    let same = words(before) == words(after);
+    if same
+        && let Seen::Limited { until: first, .. } = &before.sighting.seen
+        && let Seen::Limited { until, .. } = &mut after.sighting.seen
+    {
+        *until = first.or(*until);
+    }
+}
+
+/// The words that say what is seen.
+fn words(signs: &Signs) -> String {
+    let line = signs.sighting.evidence.as_ref();
+    line.map_or(String::new(), |line| short(&line.text))
+}
+
+fn to_the_minute(at: Timestamp) -> impl Display {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC")
 }
 
 /// Whole seconds in the first minute, whole minutes from then on.
@@ -393,7 +412,7 @@ impl Rig {
             return;
         }
         let (is, asks) = (watching.is, watching.told.1.is_some());
-        let verdict = watching.verdict(now.mono, rules);
+        let verdict = watching.verdict(now, rules);
         let evidence = verdict.map_or(String::new(), |verdict| verdict.evidence);
         let text = format!("{} is {is}: {evidence}", of.worker);
         let level = match is {

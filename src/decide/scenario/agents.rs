@@ -35,10 +35,14 @@ fn agent(name: &str) -> Worker {
 }
 
 fn signs(screen: &str) -> Signs {
+    signs_at(screen, now(0).wall)
+}
+
+fn signs_at(screen: &str, now: Timestamp) -> Signs {
     let profile = Profile::shipped("claude").unwrap();
     let screen = Screen::read(screen, None);
     Signs {
-        sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
+        sighting: sight(&profile, &screen, now, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
         taken: 1,
         children: Vec::new(),
@@ -165,7 +169,7 @@ fn what_its_screen_says_holds_however_long_it_lasts() {
         (
             limited(),
             VerdictIs::Limited,
-            "until 1970-01-01T15:00:00Z: ⎿ You've hit your limit · resets 3pm (UTC)",
+            "until 2026-11-18 15:00 UTC: ⎿ You've hit your limit · resets 3pm (UTC)",
             Level::Warning,
         ),
     ] {
@@ -323,6 +327,32 @@ fn a_limit_that_asks_is_told_like_a_question() {
     let asks = "; and it asks: What do you want to do?";
     assert!(evidence.ends_with(asks), "{evidence}");
     assert_eq!((told(&done).len(), notified(&done)), (1, 1));
+}
+
+#[test]
+fn a_limit_ends_when_its_words_said_so_first() {
+    let limited = |resets: &str, t| {
+        let limit = format!("  ⎿  You've hit your limit · resets {resets}");
+        signs_at(&format!("{limit}\n\n{RULE}\n❯ \n{RULE}\n"), now(t).wall)
+    };
+    let at = |t: u64| now(t).wall.to_zoned(TimeZone::UTC);
+    let (mut play, of) = begun(&limited("in 10 minutes", 0));
+    let end = at(10 * MINUTE).strftime("%Y-%m-%d %H:%M UTC").to_string();
+    look_by(&mut play, &of, 5 * MINUTE, |t| {
+        Ok(Box::new(limited("in 10 minutes", t)))
+    });
+    let words = "⎿ You've hit your limit · resets in 10 minutes";
+    assert_eq!(verdict(&play).1, format!("until {end}: {words}"));
+    look_by(&mut play, &of, 15 * MINUTE, |t| {
+        Ok(Box::new(limited("in 10 minutes", t)))
+    });
+    assert_eq!(verdict(&play).1, format!("was to end at {end}: {words}"));
+    // Other words are of another one.
+    let t = play.t + EVERY;
+    looks(&mut play, &of, EVERY, &limited("in 20 minutes", t));
+    let end = at(t + 20 * MINUTE).strftime("%Y-%m-%d %H:%M UTC");
+    let words = "⎿ You've hit your limit · resets in 20 minutes";
+    assert_eq!(verdict(&play).1, format!("until {end}: {words}"));
 }
 
 #[test]
