@@ -24,6 +24,8 @@ pub struct Signs {
     pub sighting: Sighting,
     /// The screen, without what moves by itself.
     pub picture: Fingerprint,
+    /// The columns and rows of the terminal.
+    pub size: (u16, u16),
     /// When the processes were looked at, in clock ticks since the boot.
     pub taken: u64,
     /// The processes that it has started and that live. Of its own, and of the agent's, which turns a

@@ -298,7 +298,8 @@ impl Watching {
 /// What is a sign of work between these looks; the strongest, if there are several. What ran before the
 /// first of them and was not seen then may have computed whenever it did.
 fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
-    if before.picture != after.picture {
+    // In a terminal of another size everything is drawn elsewhere.
+    if before.picture != after.picture && before.size == after.size {
         return Some(Sign::Screen);
     }
     if after.committed.is_newer_than(before.committed) {

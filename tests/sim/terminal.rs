@@ -34,6 +34,7 @@ fn signs(text: &str) -> Signs {
     Signs {
         sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
+        size: (80, 24),
         taken: 0,
         children: Vec::new(),
         committed: Trace::Unseen,

@@ -44,6 +44,7 @@ fn signs_at(screen: &str, now: Timestamp) -> Signs {
     Signs {
         sighting: sight(&profile, &screen, now, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
+        size: (80, 24),
         taken: 1,
         children: Vec::new(),
         committed: Trace::Unseen,
@@ -253,6 +254,23 @@ fn many_that_compute_little_are_work_together_and_a_stranger_is_none() {
     let both = of(vec![child(7, 1, 500), child(8, 2, 5)]);
     looks(&mut play, &of_all, EVERY, &both);
     assert_eq!(verdict(&play).1, "cc8 computes");
+}
+
+#[test]
+fn a_terminal_of_another_size_is_no_sign_of_work() {
+    let wide = Signs {
+        size: (120, 24),
+        ..busy("Read the file that is wider than it was")
+    };
+    let (mut play, of) = begun(&busy("Read the file that"));
+    looks(&mut play, &of, EVERY, &wide);
+    assert_eq!(verdict(&play).1, "watched since 30 s");
+    let more = Signs {
+        size: (120, 24),
+        ..busy("Read another file")
+    };
+    looks(&mut play, &of, EVERY, &more);
+    assert_eq!(verdict(&play).1, "its screen changed just now");
 }
 
 #[test]

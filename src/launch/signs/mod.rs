@@ -58,7 +58,7 @@ pub(super) async fn look(
     let start = context.directory(attempt).start();
     let start = start.filter(|start| start.pane.is_some());
     let start = start.ok_or("it has no terminal")?;
-    let screen = screen(context, attempt, &start).await?;
+    let (screen, size) = screen(context, attempt, &start).await?;
     let sighting = sight(&profile, &screen, Timestamp::now(), &TimeZone::system());
     let taken = ticks_now();
     let (children, committed, heartbeat) = join!(
@@ -69,6 +69,7 @@ pub(super) async fn look(
     Ok(Signs {
         sighting,
         picture: profile.fingerprint(&screen),
+        size,
         taken,
         children,
         committed,
@@ -87,8 +88,12 @@ pub(crate) fn words_for_screen(worker: &WorkerName) -> impl Iterator<Item = Stri
     size.chain(["capture-pane", "-p", "-e", "-t", &target].map(str::to_owned))
 }
 
-/// What is on the screen, with its colours.
-async fn screen(context: &Context, attempt: &AttemptRef, start: &Start) -> Result<Screen, String> {
+/// What is on the screen, with its colours; and its columns and rows, 0 where they are not told.
+async fn screen(
+    context: &Context,
+    attempt: &AttemptRef,
+    start: &Start,
+) -> Result<(Screen, (u16, u16)), String> {
     let socket = way_in(context, attempt).await?;
     let socket = socket.ok_or("it has no terminal")?;
     let as_user = to_be_asked_as(&socket);
@@ -118,8 +123,10 @@ async fn screen(context: &Context, attempt: &AttemptRef, start: &Start) -> Resul
     }
     let text = String::from_utf8_lossy(&outcome.output);
     let (size, screen) = text.split_once('\n').unwrap_or_default();
-    let width = size.split(' ').next().and_then(|width| width.parse().ok());
-    Ok(Screen::read(screen, width))
+    let mut size = size.split(' ').map(|number| number.parse().ok());
+    let (columns, rows) = (size.next().flatten(), size.next().flatten());
+    let size = (columns.unwrap_or_default(), rows.unwrap_or_default());
+    Ok((Screen::read(screen, columns), size))
 }
 
 /// Why a server may say nothing, and what helps.
