@@ -229,11 +229,10 @@ impl Watching {
         match &signs.sighting.seen {
             Seen::Waiting => {
                 let typed = signs.sighting.input.as_ref();
-                match typed.and_then(|input| input.typed.as_ref()) {
-                    Some(text) => {
-                        format!("text is on its input line, and not sent: {}", short(text))
-                    }
-                    None => "for a word, at its input line".into(),
+                // What it is, not everybody who may read the status is to know.
+                match typed.is_some_and(|input| input.typed.is_some()) {
+                    true => "text is on its input line, and not sent".into(),
+                    false => "for a word, at its input line".into(),
                 }
             }
             Seen::Asking { question } => short(question),

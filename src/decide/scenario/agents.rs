@@ -162,6 +162,12 @@ fn what_its_screen_says_holds_however_long_it_lasts() {
             Level::Info,
         ),
         (
+            signs(&format!("⏺ Done.\n\n{RULE}\n❯ the password is x\n{RULE}\n")),
+            VerdictIs::Waiting,
+            "text is on its input line, and not sent",
+            Level::Info,
+        ),
+        (
             asks(),
             VerdictIs::Asking,
             "Do you want to proceed?",
