@@ -21,15 +21,17 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Time that passes ("1m 5s", "00:12", "3.2 seconds") and tokens ("↓ 64.5k tokens").
+/// Time that passes ("1m 5s", "1m02s", "00:12", "3.2 seconds"), clocks ("2026-11-22T15:00:03.2Z"), tokens
+/// ("↓ 64.5k tokens"), and what turns in ASCII, alone at an end of the line.
 #[expect(
     clippy::unwrap_used,
     reason = "the pattern is a constant, and tests compile it"
 )]
 static COUNTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?i)\b(?:\d+(?:\.\d+)? ?(?:h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms)\b ?)+",
-        r"|\b\d{1,2}:\d\d(?::\d\d)?\b",
+        r"(?i)\b(?:\d+(?:\.\d+)? ?(?:h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms) ?)+\b",
+        r"|\b(?:(?:\d{4}-\d\d-\d\d)?T)?\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\b",
+        r"|^\s*[-|/\\](?:\s|$)|\s[-|/\\]$",
         r"|[↑↓⚒]? ?\b\d[\d.,]*[km]? ?tokens?\b",
     ))
     .unwrap()

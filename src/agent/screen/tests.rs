@@ -87,6 +87,19 @@ fn a_repaint_has_the_same_fingerprint() {
     let after =
         "● Running tests\n✽ Brewing… (1m 3s · ↓ 64.5k tokens · esc to\ninterrupt)\n⠹ waiting 1:03";
     assert_eq!(print(before), print(after));
+    for (before, after) in [
+        ("| loading", "/ loading"),
+        ("  - loading", "  \\ loading"),
+        ("loading |", "loading -"),
+        ("|", "/"),
+        ("for 59s", "for 1m02s"),
+        ("at 2026-11-22T15:00:03Z", "at 2026-11-22T15:00:04.25Z"),
+        ("at 2026-11-22T15:00:03+01:00", "at 2026-11-23T00:00:04+01:00"),
+        ("at T15:00Z", "at T15:01Z"),
+        ("15:00:03.123 up", "15:00:04.5 up"),
+    ] {
+        assert_eq!(print(before), print(after), "{before:?} {after:?}");
+    }
 }
 
 #[test]
@@ -94,6 +107,10 @@ fn work_has_another_fingerprint() {
     assert_ne!(print("380 tests passed"), print("412 tests passed"));
     assert_ne!(print("⏺ Reading a.rs"), print("⏺ Reading b.rs"));
     assert_ne!(print("45%"), print("46%"));
+    assert_ne!(print("a | b"), print("a / b"));
+    assert_ne!(print("src/a"), print("src-a"));
+    assert_ne!(print("2026-11-22 more"), print("2026-11-23 more"));
+    assert_ne!(print("5 more"), print("6 more"));
 }
 
 #[test]
