@@ -184,3 +184,19 @@ fn an_agent_that_turns_its_spinner_has_the_same_fingerprint() {
     );
     assert_ne!(first, print("⏺ Writing"));
 }
+
+#[test]
+fn a_spinner_of_several_words_is_no_work() {
+    let claude = Profile::shipped("claude").unwrap();
+    let print = |text: &str| claude.fingerprint(&Screen::read(text, None));
+    let still = print("⏺ Read 1 file");
+    for spins in [
+        "✻ Brewing… (3s)",
+        "* Reading the golden files… (1m02s · ↓ 1.2k tokens)",
+        "+ Reading the golden files…",
+        "✽ Writing the tests... (12s)",
+    ] {
+        assert_eq!(print(&format!("⏺ Read 1 file\n\n{spins}")), still, "{spins}");
+    }
+    assert_ne!(print("⏺ Read 1 file\n\n* Reading... is done"), still);
+}

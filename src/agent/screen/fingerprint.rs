@@ -31,7 +31,7 @@ static COUNTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i)\b(?:\d+(?:\.\d+)? ?(?:h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms) ?)+\b",
         r"|\b(?:(?:\d{4}-\d\d-\d\d)?T)?\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\b",
-        r"|^\s*[-|/\\](?:\s|$)|\s[-|/\\]$",
+        r"|^\s*[-|/\\*+](?:\s|$)|\s[-|/\\]$",
         r"|[↑↓⚒]? ?\b\d[\d.,]*[km]? ?tokens?\b",
     ))
     .unwrap()

@@ -92,6 +92,7 @@ fn a_repaint_has_the_same_fingerprint() {
         ("  - loading", "  \\ loading"),
         ("loading |", "loading -"),
         ("|", "/"),
+        ("* Reading the", "+ Reading the"),
         ("for 59s", "for 1m02s"),
         ("at 2026-11-22T15:00:03Z", "at 2026-11-22T15:00:04.25Z"),
         ("at 2026-11-22T15:00:03+01:00", "at 2026-11-23T00:00:04+01:00"),
