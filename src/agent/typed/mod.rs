@@ -41,7 +41,7 @@ use super::{
     sighting::{Input, Sighting},
 };
 
-pub use permission::{Permission, Ready, Refusal, may_press, may_type};
+pub use permission::{Permission, Ready, Refusal, may_press, may_submit, may_type};
 pub use proof::{By, Course, Next, Verdict, verdict};
 pub use standing::{Standing, shows, standing};
 pub use text::{LONGEST, Unfit, check};

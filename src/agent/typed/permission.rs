@@ -159,6 +159,15 @@ pub fn may_type(
     Ok(ready)
 }
 
+/// Whether Enter may be pressed for the first time: nobody else has begun to type.
+///
+/// # Errors
+/// Why it may not.
+pub fn may_submit(profile: &Profile, permission: Permission, look: &Look) -> Result<(), Refusal> {
+    may_press(profile, permission, look)?;
+    disturbed(permission, look).map_or(Ok(()), |idle| Err(Refusal::Attached { idle }))
+}
+
 /// Whether Enter may be pressed, now that the text is there.
 ///
 /// # Errors

@@ -74,9 +74,10 @@ pub fn verdict(profile: &Profile, text: &str, before: &Look, after: &Look) -> Ve
     }
 }
 
-/// What a text that is not on the input line any more has left.
+/// What a text that is not on the input line any more has left. Who worked before goes on anyway.
 fn left_something(profile: &Profile, text: &str, before: &Look, after: &Look) -> Option<By> {
-    if after.sighting.seen == Seen::Busy {
+    let worked = before.sighting.seen == Seen::Busy;
+    if !worked && after.sighting.seen == Seen::Busy {
         return Some(By::Work);
     }
     let (old, new) = (before.transcript(profile), after.transcript(profile));
@@ -86,7 +87,7 @@ fn left_something(profile: &Profile, text: &str, before: &Look, after: &Look) ->
         return Some(By::Transcript);
     }
     // A box that grew and shrank has pushed lines out above.
-    if !new.ends_with(&old) && !old.ends_with(&new) {
+    if !worked && !new.ends_with(&old) && !old.ends_with(&new) {
         return Some(By::Progress);
     }
     another(before, after)

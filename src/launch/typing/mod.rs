@@ -37,8 +37,8 @@ use crate::{
         profile::Profile,
         screen::Screen,
         typed::{
-            By, Course, Look, Next, Permission, Ready, Standing, Verdict, check, may_press,
-            may_type, shows, standing, verdict,
+            By, Course, Look, Next, Permission, Ready, Refusal, Standing, Verdict, check, may_press,
+            may_submit, may_type, shows, standing, verdict,
         },
     },
     model::AttemptRef,
@@ -171,8 +171,14 @@ impl Task<'_> {
             Standing::Empty | Standing::Other(_) => false,
         };
         let look = self.wait(limit, is_there).await?;
+        self.stands(&look)
+    }
+
+    /// What Enter would submit is the text, as far as that can be seen.
+    fn stands(&self, look: &Look) -> Result<(), TypingError> {
+        let Text { profile, text, .. } = self.text;
         let line_by_line = !profile.typing.bracketed && text.contains('\n');
-        match at(&look) {
+        match standing(profile, text, look) {
             Standing::Text | Standing::Unseen => Ok(()),
             // Its last line alone may be there.
             Standing::Empty | Standing::Other(_) if line_by_line => Ok(()),
@@ -190,6 +196,9 @@ impl Task<'_> {
     async fn submit(&self, before: &Look) -> Result<Typed, TypingError> {
         let Text { profile, text, .. } = self.text;
         let mut look = self.look().await?;
+        self.stands(&look)?;
+        let may = may_submit(profile, self.text.permission, &look);
+        may.map_err(|why| self.held(why, &look))?;
         self.submit_once(&look).await?;
         let mut course = Course::pressed();
         let mut pressed = Instant::now();
@@ -227,13 +236,17 @@ impl Task<'_> {
             permission,
             ..
         } = self.text;
-        may_press(profile, *permission, look).map_err(|why| TypingError::Held {
+        may_press(profile, *permission, look).map_err(|why| self.held(why, look))?;
+        self.went(Extent::Submitted);
+        self.press(&profile.typing.submit).await
+    }
+
+    fn held(&self, why: Refusal, look: &Look) -> TypingError {
+        TypingError::Held {
             why,
             extent: so_far(self.extent),
             screen: plain(&look.screen),
-        })?;
-        self.went(Extent::Submitted);
-        self.press(&profile.typing.submit).await
+        }
     }
 
     /// Looks until it holds or the time is over; the last look.

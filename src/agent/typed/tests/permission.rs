@@ -114,3 +114,24 @@ fn line_breaks_and_long_lines_are_refused_where_they_would_not_arrive() {
         Ok(Ready::Type)
     );
 }
+
+#[test]
+fn enter_is_pressed_first_only_while_nobody_else_types() {
+    let claude_is = profile("claude");
+    let typing = |idle: u64| Look {
+        clients: vec![Client {
+            idle: Duration::from_secs(idle),
+            readonly: false,
+        }],
+        ..claude("", "go on")
+    };
+    let quiet = Permission::default();
+    assert_eq!(may_submit(&claude_is, quiet, &typing(30)), Ok(()));
+    let refused = may_submit(&claude_is, quiet, &typing(2)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "somebody is attached, and pressed a key 2 s ago"
+    );
+    // It is pressed again over whatever came since.
+    assert_eq!(may_press(&claude_is, quiet, &typing(2)), Ok(()));
+}

@@ -34,6 +34,21 @@ fn taken_is_what_left_something() {
         verdict(&profile("claude"), "go on", &busy, &asking),
         Verdict::Open
     );
+    // And who worked goes on with it, whatever becomes of the text.
+    for (after, says) in [
+        (claude(works, ""), Verdict::Open),
+        (
+            claude("⏺ Done.\n\n⏺ Well.\n\n✻ Brewing… (3s)", ""),
+            Verdict::Open,
+        ),
+        (
+            claude("⏺ Done.\n\n❯ go on\n\n✻ Brewing… (3s)", ""),
+            taken(By::Transcript),
+        ),
+    ] {
+        let said = verdict(&profile("claude"), "go on", &busy, &after);
+        assert_eq!(said, says, "{:?}", after.screen);
+    }
     let dead = Look {
         dead: true,
         ..claude(works, "")
