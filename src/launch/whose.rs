@@ -22,6 +22,8 @@ use nix::unistd::{Uid, geteuid};
 const STICKY: u32 = 0o1000;
 /// Everybody may change what is in it.
 const BY_ALL: u32 = 0o002;
+/// Whoever is in its group may.
+const BY_GROUP: u32 = 0o020;
 /// Symbolic links on one way, as many as the kernel follows (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
@@ -62,11 +64,16 @@ fn first_owner(way: &Path) -> io::Result<Option<Uid>> {
             place.pop();
             led.append(&mut ahead);
             ahead = led;
-        } else if found.is_dir() && found.mode() & BY_ALL != 0 && found.mode() & STICKY == 0 {
+        } else if found.is_dir() && found.mode() & STICKY == 0 {
+            let (who, them) = match found.mode() {
+                mode if mode & BY_ALL != 0 => ("everybody", "go"),
+                mode if mode & BY_GROUP != 0 => ("whoever is in its group", "g"),
+                _ => continue,
+            };
             let place = place.display();
             return Err(io::Error::other(format!(
-                "everybody may write to {place}, and so may have put anything there; take that away \
-                 with: chmod o-w {place}"
+                "{who} may write to {place}, and so may have put anything there; take that away with: \
+                 chmod {them}-w {place}"
             )));
         }
     }
@@ -142,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn where_everybody_writes_nobody_is_trusted() {
+    fn where_everybody_or_a_group_writes_nobody_is_trusted() {
         let home = tempfile::tempdir().unwrap();
         let (above, socket) = way(home.path());
         if !geteuid().is_root() {
@@ -150,9 +157,17 @@ mod tests {
         }
         fs::set_permissions(&above, Permissions::from_mode(0o1777)).unwrap();
         assert_eq!(to_be_asked_as(&socket).unwrap(), None, "as /tmp is");
-        fs::set_permissions(&above, Permissions::from_mode(0o777)).unwrap();
-        let why = to_be_asked_as(&socket).unwrap_err().to_string();
-        let helps = format!("chmod o-w {}", above.display());
-        assert!(why.contains(&helps), "{why}");
+        fs::set_permissions(&above, Permissions::from_mode(0o1775)).unwrap();
+        assert_eq!(to_be_asked_as(&socket).unwrap(), None);
+        for (mode, who, them) in [
+            (0o777, "everybody", "go"),
+            (0o757, "everybody", "go"),
+            (0o775, "whoever is in its group", "g"),
+        ] {
+            fs::set_permissions(&above, Permissions::from_mode(mode)).unwrap();
+            let why = to_be_asked_as(&socket).unwrap_err().to_string();
+            let helps = format!("chmod {them}-w {}", above.display());
+            assert!(why.starts_with(who) && why.ends_with(&helps), "{why}");
+        }
     }
 }
