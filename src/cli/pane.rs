@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
-    /// Keep the colours: auto where standard output is a terminal that has some, always also elsewhere.
+    /// Keep the colours: auto where standard output is a terminal that has some, always, or never.
     #[arg(
         long,
         value_name = "WHEN",
@@ -54,6 +54,7 @@ pub(super) struct Arguments {
 enum Colours {
     Auto,
     Always,
+    Never,
 }
 
 /// As JSON.
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Result<(), Failure
     let session = Session::find(arguments.worker, "screen", context)?;
     let captured = capture(&session)?;
     let colours = match arguments.colours {
-        None => false,
+        None | Some(Colours::Never) => false,
         Some(Colours::Auto) => context.screen.colour,
         Some(Colours::Always) => true,
     };

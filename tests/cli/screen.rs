@@ -134,6 +134,10 @@ fn a_screen_is_printed_as_text_and_its_colours_on_request() {
         );
         assert!(coloured.ends_with("界界\n\x1b[0m"), "{coloured:?}");
     }
+    assert_eq!(
+        prints(&rig, &["screen", "--colours=never", "builder"]),
+        plain
+    );
     let terminal = Terminal::new(&rig.home);
     terminal.types("supervisorctl screen builder; echo said $?");
     terminal.shows("said 0");
