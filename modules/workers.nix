@@ -165,8 +165,12 @@ let
       variables = map variable (lib.unique environmentFrom);
       first = duration (worker.backoff.first or null);
       most = duration (worker.backoff.most or null);
+      whenNull = default: value: if value == null then default else value;
+      every = whenNull (duration "30s") (duration (worker.watch.every or null));
       slow = duration (worker.watch.slow or null);
       stuck = duration (worker.watch.stuck or null);
+      # Who says one of them has the other one half or twice as long.
+      slowest = whenNull (if stuck == null then duration "1h" else stuck / 2) slow;
       launcher = worker.launcher or (rig.defaults.launcher or "auto");
     in
     [
@@ -224,6 +228,10 @@ let
       {
         assertion = slow == null || stuck == null || slow < stuck;
         message = "${at}.watch: slow is not shorter than stuck.";
+      }
+      {
+        assertion = !worker ? watch || every < slowest;
+        message = "${at}.watch: every is not shorter than slow.";
       }
       {
         assertion =

@@ -285,7 +285,7 @@ pub(super) mod watch {
     use super::expects;
     keys! {
         EVERY: "every", expects::EVERY, "\"30s\"", "From one look to the next.";
-        SLOW: "slow", expects::DURATION, "\"1h\"", "Without a sign of work for so long, status calls it slow.";
+        SLOW: "slow", expects::DURATION, "\"1h\"", "Without a sign of work for so long, status says so, and one whose screen shows nothing that is known is unknown.";
         STUCK: "stuck", expects::DURATION, "\"2h\"", "Without a sign of work for so long, it is stalled. Who says one of slow and stuck has the other one half or twice as long.";
         HEARTBEAT: "heartbeat", expects::PATH, "none" as in "\"heartbeat\"", "A file that it touches as a sign of work.";
     }

@@ -159,9 +159,10 @@ pub struct Alive {
 /// How what an agent does is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Watch {
-    /// From one look to the next.
+    /// From one look to the next; shorter than `slow`.
     pub every: Duration,
-    /// Without a sign of work for so long, it is slow.
+    /// Without a sign of work for so long, it is slow: that is said, and who shows nothing that is known is
+    /// unknown.
     pub slow: Duration,
     /// Without a sign of work for so long, it is stalled; longer than `slow`.
     pub stuck: Duration,

@@ -256,7 +256,11 @@ impl Watching {
             }
             Seen::Crashed { words } => {
                 let over = "its screen says that a program is over";
-                format!("{}; {over}: {}", self.signs_of_work(now, rules), short(words))
+                format!(
+                    "{}; {over}: {}",
+                    self.signs_of_work(now, rules),
+                    short(words)
+                )
             }
             Seen::Busy => self.signs_of_work(now, rules),
             Seen::Unknown => {

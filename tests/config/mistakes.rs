@@ -69,6 +69,7 @@ fn each_mistake_of_a_worker_is_told() {
         "launcher = 'process'\nagent = 'codex'",
         "watch = { slow = '5m' }",
         "agent = 'codex'\nwatch = { slow = '1h', stuck = '1h' }",
+        "agent = 'codex'\nwatch = { slow = '30s' }",
         "keep_output = '16 elephants'",
         "keep_output = 1048576",
         "keep_attempts = 99999999999999999999999999999999999999999",

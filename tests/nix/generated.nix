@@ -214,7 +214,7 @@ let
         )
         // optional "watch" 20 (
           what:
-          some "${what} slow" 50 { slow = value "${what} slow" [ "30s" "1h" ] [ "3h" ]; }
+          some "${what} slow" 50 { slow = value "${what} slow" [ "5m" "1h" ] [ "3h" "30s" ]; }
           // some "${what} stuck" 50 { stuck = value "${what} stuck" [ "2h" ] [ "1s" ]; }
           // some "${what} heartbeat" 50 { heartbeat = "/srv/heartbeat"; }
         )

@@ -196,7 +196,11 @@ fn a_spinner_of_several_words_is_no_work() {
         "+ Reading the golden files…",
         "✽ Writing the tests... (12s)",
     ] {
-        assert_eq!(print(&format!("⏺ Read 1 file\n\n{spins}")), still, "{spins}");
+        assert_eq!(
+            print(&format!("⏺ Read 1 file\n\n{spins}")),
+            still,
+            "{spins}"
+        );
     }
     assert_ne!(print("⏺ Read 1 file\n\n* Reading... is done"), still);
 }

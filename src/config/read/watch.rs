@@ -34,10 +34,18 @@ pub(super) fn watch(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>
         let why = format!("makes slow ({slow}) not shorter than stuck ({stuck})");
         entry.wrong(reading, why);
     }
+    let every = every.unwrap_or(usual.every);
+    if every >= slow {
+        let (every, slow) = (values::written(every), values::written(slow));
+        let why = format!("makes every ({every}) not shorter than slow ({slow})");
+        entry
+            .wrong(reading, why)
+            .hint("several looks have to fit into slow");
+    }
     let heartbeat = table.get(watch::HEARTBEAT);
     let heartbeat = heartbeat.and_then(|entry| machine::path(&entry, reading));
     Some(Watch {
-        every: every.unwrap_or(usual.every),
+        every,
         slow,
         stuck,
         heartbeat,

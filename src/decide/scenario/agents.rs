@@ -447,7 +447,10 @@ fn until_its_first_sign_of_work_nobody_knows_what_it_does() {
     let done = play.tell(Event::Command(RequestId(1), reload));
     let asked = |effect: &Effect| matches!(effect, Effect::Watch(..));
     assert!(done.iter().any(asked), "{done:?}");
-    let again = play.tell(Event::Watched(of.clone(), Ok(Box::new(busy("Read 1 file")))));
+    let again = play.tell(Event::Watched(
+        of.clone(),
+        Ok(Box::new(busy("Read 1 file"))),
+    ));
     assert_eq!(verdict(&play).0, VerdictIs::Stalled);
     assert_eq!(notified(&again), 0);
 

@@ -45,11 +45,7 @@ pub(super) async fn committed(
 }
 
 /// When this file was last touched.
-pub(super) async fn touched(
-    context: &Context,
-    worker: &WorkerName,
-    file: Option<&Path>,
-) -> Trace {
+pub(super) async fn touched(context: &Context, worker: &WorkerName, file: Option<&Path>) -> Trace {
     let Some(file) = file.map(Path::to_owned) else {
         return Trace::Unseen;
     };
@@ -149,7 +145,11 @@ mod tests {
         let pointer = home.path().join("pointer");
         fs::write(&pointer, "gitdir: elsewhere\n").unwrap();
         symlink(&pointer, &git).unwrap();
-        assert_eq!(history(home.path()), Trace::Unseen, "a link to a file was read");
+        assert_eq!(
+            history(home.path()),
+            Trace::Unseen,
+            "a link to a file was read"
+        );
         fs::remove_file(&git).unwrap();
         symlink("/dev/zero", &git).unwrap();
         assert_eq!(history(home.path()), Trace::Unseen);

@@ -37,8 +37,8 @@ use crate::{
         profile::Profile,
         screen::Screen,
         typed::{
-            By, Course, Look, Next, Permission, Ready, Refusal, Standing, Verdict, check, may_press,
-            may_submit, may_type, shows, standing, verdict,
+            By, Course, Look, Next, Permission, Ready, Refusal, Standing, Verdict, check,
+            may_press, may_submit, may_type, shows, standing, verdict,
         },
     },
     model::AttemptRef,

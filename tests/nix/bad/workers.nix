@@ -167,6 +167,14 @@ in
     };
     says = "slow is not shorter than stuck";
   };
+  looks-too-seldom = {
+    module = worker {
+      agent = "generic";
+      watch.every = "2m";
+      watch.slow = "90s";
+    };
+    says = "every is not shorter than slow";
+  };
   backoff-backwards = {
     module = worker {
       backoff.first = "2m";
