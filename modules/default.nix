@@ -1,6 +1,7 @@
 # services.loopkeeper: a rig that is declared here, checked when it is built and kept by systemd.
 {
   imports = [
+    ./agents.nix
     ./catalog.nix
     ./credentials.nix
     ./plan.nix

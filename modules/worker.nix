@@ -197,19 +197,12 @@ types.submodule {
     };
 
     agent = mkOption {
-      type = types.nullOr (
-        types.enum [
-          "claude"
-          "codex"
-          "aider"
-          "shell"
-          "generic"
-        ]
-      );
+      type = types.nullOr types.str;
       default = null;
       example = "claude";
       description = ''
-        The program in its terminal. Then its screen is looked at, and {command}`supervisorctl status` says
+        The program in its terminal: claude, codex, aider, shell, generic, or a name of
+        {option}`services.loopkeeper.agents`. Then its screen is looked at, and {command}`supervisorctl status` says
         what it does: works, waits for a word, asks, is at its usage limit, has no answer from its provider,
         or stalls.
       '';

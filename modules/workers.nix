@@ -98,6 +98,16 @@ let
   rig = cfg.settings;
   workers = rig.workers or { };
   names = lib.attrNames workers;
+  agents = lib.unique (
+    [
+      "claude"
+      "codex"
+      "aider"
+      "shell"
+      "generic"
+    ]
+    ++ lib.attrNames (rig.agents or { })
+  );
   texts = value: if lib.isList value then lib.filter lib.isString value else [ ];
   requiredBy = name: texts (workers.${name}.requires or null);
   phaseIds = map (phase: phase.id or phase) (rig.plan.phases or [ ]);
@@ -220,6 +230,10 @@ let
         assertion =
           !worker ? agent || launcher == "tmux" || (launcher == "auto" && (worker.kind or "loop") == "loop");
         message = "${at}.agent needs a terminal, and this worker has none. Set its launcher to tmux, or session to true.";
+      }
+      {
+        assertion = !worker ? agent || lib.elem worker.agent agents;
+        message = "${at}.agent is ${toString worker.agent}, and there are: ${toString agents}. Declare services.loopkeeper.agents.${toString worker.agent}.";
       }
       {
         assertion = !worker ? watch || worker ? agent;

@@ -1,16 +1,16 @@
 //! One look at a worker in its terminal: at what, and what it found.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{screen::Fingerprint, sighting::Sighting};
+use super::{profile::Profile, screen::Fingerprint, sighting::Sighting};
 
 /// What of a worker in its terminal is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sights {
-    /// The profile of what runs there.
-    pub agent: String,
+    /// What runs there.
+    pub agent: Arc<Profile>,
     /// The checkout that it works in.
     pub worktree: Option<PathBuf>,
     /// The file that it touches.

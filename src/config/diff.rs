@@ -1,6 +1,6 @@
 //! What a reload has to touch: from one checked rig to another.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct Diff {
     pub unchanged: Vec<WorkerName>,
     /// What is different about the plan.
     pub plan: PlanDiff,
+    /// Agents of `[agents.NAME]` that are not as they were: only in one of both, or others.
+    #[serde(default)]
+    pub agents: Vec<String>,
     /// The command for notices is another one.
     pub notify: bool,
     /// The rig has another name.
@@ -71,6 +74,7 @@ impl Diff {
             changed,
             unchanged: _,
             plan,
+            agents,
             notify,
             rig,
         } = self;
@@ -78,6 +82,7 @@ impl Diff {
             && removed.is_empty()
             && changed.is_empty()
             && plan.is_empty()
+            && agents.is_empty()
             && !notify
             && !rig
     }
@@ -87,6 +92,7 @@ impl Diff {
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let mut diff = Diff {
         plan: plan_diff(&old.plan, &new.plan),
+        agents: agents_diff(old, new),
         notify: old.notify != new.notify,
         rig: old.rig != new.rig,
         ..Diff::default()
@@ -280,6 +286,15 @@ fn plan_diff(old: &Plan, new: &Plan) -> PlanDiff {
     }
 }
 
+fn agents_diff(old: &Config, new: &Config) -> Vec<String> {
+    let names: BTreeSet<_> = old.agents.keys().chain(new.agents.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| old.agents.get(*name) != new.agents.get(*name))
+        .cloned()
+        .collect()
+}
+
 impl fmt::Display for Diff {
     /// One line for each thing that changes, and one for what does not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -312,6 +327,9 @@ impl fmt::Display for Diff {
         }
         if self.plan.resume {
             writeln!(f, "~ plan: {}", schema::plan::RESUME.name)?;
+        }
+        for name in &self.agents {
+            writeln!(f, "~ agent {name}")?;
         }
         if self.notify {
             writeln!(f, "~ rig: {}", schema::rig::NOTIFY.name)?;

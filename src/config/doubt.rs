@@ -91,7 +91,8 @@ pub fn doubts_elsewhere(config: &Config, env: &Environment) -> Vec<String> {
             )
         })
     });
-    mistakable(&config.plan).chain(in_store).collect()
+    let plan = mistakable(&config.plan);
+    plan.chain(unused(config)).chain(in_store).collect()
 }
 
 /// All that is doubtful on this machine, after what is known of the workers was corrected.
@@ -173,7 +174,20 @@ fn of_plan(config: &Config, env: &Environment, at: &At) -> Vec<String> {
     });
     commands
         .chain(about_phases(&config.plan, env, at))
+        .chain(unused(config))
         .collect()
+}
+
+/// Agents that nobody runs.
+fn unused(config: &Config) -> impl Iterator<Item = String> {
+    let runs = |name: &String| {
+        let mut agents = config.workers.values().filter_map(|w| w.agent.as_ref());
+        agents.any(|agent| agent.name == *name)
+    };
+    let unused = config.agents.keys().filter(move |name| !runs(name));
+    unused.map(|name| {
+        format!("agent {name} is run by no worker: say agent = \"{name}\" in [workers.NAME]")
+    })
 }
 
 fn about_phases(plan: &Plan, env: &Environment, at: &At) -> Vec<String> {

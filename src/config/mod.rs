@@ -53,12 +53,16 @@ pub use worker::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{self, Path},
+    sync::Arc,
 };
 
 use toml::de::DeTable;
 
 use self::{load::Sight, reader::Reading};
-use crate::model::{Kind, WorkerName};
+use crate::{
+    agent::profile::Profile,
+    model::{Kind, WorkerName},
+};
 
 /// A whole, checked rig.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,6 +76,8 @@ pub struct Config {
     pub plan: Plan,
     /// All rows that have a process: the declared workers and, under its own name, the proxy.
     pub workers: BTreeMap<WorkerName, Worker>,
+    /// The agents of `[agents.NAME]`, also those that no worker runs.
+    pub agents: BTreeMap<String, Arc<Profile>>,
 }
 
 impl Config {

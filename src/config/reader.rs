@@ -106,6 +106,14 @@ impl<'f> Entry<'f> {
         self.value.as_integer().map(ToString::to_string)
     }
 
+    /// The bytes of a part of a string; `None` where its text is not written as it is.
+    pub(super) fn within(&self, part: Range<usize>) -> Option<Range<usize>> {
+        let text = self.value.as_str()?;
+        // Quotes alone: an escape is longer than what it stands for.
+        (self.at.len() == text.len() + 2)
+            .then(|| self.at.start + 1 + part.start..self.at.start + 1 + part.end)
+    }
+
     /// Whether it is a string: for keys that take several types.
     pub(super) fn is_string(&self) -> bool {
         self.value.is_str()

@@ -20,7 +20,7 @@ impl Table {
     /// As its header is written.
     pub fn header(&self) -> String {
         match self.section.name {
-            list @ "plan.phases" => format!("[[{list}]]"),
+            list @ ("plan.phases" | "agents.NAME.busy") => format!("[[{list}]]"),
             name => format!("[{name}]"),
         }
     }

@@ -61,6 +61,9 @@ mod expects {
     pub(super) const DESTINATIONS: &str =
         "an array of destinations, such as \"10.0.0.0/8:22\" or \"*.example.org:443\"";
     pub(super) const PATH: &str = "a path";
+    pub(super) const SHOWS: &str = "patterns, as in [[agents.NAME.busy]]";
+    pub(super) const REGEX: &str = "a regular expression that matches no empty line";
+    pub(super) const REGEXES: &str = "an array of regular expressions that match no empty line";
     pub(super) const SYSTEMD: &str =
         "a table of systemd's properties, such as { MemoryMax = \"2G\", User = \"builder\" }";
     pub(super) const DIRECTORY: &str = "the path of a directory";
@@ -74,6 +77,7 @@ pub(super) mod top {
         PLAN: "plan", "a table", "no phases" as in "{}", "The phases the loops work through.";
         DEFAULTS: "defaults", "a table", "empty" as in "{}", "What holds for every worker that does not say otherwise.";
         WORKERS: "workers", "a table of workers, as in [workers.builder]", "no workers" as in "{}", "The programs that are kept alive.";
+        AGENTS: "agents", "a table of agents, as in [agents.NAME]", "those in the program" as in "{}", "Agents of one's own, and what is different about known ones.";
     }
 }
 
@@ -205,7 +209,7 @@ pub(super) mod worker {
         ALIVE: "alive",
             "a table with one of socks, tcp and command, such as { tcp = \"127.0.0.1:8080\" }",
             "being alive is enough" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be still well.";
-        AGENT: "agent", "\"claude\", \"codex\", \"aider\", \"shell\" or \"generic\"", "nobody looks at its screen" as in "\"claude\"",
+        AGENT: "agent", "\"claude\", \"codex\", \"aider\", \"shell\", \"generic\", or a NAME of [agents.NAME]", "nobody looks at its screen" as in "\"claude\"",
             "The program in its terminal. Then its screen is looked at, and supervisorctl status says what it does: \
              works, waits for a word, asks, is at its usage limit, has no answer from its provider, or stalls. \
              It needs a terminal: launcher = \"tmux\", or auto for a loop.";
@@ -291,6 +295,73 @@ pub(super) mod watch {
     }
 }
 
+pub(super) mod agent {
+    use super::expects;
+    keys! {
+        EXTENDS: "extends", "\"claude\", \"codex\", \"aider\", \"shell\" or \"generic\"", "a known one of the same name, else none" as in "\"generic\"",
+            "A known agent, as it is in the program: of what is not said here, its words hold, and its patterns are tried after those here.";
+        REPLACE: "replace", "an array of \"question\", \"menu\", \"busy\", \"limit\", \"outage\" and \"crash\"", "[]", "The patterns of which those that it extends do not count.";
+        PROGRAMS: "programs", "an array of strings", "those that it extends" as in "[\"mytool\"]",
+            "The names that its process may have, as ps -o comm shows them. Nothing is typed to another one. None: every program will do.";
+        START: "start", "an array of strings", "that which it extends" as in "[\"mytool\"]", "The command that starts it, without the arguments of its session. Nothing goes by it so far.";
+        SESSION: "session", "a table such as { by = \"kept\", resume = [\"--continue\"] }", "that which it extends" as in "{ by = \"nobody\" }", "How its conversation is known again.";
+        TYPING: "typing", "a table such as { submit = \"Enter\" }", "that which it extends" as in "{ submit = \"Enter\" }", "How text is entered.";
+        INPUT: "input", "a table such as { line = '^> ?(?P<typed>.*)$' }", "that which it extends" as in "{ line = '^> ?(?P<typed>.*)$' }", "Where its input line is.";
+        ENTRY: "entry", expects::REGEX, "that which it extends" as in "'^[*>] '", "What an entry of its transcript begins with.";
+        REACH: "reach", "a whole number from 1 to 1000", "that which it extends, else 16" as in "16", "How many written lines above the input line may say what it does.";
+        QUESTION: "question", expects::SHOWS, "those that it extends" as in "[{ line = '^(?P<question>Shall I .*\\?)$' }]", "It asks, and goes on only when it is answered.";
+        MENU: "menu", expects::SHOWS, "those that it extends" as in "[{ line = '^1[.] Wait for the limit' }]", "It asks what to do about its usage limit.";
+        BUSY: "busy", expects::SHOWS, "those that it extends" as in "[{ line = '^working' }]", "It works.";
+        LIMIT: "limit", expects::SHOWS, "those that it extends" as in "[{ line = '^limit reached, resets ' }]", "Its usage limit is reached. When that ends is read from the same line.";
+        OUTAGE: "outage", expects::SHOWS, "those that it extends" as in "[{ line = '^no answer from ' }]", "Its provider does not answer.";
+        CRASH: "crash", expects::SHOWS, "those that it extends" as in "[{ line = '^panic: ' }]", "Its program is over.";
+        COST: "cost", "a regular expression with (?P<cost>…)", "that which it extends" as in "'^cost: [$](?P<cost>[0-9.]+)'", "What it has cost, in dollars. Nothing goes by it so far.";
+        TURNS: "turns", "a regular expression with (?P<turns>…)", "that which it extends" as in "'^turn (?P<turns>[0-9]+)'", "How many turns it has had. Nothing goes by it so far.";
+        MOVING: "moving", expects::REGEXES, "those that it extends" as in "['^[|/-] ']", "Lines that move while nothing is done, such as a spinner: a change of them is no sign of work.";
+    }
+}
+
+pub(super) mod agent_session {
+    keys! {
+        BY: "by", "\"nobody\", \"chosen\", \"shown\" or \"kept\"", "required" as in "\"nobody\"",
+            "Who makes the id of a conversation: nobody, we, so that it is given with start and resume, the program, which shows it, or the program, which keeps it for itself. Nothing goes by a session so far.";
+        START: "start", "an array of strings", "none" as in "[\"--session\", \"{session}\"]", "The arguments of a first start, with {session} where the id goes.";
+        RESUME: "resume", "an array of strings", "none" as in "[\"--continue\"]", "The arguments that go on with it, with {session} where the id goes; by \"kept\", without.";
+        SHOWN: "shown", "an array of regular expressions with (?P<session>…)", "none" as in "['^session (?P<session>[0-9a-f-]+)$']", "Where the id is shown.";
+    }
+}
+
+pub(super) mod agent_typing {
+    keys! {
+        BRACKETED: "bracketed", "true or false", "that which it extends, else true" as in "true", "As a bracketed paste, so that line breaks submit nothing.";
+        SUBMIT: "submit", "a key as tmux calls it, such as \"Enter\" or \"C-m\"", "that which it extends, else Enter" as in "\"Enter\"", "The key that submits.";
+        ESCAPE: "escape", "true or false", "that which it extends, else false" as in "false", "Escape is pressed before, to leave whatever is open.";
+    }
+}
+
+pub(super) mod agent_input {
+    use super::expects;
+    keys! {
+        LINE: "line", "a regular expression with (?P<typed>.*)", "that which it extends; required without" as in "'^> ?(?P<typed>.*)$'", "The line; typed is what stands on it.";
+        BOXED: "boxed", "true or false", "that which it extends, else false" as in "true", "It stands between two rules, or in a box.";
+        MORE: "more", expects::REGEX, "that which it extends" as in "'^[.]{3} (?P<typed>.*)$'", "Further lines of what is typed, where there is no box.";
+        PLACEHOLDER: "placeholder", expects::REGEXES, "those that it extends" as in "['^Type here']", "What the program itself puts on an empty line.";
+        PASTED: "pasted", expects::REGEX, "that which it extends" as in "'^\\[pasted [0-9]+ lines\\]'", "What it shows there in the place of a long text.";
+        BELOW: "below", expects::REGEXES, "those that it extends" as in "['^[?] for help']", "What may stand below it.";
+    }
+}
+
+pub(super) mod agent_shows {
+    use super::expects;
+    keys! {
+        LINE: "line", expects::REGEX, "required" as in "'^working'", "Matches a line. Of a question, (?P<question>…) is what is asked.";
+        WITH: "with", expects::REGEXES, "[]", "Each of these has to match another line.";
+        LIVE: "live", "true or false", "false", "It says what happens right now, so it holds though the agent looks busy.";
+        BELOW: "below", "true or false", "false", "It stands below the input line.";
+        LAST: "last", "true or false", "true of limit, outage and crash, else false" as in "true", "It counts only where no entry of the transcript comes after it.";
+    }
+}
+
 macro_rules! sections {
     ($($constant:ident: $name:literal, $about:literal, [$($group:ident),+];)+) => {
         $(pub(super) const $constant: &Section = &Section {
@@ -320,4 +391,9 @@ sections! {
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
     WATCH: "workers.NAME.watch", "How an agent is looked at. A sign of work is a change of its screen that is more than a spinner or a clock, a commit in its worktree, a touched heartbeat, or a process of it that computes.", [watch];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
+    AGENT: "agents.NAME", "What is known of one kind of agent, for workers with agent = \"NAME\". Of a NAME that is known, only what is said here is different. Regular expressions are those of the regex crate, best in single quotes: '^> '.", [agent];
+    AGENT_SESSION: "agents.NAME.session", "How its conversation is known again.", [agent_session];
+    AGENT_TYPING: "agents.NAME.typing", "How text is entered.", [agent_typing];
+    AGENT_INPUT: "agents.NAME.input", "Where its input line is, and what on it nobody has typed.", [agent_input];
+    AGENT_SHOWS: "agents.NAME.busy", "What its screen shows while it works; of question, menu, limit, outage and crash, the same.", [agent_shows];
 }

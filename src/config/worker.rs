@@ -1,9 +1,10 @@
 //! One worker: what is run, where, and by which rules it is kept alive.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{Builtin, Tailscale};
 use crate::{
+    agent::profile::Profile,
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
     systemd::property::Settings,
 };
@@ -41,8 +42,8 @@ pub struct Worker {
     pub ready: Option<Ready>,
     /// How it is known to be still well; without it, being alive is enough.
     pub alive: Option<Alive>,
-    /// What runs in its terminal, by the name of a profile; without it, nobody looks at its screen.
-    pub agent: Option<String>,
+    /// What runs in its terminal; without it, nobody looks at its screen.
+    pub agent: Option<Arc<Profile>>,
     /// How what it does is watched, where its screen is looked at.
     pub watch: Watch,
     /// How it is stopped.

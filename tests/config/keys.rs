@@ -22,6 +22,7 @@ fn file_with(section: &Section, line: &str) -> String {
             .collect()
     };
     let worker = "[workers.a]\ncommand = 'x'\n";
+    let generic = "proxy = {}\n[agents.a]\nextends = 'generic'\n";
     let agent = format!("{worker}agent = 'generic'\n");
     match section.name {
         "" => format!("{line}\n{}", fill(&[("proxy", "{}")])),
@@ -58,6 +59,26 @@ fn file_with(section: &Section, line: &str) -> String {
             let other = if probe { "" } else { "tcp = 'h:1'" };
             let table = section.name.replace("NAME", "a");
             format!("{worker}[{table}]\n{other}\n{line}")
+        }
+        "agents.NAME" => {
+            let extends = fill(&[("extends", "'generic'")]);
+            format!("proxy = {{}}\n[agents.a]\n{extends}{line}")
+        }
+        "agents.NAME.busy" => {
+            let needed = fill(&[("line", "'^x'")]);
+            format!("{generic}[[agents.a.busy]]\n{needed}{line}")
+        }
+        "agents.NAME.session" => {
+            let by = match line.split(' ').next().unwrap() {
+                "start" => "by = 'chosen'\nresume = ['{session}']",
+                "resume" => "by = 'kept'",
+                "shown" => "by = 'shown'\nresume = ['{session}']",
+                _ => "",
+            };
+            format!("{generic}[agents.a.session]\n{by}\n{line}")
+        }
+        name if name.starts_with("agents.") => {
+            format!("{generic}[{}]\n{line}", name.replace("NAME", "a"))
         }
         name => format!("{worker}[{}]\n{line}", name.replace("NAME", "a")),
     }
@@ -114,6 +135,7 @@ fn the_example_has_every_key() {
             format!("\n{name} = "),
             format!("\n[{name}]"),
             format!("[{name}."),
+            format!(".{name}]"),
             format!("\n[[plan.{name}]]"),
             format!("#   {name} = "),
             format!("{{ {name} = "),

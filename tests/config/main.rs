@@ -6,6 +6,7 @@
 )]
 
 mod accepted;
+mod agents;
 mod file;
 mod fixture;
 mod garbage;

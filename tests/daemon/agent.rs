@@ -40,6 +40,27 @@ fn until_told(rig: &Rig, texts: &[&str]) {
 }
 
 #[test]
+fn who_goes_on_is_looked_at_by_what_is_known_of_its_agent_now() {
+    let rig_with = |agents: &str| {
+        let rig = RIG.replace("claude", "mytool");
+        format!("{rig}\n[agents.mytool]\nextends = \"generic\"\n{agents}")
+    };
+    let mut rig = Rig::new(&rig_with(""));
+    rig.write("screen", "Shall I go on\n");
+    rig.start();
+    until_seen(&rig, "working");
+    let pid = rig.pid("a");
+    rig.configure(&rig_with(
+        "question = [{ line = '^(?P<question>Shall I .*)$' }]",
+    ));
+    let diff = rig.done(&["reload"]);
+    assert!(diff.contains("~ worker a: agent (goes on)"), "{diff}");
+    assert!(diff.contains("~ agent mytool"), "{diff}");
+    assert_eq!(until_seen(&rig, "asking"), "Shall I go on");
+    assert_eq!(rig.pid("a"), pid);
+}
+
+#[test]
 fn what_stands_on_its_screen_is_shown_and_told() {
     let mut rig = Rig::new(RIG);
     rig.write("screen", &format!("⏺ Done.\n\n{RULE}\n❯ \n{RULE}\n"));

@@ -2,11 +2,13 @@
 
 use std::{
     fs::{self, File},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use loopkeeper::{
     agent::{
+        profile::Profile,
         screen::Screen,
         sighting::Seen,
         signs::{Sights, Signs},
@@ -33,7 +35,7 @@ pub(crate) const INPUT: &str = "────────────────
 
 pub(crate) fn sights() -> Sights {
     Sights {
-        agent: "claude".into(),
+        agent: Arc::new(Profile::shipped("claude").unwrap()),
         worktree: None,
         heartbeat: None,
     }

@@ -210,6 +210,7 @@ let
           pick what [
             "claude"
             "generic"
+            "mytool"
           ]
         )
         // optional "watch" 20 (
@@ -340,6 +341,16 @@ let
           ]
         );
         workers = lib.genAttrs names worker;
+      }
+      // some "agents" 60 {
+        agents.mytool = pick "mytool" [
+          { extends = "generic"; }
+          {
+            extends = "shell";
+            busy = [ { line = "^working"; } ];
+          }
+          { input.line = "^> "; }
+        ];
       }
       // some "notify" 30 { notify = command "notify"; }
       // some "resume" 30 { plan.resume = "manual"; };

@@ -3,10 +3,16 @@
 //! What comes out is what the checked configuration promises: dependencies exist and have no circle
 //! (a worker requires only earlier names), and no two workers share a worktree.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use fastrand::Rng;
 use loopkeeper::{
+    agent::profile::Profile,
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
         Ready, Restart, Resume, Secrets, Watch, Worker,
@@ -17,11 +23,15 @@ use loopkeeper::{
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const PHASES: [&str; 6] = ["p0", "p1", "p2", "p3", "p4", "p5"];
 
+static CLAUDE: LazyLock<Arc<Profile>> =
+    LazyLock::new(|| Arc::new(Profile::shipped("claude").unwrap()));
+
 /// A rig of one to eight workers.
 pub(crate) fn random(rng: &mut Rng) -> Config {
     let count = rng.usize(1..=NAMES.len());
     let mut config = Config {
         rig: "sim".into(),
+        agents: BTreeMap::new(),
         notify: None,
         plan: plan(rng),
         workers: BTreeMap::new(),
@@ -154,7 +164,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         budget: budget(rng),
         ready: ready(rng),
         alive: alive(rng),
-        agent: (rng.u32(0..3) == 0).then(|| "claude".into()),
+        agent: (rng.u32(0..3) == 0).then(|| Arc::clone(&CLAUDE)),
         watch: watch(rng),
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {

@@ -4,233 +4,277 @@ use regex::{Regex, RegexSet};
 
 use super::{
     InputLine, Pattern, Profile, ProfileError, Session, Typing,
-    raw::{By, Raw, RawPattern, RawSession},
+    raw::{By, Raw, RawInput, RawPattern, RawSession, RawTyping},
     session::PLACE,
 };
 
 /// How many lines above the input line are looked at, where the profile says nothing.
 const REACH: usize = 16;
 
-pub(super) fn profile(name: &str, raw: Raw) -> Result<Profile, ProfileError> {
-    let of = Of { profile: name };
-    let line = of.need(
-        "input.line",
-        raw.input.line,
-        "a regular expression with (?P<typed>.*)",
-    )?;
-    let line = of.capturing("input.line", &line, "typed")?;
-    let session = match raw.session {
-        Some(session) => of.session(session)?,
-        None => Session::None,
+/// All of it is looked at before the first mistake counts.
+pub(super) fn profile(name: &str, raw: Raw) -> Result<Profile, Vec<ProfileError>> {
+    let mut of = Of {
+        profile: name,
+        mistakes: Vec::new(),
+    };
+    let typing = of.typing(&raw.typing);
+    let input = of.input(&raw.input);
+    let session = match &raw.session {
+        Some(session) => of.session(session),
+        None => Some(Session::None),
+    };
+    let entry = of.maybe("entry", raw.entry.as_deref());
+    let question = of.patterns("question", &raw.question, false);
+    let menu = of.patterns("menu", &raw.menu, false);
+    let busy = of.patterns("busy", &raw.busy, false);
+    let limit = of.patterns("limit", &raw.limit, true);
+    let outage = of.patterns("outage", &raw.outage, true);
+    let crash = of.patterns("crash", &raw.crash, true);
+    let cost = of.named_capture("cost", raw.cost.as_deref());
+    let turns = of.named_capture("turns", raw.turns.as_deref());
+    let moving = of.set("moving", raw.moving.as_deref());
+    let (Some(typing), Some(input), Some(session), true) =
+        (typing, input, session, of.mistakes.is_empty())
+    else {
+        return Err(of.mistakes);
     };
     Ok(Profile {
         name: name.to_owned(),
-        programs: raw.programs.unwrap_or_default(),
-        start: raw.start.unwrap_or_default(),
+        programs: raw.programs.clone().unwrap_or_default(),
+        start: raw.start.clone().unwrap_or_default(),
         session,
-        typing: Typing {
-            bracketed: raw.typing.bracketed.unwrap_or(true),
-            submit: of.key(raw.typing.submit)?,
-            escape: raw.typing.escape.unwrap_or(false),
-        },
-        input: InputLine {
-            line,
-            boxed: raw.input.boxed.unwrap_or(false),
-            more: raw
-                .input
-                .more
-                .map(|more| of.regex("input.more", &more))
-                .transpose()?,
-            placeholder: of.set("input.placeholder", raw.input.placeholder)?,
-            pasted: raw
-                .input
-                .pasted
-                .map(|pasted| of.regex("input.pasted", &pasted))
-                .transpose()?,
-            below: of.set("input.below", raw.input.below)?,
-        },
-        entry: raw
-            .entry
-            .map(|entry| of.regex("entry", &entry))
-            .transpose()?,
+        typing,
+        input,
+        entry,
         reach: raw.reach.unwrap_or(REACH),
-        question: of.patterns("question", raw.question, false)?,
-        menu: of.patterns("menu", raw.menu, false)?,
-        busy: of.patterns("busy", raw.busy, false)?,
-        limit: of.patterns("limit", raw.limit, true)?,
-        outage: of.patterns("outage", raw.outage, true)?,
-        crash: of.patterns("crash", raw.crash, true)?,
-        cost: of.optional("cost", raw.cost)?,
-        turns: of.optional("turns", raw.turns)?,
-        moving: of.set("moving", raw.moving)?,
+        question,
+        menu,
+        busy,
+        limit,
+        outage,
+        crash,
+        cost,
+        turns,
+        moving,
+        written: raw,
     })
 }
 
-/// Checks of one profile.
+/// Checks of one profile. What has a mistake is `None`, or missing.
 struct Of<'a> {
     profile: &'a str,
+    mistakes: Vec<ProfileError>,
 }
 
 impl Of<'_> {
-    fn wrong(&self, key: &str, what: impl Into<String>, help: impl Into<String>) -> ProfileError {
-        ProfileError::Value {
+    fn wrong(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.mistakes.push(ProfileError::Value {
             profile: self.profile.to_owned(),
             key: key.to_owned(),
             what: what.into(),
             help: help.into(),
-        }
+        });
     }
 
-    fn need<T>(&self, key: &str, value: Option<T>, what: &str) -> Result<T, ProfileError> {
-        value.ok_or_else(|| {
-            let help = format!("it is {what}; extends = \"generic\" brings a usual one");
-            self.wrong(key, "missing", help)
-        })
-    }
-
-    fn regex(&self, key: &str, expression: &str) -> Result<Regex, ProfileError> {
-        let regex = Regex::new(expression).map_err(|source| ProfileError::Expression {
+    fn broken(&mut self, key: &str, source: regex::Error) {
+        self.mistakes.push(ProfileError::Expression {
             profile: self.profile.to_owned(),
             key: key.to_owned(),
             source,
-        })?;
+        });
+    }
+
+    fn regex(&mut self, key: &str, expression: &str) -> Option<Regex> {
+        let regex = match Regex::new(expression) {
+            Ok(regex) => regex,
+            Err(source) => {
+                self.broken(key, source);
+                return None;
+            }
+        };
         // It would be true of every screen.
         if regex.is_match("") {
             let what = format!("'{expression}' matches where nothing is written");
-            return Err(self.wrong(key, what, "begin it with ^ and what the line begins with"));
+            self.wrong(key, what, "begin it with ^ and what the line begins with");
+            return None;
         }
-        Ok(regex)
+        Some(regex)
     }
 
-    fn capturing(&self, key: &str, expression: &str, name: &str) -> Result<Regex, ProfileError> {
+    fn maybe(&mut self, key: &str, expression: Option<&str>) -> Option<Regex> {
+        self.regex(key, expression?)
+    }
+
+    fn capturing(&mut self, key: &str, expression: &str, name: &str) -> Option<Regex> {
         let regex = self.regex(key, expression)?;
         if regex.capture_names().flatten().any(|known| known == name) {
-            return Ok(regex);
+            return Some(regex);
         }
         let help = format!("put (?P<{name}>…) around what is to be taken from the line");
-        Err(self.wrong(key, format!("has no capture {name}"), help))
+        self.wrong(key, format!("has no capture {name}"), help);
+        None
     }
 
     /// An optional expression, whose capture is called as its key.
-    fn optional(&self, key: &str, value: Option<String>) -> Result<Option<Regex>, ProfileError> {
-        value
-            .map(|value| self.capturing(key, &value, key))
-            .transpose()
+    fn named_capture(&mut self, key: &str, expression: Option<&str>) -> Option<Regex> {
+        self.capturing(key, expression?, key)
     }
 
-    fn set(&self, key: &str, values: Option<Vec<String>>) -> Result<RegexSet, ProfileError> {
+    fn set(&mut self, key: &str, values: Option<&[String]>) -> RegexSet {
         let values = values.unwrap_or_default();
         for (place, value) in values.iter().enumerate() {
-            self.regex(&format!("{key}[{place}]"), value)?;
+            self.regex(&format!("{key}[{place}]"), value);
         }
-        RegexSet::new(&values).map_err(|source| ProfileError::Expression {
-            profile: self.profile.to_owned(),
-            key: key.to_owned(),
-            source,
+        RegexSet::new(values).unwrap_or_else(|source| {
+            // Each by itself may be small enough, and all together too large.
+            if self.mistakes.is_empty() {
+                self.broken(key, source);
+            }
+            RegexSet::empty()
         })
     }
 
-    fn patterns(
-        &self,
-        key: &str,
-        raw: Vec<RawPattern>,
-        last: bool,
-    ) -> Result<Vec<Pattern>, ProfileError> {
-        let pattern = |(place, raw): (usize, RawPattern)| {
+    fn patterns(&mut self, key: &str, raw: &[RawPattern], last: bool) -> Vec<Pattern> {
+        let mut patterns = Vec::new();
+        for (place, raw) in raw.iter().enumerate() {
             let key = format!("{key}[{place}]");
             let with = raw.with.iter().enumerate();
-            let with = with.map(|(n, with)| self.regex(&format!("{key}.with[{n}]"), with));
-            Ok(Pattern {
-                line: self.regex(&format!("{key}.line"), &raw.line)?,
-                with: with.collect::<Result<_, _>>()?,
-                live: raw.live,
-                below: raw.below,
-                last: raw.last.unwrap_or(last),
-            })
+            let with = with.filter_map(|(n, with)| self.regex(&format!("{key}.with[{n}]"), with));
+            let with = with.collect();
+            patterns.extend(
+                self.regex(&format!("{key}.line"), &raw.line)
+                    .map(|line| Pattern {
+                        line,
+                        with,
+                        live: raw.live,
+                        below: raw.below,
+                        last: raw.last.unwrap_or(last),
+                    }),
+            );
+        }
+        patterns
+    }
+
+    fn input(&mut self, raw: &RawInput) -> Option<InputLine> {
+        let line = match &raw.line {
+            Some(line) => self.capturing("input.line", line, "typed"),
+            None => {
+                self.wrong(
+                    "input.line",
+                    "missing",
+                    "it is a regular expression with (?P<typed>.*); extends = \"generic\" brings a \
+                     usual one",
+                );
+                None
+            }
         };
-        raw.into_iter().enumerate().map(pattern).collect()
+        let more = self.maybe("input.more", raw.more.as_deref());
+        let placeholder = self.set("input.placeholder", raw.placeholder.as_deref());
+        let pasted = self.maybe("input.pasted", raw.pasted.as_deref());
+        let below = self.set("input.below", raw.below.as_deref());
+        Some(InputLine {
+            line: line?,
+            boxed: raw.boxed.unwrap_or(false),
+            more,
+            placeholder,
+            pasted,
+            below,
+        })
+    }
+
+    fn typing(&mut self, raw: &RawTyping) -> Option<Typing> {
+        Some(Typing {
+            bracketed: raw.bracketed.unwrap_or(true),
+            submit: self.key(raw.submit.as_deref().unwrap_or("Enter"))?,
+            escape: raw.escape.unwrap_or(false),
+        })
     }
 
     /// The key that submits goes to tmux as a name.
-    fn key(&self, submit: Option<String>) -> Result<String, ProfileError> {
-        let submit = submit.unwrap_or_else(|| "Enter".to_owned());
+    fn key(&mut self, submit: &str) -> Option<String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let name = submit.starts_with(|c: char| c.is_ascii_alphabetic());
         if name && submit.chars().all(plain) {
-            return Ok(submit);
+            return Some(submit.to_owned());
         }
-        let what = format!("{submit:?} is no key");
-        Err(self.wrong(
+        self.wrong(
             "typing.submit",
-            what,
+            format!("{submit:?} is no key"),
             "give it as tmux calls it: Enter, C-m, M-Enter, Tab",
-        ))
+        );
+        None
     }
 
-    fn session(&self, raw: RawSession) -> Result<Session, ProfileError> {
+    fn session(&mut self, raw: &RawSession) -> Option<Session> {
         let RawSession {
             by,
             start,
             resume,
             shown,
         } = raw;
-        match by {
+        let before = self.mistakes.len();
+        let session = match by {
             By::Nobody => {
-                self.without("session.start", start.is_empty(), "nobody")?;
-                self.without("session.resume", resume.is_empty(), "nobody")?;
-                self.without("session.shown", shown.is_empty(), "nobody")?;
-                Ok(Session::None)
+                self.without("session.start", start, "nobody");
+                self.without("session.resume", resume, "nobody");
+                self.without("session.shown", shown, "nobody");
+                Session::None
             }
             By::Chosen => {
-                self.without("session.shown", shown.is_empty(), "chosen")?;
-                self.placed("session.start", &start)?;
-                self.placed("session.resume", &resume)?;
-                Ok(Session::Chosen { start, resume })
+                self.without("session.shown", shown, "chosen");
+                self.placed("session.start", start);
+                self.placed("session.resume", resume);
+                Session::Chosen {
+                    start: start.clone(),
+                    resume: resume.clone(),
+                }
             }
             By::Shown => {
-                self.without("session.start", start.is_empty(), "shown")?;
-                self.placed("session.resume", &resume)?;
+                self.without("session.start", start, "shown");
+                self.placed("session.resume", resume);
                 if shown.is_empty() {
                     let help = "it lists regular expressions with (?P<session>…)";
-                    return Err(self.wrong("session.shown", "missing", help));
+                    self.wrong("session.shown", "missing", help);
                 }
                 let shown = shown.iter().enumerate();
-                let shown = shown.map(|(place, shown)| {
+                let shown = shown.filter_map(|(place, shown)| {
                     self.capturing(&format!("session.shown[{place}]"), shown, "session")
                 });
-                let shown = shown.collect::<Result<_, _>>()?;
-                Ok(Session::Shown { shown, resume })
+                Session::Shown {
+                    shown: shown.collect(),
+                    resume: resume.clone(),
+                }
             }
             By::Kept => {
-                self.without("session.start", start.is_empty(), "kept")?;
-                self.without("session.shown", shown.is_empty(), "kept")?;
+                self.without("session.start", start, "kept");
+                self.without("session.shown", shown, "kept");
                 if resume.is_empty() || resume.iter().any(|argument| argument.contains(PLACE)) {
                     let what = format!("needs arguments, and none with {PLACE}");
                     let help = "the program itself finds a session that is kept";
-                    return Err(self.wrong("session.resume", what, help));
+                    self.wrong("session.resume", what, help);
                 }
-                Ok(Session::Kept { resume })
+                Session::Kept {
+                    resume: resume.clone(),
+                }
             }
+        };
+        (self.mistakes.len() == before).then_some(session)
+    }
+
+    fn without(&mut self, key: &str, value: &[String], by: &str) {
+        if !value.is_empty() {
+            self.wrong(
+                key,
+                format!("has no use with by = \"{by}\""),
+                "remove it, or say who makes the id: by = \"chosen\", \"shown\" or \"kept\"",
+            );
         }
     }
 
-    fn without(&self, key: &str, empty: bool, by: &str) -> Result<(), ProfileError> {
-        if empty {
-            return Ok(());
+    fn placed(&mut self, key: &str, template: &[String]) {
+        if !template.iter().any(|argument| argument.contains(PLACE)) {
+            let help = format!("put {PLACE} where the program takes the id of the session");
+            self.wrong(key, format!("has no {PLACE}"), help);
         }
-        let what = format!("has no use with by = \"{by}\"");
-        Err(self.wrong(
-            key,
-            what,
-            "remove it, or say who makes the id: by = \"chosen\", \"shown\" or \"kept\"",
-        ))
-    }
-
-    fn placed(&self, key: &str, template: &[String]) -> Result<(), ProfileError> {
-        if template.iter().any(|argument| argument.contains(PLACE)) {
-            return Ok(());
-        }
-        let help = format!("put {PLACE} where the program takes the id of the session");
-        Err(self.wrong(key, format!("has no {PLACE}"), help))
     }
 }

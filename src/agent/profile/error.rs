@@ -6,12 +6,6 @@ use crate::nearest::nearest;
 /// What is wrong with a profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// There is none of that name.
-    #[error("profile {name:?} does not exist")]
-    Unknown {
-        /// The name.
-        name: String,
-    },
     /// The profile that this one goes on from does not exist.
     #[error("profile {profile}: extends: {base:?} does not exist")]
     Base {
@@ -56,7 +50,7 @@ impl ProfileError {
     /// What helps.
     pub fn help(&self) -> String {
         match self {
-            Self::Unknown { name } | Self::Base { base: name, .. } => {
+            Self::Base { base: name, .. } => {
                 let meant = nearest(name, SHIPPED);
                 let meant = meant.map(|meant| format!("{meant} is probably meant; "));
                 let all = SHIPPED.join(", ");

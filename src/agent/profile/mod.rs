@@ -9,10 +9,10 @@
 //!
 //! # How
 //!
-//! The profiles of [`SHIPPED`] are in the program, as the TOML files of `profiles/`. An operator's file
-//! is of the same form, and may go on from one of them with `extends = "claude"`: what it says of a
-//! key holds, its patterns are tried before those it extends, and `replace = ["limit"]` drops the
-//! earlier ones. `raw` is the file as it is written, `check` makes a profile of it.
+//! The profiles of [`SHIPPED`] are in the program, as the TOML files of `profiles/`. An operator's
+//! `[agents.NAME]` has the same keys, and may go on from one of them with `extends = "claude"`: what it
+//! says of a key holds, its patterns are tried before those it extends, and `replace = ["limit"]` drops
+//! the earlier ones. `raw` is what is written, `check` makes a profile of it.
 //!
 //! # Keys
 //!
@@ -30,13 +30,19 @@
 
 mod check;
 mod error;
-mod raw;
+pub(crate) mod raw;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::{
+    hash::{Hash, Hasher},
+    sync::OnceLock,
+};
+
 use regex::{Regex, RegexSet};
 
+use self::raw::Raw;
 use crate::agent::screen::{Fingerprint, Screen};
 
 pub use error::ProfileError;
@@ -62,7 +68,7 @@ pub const SHIPPED: [&str; 5] = {
     names
 };
 
-/// One kind of agent.
+/// One kind of agent. Two of one name are the same where the same was written of them.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// What it is called in messages.
@@ -100,6 +106,21 @@ pub struct Profile {
     pub turns: Option<Regex>,
     /// Lines that move without anything being done.
     pub moving: RegexSet,
+    written: Raw,
+}
+
+impl PartialEq for Profile {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.written) == (&other.name, &other.written)
+    }
+}
+
+impl Eq for Profile {}
+
+impl Hash for Profile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 /// How text is entered.
@@ -147,23 +168,31 @@ pub struct Pattern {
 }
 
 impl Profile {
-    /// A profile that is in the program.
-    ///
-    /// # Errors
-    /// No profile of that name is.
-    pub fn shipped(name: &str) -> Result<Self, ProfileError> {
-        let text = raw::shipped(name).ok_or_else(|| ProfileError::Unknown {
-            name: name.to_owned(),
-        })?;
-        Self::read(name, text)
+    /// A profile that is in the program; `None` if none of that name is.
+    pub fn shipped(name: &str) -> Option<Self> {
+        // Its expressions take some time to compile.
+        static READ: [OnceLock<Option<Profile>>; SHIPPED.len()] =
+            [const { OnceLock::new() }; SHIPPED.len()];
+        let place = TEXTS.iter().position(|(known, _)| *known == name)?;
+        let read = READ[place].get_or_init(|| Self::read(name, TEXTS[place].1).ok());
+        read.clone()
     }
 
     /// A profile out of the text of a file.
     ///
     /// # Errors
-    /// What is wrong with it first.
-    pub fn read(name: &str, text: &str) -> Result<Self, ProfileError> {
-        check::profile(name, raw::read(name, text)?)
+    /// All that is wrong with it.
+    pub fn read(name: &str, text: &str) -> Result<Self, Vec<ProfileError>> {
+        let raw = raw::read(name, text).map_err(|error| vec![error])?;
+        Self::of(name, raw)
+    }
+
+    /// A profile out of what is written.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn of(name: &str, raw: Raw) -> Result<Self, Vec<ProfileError>> {
+        check::profile(name, raw.whole(name).map_err(|error| vec![error])?)
     }
 
     /// Whether text may be typed while this process is in the foreground.

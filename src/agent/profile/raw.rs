@@ -5,42 +5,42 @@ use serde::Deserialize;
 use super::{ProfileError, TEXTS};
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Raw {
-    extends: Option<String>,
+pub(crate) struct Raw {
+    pub(crate) extends: Option<String>,
     #[serde(default)]
-    replace: Vec<Patterns>,
-    pub(super) programs: Option<Vec<String>>,
-    pub(super) start: Option<Vec<String>>,
-    pub(super) session: Option<RawSession>,
+    pub(crate) replace: Vec<Patterns>,
+    pub(crate) programs: Option<Vec<String>>,
+    pub(crate) start: Option<Vec<String>>,
+    pub(crate) session: Option<RawSession>,
     #[serde(default)]
-    pub(super) typing: RawTyping,
+    pub(crate) typing: RawTyping,
     #[serde(default)]
-    pub(super) input: RawInput,
-    pub(super) entry: Option<String>,
-    pub(super) reach: Option<usize>,
+    pub(crate) input: RawInput,
+    pub(crate) entry: Option<String>,
+    pub(crate) reach: Option<usize>,
     #[serde(default)]
-    pub(super) question: Vec<RawPattern>,
+    pub(crate) question: Vec<RawPattern>,
     #[serde(default)]
-    pub(super) menu: Vec<RawPattern>,
+    pub(crate) menu: Vec<RawPattern>,
     #[serde(default)]
-    pub(super) busy: Vec<RawPattern>,
+    pub(crate) busy: Vec<RawPattern>,
     #[serde(default)]
-    pub(super) limit: Vec<RawPattern>,
+    pub(crate) limit: Vec<RawPattern>,
     #[serde(default)]
-    pub(super) outage: Vec<RawPattern>,
+    pub(crate) outage: Vec<RawPattern>,
     #[serde(default)]
-    pub(super) crash: Vec<RawPattern>,
-    pub(super) cost: Option<String>,
-    pub(super) turns: Option<String>,
-    pub(super) moving: Option<Vec<String>>,
+    pub(crate) crash: Vec<RawPattern>,
+    pub(crate) cost: Option<String>,
+    pub(crate) turns: Option<String>,
+    pub(crate) moving: Option<Vec<String>>,
 }
 
 /// The lists of patterns, which can be replaced as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Patterns {
+pub(crate) enum Patterns {
     Question,
     Menu,
     Busy,
@@ -49,58 +49,58 @@ enum Patterns {
     Crash,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawSession {
-    pub(super) by: By,
+pub(crate) struct RawSession {
+    pub(crate) by: By,
     #[serde(default)]
-    pub(super) start: Vec<String>,
+    pub(crate) start: Vec<String>,
     #[serde(default)]
-    pub(super) resume: Vec<String>,
+    pub(crate) resume: Vec<String>,
     #[serde(default)]
-    pub(super) shown: Vec<String>,
+    pub(crate) shown: Vec<String>,
 }
 
 /// Who makes the id of a session.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum By {
+pub(crate) enum By {
     Nobody,
     Chosen,
     Shown,
     Kept,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawTyping {
-    pub(super) bracketed: Option<bool>,
-    pub(super) submit: Option<String>,
-    pub(super) escape: Option<bool>,
+pub(crate) struct RawTyping {
+    pub(crate) bracketed: Option<bool>,
+    pub(crate) submit: Option<String>,
+    pub(crate) escape: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawInput {
-    pub(super) line: Option<String>,
-    pub(super) boxed: Option<bool>,
-    pub(super) more: Option<String>,
-    pub(super) placeholder: Option<Vec<String>>,
-    pub(super) pasted: Option<String>,
-    pub(super) below: Option<Vec<String>>,
+pub(crate) struct RawInput {
+    pub(crate) line: Option<String>,
+    pub(crate) boxed: Option<bool>,
+    pub(crate) more: Option<String>,
+    pub(crate) placeholder: Option<Vec<String>>,
+    pub(crate) pasted: Option<String>,
+    pub(crate) below: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawPattern {
-    pub(super) line: String,
+pub(crate) struct RawPattern {
+    pub(crate) line: String,
     #[serde(default)]
-    pub(super) with: Vec<String>,
+    pub(crate) with: Vec<String>,
     #[serde(default)]
-    pub(super) live: bool,
+    pub(crate) live: bool,
     #[serde(default)]
-    pub(super) below: bool,
-    pub(super) last: Option<bool>,
+    pub(crate) below: bool,
+    pub(crate) last: Option<bool>,
 }
 
 /// The text of a profile that is in the program.
@@ -109,26 +109,30 @@ pub(super) fn shipped(name: &str) -> Option<&'static str> {
     Some(text)
 }
 
-/// The file of this text, gone on from what it extends; which may have the same name.
+/// What this text says.
 pub(super) fn read(name: &str, text: &str) -> Result<Raw, ProfileError> {
-    let raw: Raw = toml::from_str(text).map_err(|source| ProfileError::Form {
+    toml::from_str(text).map_err(|source| ProfileError::Form {
         profile: name.to_owned(),
         source,
-    })?;
-    let Some(base) = &raw.extends else {
-        return Ok(raw);
-    };
-    let Some(text) = shipped(base) else {
-        return Err(ProfileError::Base {
-            profile: name.to_owned(),
-            base: base.clone(),
-        });
-    };
-    let base = read(base, text)?;
-    Ok(raw.over(base))
+    })
 }
 
 impl Raw {
+    /// Gone on from what it extends, which may have the same name.
+    pub(super) fn whole(self, name: &str) -> Result<Self, ProfileError> {
+        let Some(base) = &self.extends else {
+            return Ok(self);
+        };
+        let Some(text) = shipped(base) else {
+            return Err(ProfileError::Base {
+                profile: name.to_owned(),
+                base: base.clone(),
+            });
+        };
+        let base = read(base, text)?.whole(base)?;
+        Ok(self.over(base))
+    }
+
     /// This file's keys, and those of `base` where it has none.
     fn over(self, base: Self) -> Self {
         let replace = self.replace;

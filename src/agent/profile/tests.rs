@@ -1,13 +1,16 @@
-use super::{Profile, ProfileError, SHIPPED, Session};
+use super::{Profile, SHIPPED, Session};
 use crate::agent::screen::Screen;
 
 const ID: &str = "5f0c7a52-6d0c-4a8c-8a7e-0d6a6e1c9d11";
 
 fn error(text: &str) -> String {
-    let error = Profile::read("mine", text).unwrap_err();
-    let help = error.help();
-    assert!(!help.is_empty());
-    format!("{error} / {help}")
+    let errors = Profile::read("mine", text).unwrap_err();
+    let lines = errors.iter().map(|error| {
+        let help = error.help();
+        assert!(!help.is_empty());
+        format!("{error} / {help}\n")
+    });
+    lines.collect()
 }
 
 #[test]
@@ -143,9 +146,38 @@ fn mistakes_name_the_key_and_what_helps() {
         assert!(error.contains(what), "{text}\n{error}");
         assert!(error.contains(help), "{text}\n{error}");
     }
-    let unknown = Profile::shipped("codx").unwrap_err();
-    assert!(matches!(unknown, ProfileError::Unknown { .. }));
-    assert!(unknown.help().contains("codex is probably meant"));
+    assert!(Profile::shipped("codx").is_none());
+}
+
+#[test]
+fn every_mistake_of_a_profile_is_told() {
+    let text = "extends = \"generic\"\ncost = '^x'\n[typing]\nsubmit = \"; rm\"\n[session]\nby = \"kept\"\n\
+        [[busy]]\nline = '^('\nwith = ['', '^y']\n[[limit]]\nline = 'z?'\n";
+    let told = error(text);
+    let keys = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("profile mine: "));
+    let keys: Vec<_> = keys.filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        keys,
+        [
+            "typing.submit",
+            "session.resume",
+            "busy[0].with[0]",
+            "busy[0].line",
+            "limit[0].line",
+            "cost"
+        ]
+    );
+}
+
+#[test]
+fn agents_are_the_same_where_the_same_is_written() {
+    let read = |name, text| Profile::read(name, text).unwrap();
+    let claude = Profile::shipped("claude").unwrap();
+    assert_eq!(read("claude", "extends = \"claude\""), claude);
+    assert_ne!(read("mine", "extends = \"claude\""), claude);
+    assert_ne!(read("claude", "extends = \"claude\"\nreach = 3"), claude);
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Rig {
                 "rig" => self.rig(table, &mut options),
                 "proxy" => options.push(entry("proxy", self.proxy(table))),
                 "plan" => options.push(entry("plan", self.plan(table))),
+                "agents" => options.push(entry("agents", value.into())),
                 "workers" => {
                     let workers = table.iter().filter_map(|(name, value)| {
                         Some((name.clone(), self.worker(name, value.as_table()?)))

@@ -1,5 +1,6 @@
 //! From TOML's tree to typed values: one file for each table.
 
+mod agents;
 mod machine;
 mod plan;
 mod probe;
@@ -11,17 +12,20 @@ mod values;
 mod watch;
 mod worker;
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
 use toml::{Spanned, de::DeTable};
 
-use self::rules::Rules;
+use self::{agents::Agents, rules::Rules};
 use super::{
     Command, Plan, Worker,
     reader::{Entry, Reading, Table},
     schema::{self, rig, top},
 };
-use crate::model::{PhaseId, WorkerName};
+use crate::{
+    agent::profile::Profile,
+    model::{PhaseId, WorkerName},
+};
 
 /// A file whose tables were read one by one. What has a complaint is missing from it.
 pub(super) struct Draft {
@@ -35,6 +39,7 @@ pub(super) struct Draft {
     pub(super) phase_ids: BTreeMap<PhaseId, Range<usize>>,
     /// In the order of the file.
     pub(super) workers: Vec<Declared>,
+    pub(super) agents: BTreeMap<String, Arc<Profile>>,
 }
 
 /// A worker with the places that checks across the file need.
@@ -72,10 +77,14 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         });
         defaults = defaults.changed_by(&table, reading);
     }
+    let agents = table
+        .get(top::AGENTS)
+        .and_then(|entry| Table::open(&entry, reading));
+    let agents = agents.map_or_else(Agents::default, |table| agents::agents(&table, reading));
     let workers = table
         .get(top::WORKERS)
         .and_then(|entry| Table::open(&entry, reading))
-        .map(|table| workers(&table, &defaults, reading));
+        .map(|table| workers(&table, &defaults, &agents, reading));
     // An empty file is rather one that is being written than a wish to stop everything.
     let nothing = table
         .get(top::WORKERS)
@@ -100,6 +109,7 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         plan: plan.unwrap_or_default(),
         phase_ids,
         workers: workers.unwrap_or_default(),
+        agents: agents.own(),
     }
 }
 
@@ -112,14 +122,14 @@ fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<C
     let name = match table.as_ref().and_then(|table| table.get(rig::NAME)) {
         Some(entry) => {
             let name = entry.string(reading).unwrap_or("unnamed");
-            if !is_rig_name(name) {
+            if !is_name(name) {
                 entry.wrong(reading, format_args!("is \"{name}\""));
             }
             name.to_owned()
         }
         None => {
             let name = reading.env.host_name.clone();
-            if !is_rig_name(&name) {
+            if !is_name(&name) {
                 reading
                     .complain(
                         &table.as_ref().map_or(0..0, |table| table.at.clone()),
@@ -137,8 +147,8 @@ fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<C
     (name, notify)
 }
 
-/// It appears in messages and in names of files and sessions.
-fn is_rig_name(text: &str) -> bool {
+/// It appears in messages, and that of a rig in names of files and sessions.
+fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && !text.starts_with(['.', '-'])
         && text
@@ -146,7 +156,12 @@ fn is_rig_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-fn workers(table: &Table<'_>, defaults: &Rules, reading: &mut Reading<'_>) -> Vec<Declared> {
+fn workers(
+    table: &Table<'_>,
+    defaults: &Rules,
+    agents: &Agents,
+    reading: &mut Reading<'_>,
+) -> Vec<Declared> {
     let mut entries: Vec<_> = table.named(top::WORKERS, "a table").collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     let mut workers = Vec::new();
@@ -172,7 +187,7 @@ fn workers(table: &Table<'_>, defaults: &Rules, reading: &mut Reading<'_>) -> Ve
         }
         // Under a wrong name it is looked at all the same, and then dropped.
         let known = parsed.clone().unwrap_or_else(|_| WorkerName::watchdog());
-        let declared = worker::worker(known, &entry, defaults, reading);
+        let declared = worker::worker(known, &entry, defaults, agents, reading);
         if parsed.is_ok() {
             workers.extend(declared);
         }

@@ -2,8 +2,6 @@
 
 use std::{path::Path, time::Duration};
 
-use regex::Regex;
-
 use super::{machine, values};
 use crate::config::{
     Alive, Probe, Ready,
@@ -119,17 +117,6 @@ fn one_probe(
     } else if name == ready::FILE.name {
         machine::path(entry, reading).map(Probe::File)
     } else {
-        let text = entry.string(reading)?;
-        match Regex::new(text) {
-            Ok(_) => Some(Probe::Output(text.to_owned())),
-            Err(error) => {
-                let whole = error.to_string();
-                // The last line says what is wrong; those before it draw the expression.
-                let why = whole.lines().last().unwrap_or(&whole);
-                let why = why.strip_prefix("error: ").unwrap_or(why);
-                entry.wrong(reading, format_args!("is not valid: {why}"));
-                None
-            }
-        }
+        values::regex(entry, reading).map(Probe::Output)
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
+use regex::Regex;
 
 use crate::config::reader::{Entry, Reading, Table};
 
@@ -100,6 +101,45 @@ pub(super) fn texts(items: &[Entry<'_>], reading: &mut Reading<'_>) -> Option<Ve
 pub(super) fn strings(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<Vec<String>> {
     let items = entry.items("a string", reading)?;
     texts(&items, reading)
+}
+
+/// A regular expression; where it is broken, that is the place that is shown.
+pub(super) fn regex(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let text = entry.string(reading)?;
+    let (why, at) = match regex_syntax::parse(text) {
+        Err(regex_syntax::Error::Parse(error)) => (error.kind().to_string(), Some(*error.span())),
+        Err(regex_syntax::Error::Translate(error)) => {
+            (error.kind().to_string(), Some(*error.span()))
+        }
+        // It may still be too large.
+        Err(error) => (error.to_string(), None),
+        Ok(_) => match Regex::new(text) {
+            Ok(_) => return Some(text.to_owned()),
+            Err(error) => (error.to_string(), None),
+        },
+    };
+    let place = at.map_or(String::new(), |at| {
+        format!(
+            " at its character {}",
+            text[..at.start.offset].chars().count() + 1
+        )
+    });
+    let complaint = entry.wrong(reading, format_args!("is not valid{place}: {why}"));
+    if let Some(at) = at
+        && let Some(at) = entry.within(at.start.offset..at.end.offset)
+    {
+        complaint.at = Some(at);
+    }
+    None
+}
+
+/// Yes or no.
+pub(super) fn boolean(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<bool> {
+    let value = entry.value().as_bool();
+    if value.is_none() {
+        entry.wrong_type(reading);
+    }
+    value
 }
 
 /// Variables that are added to an environment.

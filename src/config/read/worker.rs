@@ -1,12 +1,12 @@
 //! `[workers.NAME]`.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr};
+use std::{fmt::Display, path::PathBuf, str::FromStr, sync::Arc};
 
 use toml::Spanned;
 
-use super::{Declared, machine, probe, rules::Rules, secrets, watch};
+use super::{Declared, agents::Agents, machine, probe, rules::Rules, secrets, watch};
 use crate::{
-    agent::profile::SHIPPED,
+    agent::profile::Profile,
     config::{
         OnPhase, Program, Worker,
         reader::{Entry, Reading, Table},
@@ -20,6 +20,7 @@ pub(super) fn worker(
     name: WorkerName,
     entry: &Entry<'_>,
     defaults: &Rules,
+    agents: &Agents,
     reading: &mut Reading<'_>,
 ) -> Option<Declared> {
     let table = Table::open(entry, reading)?;
@@ -71,7 +72,7 @@ pub(super) fn worker(
         Kind::Loop => OnPhase::Restart,
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
-    let agent = agent(&table, launcher, reading);
+    let agent = agent(&table, launcher, agents, reading);
     let is_agent = table.get(worker::AGENT).is_some();
     let watch = table.get(worker::WATCH);
     let watch = watch.and_then(|entry| watch::watch(&entry, is_agent, reading));
@@ -131,15 +132,20 @@ fn workdir(
 }
 
 /// What runs in its terminal, which it has to have.
-fn agent(table: &Table<'_>, launcher: LauncherKind, reading: &mut Reading<'_>) -> Option<String> {
+fn agent(
+    table: &Table<'_>,
+    launcher: LauncherKind,
+    agents: &Agents,
+    reading: &mut Reading<'_>,
+) -> Option<Arc<Profile>> {
     let entry = table.get(worker::AGENT)?;
-    let agent = entry.word(reading, &SHIPPED.map(|name| (name, name)))?;
+    let agent = agents.named(&entry, reading)?;
     if launcher != LauncherKind::Tmux {
         entry
             .wrong(reading, "needs a terminal, and this worker has none")
             .hint("write launcher = \"tmux\" in the worker");
     }
-    Some(agent.to_owned())
+    Some(agent)
 }
 
 fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {

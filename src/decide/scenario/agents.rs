@@ -1,5 +1,7 @@
 //! What an agent does: by its screen, and by what it leaves behind.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::*;
@@ -24,7 +26,7 @@ const SLOW: u64 = 10 * MINUTE;
 fn agent(name: &str) -> Worker {
     Worker {
         launcher: LauncherKind::Tmux,
-        agent: Some("claude".into()),
+        agent: Profile::shipped("claude").map(Arc::new),
         watch: Watch {
             slow: Duration::from_millis(SLOW),
             stuck: Duration::from_millis(2 * SLOW),
@@ -477,7 +479,7 @@ fn what_is_judged_is_the_last_look() {
 fn another_agent_is_looked_at_anew_and_none_not_at_all() {
     let (mut play, of) = begun(&idle());
     let mut other = agent("a");
-    other.agent = Some("codex".into());
+    other.agent = Profile::shipped("codex").map(Arc::new);
     play.tell(Event::Command(
         RequestId(1),
         Command::Reload(Box::new(rig([other]))),

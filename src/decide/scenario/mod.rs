@@ -311,6 +311,7 @@ pub(super) fn rig<const N: usize>(workers: [Worker; N]) -> Config {
     let workers = workers.map(|worker| (worker.name.clone(), worker));
     Config {
         rig: "play".into(),
+        agents: BTreeMap::new(),
         notify: None,
         plan: Plan::default(),
         workers: BTreeMap::from(workers),

@@ -28,7 +28,6 @@ use super::{
 };
 use crate::{
     agent::{
-        profile::Profile,
         screen::Screen,
         sighting::sight,
         signs::{Child, Sights, Signs},
@@ -54,15 +53,15 @@ pub(super) async fn look(
     attempt: &AttemptRef,
     sights: &Sights,
 ) -> Result<Signs, String> {
-    let profile = Profile::shipped(&sights.agent).map_err(|error| in_one_line(&error))?;
+    let profile = &sights.agent;
     let start = context.directory(attempt).start();
     let start = start.filter(|start| start.pane.is_some());
     let start = start.ok_or("it has no terminal")?;
     let (screen, size) = screen(context, attempt, &start).await?;
-    let sighting = sight(&profile, &screen, Timestamp::now(), &TimeZone::system());
+    let sighting = sight(profile, &screen, Timestamp::now(), &TimeZone::system());
     let taken = ticks_now();
     let (children, committed, heartbeat) = join!(
-        children(context, attempt, start, &profile),
+        children(context, attempt, start, profile),
         traces::committed(context, &attempt.worker, sights.worktree.as_deref()),
         traces::touched(context, &attempt.worker, sights.heartbeat.as_deref()),
     );

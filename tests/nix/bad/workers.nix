@@ -155,6 +155,10 @@ in
     };
     says = "agent needs a terminal";
   };
+  agent-that-nobody-knows = {
+    module = worker { agent = "mytool"; };
+    says = "workers.builder.agent is mytool, and there are: claude codex aider shell generic";
+  };
   watch-without-agent = {
     module = worker { watch.slow = "5m"; };
     says = "watch is without agent";

@@ -177,6 +177,7 @@ fn planned() -> Config {
 fn rig(workers: [Worker; 2], plan: Plan) -> Config {
     Config {
         rig: "sim".into(),
+        agents: BTreeMap::new(),
         notify: None,
         plan,
         workers: workers.map(|one| (one.name.clone(), one)).into(),
