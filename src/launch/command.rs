@@ -15,8 +15,11 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::{MemfdFlags, memfd_create};
-use tokio::{io::AsyncReadExt, net::unix::pipe};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    process::{Pid, Signal as KernelSignal, kill_process_group},
+};
+use tokio::{io::AsyncReadExt, net::unix::pipe, runtime::Handle};
 
 use super::{
     as_user::{AsUser, OF_USER},
@@ -25,11 +28,12 @@ use super::{
     tree::{Looker, Part, Tree, tag},
 };
 use crate::{
-    causes::in_one_line,
+    causes::{in_one_line, in_words},
     host::{
         Executable,
         census::CensusTaker,
         look::{At, Looks, Unseen},
+        process::Process,
         reaper::{Child, Reaper},
     },
     model::{Exit, Signal},
@@ -294,15 +298,32 @@ struct Abandoned {
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        if let Some(tree) = self.tree.take() {
-            let looker = self.looker.clone();
-            tokio::spawn(async move {
+        let Some(tree) = self.tree.take() else {
+            return;
+        };
+        let looker = self.looker.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
                 if let Err(error) = looker.signal(&tree, Part::All, Signal::KILL).await {
                     tracing::warn!("a command is left behind: {}", in_one_line(&error));
                 }
             });
+        } else if let Err(error) = tree.root.map_or(Ok(()), end_group) {
+            tracing::warn!("a command is left behind: {}", in_words(&error));
         }
     }
+}
+
+/// Kills a command, and those that it started and that do not hide: at the end of the daemon nobody is
+/// there any more to look for others.
+fn end_group(leader: Process) -> io::Result<()> {
+    // While it is held, nobody else has its number.
+    if let Some(_held) = leader.hold()?
+        && let Some(group) = Pid::from_raw(leader.pid)
+    {
+        kill_process_group(group, KernelSignal::KILL)?;
+    }
+    Ok(())
 }
 
 /// The head of what comes out of a pipe.

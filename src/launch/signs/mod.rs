@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     agent::{
+        profile::Profile,
         screen::Screen,
         sighting::sight,
         signs::{Child, Sights, Signs},
