@@ -92,7 +92,36 @@ in
     };
 
     notify = mkOption {
-      type = types.nullOr t.command;
+      type = types.nullOr (
+        types.coercedTo t.command (command: { inherit command; }) (
+          types.submodule {
+            options = {
+              command = mkOption {
+                type = t.command;
+                example = [
+                  "mail"
+                  "-s"
+                  "rig"
+                  "root"
+                ];
+                description = "What is run, once for each event.";
+              };
+              on = t.key (types.listOf types.str) [
+                "error"
+                "reboot"
+              ] "The events that it is run for, as in loopkeeper.toml(5). By default all that an operator should hear of.";
+              input =
+                t.usually
+                  (types.enum [
+                    "text"
+                    "json"
+                  ])
+                  "text"
+                  "What comes on its standard input: the text, or an object on one line.";
+            };
+          }
+        )
+      );
       default = null;
       example = [
         "mail"
@@ -101,8 +130,8 @@ in
         "root"
       ];
       description = ''
-        Run for what an operator should hear of, such as a reboot or a held worker. The text comes on
-        standard input and in {env}`LOOPKEEPER_NOTICE`.
+        Run for what an operator should hear of, such as a reboot or a held worker: a command, or a set
+        with one. The text comes on standard input and in {env}`LOOPKEEPER_NOTICE`.
       '';
     };
 
@@ -117,7 +146,12 @@ in
 
   config = lib.mkIf cfg.enable {
     services.loopkeeper.settings.rig = lib.mkIf (cfg.notify != null) {
-      notify = lib.mkDefault cfg.notify;
+      notify = lib.mkDefault (
+        let
+          table = t.written cfg.notify;
+        in
+        if lib.attrNames table == [ "command" ] then table.command else table
+      );
     };
 
     environment.etc."loopkeeper/loopkeeper.toml".source = cfg.configFile;

@@ -166,7 +166,7 @@ fn of_plan(config: &Config, env: &Environment, at: &At) -> Vec<String> {
         ))
     });
     let notify = config.notify.iter();
-    let notify = notify.map(|notify| ("nobody can be notified now".to_owned(), notify));
+    let notify = notify.map(|notify| ("nobody can be notified now".to_owned(), &notify.command));
     let commands = conditions.chain(notify).filter_map(|(what, command)| {
         at.comes_to(&command.program);
         let lack = command.lack(env)?;

@@ -19,6 +19,7 @@ mod environment;
 mod lack;
 mod load;
 mod meant;
+mod notify;
 mod plan;
 mod proxy;
 mod read;
@@ -39,6 +40,7 @@ pub use lack::Lack;
 pub(crate) use lack::THERE;
 pub(crate) use load::{WITHIN, load_by};
 pub use load::{load, load_elsewhere};
+pub use notify::{ERROR, Input, Notify};
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, properties, reference, value};
@@ -69,9 +71,8 @@ use crate::{
 pub struct Config {
     /// What this rig is called in messages and session names; the host's name by default.
     pub rig: String,
-    /// Run for things an operator should hear of (a reboot, a worker that is held); the text
-    /// comes on standard input and as `$LOOPKEEPER_NOTICE`.
-    pub notify: Option<Command>,
+    /// Run for things an operator should hear of, such as a reboot or a worker that is held.
+    pub notify: Option<Notify>,
     /// The ordered phases; may be empty.
     pub plan: Plan,
     /// All rows that have a process: the declared workers and, under its own name, the proxy.

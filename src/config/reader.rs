@@ -119,6 +119,11 @@ impl<'f> Entry<'f> {
         self.value.is_str()
     }
 
+    /// Whether it is a table: for keys that take several types.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     /// Whether it is an array without items.
     pub(super) fn is_empty_array(&self) -> bool {
         self.value.as_array().is_some_and(|array| array.is_empty())

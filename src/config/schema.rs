@@ -82,14 +82,27 @@ pub(super) mod top {
 }
 
 pub(super) mod rig {
-    use super::expects;
     keys! {
         NAME: "name", "1 to 64 letters, digits, '.', '_' and '-'", "the host's name" as in "\"pi\"",
             "What the rig is called in messages.";
-        NOTIFY: "notify", expects::COMMAND, "nobody is told" as in "[\"mail\", \"-s\", \"rig\", \"root\"]",
-            "Run for what an operator should hear of, such as a reboot or a held worker. The text comes on \
-             standard input and in $LOOPKEEPER_NOTICE, the rig's name in $LOOPKEEPER_RIG. It runs in the \
-             file's directory and has a minute; that it failed is in the log.";
+        NOTIFY: "notify", "a table with a command, or the command alone", "nobody is told" as in "[\"mail\", \"-s\", \"rig\", \"root\"]",
+            "What is run for what an operator should hear of.";
+    }
+}
+
+pub(super) mod notify {
+    use super::expects;
+    keys! {
+        COMMAND: "command", expects::COMMAND, "required" as in "[\"mail\", \"-s\", \"rig\", \"root\"]",
+            "What is run, once for each event. The text comes on standard input and in $LOOPKEEPER_NOTICE, the \
+             word for the event in $LOOPKEEPER_EVENT, the rig's name in $LOOPKEEPER_RIG. It runs in the file's \
+             directory and has a minute; that it failed is in the log.";
+        ON: "on", "an array of events, such as [\"error\", \"reboot\", \"phase\"]",
+            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"phase\", \"plan-complete\"]",
+            "The events that it is run for, by their words in `supervisorctl history --json`; \"error\" is each at which a person has to look, such as worker-held.";
+        INPUT: "input", "\"text\" or \"json\"", "\"text\"",
+            "What comes on standard input: the text, or an object on one line, for webhooks. It has version (1), event, \
+             level (info, warning or error), at (RFC 3339), rig, host, worker, attempt, phase and text; what there is not is null.";
     }
 }
 
@@ -377,6 +390,7 @@ macro_rules! sections {
 sections! {
     TOP: "", "The whole file. It has at least one worker or a proxy.", [top];
     RIG: "rig", "The rig as a whole.", [rig];
+    NOTIFY: "rig.notify", "What is run for what an operator should hear of, such as a reboot or a held worker. A command alone, notify = [\"mail\", \"-s\", \"rig\", \"root\"], is a table with that command.", [notify];
     BUILTIN: "proxy", "The SOCKS5 proxy, kind = \"builtin\"; without this table there is none, an empty one is enough.", [proxy, builtin];
     TAILSCALE: "proxy", "With kind = \"tailscale\", a userspace tailscaled.", [proxy, tailscale];
     PROXY_COMMAND: "proxy", "With kind = \"command\", any other SOCKS5 proxy.", [proxy, proxy_command];

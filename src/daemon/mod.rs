@@ -18,6 +18,7 @@ mod earlier;
 mod files;
 mod journal;
 mod needs;
+mod notification;
 mod open;
 mod perform;
 mod probe;

@@ -1,8 +1,8 @@
 //! Effects, performed. No rule lives here: what an effect means is decided before it comes.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
-use super::{Daemon, Input, command, journal, probe};
+use super::{Daemon, Input, journal, notification, probe};
 use crate::{
     agent::signs::Sights,
     causes::in_one_line,
@@ -17,9 +17,6 @@ use crate::{
 
 /// The event, and the kind of problem, of a store that takes no writes.
 pub(super) const DEGRADED: &str = "degraded";
-
-/// The longest that a notification command takes.
-const NOTIFY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Daemon {
     /// Performs what a new rig asks for before any event.
@@ -90,7 +87,7 @@ impl Daemon {
             }
             Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
             Effect::Tell(notice) => self.tell(&notice),
-            Effect::Notify(text) => self.notify(text),
+            Effect::Notify(notice) => self.notify(&notice),
             Effect::Answer(id, answer) => self.answer(id, answer),
             Effect::Ready => {
                 self.manager.ready();
@@ -192,29 +189,20 @@ impl Daemon {
             .retain(|follower| follower.event(notice).is_ok());
     }
 
-    /// Runs the operator's notification command; that it fails is told in the journal only, for
-    /// there is nobody else to tell.
-    fn notify(&self, text: String) {
+    /// Runs the operator's notification command.
+    fn notify(&self, notice: &Notice) {
         let Some(notify) = &self.config.notify else {
             return;
         };
-        let runner = self.host.runner();
         let directory = self.paths.config.parent().unwrap_or(Path::new("/"));
-        let mut request = command::request(
-            &notify.looked_up(&self.environment),
-            directory,
-            NOTIFY_PATIENCE,
-        );
-        request.input = format!("{text}\n").into_bytes();
-        request.environment.extend([
-            ("LOOPKEEPER_NOTICE".into(), text.clone().into()),
-            ("LOOPKEEPER_RIG".into(), self.config.rig.clone().into()),
-        ]);
-        tokio::task::spawn_local(async move {
-            if let Err(why) = command::succeed(&runner, request).await {
-                tracing::warn!("notification command failed: {why}; it was to say: {text}");
+        let (rig, environment) = (&self.config.rig, &self.environment);
+        match notification::request(notify, rig, directory, environment, notice) {
+            Ok(request) => {
+                let said = notification::run(self.host.runner(), request, notice.text.clone());
+                tokio::task::spawn_local(said);
             }
-        });
+            Err(why) => tracing::warn!("notification cannot be written: {why}"),
+        }
     }
 
     fn answer(&mut self, id: RequestId, answer: decide::Answer) {

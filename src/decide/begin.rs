@@ -216,7 +216,6 @@ impl Rig {
         } else {
             Level::Warning
         };
-        self.out.push(Effect::Notify(text.clone()));
         self.tell(now, "reboot", level, None, text);
     }
 }

@@ -46,8 +46,8 @@ pub enum Effect {
     CheckPhase(PhaseId, Condition),
     /// Say it in the journal and to those who follow events.
     Tell(Notice),
-    /// Run the operator's notification command with this text.
-    Notify(String),
+    /// Run the operator's notification command for this.
+    Notify(Notice),
     /// Answer a person.
     Answer(RequestId, Answer),
     /// The rig is up.

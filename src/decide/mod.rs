@@ -73,7 +73,7 @@ pub use fact::{
 pub use view::{PhaseRow, Row, View};
 
 use crate::{
-    config::Config,
+    config::{self, Config, Notify},
     model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
 use ledger::Ledger;
@@ -315,10 +315,17 @@ impl Rig {
     }
 
     fn announce(&mut self, notice: Notice) {
-        if notice.level == Level::Error {
-            self.out.push(Effect::Notify(notice.text.clone()));
+        let notify = self.config.notify.as_ref();
+        if notify.is_some_and(|notify| is_for(notify, &notice)) {
+            self.out.push(Effect::Notify(notice.clone()));
         }
         self.ledger.add(Fact::Notice(notice.clone()));
         self.out.push(Effect::Tell(notice));
     }
+}
+
+/// Whether the operator wants to hear of this.
+fn is_for(notify: &Notify, notice: &Notice) -> bool {
+    notify.on.contains(&notice.event)
+        || notice.level == Level::Error && notify.on.contains(config::ERROR)
 }

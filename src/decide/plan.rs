@@ -253,9 +253,6 @@ impl Rig {
             None => ("plan-complete", format!("{over}the plan is {words}")),
         };
         self.tell(now, event, Level::Info, None, text.clone());
-        if point.id.is_none() {
-            self.out.push(Effect::Notify("the plan is complete".into()));
-        }
         if let Some(id) = asked {
             self.sent(now, id, text);
         }

@@ -13,7 +13,7 @@
 //! sign of work is ago: another screen, a commit, a heartbeat, a process that computes. After `slow` it
 //! is named, after `stuck` it is a stall. Before the first one of this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, mem, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -37,6 +37,8 @@ use crate::{
 /// waits for others, as a server of tools does, wakes up for less.
 const COMPUTES: u32 = 20;
 
+const LIMIT_OVER: &str = "worker-limit-over";
+
 /// What the looks at an agent came to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Watching {
@@ -58,6 +60,8 @@ pub(super) struct Watching {
     asks: (Option<String>, Now),
     /// What the history has, and what it asked then.
     told: (VerdictIs, Option<String>),
+    /// The history has that it is at its limit, and not yet that this is over.
+    limited: bool,
 }
 
 /// A sign of work.
@@ -87,6 +91,7 @@ impl Watching {
             since: now,
             asks: (None, now),
             told: (VerdictIs::Working, None),
+            limited: false,
         }))
     }
 
@@ -204,6 +209,21 @@ impl Watching {
         }
         self.told = (is, question);
         true
+    }
+
+    /// The word under which the verdict is told. A limit is over once it works again or could.
+    fn event(&mut self, is: VerdictIs) -> &'static str {
+        match is {
+            VerdictIs::Limited => {
+                self.limited = true;
+                "worker-limited"
+            }
+            VerdictIs::Asking => "worker-asking",
+            VerdictIs::Stalled => "worker-stalled",
+            VerdictIs::Outage => "worker-outage",
+            VerdictIs::Working | VerdictIs::Waiting if mem::take(&mut self.limited) => LIMIT_OVER,
+            VerdictIs::Working | VerdictIs::Waiting | VerdictIs::Unknown => "worker-verdict",
+        }
     }
 
     /// The verdict with its evidence; `None` before the first look.
@@ -415,10 +435,15 @@ impl Rig {
         if !watching.is_news(now, rules) {
             return;
         }
-        let (is, asks) = (watching.is, watching.told.1.is_some());
+        let is = watching.is;
         let verdict = watching.verdict(now, rules);
         let evidence = verdict.map_or(String::new(), |verdict| verdict.evidence);
-        let text = format!("{} is {is}: {evidence}", of.worker);
+        let event = watching.event(is);
+        let over = match event {
+            LIMIT_OVER => ", its limit is over",
+            _ => "",
+        };
+        let text = format!("{} is {is}{over}: {evidence}", of.worker);
         let level = match is {
             VerdictIs::Working | VerdictIs::Waiting => Level::Info,
             VerdictIs::Limited
@@ -427,9 +452,6 @@ impl Rig {
             | VerdictIs::Outage
             | VerdictIs::Unknown => Level::Warning,
         };
-        if asks || is == VerdictIs::Stalled {
-            self.out.push(Effect::Notify(text.clone()));
-        }
-        self.tell(now, "worker-verdict", level, Some(of), text);
+        self.tell(now, event, level, Some(of), text);
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use loopkeeper::{
     config::{
-        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, OnPhase,
+        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, Input, OnPhase,
         OnSecretChange, Probe, Program, Restart, Resume, Secrets,
     },
     model::{Kind, LauncherKind, Signal, Stop},
@@ -39,7 +39,10 @@ fn the_rig_of_the_readme_is_right() {
 fn the_example_is_right() {
     let rig = Machine::new().valid(EXAMPLE);
     assert_eq!(rig.rig, "pi");
-    assert_eq!(rig.notify, Some(command("notify-me", &["--to", "ops"])));
+    let notify = rig.notify.unwrap();
+    assert_eq!(notify.command, command("notify-me", &["--to", "ops"]));
+    assert!(notify.on.iter().eq(["error", "phase", "reboot"]));
+    assert_eq!(notify.input, Input::Json);
     let names: Vec<_> = rig.workers.keys().map(|name| name.as_str()).collect();
     assert_eq!(names, ["adversary", "builder", "dashboard", "proxy"]);
     let phases = &rig.plan.phases;
@@ -381,4 +384,20 @@ fn a_very_long_chain_of_requirements_is_no_circle() {
         ));
     }
     assert_eq!(Machine::new().valid(&text).workers.len(), 5000);
+}
+
+#[test]
+fn a_notification_command_alone_is_a_table_with_it() {
+    let machine = Machine::new();
+    let notify = |value: &str| {
+        machine
+            .valid(&format!("rig.notify = {value}\n[proxy]"))
+            .notify
+    };
+    let alone = notify("'mail root'").unwrap();
+    assert_eq!(alone.input, Input::Text);
+    assert!(alone.on.contains("error") && alone.on.contains("worker-limit-over"));
+    assert_eq!(notify("{ command = 'mail root' }"), Some(alone));
+    let none = notify("{ command = 'x', on = [] }").unwrap();
+    assert!(none.on.is_empty());
 }

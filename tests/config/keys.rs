@@ -35,6 +35,10 @@ fn file_with(section: &Section, line: &str) -> String {
             let needed = fill(&[("kind", "'command'"), ("command", "'x'")]);
             format!("[proxy]\n{needed}{line}")
         }
+        "rig.notify" => {
+            let command = fill(&[("command", "'x'")]);
+            format!("proxy = {{}}\n[rig.notify]\n{command}{line}")
+        }
         "plan.phases" => format!(
             "proxy = {{}}\n[[plan.phases]]\n{}{line}",
             fill(&[("id", "'1'")])
@@ -218,6 +222,8 @@ fn what_notify_is_given_is_said() {
         "standard input",
         "$LOOPKEEPER_NOTICE",
         "$LOOPKEEPER_RIG",
+        "$LOOPKEEPER_EVENT",
+        "version (1), event, level (info, warning or error), at (RFC 3339), rig, host, worker, attempt, phase",
         "a minute",
     ] {
         assert!(text.contains(word), "{word}");

@@ -216,3 +216,21 @@ fn each_mistake_of_the_plan_is_told() {
     }
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn each_mistake_of_a_notification_is_told() {
+    let mut told = String::new();
+    for text in [
+        "notify = ''",
+        "notify = {}",
+        "notify = { command = [] }",
+        "notify = { comand = 'x', on = 'reboot' }",
+        "notify = { command = 'x', on = ['rebot', 'worker-hold', 1, 'up'] }",
+        "notify = { command = 'x', input = 'jsn' }",
+    ] {
+        let file = format!("proxy = {{}}\n[rig]\n{text}");
+        let wrong = Machine::new().wrong(&file).join("\n    ");
+        told.push_str(&format!("{text}\n    {wrong}\n"));
+    }
+    insta::assert_snapshot!(told);
+}

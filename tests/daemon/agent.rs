@@ -34,7 +34,9 @@ fn until_told(rig: &Rig, texts: &[&str]) {
     rig.eventually("told", |rig| {
         let history: Value = serde_json::from_str(&rig.done(&["history", "--json"])).unwrap();
         let history = history.as_array().unwrap().iter();
-        let verdicts = history.filter(|entry| entry["event"] == "worker-verdict");
+        let verdicts = ["worker-verdict", "worker-asking"];
+        let of_it = |entry: &&Value| verdicts.iter().any(|event| entry["event"] == *event);
+        let verdicts = history.filter(of_it);
         verdicts.map(|entry| &entry["text"]).eq(texts).then_some(())
     });
 }

@@ -21,6 +21,7 @@ mod lacks;
 mod looks;
 #[path = "../store/mount.rs"]
 mod mount;
+mod notification;
 mod plan;
 mod reload;
 mod rig;

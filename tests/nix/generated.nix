@@ -349,10 +349,20 @@ let
             extends = "shell";
             busy = [ { line = "^working"; } ];
           }
-          { input.line = "^> "; }
         ];
       }
-      // some "notify" 30 { notify = command "notify"; }
+      // some "notify" 30 {
+        notify = pick "how" [
+          (command "notify")
+          (
+            {
+              command = command "notify";
+            }
+            // some "on" 60 { on = subset "on" 50 [ "error" "reboot" ]; }
+            // some "input" 60 { input = value "input" [ "text" "json" ] [ "xml" ]; }
+          )
+        ];
+      }
       // some "resume" 30 { plan.resume = "manual"; };
     };
 

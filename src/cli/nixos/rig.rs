@@ -81,13 +81,27 @@ impl Rig {
         let mut rest = Vec::new();
         for (key, value) in table {
             match key.as_str() {
-                "notify" => options.push(entry("notify", self.place.command(value))),
+                "notify" => options.push(entry("notify", self.notify(value))),
                 key => rest.push(entry(key, value.into())),
             }
         }
         if !rest.is_empty() {
             self.settings.push(entry("rig", Expression::Set(rest)));
         }
+    }
+
+    fn notify(&self, value: &Value) -> Expression {
+        let Value::Table(table) = value else {
+            return self.place.command(value);
+        };
+        let entries = table.iter().map(|(key, value)| {
+            let value = match key.as_str() {
+                "command" => self.place.command(value),
+                _ => value.into(),
+            };
+            entry(key, value)
+        });
+        Expression::Set(entries.collect())
     }
 
     fn plan(&self, table: &Table) -> Expression {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod machine;
+mod notify;
 mod plan;
 mod probe;
 mod proxy;
@@ -18,7 +19,7 @@ use toml::{Spanned, de::DeTable};
 
 use self::{agents::Agents, rules::Rules};
 use super::{
-    Command, Plan, Worker,
+    Notify, Plan, Worker,
     reader::{Entry, Reading, Table},
     schema::{self, rig, top},
 };
@@ -30,7 +31,7 @@ use crate::{
 /// A file whose tables were read one by one. What has a complaint is missing from it.
 pub(super) struct Draft {
     pub(super) rig: String,
-    pub(super) notify: Option<Command>,
+    pub(super) notify: Option<Notify>,
     pub(super) proxy: Option<Worker>,
     /// The file has `[proxy]`, right or wrong.
     pub(super) has_proxy: bool,
@@ -113,8 +114,7 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
     }
 }
 
-fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<Command>) {
-    let base = reading.base;
+fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<Notify>) {
     let table = entry.and_then(|entry| Table::open(&entry, reading));
     if let Some(table) = &table {
         table.only(schema::RIG, reading, |_| None);
@@ -143,7 +143,7 @@ fn rig(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> (String, Option<C
     };
     let notify = table
         .and_then(|table| table.get(rig::NOTIFY))
-        .and_then(|entry| machine::command(&entry, reading, Some(base)));
+        .and_then(|entry| notify::notify(&entry, reading));
     (name, notify)
 }
 

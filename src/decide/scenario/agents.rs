@@ -12,7 +12,7 @@ use crate::{
         sighting::sight,
         signs::{Child, Signs, Trace},
     },
-    decide::Level,
+    decide::{Level, Notice},
     model::VerdictIs,
 };
 
@@ -130,7 +130,7 @@ fn verdict(play: &Play) -> (VerdictIs, String) {
 /// What went into the history.
 fn told(effects: &[Effect]) -> Vec<(Level, &str)> {
     let notices = effects.iter().filter_map(|effect| match effect {
-        Effect::Tell(notice) if notice.event == "worker-verdict" => Some(notice),
+        Effect::Tell(notice) => Some(notice),
         _ => None,
     });
     notices
@@ -138,11 +138,13 @@ fn told(effects: &[Effect]) -> Vec<(Level, &str)> {
         .collect()
 }
 
-fn notified(effects: &[Effect]) -> usize {
-    effects
-        .iter()
-        .filter(|effect| matches!(effect, Effect::Notify(_)))
-        .count()
+/// What the operator is told of.
+fn notified(effects: &[Effect]) -> Vec<&str> {
+    let notices = effects.iter().filter_map(|effect| match effect {
+        Effect::Notify(notice) => Some(notice.event.as_str()),
+        _ => None,
+    });
+    notices.collect()
 }
 
 /// One that runs, with its first look asked for and answered.
@@ -156,30 +158,34 @@ fn begun(sees: &Signs) -> (Play, AttemptRef) {
 
 #[test]
 fn what_its_screen_says_holds_however_long_it_lasts() {
-    for (sees, is, evidence, level) in [
+    for (sees, is, evidence, level, event) in [
         (
             idle(),
             VerdictIs::Waiting,
             "for a word, at its input line",
             Level::Info,
+            None,
         ),
         (
             signs(&format!("⏺ Done.\n\n{RULE}\n❯ the password is x\n{RULE}\n")),
             VerdictIs::Waiting,
             "text is on its input line, and not sent",
             Level::Info,
+            None,
         ),
         (
             asks(),
             VerdictIs::Asking,
             "Do you want to proceed?",
             Level::Warning,
+            Some("worker-asking"),
         ),
         (
             limited(),
             VerdictIs::Limited,
             "until 2026-11-18 15:00 UTC: ⎿ You've hit your limit · resets 3pm (UTC)",
             Level::Warning,
+            Some("worker-limited"),
         ),
     ] {
         let (mut play, of) = begun(&sees);
@@ -189,7 +195,7 @@ fn what_its_screen_says_holds_however_long_it_lasts() {
             told(&done),
             [(level, format!("a is {is}: {evidence}").as_str())]
         );
-        assert_eq!(notified(&done), usize::from(is == VerdictIs::Asking));
+        assert_eq!(notified(&done), Vec::from_iter(event));
         assert_eq!((verdict(&play).0, signalled(&done)), (is, vec![]));
     }
 }
@@ -209,7 +215,8 @@ fn who_works_is_slow_and_then_stalled_by_the_last_sign_of_work() {
     let done = looks(&mut play, &of, SLOW, &busy("Read 2 files"));
     let stalled = "a is stalled: no sign of work for 20 min: its screen changed 20 min ago";
     assert_eq!(told(&done), [(Level::Warning, stalled)]);
-    assert_eq!((notified(&done), signalled(&done)), (1, vec![]));
+    assert_eq!(notified(&done), ["worker-stalled"]);
+    assert_eq!(signalled(&done), vec![]);
     let done = looks(&mut play, &of, MINUTE, &busy("Read 3 files"));
     let works = "a is working: its screen changed 30 s ago";
     assert_eq!(told(&done), [(Level::Info, works)]);
@@ -327,12 +334,13 @@ fn another_question_is_news_that_two_looks_agree_on() {
     };
     let first = since(&play);
     let once = looks(&mut play, &of, EVERY, &asks_to("push"));
-    assert_eq!((told(&once), notified(&once)), (vec![], 0));
+    assert_eq!((told(&once), notified(&once)), (vec![], vec![]));
     let again = now(play.t).wall;
     let twice = looks(&mut play, &of, SLOW, &asks_to("push"));
     let other = "a is asking: Do you want to push?";
     assert_eq!(told(&twice), [(Level::Warning, other)]);
-    assert_eq!((notified(&twice), since(&play)), (1, Some(again)));
+    assert_eq!(notified(&twice), ["worker-asking"]);
+    assert_eq!(since(&play), Some(again));
     assert_ne!(first, since(&play));
     // Of questions that come and go none is told again and again.
     let mut count = 0;
@@ -352,7 +360,10 @@ fn a_limit_that_asks_is_told_like_a_question() {
     assert_eq!(is, VerdictIs::Limited);
     let asks = "; and it asks: What do you want to do?";
     assert!(evidence.ends_with(asks), "{evidence}");
-    assert_eq!((told(&done).len(), notified(&done)), (1, 1));
+    assert_eq!(
+        (told(&done).len(), notified(&done)),
+        (1, vec!["worker-limited"])
+    );
 }
 
 #[test]
@@ -415,7 +426,7 @@ fn an_end_of_a_program_in_what_goes_on_is_none() {
     let done = looks(&mut play, &of, MINUTE, &over());
     let words = "a is stalled: its program is over: Resume this session with:";
     assert_eq!(told(&done), [(Level::Warning, words)]);
-    assert_eq!(notified(&done), 1);
+    assert_eq!(notified(&done), ["worker-stalled"]);
 
     let (mut play, of) = begun(&busy("Read 1 file"));
     let mut cpu = 0;
@@ -424,7 +435,7 @@ fn an_end_of_a_program_in_what_goes_on_is_none() {
         let children = with_child(cpu).children;
         Ok(Box::new(Signs { children, ..over() }))
     });
-    assert_eq!((told(&done), notified(&done)), (vec![], 0));
+    assert_eq!((told(&done), notified(&done)), (vec![], vec![]));
     let (is, evidence) = verdict(&play);
     let says = "its screen says that a program is over: Resume this session with:";
     assert_eq!(is, VerdictIs::Working);
@@ -440,7 +451,10 @@ fn until_its_first_sign_of_work_nobody_knows_what_it_does() {
     assert_eq!(told(&done), []);
     let done = looks(&mut play, &of, SLOW + MINUTE, &busy("Read 1 file"));
     assert_eq!(verdict(&play).0, VerdictIs::Stalled);
-    assert_eq!((told(&done).len(), notified(&done)), (1, 1));
+    assert_eq!(
+        (told(&done).len(), notified(&done)),
+        (1, vec!["worker-stalled"])
+    );
 
     // Other rules of the watch take nothing away.
     let mut slower = agent("a");
@@ -454,7 +468,7 @@ fn until_its_first_sign_of_work_nobody_knows_what_it_does() {
         Ok(Box::new(busy("Read 1 file"))),
     ));
     assert_eq!(verdict(&play).0, VerdictIs::Stalled);
-    assert_eq!(notified(&again), 0);
+    assert_eq!(notified(&again), <[&str; 0]>::default());
 
     // The next daemon knows nothing of that.
     play.next_daemon(vec![play.alive(&of)]);
@@ -530,4 +544,70 @@ fn one_that_was_taken_over_and_never_answered_is_looked_at_at_once() {
         play.tell(Event::Probed(of.clone(), looked));
     }
     assert_eq!((play.state("a"), watched), (StateName::Running, 1));
+}
+
+#[test]
+fn the_end_of_a_limit_is_told_once_whatever_is_seen_in_between() {
+    let (mut play, of) = begun(&limited());
+    let minutes = |count| count * MINUTE;
+    let done = looks(&mut play, &of, minutes(5), &limited());
+    assert_eq!(notified(&done), ["worker-limited"]);
+    let blind = |_| Err("tmux does not answer".to_owned());
+    let done = look_by(&mut play, &of, minutes(5), blind);
+    assert_eq!(notified(&done), <[&str; 0]>::default());
+    let done = looks(&mut play, &of, minutes(5), &limited());
+    assert_eq!(notified(&done), ["worker-limited"]);
+    let done = look_by(&mut play, &of, minutes(5), |t| {
+        Ok(Box::new(busy(&format!("Read {t}"))))
+    });
+    let over = "a is working, its limit is over: its screen changed just now";
+    assert_eq!(notified(&done), ["worker-limit-over"]);
+    assert_eq!(told(&done), [(Level::Info, over)]);
+    let done = looks(&mut play, &of, minutes(5), &idle());
+    assert_eq!(notified(&done), <[&str; 0]>::default());
+}
+
+#[test]
+fn the_operator_is_told_of_what_he_chose() {
+    let notify = |on: &[&str]| {
+        let all = rig([agent("a")]);
+        let usual = all.notify.clone().unwrap();
+        let on = on.iter().map(|event| (*event).to_owned()).collect();
+        Config {
+            notify: Some(Notify { on, ..usual }),
+            ..all
+        }
+    };
+    let minutes = |count| count * MINUTE;
+    let heard = |config: Config| {
+        let (mut play, starts) = Play::running(config);
+        let of = starts[0].clone();
+        play.tell(Event::Wake);
+        play.tell(Event::Watched(of.clone(), Ok(Box::new(asks()))));
+        let mut done = looks(&mut play, &of, minutes(5), &asks());
+        done.extend(looks(&mut play, &of, minutes(5), &idle()));
+        let trouble = |level| Notice {
+            at: Timestamp::UNIX_EPOCH,
+            event: "store-damaged".into(),
+            level,
+            worker: None,
+            attempt: None,
+            phase: None,
+            text: "a page is damaged".into(),
+        };
+        done.extend(play.tell(Event::Notice(trouble(Level::Error))));
+        done.extend(play.tell(Event::Notice(trouble(Level::Warning))));
+        let heard = notified(&done).into_iter().map(str::to_owned);
+        heard.collect::<Vec<_>>()
+    };
+    assert_eq!(heard(rig([agent("a")])), ["worker-asking", "store-damaged"]);
+    assert_eq!(heard(notify(&["error"])), ["store-damaged"]);
+    assert_eq!(heard(notify(&["worker-verdict"])), ["worker-verdict"]);
+    assert_eq!(heard(notify(&["store-damaged"])), ["store-damaged"; 2]);
+    assert_eq!(heard(notify(&[])), <[&str; 0]>::default());
+    let nobody = Config {
+        notify: None,
+        ..rig([agent("a")])
+    };
+    assert_eq!(heard(nobody), <[&str; 0]>::default());
 }

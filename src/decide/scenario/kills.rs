@@ -154,7 +154,9 @@ fn what_may_have_run_is_neither_finished_nor_run_a_second_time() {
     assert_eq!(started(&done), []);
     assert_eq!(play.state("a"), StateName::Held);
     let told = done.iter().any(|effect| match effect {
-        Effect::Notify(text) => text.contains("not known") && text.contains("start a"),
+        Effect::Notify(notice) => {
+            notice.text.contains("not known") && notice.text.contains("start a")
+        }
         _ => false,
     });
     assert!(told, "{done:?}");

@@ -31,8 +31,8 @@ use tempfile::TempDir;
 use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig};
 use crate::{
     config::{
-        self, Alive, Backoff, Budget, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Watch, Worker,
+        self, Alive, Backoff, Budget, Condition, Config, Notify, OnPhase, Phase, Plan, Probe,
+        Program, Ready, Restart, Watch, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
@@ -312,7 +312,10 @@ pub(super) fn rig<const N: usize>(workers: [Worker; N]) -> Config {
     Config {
         rig: "play".into(),
         agents: BTreeMap::new(),
-        notify: None,
+        notify: Some(Notify::by(config::Command {
+            program: "tell".into(),
+            arguments: Vec::new(),
+        })),
         plan: Plan::default(),
         workers: BTreeMap::from(workers),
     }

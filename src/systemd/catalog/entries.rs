@@ -100,11 +100,62 @@ pub(super) const ENTRIES: &[Entry] = &[
                shows it as degraded until it can be looked at again.",
     },
     Entry {
+        event: "worker-asking",
+        id: "8514cf222df34d94bf83353232be0dd4",
+        subject: "Worker @LOOPKEEPER_WORKER@ asks",
+        text: "Its agent goes on only when it is answered; the message says what it asks.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Answer it, or type to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-stalled",
+        id: "f365d34d73ed47ce8bdb1edcc7a1fd9f",
+        subject: "Worker @LOOPKEEPER_WORKER@ is stalled",
+        text: "Its agent says that it works, or nothing that is known, and for `watch.stuck` there was no \
+               sign of work; or its program is over. The message says what was seen last. Nothing was \
+               done to it.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Answer it, or type to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-limited",
+        id: "f7304a99ba29422bb50729259287a48d",
+        subject: "Worker @LOOPKEEPER_WORKER@ is at its usage limit",
+        text: "Its agent says so; the message has its words and, where they can be read, until when. \
+               Nothing was done to it.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-limit-over",
+        id: "780e499f14744d3fa4a6ecd824eea53d",
+        subject: "The usage limit of worker @LOOPKEEPER_WORKER@ is over",
+        text: "Two looks in a row saw its agent work, or wait for a word, after it was at its limit. One \
+               that waits does so until somebody types to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-outage",
+        id: "75ba973c99aa48cb9acbacc7ced4a443",
+        subject: "The provider of worker @LOOPKEEPER_WORKER@ does not answer",
+        text: "Its agent says so, in the words of the message. Agents try again by themselves for a while, \
+               and then wait for a word.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Answer it, or type to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
         event: "worker-verdict",
         id: "a2e5414e53d64e308642d038469ddcff",
         subject: "What worker @LOOPKEEPER_WORKER@ does is seen to be something else",
         text: "Two looks in a row at the screen of its agent came to this; the message says what they \
-               rest on. Nothing was done to it.\n\n\
+               rest on. Nothing was done to it. That it asks, stalls, is at its limit or has no answer \
+               from its provider has an event of its own.\n\n\
                See its screen:\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
                Answer it, or type to it:\n\
