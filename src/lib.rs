@@ -103,7 +103,9 @@
 //! 4. One record a boot_id, in order.
 //! 5. The restart budget is kept across restarts of the daemon.
 //! 6. Every command is answered exactly once.
-//! 7. With the faults over, the rig becomes quiet, and everything that should run runs.
+//! 7. A text is typed into a terminal at most once, after it was recorded, and into the attempt alone for
+//!    which it was; how it went is told, or that nobody knows.
+//! 8. With the faults over, the rig becomes quiet, and everything that should run runs.
 
 pub mod agent;
 pub mod causes;

@@ -42,6 +42,8 @@ pub(super) struct Failure {
     /// `None` when everything that is to be said was already printed, or nobody listens any more.
     message: Option<String>,
     hint: Option<String>,
+    /// What is on the screen of the worker that it is about.
+    screen: Option<String>,
 }
 
 impl Failure {
@@ -55,6 +57,7 @@ impl Failure {
             exit,
             message: Some(message.into()),
             hint: None,
+            screen: None,
         }
     }
 
@@ -64,6 +67,7 @@ impl Failure {
             exit,
             message: None,
             hint: None,
+            screen: None,
         }
     }
 
@@ -97,6 +101,12 @@ impl Failure {
         if let Some(message) = &self.message {
             text.push_str(&format!("error: {}\n", printable_lines(message.trim_end())));
         }
+        if let Some(screen) = &self.screen {
+            text.push_str("on its screen:\n");
+            // What a worker draws is not to pass for words of ours.
+            let lines = screen.lines();
+            text.extend(lines.map(|line| format!("  | {}\n", printable(line))));
+        }
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {}\n", printable(hint)));
         }
@@ -121,7 +131,12 @@ impl From<ClientError> for Failure {
             | ClientError::Silent { .. }
             | ClientError::Broken { .. } => Exit::Failed,
         };
+        let screen = match &error {
+            ClientError::Refused(refusal) => refusal.screen.clone(),
+            _ => None,
+        };
         Self {
+            screen,
             hint: error.hint(),
             ..Self::new(exit, &error)
         }

@@ -20,6 +20,7 @@ mod logs;
 mod manual;
 mod mistyped;
 mod nixos;
+mod nudge;
 mod offline;
 mod pane;
 mod phase;
@@ -111,6 +112,11 @@ enum Verb {
     },
     /// Print what the tmux session of a worker shows now.
     Screen(pane::Arguments),
+    /// Type a text to the agent of a worker, and say by what it is known to be taken.
+    ///
+    /// A text that is not typed, or not taken, is an error that shows the agent's screen. Where the
+    /// screen cannot prove that it was taken, it says so and is no error.
+    Nudge(nudge::Arguments),
     /// Show what workers wrote.
     Logs(logs::Arguments),
     /// Show the plan, move the resume point, or say that the phase is done.
@@ -165,6 +171,7 @@ impl Verb {
             | Self::Pause
             | Self::Resume { .. }
             | Self::Screen(_)
+            | Self::Nudge(_)
             | Self::Phase(_)
             | Self::Reboots { .. }
             | Self::History(_)
@@ -225,6 +232,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Resume { phase } => steer::resume(phase, context),
         Verb::Attach { worker } => attach::run(worker, context),
         Verb::Screen(arguments) => pane::run(arguments, context),
+        Verb::Nudge(arguments) => nudge::run(arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),
         Verb::Reboots { json } => journey::reboots(json, context),

@@ -8,7 +8,7 @@ use super::Command;
 pub const ERROR: &str = "error";
 
 /// What an operator hears of who does not say.
-pub(super) const USUAL: [&str; 9] = [
+pub(super) const USUAL: [&str; 10] = [
     ERROR,
     "reboot",
     "worker-stalled",
@@ -16,6 +16,7 @@ pub(super) const USUAL: [&str; 9] = [
     "worker-limit-over",
     "worker-asking",
     "worker-outage",
+    "worker-nudge-undecided",
     "phase",
     "plan-complete",
 ];

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Refusal, RefusalKind, Reply, Said};
 use crate::decide::Notice;
@@ -25,6 +26,7 @@ pub(super) enum Line {
 pub struct Answer {
     id: u64,
     lines: mpsc::Sender<Line>,
+    over: CancellationToken,
 }
 
 /// The client hung up or reads too slowly; there is no use in further events.
@@ -36,7 +38,18 @@ impl Answer {
     /// An answer, and where its lines come out. One slot of the queue is kept for the last line.
     pub(super) fn new(id: u64) -> (Self, mpsc::Receiver<Line>) {
         let (lines, out) = mpsc::channel(QUEUE + 1);
-        (Self { id, lines }, out)
+        let over = CancellationToken::new();
+        (Self { id, lines, over }, out)
+    }
+
+    /// Cancelled once nobody listens for the answer any more, for it was given or the client hung up.
+    pub(super) fn over(&self) -> CancellationToken {
+        self.over.clone()
+    }
+
+    /// Waits until nobody listens for the answer any more: it was given, or the client hung up.
+    pub fn unheard(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.over.clone().cancelled_owned()
     }
 
     /// It was done.

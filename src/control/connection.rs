@@ -16,14 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{Answer, Line, encode, error_line, event_line},
-    protocol::{self, ENDED, Greeting, PROTOCOL, Refusal, RefusalKind, Request},
+    protocol::{self, ENDED, Greeting, PROTOCOL, Refusal, RefusalKind},
     seat::Seat,
     server::Call,
 };
-use crate::decide::access::{Access, Peer};
+use crate::{
+    agent::typed::LONGEST,
+    decide::access::{Access, Peer},
+};
 
-/// Bytes of a request with its line end.
-pub(super) const LONGEST_LINE: usize = 64 * 1024;
+/// Bytes of a request with its line end: the longest text that can be typed, with each byte of it
+/// escaped, and what is around it.
+pub(super) const LONGEST_LINE: usize = 2 * LONGEST + 4096;
 /// From the greeting to the first byte of the first request.
 const FIRST_REQUEST: Duration = Duration::from_secs(30);
 /// From the first byte of a line to its end.
@@ -168,8 +172,9 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
             .hint(super::group::how_to_join());
             return self.write(&error_line(Some(id), refusal)).await;
         }
-        let follows = matches!(request, Request::Events { follow: true, .. });
+        let is_needed = request.needs_its_client();
         let (answer, out) = Answer::new(id);
+        let _over = answer.over().drop_guard();
         // When the daemon is ending, the call is dropped with its answer, and that is told below.
         drop(
             calls
@@ -180,20 +185,21 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 })
                 .await,
         );
-        self.relay(id, out, follows).await
+        self.relay(id, out, is_needed).await
     }
 
-    /// Writes what the daemon answers, up to the last line of it.
+    /// Writes what the daemon answers, up to the last line of it. `is_needed`: not for a client that
+    /// has hung up; it is seen by that it sends something, or nothing any more.
     async fn relay(
         &mut self,
         id: u64,
         mut out: mpsc::Receiver<Line>,
-        follows: bool,
+        is_needed: bool,
     ) -> Result<(), Over> {
         loop {
             let line = tokio::select! {
                 line = out.recv() => line,
-                _ = self.reader.fill_buf(), if follows => return Err(Over),
+                _ = self.reader.fill_buf(), if is_needed => return Err(Over),
             };
             match line {
                 Some(Line::Backlog(rows)) => {
@@ -210,7 +216,7 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 Some(Line::Event(line)) => self.write(&line).await?,
                 Some(Line::Last(line)) => {
                     self.write(&line).await?;
-                    return if follows { Err(Over) } else { Ok(()) };
+                    return if is_needed { Err(Over) } else { Ok(()) };
                 }
                 None => {
                     let refusal = Refusal::new(RefusalKind::Failed, ENDED)
@@ -286,7 +292,7 @@ async fn rest_of_line<R: AsyncBufRead + Unpin>(reader: &mut R) -> Got {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::protocol::Request, *};
 
     #[tokio::test(start_paused = true)]
     async fn half_a_line_and_the_first_one_have_a_time_limit_and_silence_has_none() {

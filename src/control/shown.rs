@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::protocol::{
-    Done, LastReboot, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootsView, Refusal, RefusalKind,
-    Reply, StatusView, WorkerView,
+    Done, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootsView, Refusal,
+    RefusalKind, Reply, StatusView, WorkerView,
 };
-use crate::decide::{self, Row, View};
+use crate::decide::{self, Row, Said, View};
 
 /// The host of everything, until there are others.
 const LOCAL: &str = "local";
@@ -108,15 +108,25 @@ impl From<decide::Refusal> for Refusal {
             },
             message: refusal.message,
             hint: refusal.hint,
+            screen: refusal.screen,
         }
     }
 }
 
-impl From<String> for Reply {
-    /// The core's answer to a command is one text; its lines are the things that were done.
-    fn from(text: String) -> Self {
-        Self::Done(Done {
-            done: text.lines().map(str::to_owned).collect(),
-        })
+impl From<Said> for Reply {
+    fn from(said: Said) -> Self {
+        match said {
+            // The lines are the things that were done.
+            Said::Words(text) => Self::Done(Done {
+                done: text.lines().map(str::to_owned).collect(),
+            }),
+            Said::Nudged(nudged) => Self::Nudged(NudgeView {
+                protocol: PROTOCOL,
+                text: nudged.to_string(),
+                taken: nudged.by.is_some(),
+                worker: nudged.attempt.worker,
+                attempt: nudged.attempt.attempt,
+            }),
+        }
     }
 }

@@ -19,6 +19,7 @@ mod files;
 mod journal;
 mod needs;
 mod notification;
+mod nudge;
 mod open;
 mod perform;
 mod probe;

@@ -74,6 +74,13 @@ impl Daemon {
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
             Effect::Probe(attempt, looked) => self.probe(attempt, looked),
             Effect::Watch(attempt, sights) => self.look_at_terminal(attempt, sights),
+            Effect::Type {
+                nudge,
+                attempt,
+                agent,
+                text,
+                permission,
+            } => self.type_text(nudge, attempt, &agent, text, permission),
             Effect::CompareSecrets(attempt, files) => {
                 let worker = self.config.workers.get(&attempt.worker).cloned();
                 let seen = self.host.secrets_of(&attempt, files, worker);

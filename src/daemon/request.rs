@@ -15,7 +15,7 @@ use crate::{
         },
         server::{Answer, Call},
     },
-    decide::{Command, Event, Level, PhaseRef},
+    decide::{Command, Event, Level, PhaseRef, RequestId},
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
     store::phase_file,
 };
@@ -59,6 +59,12 @@ impl Daemon {
             }
             Request::Events { last, follow } => return self.events(answer, last, follow),
             Request::Where { worker } => return self.place(answer, worker),
+            Request::Nudge {
+                worker,
+                text,
+                when,
+                within,
+            } => return self.nudge(answer, worker, text, when, within).await,
         };
         self.command(answer, command).await;
     }
@@ -100,10 +106,11 @@ impl Daemon {
         }
     }
 
-    pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) {
+    pub(super) async fn ask_core(&mut self, asked: Asked, command: Command) -> RequestId {
         let id = self.request_id();
         self.asked.insert(id, asked);
         self.turn(Event::Command(id, command)).await;
+        id
     }
 
     /// `2` may be an id or a number; an id wins, for people think in ids. They count from 1, as
@@ -312,7 +319,7 @@ fn about_the_watchdog(request: &Request) -> Option<Refusal> {
             let hint = format!("`{ends}` ends the daemon; the workers go on");
             ("begins and ends with it", hint)
         }
-        Request::Where { worker } if is_it(worker) => {
+        Request::Where { worker } | Request::Nudge { worker, .. } if is_it(worker) => {
             let to = std::fs::read_link("/proc/self/fd/2").unwrap_or_default();
             let hint = match by_systemd {
                 true => "the daemon writes into the journal: journalctl -u loopkeeper".to_owned(),

@@ -75,6 +75,7 @@ impl Rig {
             last_boot,
             waiters: Vec::new(),
             sender: None,
+            nudges: Vec::new(),
             strays: BTreeMap::new(),
             remembered: Some(restored.workers),
             survey_at: None,
@@ -86,6 +87,7 @@ impl Rig {
             machine,
         };
         rig.begin(now, is_new, restored.resume_point.is_none(), &before);
+        rig.tell_begun(now, restored.nudges);
         let effects = rig.finish_turn(now);
         (rig, effects)
     }

@@ -38,10 +38,11 @@ impl Rig {
                 At::NoPlan | At::Complete | At::Astray(_) => Err(self.no_phase()),
             },
             Command::Reload(config) => self.reload(now, *config).map(Some),
+            Command::Nudge(nudge) => self.nudge(now, id, nudge).map(|()| None),
         };
         match done {
             Ok(None) => {}
-            Ok(Some(text)) => self.out.push(Effect::Answer(id, Ok(text))),
+            Ok(Some(text)) => self.out.push(Effect::Answer(id, Ok(text.into()))),
             Err(refusal) => self.out.push(Effect::Answer(id, Err(refusal))),
         }
     }
@@ -65,6 +66,7 @@ impl Rig {
                 kind: RefusalKind::Unknown,
                 message: format!("worker {name} is no longer declared, and is being ended"),
                 hint: Some("`supervisorctl status` shows when it is gone".into()),
+                screen: None,
             };
         }
         let declared = self.workers.iter().filter(|(_, worker)| worker.declared);
@@ -74,6 +76,7 @@ impl Rig {
             kind: RefusalKind::Unknown,
             message: format!("worker {name} does not exist"),
             hint: Some(format!("{near}`supervisorctl status` lists the workers")),
+            screen: None,
         }
     }
 
@@ -292,6 +295,7 @@ impl Rig {
                 "{}`supervisorctl phase show` lists them; `supervisorctl phase done` ends the current one",
                 self.near(phase)
             )),
+            screen: None,
         })
     }
 
@@ -310,5 +314,6 @@ pub(super) fn failed(message: &str, hint: Option<&str>) -> Refusal {
         kind: RefusalKind::Failed,
         message: message.to_owned(),
         hint: hint.map(str::to_owned),
+        screen: None,
     }
 }

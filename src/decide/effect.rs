@@ -1,10 +1,10 @@
 //! What the core asks for.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
-use super::{Fact, Notice, RequestId};
+use super::{Fact, Notice, NudgeId, Nudged, RequestId};
 use crate::{
-    agent::signs::Sights,
+    agent::{profile::Profile, signs::Sights, typed::Permission},
     config::{Condition, Probe, Worker},
     model::{AttemptRef, Identity, PhaseId, Signal},
 };
@@ -37,6 +37,20 @@ pub enum Effect {
     Probe(AttemptRef, Probe),
     /// Look at the terminal of an attempt, and at what it leaves behind.
     Watch(AttemptRef, Sights),
+    /// Type a text into the terminal of an attempt, and look whether it is taken; answered by
+    /// [`Event::Typed`](super::Event::Typed).
+    Type {
+        /// Which text.
+        nudge: NudgeId,
+        /// Into which attempt.
+        attempt: AttemptRef,
+        /// What runs there.
+        agent: Arc<Profile>,
+        /// What is typed.
+        text: String,
+        /// What may be typed over.
+        permission: Permission,
+    },
     /// Look whether what is in these files is still what the attempt was handed; told once for each
     /// change, by [`Event::SecretsDiffer`](super::Event::SecretsDiffer).
     CompareSecrets(AttemptRef, BTreeMap<String, PathBuf>),
@@ -68,7 +82,31 @@ pub struct Told {
 }
 
 /// The answer to a command.
-pub type Answer = Result<String, Refusal>;
+pub type Answer = Result<Said, Refusal>;
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// In words, a line for each thing.
+    Words(String),
+    /// A text was typed.
+    Nudged(Nudged),
+}
+
+impl From<String> for Said {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words(words) => f.write_str(words),
+            Self::Nudged(nudged) => nudged.fmt(f),
+        }
+    }
+}
 
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,6 +117,8 @@ pub struct Refusal {
     pub message: String,
     /// What helps.
     pub hint: Option<String>,
+    /// What is on the screen of the worker that it is about, where that is why.
+    pub screen: Option<String>,
 }
 
 /// What kind of no it is; the exit codes of `supervisorctl` rest on it.

@@ -1,8 +1,13 @@
 //! What the core is told: by hosts, by the store, by the operator.
 
-use super::Notice;
+use std::time::Duration;
+
+use super::{Notice, NudgeId};
 use crate::{
-    agent::signs::Signs,
+    agent::{
+        signs::Signs,
+        typed::{By, Refusal},
+    },
     config::Config,
     model::{AttemptRef, Found, HostEvent, PhaseId, WorkerName},
 };
@@ -22,6 +27,11 @@ pub enum Event {
     /// What was seen in the terminal of an attempt and around it, or why nothing; answers
     /// [`Effect::Watch`](super::Effect::Watch).
     Watched(AttemptRef, Result<Box<Signs>, String>),
+    /// How it went with a text; answers [`Effect::Type`](super::Effect::Type).
+    Typed(NudgeId, Typed),
+    /// Whoever asked for this has hung up. Said of every text that was asked for, also of one that is
+    /// answered.
+    HungUp(RequestId),
     /// The end condition of this phase was looked at: over, not over, or it could not be looked at.
     PhaseChecked(PhaseId, Result<bool, String>),
     /// A file that an end condition names may have changed.
@@ -67,6 +77,31 @@ impl Looked {
     }
 }
 
+/// How it went with a text for the terminal of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Typed {
+    /// It was taken.
+    Taken(By),
+    /// It was typed and submitted; whether it was taken, the screen does not say.
+    Undecided,
+    /// Nothing was typed.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// What is on the screen.
+        screen: String,
+    },
+    /// It is not known to have been taken.
+    Failed {
+        /// Why, and how far it went.
+        why: String,
+        /// What is on the screen, where that could be seen.
+        screen: Option<String>,
+        /// It was submitted, and may have been taken.
+        submitted: bool,
+    },
+}
+
 /// Tells answers apart; given by the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -90,6 +125,30 @@ pub enum Command {
     PhaseDone,
     /// Another configuration, already checked.
     Reload(Box<Config>),
+    /// A text for the terminal of an agent.
+    Nudge(Nudge),
+}
+
+/// A text for the terminal of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Nudge {
+    /// Whose terminal.
+    pub worker: WorkerName,
+    /// What is typed, already checked.
+    pub text: String,
+    /// For what it waits.
+    pub when: When,
+    /// How long it waits for its turn, and for its agent.
+    pub within: Duration,
+}
+
+/// When a text is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    /// When the agent is at its input line and does nothing.
+    Idle,
+    /// At once, also while it works.
+    Now,
 }
 
 /// A phase as a person names it.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{BegunNudge, NudgeId};
 use crate::model::{AttemptId, AttemptRef, BootId, Exit, Identity, Mono, PhaseId, WorkerName};
 
 /// Something to be recorded. A slice of them is recorded in one transaction.
@@ -33,6 +34,13 @@ pub enum Fact {
     Phase(ResumePoint),
     /// The whole rig is paused, with the reason, or not.
     Paused(Option<String>),
+    /// A text is about to be typed; who finds it without its end does not know whether it was.
+    NudgeBegun(BegunNudge),
+    /// How that text went is known and told, or nothing of it was typed.
+    NudgeOver {
+        /// Which.
+        nudge: NudgeId,
+    },
     /// The operator's decision about one worker.
     Operator {
         /// Which.
@@ -114,6 +122,8 @@ impl Fact {
             | Self::Goodbye { .. }
             | Self::Phase(_)
             | Self::Paused(_)
+            | Self::NudgeBegun(_)
+            | Self::NudgeOver { .. }
             | Self::Operator { .. } => true,
             Self::Held { .. }
             | Self::Restarts { .. }
@@ -285,6 +295,8 @@ pub struct Restored {
     pub resume_point: Option<ResumePoint>,
     /// Why the rig is paused, if it is.
     pub paused: Option<String>,
+    /// Texts that were begun to be typed, oldest first, and nobody knows how they went.
+    pub nudges: Vec<BegunNudge>,
     /// What is known of each worker.
     pub workers: BTreeMap<WorkerName, RestoredWorker>,
 }

@@ -96,7 +96,12 @@ impl Ledger {
             let keep = excess == 0
                 || matches!(
                     fact,
-                    Fact::Phase(_) | Fact::Boot(_) | Fact::Paused(_) | Fact::Operator { .. }
+                    Fact::Phase(_)
+                        | Fact::Boot(_)
+                        | Fact::Paused(_)
+                        | Fact::NudgeBegun(_)
+                        | Fact::NudgeOver { .. }
+                        | Fact::Operator { .. }
                 );
             if !keep {
                 excess -= 1;

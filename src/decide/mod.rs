@@ -42,6 +42,7 @@ mod hand;
 mod lacking;
 mod ledger;
 mod life;
+mod nudge;
 mod plan;
 mod reload;
 mod resume;
@@ -63,13 +64,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use effect::{Answer, Effect, Refusal, RefusalKind, Told};
+pub use effect::{Answer, Effect, Refusal, RefusalKind, Said, Told};
 pub(crate) use end::NEVER_RAN;
-pub use event::{Command, Event, Leave, Looked, PhaseRef, RequestId};
+pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
     Boot, Fact, KnownAttempt, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,
     RestoredWorker, ResumePoint, SetBy, Stopping,
 };
+pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use view::{PhaseRow, Row, View};
 
 use crate::{
@@ -77,6 +79,7 @@ use crate::{
     model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
 use ledger::Ledger;
+use nudge::Nudging;
 use plan::Progress;
 use sender::Sender;
 use stray::Stray;
@@ -115,6 +118,8 @@ pub struct Rig {
     last_boot: Boot,
     waiters: Vec<Waiter>,
     sender: Option<Sender>,
+    /// Texts for agents, in the order in which they were asked for.
+    nudges: Vec<Nudging>,
     /// Attempts that live and should not.
     strays: BTreeMap<AttemptRef, Stray>,
     /// What earlier daemons knew of the workers, until the host has answered.
@@ -142,8 +147,10 @@ impl Rig {
             .values()
             .filter_map(|worker| worker.life.next_deadline());
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
+        let nudges = self.nudges.iter().filter_map(Nudging::next_deadline);
         workers
             .chain(waiters)
+            .chain(nudges)
             .chain(self.sender.as_ref().map(|sender| sender.until))
             .chain(self.strays.values().map(|stray| stray.next))
             .chain(self.phase_deadline())
@@ -161,6 +168,8 @@ impl Rig {
             Event::Host(event) => self.host_says(now, event),
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
             Event::Watched(attempt, signs) => self.watched(now, &attempt, signs),
+            Event::Typed(nudge, typed) => self.typed(now, nudge, typed),
+            Event::HungUp(id) => self.hung_up(now, id),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::NeedsMayDiffer => self.needs_may_differ(now),
@@ -187,10 +196,12 @@ impl Rig {
         match fact {
             Fact::Phase(point) => self.phase_recorded(now, &point),
             Fact::Ended { attempt, .. } => self.out.push(Effect::Conclude(attempt)),
+            Fact::NudgeBegun(begun) => self.nudge_recorded(now, &begun),
             Fact::Boot(_)
             | Fact::Hello { .. }
             | Fact::Goodbye { .. }
             | Fact::Paused(_)
+            | Fact::NudgeOver { .. }
             | Fact::Operator { .. }
             | Fact::Held { .. }
             | Fact::Restarts { .. }
@@ -209,6 +220,7 @@ impl Rig {
         for worker in self.workers.values_mut() {
             worker.still_since = None;
         }
+        self.tend_nudges(now);
         self.answer_waiters(now);
         self.answer_sender(now);
         self.come_up(now);
@@ -254,6 +266,7 @@ impl Rig {
             Leave::StopWorkers => "the supervisor ends and stops its workers",
         };
         self.tell(now, "leaving", Level::Info, None, text.into());
+        self.hurry_nudges(now);
     }
 
     /// Ends when it was asked to and nothing is left to wait for.
@@ -266,7 +279,7 @@ impl Rig {
                 && self.strays.is_empty()
                 && self.workers.values().all(|w| w.life.attempt().is_none())
         };
-        if how == Leave::StopWorkers && !stopped() {
+        if how == Leave::StopWorkers && !stopped() || !self.nudges.is_empty() {
             return;
         }
         self.gone = true;

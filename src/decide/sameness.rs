@@ -23,6 +23,7 @@ impl Hash for Rig {
             last_boot,
             waiters,
             sender,
+            nudges,
             strays,
             remembered,
             survey_at,
@@ -34,7 +35,7 @@ impl Hash for Rig {
         } = self;
         (config, machine, started, workers, progress, paused).hash(state);
         (
-            ledger, reboots, last_boot, waiters, sender, strays, remembered,
+            ledger, reboots, last_boot, waiters, sender, nudges, strays, remembered,
         )
             .hash(state);
         (survey_at, sign_of_life, up, leaving, gone).hash(state);

@@ -48,7 +48,7 @@ impl Rig {
 
     fn answer_to(&mut self, sender: Option<Sender>) {
         if let Some(Sender { id, answer, .. }) = sender {
-            self.out.push(Effect::Answer(id, Ok(answer)));
+            self.out.push(Effect::Answer(id, Ok(answer.into())));
         }
     }
 }

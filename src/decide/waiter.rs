@@ -144,7 +144,7 @@ impl Rig {
                 _ if !waiter.failed.is_empty() => {
                     return Some(Err(with_the_others(waiter.failed.values(), texts)));
                 }
-                _ if unrecorded.is_empty() => return Some(Ok(texts.join("\n"))),
+                _ if unrecorded.is_empty() => return Some(Ok(texts.join("\n").into())),
                 Some(why) => return Some(Err(not_recorded(&texts, why, &unrecorded))),
                 // The store is being asked.
                 None => {}
@@ -173,7 +173,7 @@ impl Rig {
         })
     }
 
-    fn reached(&self, goal: &Goal) -> Option<Answer> {
+    fn reached(&self, goal: &Goal) -> Option<Result<String, Refusal>> {
         let name = &goal.worker;
         let Some(worker) = self.workers.get(name) else {
             return Some(Ok(format!("{name} is gone from the configuration")));

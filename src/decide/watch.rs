@@ -129,13 +129,19 @@ impl Watching {
         }
     }
 
+    /// What the last look that saw something saw on its screen, and when; `None` while looks are blind.
+    pub(super) fn seen(&self) -> Option<(Mono, &Seen)> {
+        let seen = self.seen.as_ref().filter(|_| self.blind.is_none());
+        seen.map(|(at, signs)| (*at, &signs.sighting.seen))
+    }
+
     /// What is held of it as of the last look.
     fn judged(&self, rules: &config::Watch) -> VerdictIs {
-        let Some((at, signs)) = self.seen.as_ref().filter(|_| self.blind.is_none()) else {
+        let Some((at, seen)) = self.seen() else {
             return VerdictIs::Unknown;
         };
         let idle = at.since(self.sign.0);
-        match &signs.sighting.seen {
+        match seen {
             Seen::Waiting => VerdictIs::Waiting,
             Seen::Asking { .. } => VerdictIs::Asking,
             Seen::Limited { .. } => VerdictIs::Limited,

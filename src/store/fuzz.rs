@@ -6,13 +6,13 @@ use rusqlite::{Connection, types::Value};
 
 use super::*;
 use crate::{
-    decide::{Boot, Level, Notice, Restarts, Restored, SetBy, Stopping},
+    decide::{BegunNudge, Boot, Level, Notice, NudgeId, Restarts, Restored, SetBy, Stopping},
     fuzz::fuzz,
     model::{AttemptRef, BootId, Exit, Identity},
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 24] = [
+const COLUMNS: [(&str, &str); 29] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -37,6 +37,11 @@ const COLUMNS: [(&str, &str); 24] = [
     ("attempt", "exit"),
     ("attempt", "stopped"),
     ("notice", "level"),
+    ("nudge", "nudge"),
+    ("nudge", "worker"),
+    ("nudge", "attempt"),
+    ("nudge", "begun"),
+    ("nudge", "about"),
 ];
 
 #[test]
@@ -126,6 +131,12 @@ fn history(dir: &Path) -> Restored {
         },
         Fact::Phase(ResumePoint::new(&plan(), 1, at, SetBy::Plan)),
         Fact::Paused(Some("why".into())),
+        Fact::NudgeBegun(BegunNudge {
+            nudge: NudgeId(7),
+            attempt: of(2),
+            at,
+            about: "\"go on\", 5 bytes".into(),
+        }),
         decided(of(1)),
         Fact::Ended {
             attempt: of(1),

@@ -17,7 +17,10 @@ use super::{
     write::Goodbye,
 };
 use crate::{
-    decide::{Boot, KnownAttempt, NEVER_RAN, Notice, Restored, RestoredWorker, Stopping},
+    decide::{
+        BegunNudge, Boot, KnownAttempt, NEVER_RAN, Notice, NudgeId, Restored, RestoredWorker,
+        Stopping,
+    },
     model::{AttemptId, AttemptRef, BootId, Exit, Identity, PhaseId, WorkerName},
 };
 
@@ -148,6 +151,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         last_alive: meta(conn, "alive", text)?.max(last_told(conn)?),
         resume_point: None,
         paused: meta_text(conn, "paused")?,
+        nudges: nudges(conn)?,
         workers: BTreeMap::new(),
     };
     let mut rows = conn.prepare("SELECT name, stopped, held, restarts FROM worker")?;
@@ -182,6 +186,21 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         (worker.last_exit, worker.last_end) = (last_exit, last_end);
     }
     Ok(restored)
+}
+
+/// Texts that were begun to be typed, and are not known to be over.
+fn nudges(conn: &Connection) -> rusqlite::Result<Vec<BegunNudge>> {
+    let begun = |row: &Row<'_>| {
+        Ok(BegunNudge {
+            attempt: reference(row)?,
+            nudge: NudgeId(row.get::<_, i64>(2)?.cast_unsigned()),
+            at: text(row, 3)?,
+            about: row.get(4)?,
+        })
+    };
+    conn.prepare("SELECT worker, attempt, nudge, begun, about FROM nudge ORDER BY number")?
+        .query_map([], begun)?
+        .collect()
 }
 
 /// When the last notice was told: whoever told it lived.

@@ -38,6 +38,23 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
         }
         Fact::Phase(_) => Ok(()),
         Fact::Paused(reason) => set_meta(tx, "paused", reason.as_deref()),
+        Fact::NudgeBegun(begun) => execute(
+            tx,
+            "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                begun.nudge.0.cast_signed(),
+                begun.attempt.worker.as_str(),
+                begun.attempt.attempt.as_str(),
+                begun.at.to_string(),
+                begun.about,
+            ],
+        ),
+        Fact::NudgeOver { nudge } => execute(
+            tx,
+            "DELETE FROM nudge WHERE nudge = ?1",
+            [nudge.0.cast_signed()],
+        ),
         Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
         Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
         Fact::Restarts { worker, restarts } => set_worker(tx, worker, "restarts", json(restarts)?),

@@ -96,7 +96,9 @@ fn rig(
         Request::Pause {} => {
             pausing();
             is_paused.store(true, Ordering::SeqCst);
-            answer.ok(Reply::from("paused".to_owned()));
+            answer.ok(Reply::from(loopkeeper::decide::Said::from(
+                "paused".to_owned(),
+            )));
         }
         other => panic!("{other:?}"),
     });

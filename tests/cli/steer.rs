@@ -17,7 +17,11 @@ fn names(names: &[&str]) -> Vec<loopkeeper::model::WorkerName> {
 
 #[test]
 fn each_verb_asks_for_what_it_says() {
-    let rig = Scripted::start(|_, answer| answer.ok(Reply::from("a\nb".to_owned())));
+    let rig = Scripted::start(|_, answer| {
+        answer.ok(Reply::from(loopkeeper::decide::Said::from(
+            "a\nb".to_owned(),
+        )))
+    });
     let phase = || "2b".parse().unwrap();
     for (words, request) in [
         (
@@ -66,7 +70,9 @@ fn each_verb_asks_for_what_it_says() {
 #[test]
 fn lines_of_the_daemon_stay_lines_without_power_over_the_terminal() {
     let rig = Scripted::start(|request, answer| match request {
-        Request::Pause {} => answer.ok(Reply::from("one\ttab\n\x1b[2Jtwo".to_owned())),
+        Request::Pause {} => answer.ok(Reply::from(loopkeeper::decide::Said::from(
+            "one\ttab\n\x1b[2Jtwo".to_owned(),
+        ))),
         _ => answer.error(Refusal::new(
             RefusalKind::Usage,
             "configuration is refused:\n  × key\n\t\x1b]0;x\x07^\n",

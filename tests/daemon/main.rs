@@ -22,7 +22,10 @@ mod looks;
 #[path = "../store/mount.rs"]
 mod mount;
 mod notification;
+mod nudges;
 mod plan;
+#[path = "../agents/program.rs"]
+mod program;
 mod reload;
 mod rig;
 mod secrets;

@@ -1,8 +1,10 @@
 //! What happens by chance: faults, and an operator with many wishes.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use loopkeeper::{
-    decide::{Command, Event, Leave, PhaseRef, RequestId, ResumePoint, SetBy},
+    decide::{Command, Event, Leave, Nudge, PhaseRef, RequestId, ResumePoint, SetBy, When},
     model::{Stop, WorkerName},
 };
 
@@ -328,7 +330,14 @@ impl World {
         if self.daemon.is_none() {
             return Ok(());
         }
-        let command = match self.rng.u32(0..16) {
+        if self.rng.u32(0..8) == 0 {
+            let waiting = self.checks.nudges.waiting.iter().copied();
+            if let Some(id) = self.rng.choice(waiting.collect::<Vec<_>>()) {
+                self.coverage.count("people who hung up");
+                return self.tell(Event::HungUp(id));
+            }
+        }
+        let command = match self.rng.u32(0..20) {
             0..=2 => Command::Start(self.some_workers()),
             3..=4 => Command::Stop(self.some_workers()),
             5..=6 => Command::Restart(self.some_workers()),
@@ -337,6 +346,7 @@ impl World {
             10 => Command::Resume(Some(self.some_phase())),
             11 => Command::PhaseSet(self.some_phase()),
             12 => Command::PhaseDone,
+            13..=16 => self.some_text(),
             _ => {
                 let config = configs::edited(&mut self.rng, &self.config);
                 // A changed file stays on the disk, whether or not the rig takes it.
@@ -349,6 +359,22 @@ impl World {
         self.coverage.count("commands");
         self.requests += 1;
         self.tell(Event::Command(RequestId(self.requests), command))
+    }
+
+    /// Each other words, so that it is known again.
+    fn some_text(&mut self) -> Command {
+        self.coverage.count("texts asked for");
+        let agents = self.config.workers.values();
+        let agents = agents.filter(|worker| worker.agent.is_some());
+        let agents: Vec<_> = agents.map(|worker| worker.name.clone()).collect();
+        let worker = self.rng.choice(agents);
+        let now = self.rng.bool();
+        Command::Nudge(Nudge {
+            worker: worker.unwrap_or_else(|| "nobody".parse().unwrap()),
+            text: format!("text {}\nthe rest of it", self.requests),
+            when: if now { When::Now } else { When::Idle },
+            within: Duration::from_secs(self.rng.u64(1..300)),
+        })
     }
 
     fn some_workers(&mut self) -> Vec<WorkerName> {

@@ -15,6 +15,7 @@
 mod answers;
 mod ends;
 mod notices;
+mod nudges;
 mod recorded;
 mod signals;
 mod starts;
@@ -34,7 +35,7 @@ use crate::{
     budget::Failures,
     overdue::Overdue,
     store::Content,
-    told::{Told, meant},
+    told::{Told, meant, millis},
 };
 
 /// The longest that a person waits for an answer, with the lateness of a wake-up, ms.
@@ -89,6 +90,17 @@ struct Open {
     asked: u64,
 }
 
+impl Open {
+    /// The longest that somebody waits for the answer, ms.
+    fn patience(&self) -> u64 {
+        match &self.command {
+            // It waits as long as it was told to, and is typed then.
+            Command::Nudge(nudge) => millis(nudge.within) + PATIENCE,
+            _ => PATIENCE,
+        }
+    }
+}
+
 /// What the checks remember.
 #[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Checks {
@@ -119,6 +131,7 @@ pub(crate) struct Checks {
     /// When the resume point or the configuration last changed.
     moved: u64,
     pub(crate) overdue: Overdue,
+    pub(crate) nudges: nudges::Nudges,
     pub(crate) ready: bool,
     wakes: (u64, u32),
 }
@@ -153,6 +166,7 @@ impl Checks {
             self.unknown_stops.extend(self.condemned.keys().cloned());
         }
         self.open.clear();
+        self.nudges.waiting.clear();
     }
 
     /// Before the effects of a turn are performed.
@@ -198,6 +212,7 @@ impl Checks {
             }
             self.moved = t;
         }
+        self.nudges.turn(effects, content)?;
         for effect in effects {
             if let Effect::Answer(id, answer) = effect {
                 self.answered(*id, answer, told, world, content)?;
@@ -207,7 +222,10 @@ impl Checks {
                 self.ready = true;
             }
         }
-        let late = self.open.iter().find(|(_, open)| open.asked + PATIENCE < t);
+        let late = self
+            .open
+            .iter()
+            .find(|(_, open)| open.asked + open.patience() < t);
         ensure!(
             late.is_none(),
             "answered",

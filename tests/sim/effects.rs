@@ -20,6 +20,7 @@ pub(crate) fn leaves_a_trace(effect: &Effect) -> bool {
     match effect {
         Effect::Record(_)
         | Effect::Start { .. }
+        | Effect::Type { .. }
         | Effect::Signal(..)
         | Effect::Reload(..)
         | Effect::Conclude(_)

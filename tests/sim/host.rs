@@ -9,6 +9,7 @@
 mod fates;
 mod news;
 mod trees;
+mod typing;
 
 use loopkeeper::{
     decide::{Effect, Event},
@@ -54,6 +55,7 @@ impl World {
                     "records refused"
                 });
                 if result.is_ok() {
+                    self.checks.nudges.recorded(&facts)?;
                     let (content, boot) = (&self.store.now, &self.machine.boot);
                     self.checks.recorded(&facts, content, boot)?;
                 }
@@ -145,6 +147,12 @@ impl World {
                 let signs = self.signs(&of);
                 self.result_or_loss(Event::Watched(of, signs));
             }
+            Effect::Type {
+                nudge,
+                attempt,
+                text,
+                ..
+            } => self.type_text(nudge, &attempt, &text)?,
             Effect::CheckPhase(id, _) => {
                 let says = match self.nature.percent(&mut self.rng, 5) {
                     true => Err("cannot be looked at".into()),

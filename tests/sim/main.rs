@@ -63,11 +63,16 @@ const FAULTS: &[&str] = &[
     "lost: Probed",
     "lost: Shortage",
     "lost: Started",
+    "lost: Typed",
     "attempts that went down with the machine, and it is known how",
+    "people who hung up",
     "reboots, clean",
     "reboots, unclean",
     "stillness: an attempt too many heeds no signal",
     "stillness: host does not answer",
+    "texts left by a daemon that died",
+    "texts refused",
+    "texts typed",
     "workers that stood still across daemons",
 ];
 

@@ -174,6 +174,14 @@ impl Content {
             }
             Fact::Phase(point) => self.restored.resume_point = Some(point.clone()),
             Fact::Paused(reason) => self.restored.paused = reason.clone(),
+            Fact::NudgeBegun(begun) => {
+                let nudges = &mut self.restored.nudges;
+                nudges.retain(|known| known.nudge != begun.nudge);
+                nudges.push(begun.clone());
+            }
+            Fact::NudgeOver { nudge } => {
+                self.restored.nudges.retain(|known| known.nudge != *nudge);
+            }
             Fact::Operator { worker, run } => self.worker(worker).stopped = !run,
             Fact::Held { worker, reason } => self.worker(worker).held = reason.clone(),
             Fact::Restarts { worker, restarts } => {

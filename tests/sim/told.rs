@@ -375,7 +375,8 @@ impl Told {
             | Command::Resume(_)
             | Command::PhaseSet(_)
             | Command::PhaseDone
-            | Command::Reload(_) => {}
+            | Command::Reload(_)
+            | Command::Nudge(_) => {}
         }
     }
 

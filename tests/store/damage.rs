@@ -9,7 +9,7 @@ use loopkeeper::{
 use tempfile::TempDir;
 
 use crate::rig::{
-    at, boot, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
+    at, begun, boot, copy_files, names, notice, only, open, plan, point, state_dir, told, worker,
 };
 
 /// A directory with some history. `killed` leaves the log as it is after kill -9.
@@ -291,6 +291,7 @@ fn a_database_that_is_taken_away_from_a_running_daemon_is_made_anew() {
             .record(&[
                 Fact::Boot(boot(0)),
                 Fact::Phase(point(2)),
+                Fact::NudgeBegun(begun(7, 3)),
                 stopped,
                 notice(1),
             ])

@@ -71,20 +71,24 @@ fn structure_of(database: &Path) -> (u32, Vec<String>) {
 
 #[test]
 fn every_version_opens_and_all_of_it_is_there() {
-    let (_temp, dir) = version_1();
-    let seen = Store::read_only(&dir, &plan()).unwrap();
-    let opened = Store::open(&dir, &plan()).unwrap();
-    for problems in [&seen.problems, &opened.problems] {
-        assert!(problems.is_empty(), "{problems:?}");
+    for structure in 1..=2 {
+        let (_temp, dir) = state_dir();
+        lay_out(structure, &dir);
+        let seen = Store::read_only(&dir, &plan()).unwrap();
+        let opened = Store::open(&dir, &plan()).unwrap();
+        for problems in [&seen.problems, &opened.problems] {
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+        assert_eq!(seen.restored, opened.restored);
+        let history = opened.store.history();
+        let told = (
+            history.boots(9).unwrap(),
+            history.attempts(&worker("builder"), 9).unwrap(),
+            history.notices(9, None).unwrap(),
+        );
+        let name = format!("version_{structure}");
+        insta::assert_debug_snapshot!(name, (&opened.restored, told));
     }
-    assert_eq!(seen.restored, opened.restored);
-    let history = opened.store.history();
-    let told = (
-        history.boots(9).unwrap(),
-        history.attempts(&worker("builder"), 9).unwrap(),
-        history.notices(9, None).unwrap(),
-    );
-    insta::assert_debug_snapshot!("version_1", (&opened.restored, told));
 }
 
 #[test]

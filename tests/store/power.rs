@@ -12,7 +12,7 @@ use std::{
 };
 
 use loopkeeper::{
-    decide::{Fact, Restored},
+    decide::{Fact, NudgeId, Restored},
     store::{Store, phase_file},
 };
 use nix::{
@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use crate::{
     crash::{acknowledged, as_writer, long_plan, write_for_ever, writer},
     mount::{Mount, can_mount, run},
-    rig::{at, boot, boot_id, open, plan, point, worker},
+    rig::{at, begun, boot, boot_id, open, plan, point, worker},
 };
 
 const ROUNDS: u32 = 12;
@@ -88,7 +88,7 @@ fn a_power_cut_right_after_a_fact_was_recorded_does_not_lose_it() {
     let machine = Machine::new();
     let mut store = open(&machine.state()).store;
     type Check = fn(&Path, &Restored);
-    let facts: [(Fact, Check); 7] = [
+    let facts: [(Fact, Check); 9] = [
         (Fact::Boot(boot(0)), |dir, restored| {
             assert_eq!(restored.boot, Some(boot(0)));
             assert!(dir.join("REBOOTS.md").exists());
@@ -112,6 +112,12 @@ fn a_power_cut_right_after_a_fact_was_recorded_does_not_lose_it() {
         }),
         (Fact::Paused(Some("quota".to_owned())), |_, restored| {
             assert_eq!(restored.paused.as_deref(), Some("quota"));
+        }),
+        (Fact::NudgeBegun(begun(7, 61)), |_, restored| {
+            assert_eq!(restored.nudges, [begun(7, 61)]);
+        }),
+        (Fact::NudgeOver { nudge: NudgeId(7) }, |_, restored| {
+            assert_eq!(restored.nudges, []);
         }),
         (
             Fact::Operator {

@@ -3,12 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 
 use loopkeeper::{
-    decide::{Fact, KnownAttempt, Restarts, Restored, RestoredWorker, Stopping},
+    decide::{Fact, KnownAttempt, NudgeId, Restarts, Restored, RestoredWorker, Stopping},
     model::{Exit, Identity, Mono, Signal},
     store::{Opened, Store},
 };
 
-use crate::rig::{at, attempt, boot, boot_id, names, notice, open, plan, point, state_dir, worker};
+use crate::rig::{
+    at, attempt, begun, boot, boot_id, names, notice, open, plan, point, state_dir, worker,
+};
 
 fn decided(worker: &str, seconds: i64) -> Fact {
     Fact::Decided {
@@ -63,6 +65,11 @@ fn every_fact_comes_back() {
             },
             Fact::Phase(point(1)),
             Fact::Paused(Some("quota".to_owned())),
+            Fact::NudgeBegun(begun(8, 30)),
+            Fact::NudgeBegun(begun(u64::MAX, 31)),
+            Fact::NudgeBegun(begun(9, 32)),
+            Fact::NudgeOver { nudge: NudgeId(8) },
+            Fact::NudgeBegun(begun(9, 33)),
             Fact::Operator {
                 worker: worker("builder"),
                 run: false,
@@ -99,6 +106,7 @@ fn every_fact_comes_back() {
         last_alive: Some(at(3800)),
         resume_point: Some(point(1)),
         paused: Some("quota".to_owned()),
+        nudges: vec![begun(u64::MAX, 31), begun(9, 33)],
         workers: [
             (
                 worker("adversary"),
@@ -138,6 +146,7 @@ fn every_fact_comes_back() {
         .store
         .record(&[
             Fact::Paused(None),
+            Fact::NudgeOver { nudge: NudgeId(9) },
             Fact::Operator {
                 worker: worker("builder"),
                 run: true,
@@ -157,6 +166,7 @@ fn every_fact_comes_back() {
     drop(opened);
     let restored = open(&dir).restored;
     assert_eq!(restored.paused, None);
+    assert_eq!(restored.nudges, [begun(u64::MAX, 31)]);
     assert_eq!(restored.goodbye, Some(at(4000)));
     assert_eq!(restored.last_alive, Some(at(4000)));
     assert_eq!(

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use loopkeeper::{
-    decide::{Boot, Fact, Level, Notice, Reboot, ResumePoint, SetBy},
+    decide::{BegunNudge, Boot, Fact, Level, Notice, NudgeId, Reboot, ResumePoint, SetBy},
     model::{AttemptId, AttemptRef, BootId, PhaseId, WorkerName},
     store::{Opened, Store},
 };
@@ -134,5 +134,14 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for name in names(from) {
         fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
+
+pub(crate) fn begun(nudge: u64, seconds: i64) -> BegunNudge {
+    BegunNudge {
+        nudge: NudgeId(nudge),
+        attempt: attempt("builder", 30),
+        at: at(seconds),
+        about: "\"go on\", 5 bytes".to_owned(),
     }
 }

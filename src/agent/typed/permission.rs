@@ -11,6 +11,8 @@ const QUOTED: usize = 120;
 /// What may be typed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
+    /// Also while it works, or nobody can tell whether it does.
+    pub busy: bool,
     /// Also while its usage limit is reached.
     pub limited: bool,
     /// Who is attached and pressed a key within that time is not disturbed.
@@ -20,6 +22,7 @@ pub struct Permission {
 impl Default for Permission {
     fn default() -> Self {
         Self {
+            busy: true,
             limited: false,
             undisturbed: Duration::from_secs(30),
         }
@@ -36,7 +39,7 @@ pub enum Ready {
 }
 
 /// Why a text may not be typed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// Nothing runs there.
     #[error("the terminal is dead")]
@@ -72,6 +75,9 @@ pub enum Refusal {
         /// What it said.
         words: String,
     },
+    /// It works.
+    #[error("it works")]
+    Busy,
     /// Somebody else's text is there.
     #[error("somebody has typed and not submitted: {}", quoted(typed))]
     Unsent {
@@ -135,6 +141,9 @@ pub fn may_type(
     reachable(profile, look)?;
     if let Some(refusal) = engaged(permission, look) {
         return Err(refusal);
+    }
+    if !permission.busy {
+        idle(profile, look)?;
     }
     let typed = look.input(profile).and_then(|input| input.typed.as_deref());
     let ready = match (standing(profile, text, look), typed) {
@@ -216,6 +225,17 @@ fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
         Seen::Limited { .. } | Seen::Waiting | Seen::Busy | Seen::Outage { .. } | Seen::Unknown => {
             None
         }
+    }
+}
+
+/// It is at its input line, and does nothing.
+fn idle(profile: &Profile, look: &Look) -> Result<(), Refusal> {
+    match (&look.sighting.seen, look.input(profile)) {
+        (Seen::Busy, _) => Err(Refusal::Busy),
+        (_, Some(_)) => Ok(()),
+        (_, None) => Err(Refusal::NoInput {
+            profile: profile.name.clone(),
+        }),
     }
 }
 

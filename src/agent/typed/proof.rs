@@ -9,7 +9,7 @@ use super::{
 use crate::agent::{profile::Profile, sighting::Seen};
 
 /// What proves that a text was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum By {
     /// The program works.
     Work,

@@ -169,6 +169,7 @@ impl Client {
         };
         let to_see = match request {
             Request::Reload { .. } => config::WITHIN,
+            Request::Nudge { within, .. } => Duration::from_secs((*within).into()),
             _ => Duration::ZERO,
         };
         let patience = self.patience + to_see + to_do;

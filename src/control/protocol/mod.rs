@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
 pub use view::{
-    DiffView, LastReboot, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, StatusView,
-    WhereView, WorkerView,
+    DiffView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView, RebootView, RebootsView,
+    StatusView, WhereView, WorkerView,
 };
 
 use crate::{
@@ -102,6 +102,30 @@ pub enum Request {
         /// Whose.
         worker: WorkerName,
     },
+    /// Type a text into the terminal of an agent. [`NudgeView`].
+    ///
+    /// While it waits for its answer, whatever the client sends, or the end of its side, takes the
+    /// text back, unless it is being typed already; and ends the connection.
+    Nudge {
+        /// Whose.
+        worker: WorkerName,
+        /// At most 64 KiB, without control characters but line feeds and tabs.
+        text: String,
+        /// For what it waits.
+        when: When,
+        /// How long it waits for its turn, and for its agent, in seconds.
+        within: u32,
+    },
+}
+
+/// When a text is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// When the agent is at its input line and does nothing.
+    Idle,
+    /// At once, also while it works.
+    Now,
 }
 
 impl Request {
@@ -122,7 +146,29 @@ impl Request {
             | Self::Resume { .. }
             | Self::PhaseSet { .. }
             | Self::PhaseDone {}
+            | Self::Nudge { .. }
             | Self::Reload { dry_run: false } => Access::Steer,
+        }
+    }
+
+    /// Whether a client that hangs up while it waits is noticed before it is answered.
+    pub(super) fn needs_its_client(&self) -> bool {
+        match self {
+            Self::Events { follow, .. } => *follow,
+            Self::Nudge { .. } => true,
+            Self::Status {}
+            | Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Restart { .. }
+            | Self::Pause {}
+            | Self::Resume { .. }
+            | Self::PhaseShow {}
+            | Self::PhaseSet { .. }
+            | Self::PhaseDone {}
+            | Self::Reboots {}
+            | Self::History { .. }
+            | Self::Reload { .. }
+            | Self::Where { .. } => false,
         }
     }
 }
@@ -145,6 +191,8 @@ pub enum Reply {
     Diff(DiffView),
     /// To [`Request::Where`].
     Where(WhereView),
+    /// To [`Request::Nudge`].
+    Nudged(NudgeView),
     /// The end of a stream that was not followed.
     End {},
 }
@@ -162,6 +210,9 @@ pub struct Refusal {
     /// The command that helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What is on the screen of the worker that it is about, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<String>,
 }
 
 /// The sorts of [`Refusal`].
@@ -185,6 +236,7 @@ impl Refusal {
             kind,
             message: message.into(),
             hint: None,
+            screen: None,
         }
     }
 

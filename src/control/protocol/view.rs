@@ -231,3 +231,18 @@ pub struct WhereView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tmux_lost: Option<String>,
 }
+
+/// A text that was typed and submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NudgeView {
+    /// The version of what is in here.
+    pub protocol: u32,
+    /// Into whose terminal.
+    pub worker: WorkerName,
+    /// Into which attempt.
+    pub attempt: AttemptId,
+    /// That it was taken is proved; where not, the screen does not say it.
+    pub taken: bool,
+    /// By what, in one line.
+    pub text: String,
+}

@@ -23,7 +23,7 @@ const MINUTE: u64 = 60_000;
 /// After it, one is slow; after twice as long, stalled.
 const SLOW: u64 = 10 * MINUTE;
 
-fn agent(name: &str) -> Worker {
+pub(super) fn agent(name: &str) -> Worker {
     Worker {
         launcher: LauncherKind::Tmux,
         agent: Profile::shipped("claude").map(Arc::new),
@@ -54,13 +54,13 @@ fn signs_at(screen: &str, now: Timestamp) -> Signs {
     }
 }
 
-fn busy(done: &str) -> Signs {
+pub(super) fn busy(done: &str) -> Signs {
     signs(&format!(
         "⏺ {done}\n\n✻ Thinking… (3s)\n\n{RULE}\n❯ \n{RULE}\n"
     ))
 }
 
-fn idle() -> Signs {
+pub(super) fn idle() -> Signs {
     signs(&format!("⏺ Done.\n\n{RULE}\n❯ \n{RULE}\n"))
 }
 

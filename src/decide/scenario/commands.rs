@@ -44,7 +44,7 @@ fn the_answer_tells_a_restart_from_a_start() {
     let (mut play, starts) = Play::running(rig([worker("a")]));
     let text = |effects: &[Effect]| {
         let of = |effect: &Effect| match effect {
-            Effect::Answer(_, answer) => answer.clone().ok(),
+            Effect::Answer(_, Ok(said)) => Some(said.to_string()),
             _ => None,
         };
         effects.iter().find_map(of).unwrap()
@@ -268,7 +268,7 @@ fn the_way_out_of_a_pause_names_the_phase_where_nobody_knows_it() {
         .command(Command::Pause)
         .into_iter()
         .find_map(|effect| match effect {
-            Effect::Answer(_, Ok(text)) => Some(text),
+            Effect::Answer(_, Ok(said)) => Some(said.to_string()),
             _ => None,
         });
     let paused = paused.unwrap();

@@ -13,6 +13,7 @@ mod hand;
 mod kills;
 mod looks;
 mod lost;
+mod nudges;
 mod plan;
 mod policy;
 mod reboots;
@@ -28,7 +29,7 @@ use std::{
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig};
+use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig, Said};
 use crate::{
     config::{
         self, Alive, Backoff, Budget, Condition, Config, Notify, OnPhase, Phase, Plan, Probe,

@@ -31,7 +31,7 @@ fn a_plan_that_was_removed_is_no_dead_end() {
         assert_eq!(refusal.message, wanted);
         let done = play.reload(|config| config.plan.phases = plan(back));
         let said = done.iter().find_map(|effect| match effect {
-            Effect::Answer(_, Ok(said)) => Some(said.as_str()),
+            Effect::Answer(_, Ok(Said::Words(said))) => Some(said.as_str()),
             _ => None,
         });
         let place = play.rig.progress.in_words().unwrap();
@@ -107,7 +107,7 @@ fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
 fn answered(effects: &[Effect]) -> Vec<&str> {
     let mut texts = Vec::new();
     for effect in effects {
-        if let Effect::Answer(_, Ok(text)) = effect {
+        if let Effect::Answer(_, Ok(Said::Words(text))) = effect {
             texts.push(text.as_str());
         }
     }

@@ -162,6 +162,35 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl attach @LOOPKEEPER_WORKER@",
     },
     Entry {
+        event: "worker-nudged",
+        id: "b00e45f750be750b1f693a173fad1024",
+        subject: "A text was typed to the agent of worker @LOOPKEEPER_WORKER@",
+        text: "The message has how it begins, and by what it is known to be taken. The text itself is not \
+               kept.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-nudge-failed",
+        id: "f29dd9c4a2bf8f4c823e6fea9695fd33",
+        subject: "A text was not typed to the agent of worker @LOOPKEEPER_WORKER@",
+        text: "The message says why: it asks something, somebody else was typing, it worked for all of \
+               the time, it ended. It was not taken; where it is left on the input line, \
+               the message says so.\n\n\
+               See its screen, and answer or clear what is there:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-nudge-undecided",
+        id: "f26ab44daf7cb220a0daafdf2c1d3d40",
+        subject: "A text may have been taken by the agent of worker @LOOPKEEPER_WORKER@",
+        text: "It was typed and submitted, and its screen does not say whether it was taken; or the \
+               supervisor, or the machine, ended while it was being typed, and nobody knows how far it \
+               came. It is not typed again by itself.\n\n\
+               See its screen, and if it is not there, ask for it again:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+    },
+    Entry {
         event: "worker-stopping",
         id: "f7e7d330b5804a3986f5c88750c78fed",
         subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",

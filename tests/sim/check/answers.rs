@@ -48,6 +48,7 @@ impl Checks {
                     }
                 }
             }
+            Command::Nudge(nudge) => self.nudges.asked(id, nudge, world),
             Command::Reload(_) | Command::Stop(_) | Command::Pause | Command::Resume(None) => {}
         }
         self.open.insert(
@@ -121,7 +122,9 @@ impl Checks {
                     });
                     // It had ended unheard when it was asked for, and that is what is answered.
                     let finished = answer.as_ref().is_ok_and(|text| {
-                        text.lines().any(|line| line == format!("{name} finished"))
+                        text.to_string()
+                            .lines()
+                            .any(|line| line == format!("{name} finished"))
                     });
                     ensure!(
                         ran || finished,
@@ -134,7 +137,8 @@ impl Checks {
             | Command::Resume(_)
             | Command::PhaseSet(_)
             | Command::PhaseDone
-            | Command::Reload(_) => {}
+            | Command::Reload(_)
+            | Command::Nudge(_) => {}
         }
         Ok(())
     }
@@ -185,7 +189,7 @@ impl Checks {
                 let index = asked_for(&told.config.plan, phase);
                 known.resume_point.as_ref().map(|point| point.index) == index
             }
-            Command::PhaseDone | Command::Reload(_) => true,
+            Command::PhaseDone | Command::Reload(_) | Command::Nudge(_) => true,
         };
         ensure!(
             recorded,

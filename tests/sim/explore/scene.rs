@@ -291,6 +291,7 @@ fn may_be_lost(item: &Item) -> bool {
                     | HostEvent::Gone(_)
             ) | Event::Probed(..)
                 | Event::Watched(..)
+                | Event::Typed(..)
                 | Event::PhaseChecked(..)
         ),
         Item::Body(..) | Item::DaemonUp | Item::Chance | Item::DiskHeals | Item::Impatience(_) => {

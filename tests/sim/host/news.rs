@@ -46,6 +46,7 @@ impl World {
                 Event::Host(HostEvent::Shortage(..)) => "lost: Shortage",
                 Event::Probed(..) => "lost: Probed",
                 Event::Watched(..) => "lost: Watched",
+                Event::Typed(..) => "lost: Typed",
                 _ => "lost: PhaseChecked",
             });
             return;

@@ -38,6 +38,8 @@ impl World {
             .as_ref()
             .is_none_or(|last| last.boot != self.machine.boot);
         let told = Told::new(self.config.clone(), &self.store.now, is_new_boot);
+        let left = u64::try_from(restored.nudges.len()).unwrap();
+        self.coverage.add("texts left by a daemon that died", left);
         self.note(|| format!("DAEMON starts; restored {restored:?}"));
         self.coverage.count("daemons started");
         self.checks.begin_daemon(self.t);

@@ -79,6 +79,28 @@ fn only_who_reads_text_is_typed_to() {
 }
 
 #[test]
+fn who_is_to_be_idle_is_at_its_input_line_and_does_nothing() {
+    let idle = Permission {
+        busy: false,
+        ..Permission::default()
+    };
+    let claude_is = profile("claude");
+    let busy = claude("✻ Thinking… (3s)", "");
+    let allowed = |permission, look: &Look| may_type(&claude_is, "go on", permission, look);
+    assert_eq!(allowed(Permission::default(), &busy), Ok(Ready::Type));
+    assert_eq!(allowed(idle, &busy), Err(Refusal::Busy));
+    assert_eq!(allowed(idle, &claude("⏺ Done.", "")), Ok(Ready::Type));
+    let failed = claude("  ⎿  API Error: 500 Internal server error", "");
+    assert_eq!(allowed(idle, &failed), Ok(Ready::Type));
+    // Of a program that nobody described an input line has to be seen.
+    let generic = profile("generic");
+    let reading = look(&generic, "reading\n", Some(1));
+    let allowed = |permission| may_type(&generic, "go on", permission, &reading);
+    assert_eq!(allowed(Permission::default()), Ok(Ready::Type));
+    assert!(matches!(allowed(idle), Err(Refusal::NoInput { .. })));
+}
+
+#[test]
 fn line_breaks_and_long_lines_are_refused_where_they_would_not_arrive() {
     let generic = profile("generic");
     let screen = |brackets, longest_line| {

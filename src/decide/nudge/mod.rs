@@ -1,0 +1,303 @@
+//! Texts for the terminals of agents: when they are typed, and what is told of them.
+//!
+//! # Promise
+//!
+//! A text is typed into the attempt that ran when it was asked for, and into no other. It is recorded
+//! before it is typed, and how it ended before that is answered. What a daemon finds begun, of one
+//! before it, is told as undecided: nobody knows whether it was typed, and it is not typed again. One
+//! text at a time is typed into a worker, in the order in which they may be. Whoever hangs up before
+//! his text is begun takes it back.
+//!
+//! # How
+//!
+//! ```text
+//!  Waiting ─► Recording ─► Typing ─► Over ─► answered
+//!     ▲                       │
+//!     └── nothing was typed, ─┘  and it may be otherwise in a moment
+//! ```
+//!
+//! Whether a text may be typed is said by who looks at the terminal, at the last moment
+//! ([`Refusal`](agent::typed::Refusal)). So one that is to wait for its agent is tried at once, which
+//! tells what no waiting changes, then whenever a look shows an agent that does nothing, and a last
+//! time when its time is over, which tells what is on the screen then.
+//!
+//! The text itself is kept in memory alone. In the records is how long it is, and how its first line
+//! begins. `turn` does what is due, `refused` says what helps, and `told` what is told.
+
+mod refused;
+mod told;
+mod turn;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Answer, Effect, Fact, Nudge, Refusal, RefusalKind, RequestId, Rig, Typed, When,
+    attempt::in_words, command::failed, life::Life,
+};
+use crate::{
+    agent::{
+        self,
+        profile::Profile,
+        typed::{By, Permission},
+    },
+    model::{AttemptRef, Mono, Now},
+};
+use refused::{hint, leaving, not_running, passes, unheard};
+
+/// Who types says within half a minute how it went; after this time it never will.
+const TYPING_SILENCE: Duration = Duration::from_secs(60);
+/// The longest that a daemon that is to end waits for a text that is being typed.
+const LEAVES_WITHIN: Duration = Duration::from_secs(35);
+
+/// Tells tries to type a text apart, also those of different daemons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NudgeId(pub u64);
+
+/// Of a text that is being typed, what is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BegunNudge {
+    /// Which.
+    pub nudge: NudgeId,
+    /// Into which attempt.
+    pub attempt: AttemptRef,
+    /// Since when.
+    pub at: jiff::Timestamp,
+    /// How it begins and how long it is, in words.
+    pub about: String,
+}
+
+/// A text that was typed and submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Nudged {
+    /// Into which attempt.
+    pub attempt: AttemptRef,
+    /// What proves that it was taken; `None` where the screen does not say it.
+    pub by: Option<By>,
+}
+
+/// A text, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Nudging {
+    request: RequestId,
+    id: NudgeId,
+    attempt: AttemptRef,
+    agent: Arc<Profile>,
+    text: String,
+    when: When,
+    /// It waits until then.
+    until: Mono,
+    within: Duration,
+    /// Whoever asked for it has hung up.
+    unheard: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Stage {
+    /// For its turn, and for its agent.
+    Waiting {
+        /// It was refused, and is tried again by a look that is at least as late as this.
+        again: Option<Mono>,
+    },
+    /// The store is asked to take it.
+    Recording(Fact),
+    Typing {
+        /// By when it should have been said how it went.
+        until: Mono,
+        /// It is not tried again.
+        last: bool,
+    },
+    /// The store is asked to take how it ended; then that is answered.
+    Over(Fact, Answer),
+}
+
+impl Nudging {
+    /// Somebody has it in hand, so that no other one may be typed.
+    fn is_begun(&self) -> bool {
+        matches!(self.stage, Stage::Recording(_) | Stage::Typing { .. })
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        match &self.stage {
+            Stage::Waiting { .. } => Some(self.until),
+            Stage::Typing { until, .. } => Some(*until),
+            Stage::Recording(_) | Stage::Over(..) => None,
+        }
+    }
+
+    /// What it is called in the history.
+    fn about(&self) -> String {
+        told::about(&self.text)
+    }
+}
+
+impl Rig {
+    /// Somebody wants a text to be typed.
+    pub(super) fn nudge(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        nudge: Nudge,
+    ) -> Result<(), Refusal> {
+        let Nudge {
+            worker: name,
+            text,
+            when,
+            within,
+        } = nudge;
+        if self.leaving.is_some() {
+            return Err(leaving());
+        }
+        let worker = self.workers.get(&name).filter(|worker| worker.declared);
+        let worker = worker.ok_or_else(|| self.unknown_worker(&name))?;
+        let agent = worker.rules.agent.clone().ok_or_else(|| {
+            let key = "set launcher = \"tmux\" and agent = \"claude\" (or what runs in it)";
+            let hint = format!("{key} in [workers.{name}], then: `supervisorctl reload`");
+            let message = format!("worker {name} has no agent that could be typed to");
+            failed(&message, Some(&hint))
+        })?;
+        let Life::Running { attempt, .. } = &worker.life else {
+            return Err(not_running(worker));
+        };
+        let attempt = attempt.of.clone();
+        self.nudges.push(Nudging {
+            request,
+            id: NudgeId(self.rng.u64(..)),
+            attempt,
+            agent,
+            text,
+            when,
+            until: now.mono + within,
+            within,
+            unheard: false,
+            stage: Stage::Waiting { again: None },
+        });
+        Ok(())
+    }
+
+    /// Nobody waits for the answer any more: what is not begun is not typed.
+    pub(super) fn hung_up(&mut self, now: Now, request: RequestId) {
+        let asked = |nudge: &Nudging| nudge.request == request;
+        let Some(at) = self.nudges.iter().position(asked) else {
+            return;
+        };
+        match &self.nudges[at].stage {
+            Stage::Waiting { .. } => {}
+            Stage::Recording(fact) => {
+                let fact = fact.clone();
+                self.ledger.withdraw(&fact);
+            }
+            Stage::Typing { .. } | Stage::Over(..) => {
+                self.nudges[at].unheard = true;
+                return;
+            }
+        }
+        // Everybody is answered, also who does not hear it.
+        let nudge = self.nudges.remove(at);
+        let refusal = unheard();
+        self.tell_not_nudged(now, &nudge, &refusal.message);
+        self.out.push(Effect::Answer(request, Err(refusal)));
+    }
+
+    /// That a text is begun is recorded.
+    pub(super) fn nudge_recorded(&mut self, now: Now, begun: &BegunNudge) {
+        let recorded =
+            |nudge: &Nudging| nudge.id == begun.nudge && matches!(nudge.stage, Stage::Recording(_));
+        let Some(at) = self.nudges.iter().position(recorded) else {
+            // Whoever wanted it has taken it back.
+            let nudge = begun.nudge;
+            return self.ledger.add(Fact::NudgeOver { nudge });
+        };
+        let leaving = self.leaving.map(|_| leaving());
+        if let Some(why) = leaving.or_else(|| self.nudge_lost(&self.nudges[at])) {
+            return self.fail_nudge(now, at, why);
+        }
+        let nudge = &mut self.nudges[at];
+        nudge.stage = Stage::Typing {
+            until: now.mono + TYPING_SILENCE,
+            last: nudge.when == When::Now || now.mono >= nudge.until,
+        };
+        self.out.push(Effect::Type {
+            nudge: nudge.id,
+            attempt: nudge.attempt.clone(),
+            agent: nudge.agent.clone(),
+            text: nudge.text.clone(),
+            permission: Permission {
+                busy: nudge.when == When::Now,
+                ..Permission::default()
+            },
+        });
+    }
+
+    /// Who typed says how it went.
+    pub(super) fn typed(&mut self, now: Now, id: NudgeId, typed: Typed) {
+        let is_typed =
+            |nudge: &Nudging| nudge.id == id && matches!(nudge.stage, Stage::Typing { .. });
+        let Some(at) = self.nudges.iter().position(is_typed) else {
+            return;
+        };
+        match typed {
+            Typed::Taken(by) => self.nudged(now, at, Some(by)),
+            Typed::Undecided => self.nudged(now, at, None),
+            Typed::Refused { why, screen } => self.nudge_refused(now, at, &why, screen),
+            Typed::Failed {
+                why,
+                screen,
+                submitted,
+            } => {
+                let worker = self.nudges[at].attempt.worker.clone();
+                let look = format!("`supervisorctl attach {worker}` shows what became of it");
+                let refusal = Refusal {
+                    kind: RefusalKind::Failed,
+                    message: format!("{worker} is not known to have taken it: {why}"),
+                    hint: Some(look),
+                    screen,
+                };
+                match submitted {
+                    true => self.leave_undecided(now, at, refusal),
+                    false => self.fail_nudge(now, at, refusal),
+                }
+            }
+        }
+    }
+
+    /// Nothing was typed: it is tried again, or given up.
+    fn nudge_refused(&mut self, now: Now, at: usize, why: &agent::typed::Refusal, screen: String) {
+        let another = NudgeId(self.rng.u64(..));
+        let nudge = &mut self.nudges[at];
+        if nudge.unheard {
+            return self.fail_nudge(now, at, unheard());
+        }
+        let last = !matches!(nudge.stage, Stage::Typing { last: false, .. });
+        let again = passes(why);
+        if let (Some(after), false) = (again, last) {
+            nudge.stage = Stage::Waiting {
+                again: Some(now.mono + after),
+            };
+            // What is said of this try once more says nothing of the next one.
+            let over = std::mem::replace(&mut nudge.id, another);
+            return self.ledger.add(Fact::NudgeOver { nudge: over });
+        }
+        let worker = &nudge.attempt.worker;
+        let waited = match nudge.when {
+            When::Idle if again.is_some() => format!(" within {}", in_words(nudge.within)),
+            When::Idle | When::Now => String::new(),
+        };
+        let refusal = Refusal {
+            kind: RefusalKind::Failed,
+            message: format!("nothing was typed into {worker}{waited}: {why}"),
+            hint: Some(hint(why, worker)),
+            screen: Some(screen),
+        };
+        self.fail_nudge(now, at, refusal);
+    }
+
+    /// The daemon is to end: nobody waits for long any more.
+    pub(super) fn hurry_nudges(&mut self, now: Now) {
+        for nudge in &mut self.nudges {
+            if let Stage::Typing { until, .. } = &mut nudge.stage {
+                *until = (*until).min(now.mono + LEAVES_WITHIN);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a text is not typed: what waiting changes, and what helps.
+
+use std::time::Duration;
+
+use super::super::{Refusal, command::failed, life::Life, worker::Worker};
+use crate::{agent::typed::Refusal as R, model::WorkerName};
+
+/// From a text that was refused for somebody who is there, and not for work, to the next try.
+const TRY_EVERY: Duration = Duration::from_secs(5);
+
+/// After which time a text that was refused for this is tried again; `None` where waiting changes
+/// nothing.
+pub(super) fn passes(why: &R) -> Option<Duration> {
+    match why {
+        // The next look is soon enough.
+        R::Busy => Some(Duration::from_millis(1)),
+        R::Mode | R::Unsent { .. } | R::NoInput { .. } | R::Attached { .. } => Some(TRY_EVERY),
+        R::Dead
+        | R::Foreground { .. }
+        | R::Asking { .. }
+        | R::Limited { .. }
+        | R::Crashed { .. }
+        | R::Unbracketed
+        | R::LongLine { .. } => None,
+    }
+}
+
+/// What helps who was refused for this.
+pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
+    let attach = format!("`supervisorctl attach {worker}`");
+    match why {
+        R::Asking { .. } | R::Limited { menu: Some(_) } => format!("{attach} to answer it"),
+        R::Limited { menu: None } => {
+            format!("`supervisorctl status` shows until when; {attach} to type all the same")
+        }
+        R::Dead | R::Crashed { .. } => format!("`supervisorctl restart {worker}`"),
+        R::Foreground { .. } => format!("{attach} to see what runs there, and to end it"),
+        R::Busy | R::NoInput { .. } => format!(
+            "`supervisorctl nudge {worker} --when now` does not wait for it; --within waits longer"
+        ),
+        R::Mode | R::Unsent { .. } => format!("{attach} to leave it, then nudge it again"),
+        R::Attached { .. } => "nudge it again when nobody types there".into(),
+        R::Unbracketed => "give it one line".into(),
+        R::LongLine { .. } => "put it into a file, and give the name of that".into(),
+    }
+}
+
+/// The daemon is to end.
+pub(super) fn leaving() -> Refusal {
+    failed(
+        "nothing was typed: the daemon is ending",
+        Some("nudge it again when `supervisorctl status` answers"),
+    )
+}
+
+/// Whoever asked for it has hung up.
+pub(super) fn unheard() -> Refusal {
+    failed("nothing was typed: nobody waits for it any more", None)
+}
+
+/// Why nothing is typed where nobody reads.
+pub(super) fn not_running(worker: &Worker) -> Refusal {
+    let (name, life) = (worker.name(), &worker.life);
+    let (why, hint) = match life {
+        Life::Held(why) => (
+            format!("held: {why}"),
+            format!("`supervisorctl start {name}`"),
+        ),
+        Life::Stopped(why) => (
+            format!("stopped: {}", why.as_str()),
+            format!("`supervisorctl start {name}`"),
+        ),
+        Life::Waiting(_)
+        | Life::BackingOff { .. }
+        | Life::Starting { .. }
+        | Life::Running { .. }
+        | Life::Stopping { .. }
+        | Life::Lost { .. } => (
+            life.state().to_string(),
+            "`supervisorctl status` shows when it runs".to_owned(),
+        ),
+    };
+    failed(
+        &format!("worker {name} is not running: it is {why}"),
+        Some(&hint),
+    )
+}

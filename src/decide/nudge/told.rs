@@ -1,0 +1,132 @@
+//! What is told of texts: how they are called, how they went, and that nobody knows.
+
+use std::fmt;
+
+use super::{
+    super::{Answer, Effect, Fact, Level, Refusal, Rig, Said, command::failed},
+    BegunNudge, Nudged, Nudging, Stage,
+};
+use crate::{
+    agent::typed::By,
+    model::{AttemptRef, Now},
+};
+
+/// Characters of a text's first line that are recorded.
+const RECORDED: usize = 80;
+
+impl fmt::Display for Nudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let worker = &self.attempt.worker;
+        match &self.by {
+            Some(By::Work) => write!(f, "{worker} took it: it works"),
+            Some(By::Transcript) => write!(f, "{worker} took it: it is in its transcript"),
+            Some(By::Progress) => write!(f, "{worker} took it: its transcript went on"),
+            Some(By::Question) => write!(f, "{worker} took it: it asks something"),
+            Some(By::Program(name)) => write!(f, "{worker} took it: {name} runs now"),
+            None => write!(
+                f,
+                "{worker}: typed and submitted; whether it was taken this screen does not say"
+            ),
+        }
+    }
+}
+
+/// What a text is called in the history.
+pub(super) fn about(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default();
+    let mut words: String = first.chars().take(RECORDED).collect();
+    if words.len() < first.len() || lines.next().is_some() {
+        words.push('…');
+    }
+    format!("{words:?}, {} bytes", text.len())
+}
+
+impl Rig {
+    pub(super) fn nudged(&mut self, now: Now, at: usize, by: Option<By>) {
+        let nudge = &self.nudges[at];
+        let about = nudge.about();
+        let attempt = nudge.attempt.clone();
+        let nudged = Nudged { attempt, by };
+        let attempt = nudged.attempt.clone();
+        let text = format!("{} was nudged ({about}): {nudged}", attempt.worker);
+        match nudged.by {
+            Some(_) => self.tell(now, "worker-nudged", Level::Info, Some(&attempt), text),
+            None => self.tell_undecided(now, &attempt, text),
+        }
+        self.end_nudge(at, Ok(Said::Nudged(nudged)));
+    }
+
+    /// Nothing of it was typed, or it was typed and not submitted.
+    pub(super) fn fail_nudge(&mut self, now: Now, at: usize, refusal: Refusal) {
+        let nudge = self.nudges[at].clone();
+        self.tell_not_nudged(now, &nudge, &refusal.message);
+        match nudge.stage {
+            Stage::Waiting { .. } => {
+                self.nudges.remove(at);
+                self.out.push(Effect::Answer(nudge.request, Err(refusal)));
+            }
+            Stage::Recording(_) | Stage::Typing { .. } | Stage::Over(..) => {
+                self.end_nudge(at, Err(refusal));
+            }
+        }
+    }
+
+    pub(super) fn leave_undecided(&mut self, now: Now, at: usize, refusal: Refusal) {
+        let nudge = &self.nudges[at];
+        let (about, attempt) = (nudge.about(), nudge.attempt.clone());
+        let text = format!("of {about}: {}", refusal.message);
+        self.tell_undecided(now, &attempt, text);
+        self.end_nudge(at, Err(refusal));
+    }
+
+    fn end_nudge(&mut self, at: usize, answer: Answer) {
+        let nudge = &mut self.nudges[at];
+        let over = Fact::NudgeOver { nudge: nudge.id };
+        self.ledger.add(over.clone());
+        nudge.stage = Stage::Over(over, answer);
+    }
+
+    pub(super) fn tell_not_nudged(&mut self, now: Now, nudge: &Nudging, why: &str) {
+        let worker = &nudge.attempt.worker;
+        let text = format!("{worker} was not nudged ({}): {why}", nudge.about());
+        let of = Some(&nudge.attempt);
+        self.tell(now, "worker-nudge-failed", Level::Warning, of, text);
+    }
+
+    pub(super) fn tell_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
+        let (warning, of) = (Level::Warning, Some(attempt));
+        self.tell(now, "worker-nudge-undecided", warning, of, text);
+    }
+
+    /// What earlier daemons began and did not end: nobody knows how far they came.
+    pub(in crate::decide) fn tell_begun(&mut self, now: Now, begun: Vec<BegunNudge>) {
+        for begun in begun {
+            let worker = &begun.attempt.worker;
+            let text = format!(
+                "{worker} may have been nudged ({}): the supervisor ended while it was typed, and it \
+                 is not typed again",
+                begun.about
+            );
+            self.tell_undecided(now, &begun.attempt, text);
+            let nudge = begun.nudge;
+            self.ledger.add(Fact::NudgeOver { nudge });
+        }
+    }
+}
+
+/// It is so, and the next daemon does not know how it ended.
+pub(super) fn unrecorded(answer: &Answer, why: &str) -> Answer {
+    match answer {
+        Ok(said) => Err(failed(
+            &format!(
+                "{said}, but this is not recorded ({why}): a daemon started before it is will tell it \
+                 as undecided"
+            ),
+            Some(
+                "do not nudge it again for that; `supervisorctl status` shows when it is recorded",
+            ),
+        )),
+        Err(refusal) => Err(refusal.clone()),
+    }
+}

@@ -1,0 +1,173 @@
+//! What is due for texts: begun, tried again, given up, answered.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        Effect, Fact, Refusal, Rig,
+        attempt::in_words,
+        command::failed,
+        life::{Life, Look},
+    },
+    BegunNudge, Nudging, Stage, TYPING_SILENCE,
+    refused::leaving,
+    told::unrecorded,
+};
+use crate::{
+    agent::sighting::Seen,
+    model::{Mono, Now},
+};
+
+/// From one look at an agent for which a text waits to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+impl Rig {
+    /// What is due for texts, and what can be done for them.
+    pub(in crate::decide) fn tend_nudges(&mut self, now: Now) {
+        for mut nudge in std::mem::take(&mut self.nudges) {
+            match &nudge.stage {
+                Stage::Waiting { .. } | Stage::Typing { .. } => {}
+                Stage::Recording(fact) => {
+                    if let Some(why) = self.ledger.refusal(now.mono) {
+                        let message = format!("nothing was typed: it cannot be recorded: {why}");
+                        let fact = fact.clone();
+                        self.ledger.withdraw(&fact);
+                        let hint = "`supervisorctl doctor` looks at the disk";
+                        let refusal = failed(&message, Some(hint));
+                        self.tell_not_nudged(now, &nudge, &refusal.message);
+                        self.out.push(Effect::Answer(nudge.request, Err(refusal)));
+                        continue;
+                    }
+                }
+                Stage::Over(fact, answer) => {
+                    let refused = self.ledger.refusal(now.mono);
+                    if let Some(answer) = match (self.ledger.holds(fact), refused) {
+                        (false, _) => Some(answer.clone()),
+                        (true, Some(why)) => Some(unrecorded(answer, why)),
+                        (true, None) => None,
+                    } {
+                        self.out.push(Effect::Answer(nudge.request, answer));
+                        continue;
+                    }
+                }
+            }
+            if let Stage::Typing { until, .. } = nudge.stage
+                && now.mono >= until
+            {
+                nudge.stage = self.silent(now, &nudge);
+            }
+            self.nudges.push(nudge);
+        }
+        let mut at = 0;
+        while at < self.nudges.len() {
+            let count = self.nudges.len();
+            if matches!(self.nudges[at].stage, Stage::Waiting { .. }) {
+                self.tend_waiting(now, at);
+            }
+            // Who failed without having begun is answered and gone.
+            at += usize::from(self.nudges.len() == count);
+        }
+    }
+
+    fn tend_waiting(&mut self, now: Now, at: usize) {
+        let nudge = &self.nudges[at];
+        let worker = nudge.attempt.worker.clone();
+        let late = now.mono >= nudge.until;
+        if self.leaving.is_some() {
+            return self.fail_nudge(now, at, leaving());
+        }
+        if let Some(why) = self.nudge_lost(nudge) {
+            return self.fail_nudge(now, at, why);
+        }
+        let mut others = self.nudges.iter();
+        if others.any(|other| other.attempt.worker == worker && other.is_begun()) {
+            if late {
+                let why = format!("nothing was typed: another text is being typed into {worker}");
+                let again = "nudge it again, or let it wait longer with --within";
+                self.fail_nudge(now, at, failed(&why, Some(again)));
+            }
+            return;
+        }
+        let running = self.workers.get(&worker).map(|worker| &worker.life);
+        let Some(Life::Running { watching, .. }) = running else {
+            if late {
+                let why = format!("nothing was typed: nobody knows whether {worker} runs");
+                let status = "`supervisorctl status` shows why";
+                self.fail_nudge(now, at, failed(&why, Some(status)));
+            }
+            return;
+        };
+        let idle_since = |again: Mono| {
+            let seen = watching.as_ref().and_then(|watching| watching.seen());
+            let still = |seen| matches!(seen, &Seen::Busy | &Seen::Unknown);
+            seen.is_some_and(|(at, seen)| at >= again && !still(seen))
+        };
+        let waits =
+            matches!(nudge.stage, Stage::Waiting { again: Some(again) } if !idle_since(again));
+        let due = late || !waits;
+        if due {
+            return self.begin_nudge(now, at);
+        }
+        if let Some(Life::Running {
+            watching: Some(watching),
+            ..
+        }) = self.workers.get_mut(&worker).map(|worker| &mut worker.life)
+        {
+            let soon = now.mono + LOOK_EVERY;
+            if !watching.look.asked && watching.look.at > soon {
+                watching.look = Look::at(soon);
+            }
+        }
+    }
+
+    fn begin_nudge(&mut self, now: Now, at: usize) {
+        let nudge = &mut self.nudges[at];
+        let begun = Fact::NudgeBegun(BegunNudge {
+            nudge: nudge.id,
+            attempt: nudge.attempt.clone(),
+            at: now.wall,
+            about: nudge.about(),
+        });
+        self.ledger.ask_again(now.mono);
+        self.ledger.add(begun.clone());
+        nudge.stage = Stage::Recording(begun);
+    }
+
+    /// Why it can never be typed, if so: the attempt that it is for is over.
+    pub(super) fn nudge_lost(&self, nudge: &Nudging) -> Option<Refusal> {
+        let name = &nudge.attempt.worker;
+        let Some(worker) = self.workers.get(name).filter(|worker| worker.declared) else {
+            let why = format!("nothing was typed: {name} was removed from the configuration");
+            return Some(failed(&why, None));
+        };
+        let why = match &worker.life {
+            _ if worker.rules.agent.as_ref() != Some(&nudge.agent) => "its agent is another one",
+            _ if !worker.is_attempt(&nudge.attempt) => "it ended",
+            Life::Stopping { end: None, .. } => "it is being stopped",
+            Life::Stopping { .. } => "it ended",
+            // One that was found again has to show that it is ready.
+            Life::Running { .. } | Life::Lost { .. } | Life::Starting { .. } => return None,
+            Life::Waiting(_) | Life::BackingOff { .. } | Life::Stopped(_) | Life::Held(_) => {
+                "it ended"
+            }
+        };
+        let message = format!("nothing was typed into {name}: meanwhile {why}");
+        let hint = format!("`supervisorctl history {name}` says why; nudge it again when it runs");
+        Some(failed(&message, Some(&hint)))
+    }
+
+    /// Who types did not say how it went.
+    fn silent(&mut self, now: Now, nudge: &Nudging) -> Stage {
+        let worker = &nudge.attempt.worker;
+        let silence = in_words(TYPING_SILENCE);
+        let message = format!(
+            "nobody knows whether it was typed into {worker}: there was no word of it for {silence}"
+        );
+        let text = format!("of {}: {message}", nudge.about());
+        self.tell_undecided(now, &nudge.attempt, text);
+        let over = Fact::NudgeOver { nudge: nudge.id };
+        self.ledger.add(over.clone());
+        let hint = format!("`supervisorctl screen {worker}` shows what is there");
+        Stage::Over(over, Err(failed(&message, Some(&hint))))
+    }
+}

@@ -1,0 +1,151 @@
+//! What holds of texts for agents.
+//!
+//! Promise: a text is typed at most once, after it was recorded, and into the attempt alone that ran
+//! when it was asked for; and of every text that was typed the history says how that went, or that
+//! nobody knows, whichever daemons die meanwhile. How: the world gives each text other words, and says
+//! what it has typed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopkeeper::{
+    decide::{Effect, Fact, Notice, Nudge, NudgeId, RequestId},
+    model::AttemptRef,
+};
+
+use crate::{body::Body, store::Content};
+
+use super::{Checked, ensure};
+
+#[derive(Debug, Clone, Default, Hash)]
+pub(crate) struct Nudges {
+    /// The attempts that lived when a text was asked for.
+    asked: BTreeMap<String, BTreeSet<AttemptRef>>,
+    /// For which attempt a text is.
+    known: BTreeMap<String, AttemptRef>,
+    /// What stands in a terminal.
+    typed: BTreeSet<String>,
+    /// That of which nothing is told yet.
+    untold: BTreeMap<NudgeId, AttemptRef>,
+    /// Those who wait.
+    pub(crate) waiting: BTreeSet<RequestId>,
+}
+
+impl Nudges {
+    pub(super) fn asked(&mut self, id: RequestId, nudge: &Nudge, world: &[Body]) {
+        let alive = world
+            .iter()
+            .filter(|body| body.of.worker == nudge.worker && !body.concluded);
+        let alive = alive.map(|body| body.of.clone()).collect();
+        self.asked.insert(nudge.text.clone(), alive);
+        self.waiting.insert(id);
+    }
+
+    /// Of a turn: what is typed in it was recorded before.
+    pub(super) fn turn(&mut self, effects: &[Effect], content: &Content) -> Checked {
+        for effect in effects {
+            match effect {
+                Effect::Type { nudge, attempt, .. } => {
+                    let begun = content.plain().nudges.iter();
+                    let mut begun = begun.filter(|begun| begun.nudge == *nudge);
+                    ensure!(
+                        begun.any(|begun| begun.attempt == *attempt),
+                        "texts-once",
+                        "{nudge:?} is typed into {attempt:?}, and that is not recorded"
+                    );
+                    // It is to be the one of its worker.
+                    let others = content.plain().nudges.iter();
+                    let mut others = others.filter(|other| other.attempt.worker == attempt.worker);
+                    ensure!(
+                        others.all(|other| other.nudge == *nudge),
+                        "texts-once",
+                        "{nudge:?} is typed into {attempt:?} while another one is"
+                    );
+                }
+                Effect::Answer(id, _) => {
+                    self.waiting.remove(id);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A text is handed to who types; `typed`: it came to be in the terminal.
+    pub(crate) fn types(
+        &mut self,
+        nudge: NudgeId,
+        attempt: &AttemptRef,
+        text: &str,
+        typed: bool,
+        content: &Content,
+    ) -> Checked {
+        let alive = self.asked.get(text);
+        ensure!(
+            alive.is_some_and(|alive| alive.contains(attempt)),
+            "texts-once",
+            "{text:?} is typed into {attempt:?}, which did not run when it was asked for"
+        );
+        let before = self.known.entry(text.to_owned());
+        let before = before.or_insert_with(|| attempt.clone());
+        ensure!(
+            before == attempt,
+            "texts-once",
+            "{text:?} is typed into {attempt:?}, and was for {before:?}"
+        );
+        ensure!(
+            !self.typed.contains(text),
+            "texts-once",
+            "{text:?} is typed into {attempt:?} a second time"
+        );
+        let kept = format!("{:?}", content.plain());
+        ensure!(
+            !kept.contains("the rest of it"),
+            "texts-once",
+            "a whole text is kept: {kept}"
+        );
+        if typed {
+            self.typed.insert(text.to_owned());
+            self.untold.insert(nudge, attempt.clone());
+        }
+        Ok(())
+    }
+
+    /// A batch was recorded: what is over has been told.
+    pub(crate) fn recorded(&mut self, facts: &[Fact]) -> Checked {
+        for fact in facts {
+            let Fact::NudgeOver { nudge } = fact else {
+                continue;
+            };
+            let Some(attempt) = self.untold.remove(nudge) else {
+                continue;
+            };
+            let tells = |notice: &Notice| {
+                let event = matches!(
+                    notice.event.as_str(),
+                    "worker-nudged" | "worker-nudge-failed" | "worker-nudge-undecided"
+                );
+                event && notice.attempt.as_ref() == Some(&attempt.attempt)
+            };
+            let told = facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::Notice(notice) if tells(notice)));
+            ensure!(
+                told,
+                "texts-told",
+                "{nudge:?} was typed into {attempt:?}, and is over without a word"
+            );
+        }
+        Ok(())
+    }
+
+    /// When nothing is under way any more.
+    pub(crate) fn at_the_end(&self) -> Checked {
+        ensure!(
+            self.untold.is_empty(),
+            "texts-told",
+            "nobody has told what became of {:?}",
+            self.untold
+        );
+        Ok(())
+    }
+}
