@@ -211,7 +211,9 @@ types.submodule {
     watch = mkOption {
       type = t.table {
         every = every "30s";
-        slow = t.usually t.duration "1h" "Without a sign of work for so long, status says so, and one whose screen shows nothing that is known is unknown.";
+        slow =
+          t.usually t.duration "1h"
+            "Without a sign of work for so long, status says so, and one whose screen shows nothing that is known is unknown.";
         stuck = t.usually t.duration "2h" "Without a sign of work for so long, it is stalled.";
         heartbeat = mkOption {
           type = types.nullOr t.absolutePath;

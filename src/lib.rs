@@ -51,7 +51,7 @@
 //!  tmux                        one server a worker, with nobody of us above it
 //!    ├─ lk-pane                keeps the terminal, writes the exit record
 //!    │    └─ a worker          launcher = "tmux"
-//!    └─ lk-record              records the pane, and tells the journal in plain lines
+//!    └─ lk-record              records the terminal, and tells the journal in plain lines
 //! ```
 //!
 //! All that begins with `lk-` is the daemon's executable in another role (`daemon::program`), and is

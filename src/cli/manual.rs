@@ -97,7 +97,8 @@ const FILES: Words = &[
     (
         "/var/lib/loopkeeper, ~/.local/state/loopkeeper",
         "The state: phase-idx (the resume point), REBOOTS.md, attempts/WORKER/ATTEMPT (with output.log, \
-         where output is not in the journal), loopkeeper.db (the history).",
+         where output is not in the journal, or recording/*.cast, what its terminal was sent), loopkeeper.db (the \
+         history).",
     ),
     (
         "/run/loopkeeper, $XDG_RUNTIME_DIR/loopkeeper",

@@ -27,6 +27,7 @@ mod phase;
 mod print;
 mod quiesce;
 mod relay;
+mod replay;
 mod rig;
 mod screen;
 mod session;
@@ -117,6 +118,10 @@ enum Verb {
     /// A text that is not typed, or not taken, is an error that shows the agent's screen. Where the
     /// screen cannot prove that it was taken, it says so and is no error.
     Nudge(nudge::Arguments),
+    /// Play again what the tmux session of a worker showed; q or Ctrl-C ends it.
+    ///
+    /// At its end the last screen stays until a key is pressed. Into a pipe it prints all of it at once.
+    Replay(replay::Arguments),
     /// Show what workers wrote.
     Logs(logs::Arguments),
     /// Show the plan, move the resume point, or say that the phase is done.
@@ -162,6 +167,7 @@ impl Verb {
             Self::Status(arguments) => !arguments.watches(),
             Self::Attach { .. }
             | Self::Quiesce(_)
+            | Self::Replay(_)
             | Self::Logs(_)
             | Self::Events(_)
             | Self::Demo(_) => false,
@@ -233,6 +239,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Attach { worker } => attach::run(worker, context),
         Verb::Screen(arguments) => pane::run(arguments, context),
         Verb::Nudge(arguments) => nudge::run(arguments, context),
+        Verb::Replay(arguments) => replay::run(&arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),
         Verb::Reboots { json } => journey::reboots(json, context),

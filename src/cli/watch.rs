@@ -84,7 +84,7 @@ fn known(context: &Context) -> Result<StatusView, String> {
 }
 
 /// Signals that end it or that say the window has another size.
-fn signals() -> nix::Result<SignalFd> {
+pub(super) fn signals() -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
     for signal in [
         Signal::SIGINT,

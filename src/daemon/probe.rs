@@ -16,7 +16,7 @@ use crate::{
         command::Runner,
         directory::Directory,
         is_shortage,
-        output::{Entries, Tail},
+        output::{Entries, head},
     },
     model::{AttemptRef, PhaseId},
     proxy::{self, handshake},
@@ -132,13 +132,11 @@ async fn output_has(
     runner: &Runner,
 ) -> Result<(), String> {
     let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
-    let path = place.output();
-    let unreadable = |error| format!("{}: {error}", path.display());
-    let output = match Tail::from_head(&path) {
-        Ok(mut tail) => tail.read().map_err(unreadable)?,
+    let output = match head(place, BEGINNING) {
+        Ok(output) => output,
         Err(error) => match Entries::of(place, of) {
             Some(entries) => entries.head(runner, BEGINNING).await?,
-            None => return Err(unreadable(error)),
+            None => return Err(format!("output in {}: {error}", place.path().display())),
         },
     };
     match output

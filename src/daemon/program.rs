@@ -73,9 +73,15 @@ pub(crate) enum Role {
     /// Runs a worker inside of its tmux pane, and records how it ended
     #[command(hide = true)]
     Pane(Attempt),
-    /// Takes what a tmux pane is sent, for the attempt's output
+    /// Records what a tmux pane is sent
     #[command(hide = true)]
-    Record(Attempt),
+    Record {
+        #[command(flatten)]
+        of: Attempt,
+        /// The pane's terminal
+        #[arg(long, value_name = "FILE")]
+        terminal: Option<PathBuf>,
+    },
     /// Becomes a worker, inside of the unit that was made for it
     #[command(hide = true)]
     Exec(Attempt),
@@ -130,7 +136,7 @@ impl Role {
             Self::Proxy { .. } => c"lk-proxy",
             Self::ProxyReady(_) => c"lk-proxy-ready",
             Self::Pane(_) => c"lk-pane",
-            Self::Record(_) => c"lk-record",
+            Self::Record { .. } => c"lk-record",
             Self::Exec(_) | Self::Become(_) | Self::As { .. } => c"lk-exec",
         }
     }
@@ -141,7 +147,9 @@ impl Role {
             Self::Proxy { settings } => proxy::main(&settings),
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
             Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
-            Self::Record(of) => recorder::run(&of.attempt_dir).unwrap_or_else(failed),
+            Self::Record { of, terminal } => {
+                recorder::run(&of.attempt_dir, terminal.as_deref()).unwrap_or_else(failed)
+            }
             Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
             Self::As { user, words } => {

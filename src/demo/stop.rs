@@ -28,7 +28,7 @@ impl Play<'_, '_> {
         }
         let path = path.display();
         let rest = if self.options.keep {
-            format!("{path} is kept: origin.git, loopkeeperd.log, state/attempts/*/*/output.log")
+            format!("{path} is kept: origin.git, loopkeeperd.log, state/attempts/*/*")
         } else {
             format!("{path} is removed")
         };

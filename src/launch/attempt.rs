@@ -257,7 +257,9 @@ pub(super) async fn adopt(
             format!("{path}/spec.json cannot be read; the output of this attempt is not bounded");
         context.ails(&attempt, Ailment::Spec, &text);
     }
-    let keep = spec.filter(Spec::has_file).map(|spec| spec.keep_output);
+    // Earlier versions had such a file of a terminal as well.
+    let has_file = |spec: &Spec| spec.has_file() || directory.output().exists();
+    let keep = spec.filter(has_file).map(|spec| spec.keep_output);
     tokio::join!(
         see_through(context, &attempt, &directory, keep, tree, end, orders),
         async {

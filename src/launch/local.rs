@@ -25,7 +25,7 @@ use super::{
     environment::Inherited,
     life::Orders,
     needs::{self, Eyes},
-    output::Entries,
+    output::{Entries, recording},
     secrets::{self, Contents, Told},
     signs, survey,
     tree::Looker,
@@ -315,8 +315,8 @@ impl Local {
         }
     }
 
-    /// When these attempts last wrote something, of those of which that is known. Of who has a file
-    /// its time says it. The journal is asked about the others, beside the loop, and one that does not
+    /// When these attempts last wrote something, of those of which that is known. Of who has a file,
+    /// or is recorded, its time says it. The journal is asked about the others, beside the loop, and one that does not
     /// answer within seconds says nothing.
     pub fn wrote(
         &self,
@@ -326,7 +326,9 @@ impl Local {
         let mut asked = Vec::new();
         for attempt in attempts {
             let directory = self.context.directory(&attempt);
-            let file = fs::metadata(directory.output());
+            let recorded = recording::files(&directory.recording());
+            let newest = recorded.ok().and_then(|mut files| files.pop());
+            let file = fs::symlink_metadata(newest.unwrap_or_else(|| directory.output()));
             if let Ok(at) = file.and_then(|file| file.modified()) {
                 wrote.insert(attempt, at);
             } else if let Some(entries) = Entries::of(&directory, &attempt) {

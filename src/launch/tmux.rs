@@ -5,8 +5,7 @@
 //! socket, a configuration of ours alone and exactly one session, and it ends with it.
 //!
 //! How: one invocation of tmux starts the server with the worker's environment, makes the session
-//! with [`pane`] in it, and begins to record the pane into the attempt's output before
-//! anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
+//! with [`pane`] in it, and begins to record the pane before anything can be lost. What lives is asked from the kernel by the identities in `start.json`,
 //! never from tmux, so a tmux that does not answer is nobody's death.
 
 use std::{
@@ -28,6 +27,7 @@ use super::{
     directory::{Directory, Start},
     needs::Needs,
     not_started::NotStarted,
+    output::recording::Size,
     pane,
     socket::{of_attempt, prepare},
     unit::Carrier,
@@ -41,9 +41,15 @@ use crate::{
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Records the pane, until tmux has nothing more to say; see [`recorder`](super::recorder). tmux reads
-/// more into a command than a shell does, so paths are in variables.
-const RECORDER: &str =
-    r#"exec "$LOOPKEEPER_RECORDER" record --attempt-dir "$LOOPKEEPER_ATTEMPT_DIR""#;
+/// more into a command than a shell does, so paths are in variables; but which terminal it is, only tmux
+/// knows.
+const RECORDER: &str = r##"exec "$LOOPKEEPER_RECORDER" record --attempt-dir "$LOOPKEEPER_ATTEMPT_DIR" --terminal "#{pane_tty}""##;
+
+/// What a session begins with, to which nobody is attached.
+pub(super) const SIZE: Size = Size {
+    columns: 200,
+    rows: 50,
+};
 
 /// In an attempt's directory: [`OPTIONS`], which would make a long command line of the server's.
 const CONFIGURATION: &str = "tmux.conf";
@@ -192,20 +198,12 @@ fn invocation(
     let mut argv: Vec<OsString> = vec!["-S".into(), socket.into(), "-f".into()];
     argv.push(configuration.into());
     let session = session(worker);
-    let make = [
-        "new-session",
-        "-d",
-        "-P",
-        "-F",
-        "#{pane_pid}",
-        "-x",
-        "200",
-        "-y",
-        "50",
-        "-s",
-    ];
+    let make = ["new-session", "-d", "-P", "-F", "#{pane_pid}"];
     argv.extend(make.map(OsString::from));
-    argv.push(session.into());
+    for (option, number) in [("-x", SIZE.columns), ("-y", SIZE.rows)] {
+        argv.extend([option.into(), number.to_string().into()]);
+    }
+    argv.extend(["-s".into(), session.into()]);
     argv.push("--".into());
     argv.push(argument(executable.as_os_str()));
     argv.extend(["pane", "--attempt-dir"].map(OsString::from));

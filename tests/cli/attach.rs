@@ -69,7 +69,7 @@ impl Terminal {
         tmux.unwrap_or_else(|error| panic!("tmux cannot be run ({error}): apt-get install tmux"))
     }
 
-    fn prints(&self, words: &[&str]) -> String {
+    pub(crate) fn prints(&self, words: &[&str]) -> String {
         String::from_utf8(self.tmux(words).stdout).unwrap()
     }
 
@@ -100,6 +100,11 @@ impl Terminal {
         self.prints(&["display-message", "-p", format])
             .trim_end()
             .to_owned()
+    }
+
+    /// An option, for the windows and the server.
+    pub(crate) fn sets(&self, option: &str, value: &str) {
+        assert!(self.tmux(&["set", "-g", option, value]).status.success());
     }
 
     pub(crate) fn shows(&self, text: &str) {

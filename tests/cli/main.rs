@@ -13,6 +13,7 @@ mod logs;
 mod mistyped;
 mod printed;
 mod quiesce;
+mod replay;
 mod screen;
 mod scripted;
 mod status;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use loopkeeper::{
-    launch::output::Tail,
+    launch::output::{Tail, recording::files},
     model::{Exit, LauncherKind},
 };
 use rustix::fs::{FallocateFlags, fallocate};
@@ -17,17 +17,14 @@ use crate::world::{World, until};
 
 const PROCESS: LauncherKind = LauncherKind::Process;
 
-async fn a_flood_is_bounded(launcher: LauncherKind, bytes: u64) {
+async fn a_flood_is_bounded(bytes: u64) {
     let mut world = World::new();
     let keep = 4 << 20;
     // Numbered lines of 16 bytes: an offset and what must stand there are the same thing.
     let lines = bytes / 16;
     let mut worker = world.script(
-        launcher,
-        &format!(
-            "stty -onlcr 2>/dev/null; seq -f '%015.0f' 0 {}; read -r _ <gate",
-            lines - 1
-        ),
+        PROCESS,
+        &format!("seq -f '%015.0f' 0 {}; read -r _ <gate", lines - 1),
     );
     worker.keep_output = keep;
     world.make_gate();
@@ -70,15 +67,52 @@ async fn a_flood_is_bounded(launcher: LauncherKind, bytes: u64) {
 fn a_flood_of_300_megabytes_is_bounded_and_offsets_stay_valid() {
     alone(
         "output::a_flood_of_300_megabytes_is_bounded_and_offsets_stay_valid",
-        || a_flood_is_bounded(PROCESS, 300 << 20),
+        || a_flood_is_bounded(300 << 20),
     );
 }
 
 #[test]
-fn a_flood_in_tmux_is_bounded_and_offsets_stay_valid() {
+fn the_recording_of_a_flood_is_bounded_and_its_newest_lines_stay() {
     alone(
-        "output::a_flood_in_tmux_is_bounded_and_offsets_stay_valid",
-        || a_flood_is_bounded(LauncherKind::Tmux, 32 << 20),
+        "output::the_recording_of_a_flood_is_bounded_and_its_newest_lines_stay",
+        || async {
+            let mut world = World::new();
+            let (keep, last) = (4 << 20, 2_000_000);
+            let script = format!("seq -f '%014.0f' 0 {last}; read -r _ <gate");
+            let mut worker = world.script(LauncherKind::Tmux, &script);
+            worker.keep_output = keep;
+            world.make_gate();
+            let (attempt, _) = world.run(&worker).await;
+            let recording = world.directory(&attempt).recording();
+            let bytes = || -> u64 {
+                let files = files(&recording).unwrap().into_iter();
+                // One may be removed meanwhile.
+                files
+                    .filter_map(|file| Some(file.metadata().ok()?.len()))
+                    .sum()
+            };
+            let mut most = 0;
+            until("all is written", || {
+                most = most.max(bytes());
+                // It has still to begin at first.
+                let newest = files(&recording).unwrap().pop();
+                let text = newest.and_then(|newest| fs::read_to_string(newest).ok());
+                text.is_some_and(|text| text.contains(&format!("{last:014}")))
+            })
+            .await;
+            assert!(most <= keep + keep / 8, "at times {most} bytes");
+            assert!(bytes() >= keep / 2, "{} bytes are kept", bytes());
+            let text = world.recorded(&attempt);
+            let numbers: Vec<u64> = text
+                .lines()
+                .skip(1)
+                .map(|line| line.parse().unwrap())
+                .collect();
+            let wanted: Vec<u64> = (numbers[0]..=last).collect();
+            assert_eq!(numbers, wanted);
+            world.open_gate().await;
+            assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(0));
+        },
     );
 }
 

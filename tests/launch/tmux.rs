@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use loopkeeper::{
-    launch::output::plain,
+    launch::output::{
+        plain,
+        recording::{Playback, Told},
+    },
     model::{AttemptRef, Exit, LauncherKind, Signal},
 };
 
@@ -122,8 +125,7 @@ fn it_has_a_terminal_and_all_its_output_is_recorded() {
             worker.name = "a.b-c_d".parse().unwrap();
             let (attempt, _) = world.run(&worker).await;
             assert_eq!(world.gone_after_end(&attempt).await, Exit::Code(0));
-            let directory = world.directory(&attempt);
-            let lines = plain(&fs::read(directory.output()).unwrap());
+            let lines = plain(world.recorded(&attempt).as_bytes());
             let here = world.path().to_string_lossy().into_owned();
             let head = [
                 "first", "200", "50 200", "tmux=", "its own", &here, "1", "2",
@@ -133,6 +135,44 @@ fn it_has_a_terminal_and_all_its_output_is_recorded() {
             assert_eq!(lines.len(), 6 + 5000 + 2);
         },
     );
+}
+
+#[test]
+fn each_size_of_its_terminal_is_recorded() {
+    alone("tmux::each_size_of_its_terminal_is_recorded", || async {
+        let mut world = World::new();
+        let script = "while stty size && read -r line; do test \"$line\"; done";
+        let worker = world.script(TMUX, script);
+        let (attempt, _) = world.run(&worker).await;
+        world.says(&attempt, "50 200").await;
+        for (columns, rows) in [(90, 20), (213, 71)] {
+            let size = [columns, rows].map(|number: u16| number.to_string());
+            let resize = ["resize-window", "-x", &size[0], "-y", &size[1]];
+            assert!(ask(&world, &attempt, &resize).0);
+            // tmux takes its time where it has just resized.
+            until("it says its size", || {
+                ask(&world, &attempt, &["send-keys", "x", "Enter"]);
+                world
+                    .recorded(&attempt)
+                    .contains(&format!("{rows} {columns}"))
+            })
+            .await;
+        }
+        let mut playback = Playback::of(&world.directory(&attempt).recording());
+        let (mut size, mut said) = (None, Vec::new());
+        while let Some(moment) = playback.read().unwrap() {
+            match moment.told {
+                Told::Size(now) => size = Some(format!("{} {}", now.rows, now.columns)),
+                Told::Output(text) => {
+                    let told = size.as_ref().filter(|size| text.contains(*size));
+                    said.extend(told.cloned());
+                }
+            }
+        }
+        said.dedup();
+        assert_eq!(said, ["50 200", "20 90", "71 213"]);
+        world.kill(&attempt).await;
+    });
 }
 
 #[test]

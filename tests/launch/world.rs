@@ -13,7 +13,14 @@ use jiff::Timestamp;
 use loopkeeper::{
     config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Watch, Worker},
     host::Executable,
-    launch::{House, Local, News, Settings, directory::Directory, output::Tail},
+    launch::{
+        House, Local, News, Settings,
+        directory::Directory,
+        output::{
+            Tail,
+            recording::{Playback, Told},
+        },
+    },
     model::{
         AttemptId, AttemptRef, Condition, Exit, HostEvent, Identity, Kind, LauncherKind, Signal,
         Stop,
@@ -306,9 +313,25 @@ impl World {
         open_gate(self.path()).await;
     }
 
+    /// What the attempt's terminal was sent so far.
+    pub(crate) fn recorded(&self, attempt: &AttemptRef) -> String {
+        let mut playback = Playback::of(&self.directory(attempt).recording());
+        let mut text = String::new();
+        while let Some(moment) = playback.read().unwrap() {
+            if let Told::Output(sent) = moment.told {
+                text.push_str(&sent);
+            }
+        }
+        text
+    }
+
     /// Waits until the attempt's output has a line with `part`.
     pub(crate) async fn says(&self, attempt: &AttemptRef, part: &str) {
         let output = self.directory(attempt).output();
+        if !output.exists() {
+            let said = || self.recorded(attempt).contains(part);
+            return until(&format!("it says {part:?}"), said).await;
+        }
         let wait = async {
             let mut tail = Tail::from_head(&output).unwrap();
             let mut text = String::new();

@@ -1,18 +1,20 @@
 //! `logs`: what workers wrote, across their attempts.
 //!
-//! The output of an attempt is read where its directory says, in the journal or in a file beside it;
+//! The output of an attempt is read where its directory says, in the journal, or in files beside it;
 //! the daemon is only asked where those are, so that `logs` also works when it is down. To follow is to
 //! watch files and directories (inotify(7)) and to listen to journalctl(1).
 //!
-//! Only the journal knows when a line was written. Lines of several workers are in order of time; of
-//! files it is not known, so what an attempt wrote into one stands where the attempt began.
+//! The journal knows when a line was written, and so does the recording of a terminal. Lines of several
+//! workers are in order of time; of other files it is not known, so what an attempt wrote into one stands
+//! where the attempt began.
 
 mod answer;
 mod journal;
 mod lines;
 mod log;
 mod printer;
-mod since;
+mod recording;
+pub(super) mod since;
 mod source;
 
 use std::{
@@ -61,8 +63,8 @@ pub(super) struct Arguments {
     /// Begin at this moment: 1h, "10 min ago", 14:30, "2026-11-21 14:30", or RFC 3339.
     #[arg(short = 'S', long, value_name = "WHEN", value_parser = since::parse)]
     since: Option<Timestamp>,
-    /// Print before each line when it was written: "auto" does on a terminal. Known in the journal; in
-    /// a file are no times ("-").
+    /// Print before each line when it was written: "auto" does on a terminal. Known in the journal and
+    /// of what a terminal was sent; in other files are no times ("-").
     #[arg(
         short,
         long,
@@ -94,7 +96,7 @@ enum Times {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
-    let (state, names) = find(arguments, context)?;
+    let (state, names) = find(arguments.worker.as_ref(), context)?;
     let width = names
         .iter()
         .map(|name| name.as_str().len())
@@ -138,13 +140,13 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
 }
 
 /// The state directory, and the workers that are asked for.
-fn find(
-    arguments: &Arguments,
+pub(super) fn find(
+    worker: Option<&WorkerName>,
     context: &mut Context,
 ) -> Result<(PathBuf, Vec<WorkerName>), Failure> {
     match context.try_connect()? {
         Ok(mut daemon) => {
-            let names = match &arguments.worker {
+            let names = match worker {
                 Some(worker) => vec![worker.clone()],
                 None => declared(&mut daemon)?,
             };
@@ -171,14 +173,14 @@ fn find(
         Err(down @ ClientError::NotRunning { .. }) => {
             let state = context.paths()?.state.clone();
             let mut known = workers(&state).map_err(|error| unreadable(&state, &error))?;
-            if known.is_empty() && arguments.worker.is_none() {
+            if known.is_empty() && worker.is_none() {
                 let state = state.display();
                 let words = format!("nothing was written below {state}, and no daemon is running");
                 let hint = context.refused(down).into_hint();
                 let failure = Failure::say(Exit::NotRunning, words);
                 return Err(hint.into_iter().fold(failure, Failure::hint));
             }
-            let names = match &arguments.worker {
+            let names = match worker {
                 Some(worker) if known.contains(worker) => vec![worker.clone()],
                 Some(worker) => {
                     return Err(Failure::say(
@@ -210,7 +212,7 @@ fn declared(daemon: &mut Client) -> Result<Vec<WorkerName>, Failure> {
         .collect())
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::say(
         Exit::Failed,
         format!("{} cannot be read: {error}", path.display()),

@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp, Zoned, civil};
 pub(super) const SAYS: &str = "such as 1h, \"10 min ago\", 14:30, \"2026-11-21 14:30\" or RFC 3339";
 
 /// A moment that was said now.
-pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
+pub(in crate::cli) fn parse(text: &str) -> Result<Timestamp, String> {
     at(text.trim(), &Zoned::now())
         .ok_or_else(|| format!("{text:?} is no moment before now, {SAYS}"))
 }

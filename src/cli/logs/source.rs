@@ -1,4 +1,4 @@
-//! Where the output of one attempt is read: its file, or the journal.
+//! Where the output of one attempt is read: its file, its recording, or the journal.
 
 use std::{
     fs, io,
@@ -8,12 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{journal::JournalTail, unreadable};
+use super::{journal::JournalTail, recording::RecordingTail, unreadable};
 use crate::{
     cli::failure::{Exit, Failure},
     launch::{
         directory::Directory,
-        output::{Entries, READER, Tail},
+        output::{Entries, READER, Tail, recording},
     },
     model::AttemptRef,
 };
@@ -35,14 +35,24 @@ pub(super) struct Piece {
 
 /// What is read, and how far.
 pub(super) enum Source {
-    File { path: PathBuf, tail: Tail },
-    Journal { tail: JournalTail, raw: bool },
+    File {
+        path: PathBuf,
+        tail: Tail,
+    },
+    Recording {
+        directory: PathBuf,
+        tail: RecordingTail,
+    },
+    Journal {
+        tail: JournalTail,
+        raw: bool,
+    },
 }
 
 impl Source {
     /// At the first of the lines that are wanted. `None` when there is no output yet, or no more.
     ///
-    /// All that a terminal was sent is in the file; the journal has lines of it.
+    /// All that a terminal was sent is recorded; the journal has lines of it.
     pub(super) fn open(
         of: &AttemptRef,
         directory: &Directory,
@@ -50,7 +60,10 @@ impl Source {
         raw: bool,
     ) -> Result<Option<Self>, Failure> {
         let path = directory.output();
-        let in_journal = Entries::of(directory, of).filter(|_| !(raw && path.exists()));
+        let recorded = directory.recording();
+        let is_recorded = recording::is_there(&recorded);
+        let has_all = is_recorded || path.exists();
+        let in_journal = Entries::of(directory, of).filter(|_| !(raw && has_all));
         if let Some(entries) = in_journal {
             // What its lines are known by is recorded with its start.
             if directory.start().is_none() && directory.start_failed().is_none() {
@@ -59,6 +72,15 @@ impl Source {
             return JournalTail::open(entries, wanted)
                 .map(|tail| Some(Self::Journal { tail, raw }))
                 .map_err(|error| no_journal(&error));
+        }
+        if is_recorded {
+            return match RecordingTail::open(&recorded, wanted) {
+                Ok(tail) => Ok(Some(Self::Recording {
+                    directory: recorded,
+                    tail,
+                })),
+                Err(error) => Err(unreadable(&recorded, &error)),
+            };
         }
         // What was written before its last change is not known, but nothing was written since.
         let is_older = |since| last_change(&path).is_some_and(|at| at < since);
@@ -77,6 +99,7 @@ impl Source {
     pub(super) fn count(self) -> Result<(usize, Option<Self>), Failure> {
         let (path, mut tail) = match self {
             Self::File { path, tail } => (path, tail),
+            Self::Recording { ref tail, .. } => return Ok((tail.count(), Some(self))),
             Self::Journal { ref tail, .. } => return Ok((tail.count(), Some(self))),
         };
         let (mut count, mut open) = (0, false);
@@ -92,7 +115,10 @@ impl Source {
 
     /// Whether it is known when something was written.
     pub(super) fn has_times(&self) -> bool {
-        matches!(self, Self::Journal { .. })
+        match self {
+            Self::Recording { .. } | Self::Journal { .. } => true,
+            Self::File { .. } => false,
+        }
     }
 
     /// What comes next; empty at the end of what is known so far.
@@ -104,6 +130,9 @@ impl Source {
                 Ok(Vec::from_iter(
                     (!bytes.is_empty()).then_some(Piece { at, bytes }),
                 ))
+            }
+            Self::Recording { directory, tail } => {
+                tail.read().map_err(|error| unreadable(directory, &error))
             }
             Self::Journal { tail, raw } => {
                 let entries = tail.read().map_err(|error| no_journal(&error))?;
@@ -123,7 +152,7 @@ impl Source {
     /// From now on, what is new is known as well.
     pub(super) fn follow(&mut self) -> Result<(), Failure> {
         match self {
-            Self::File { .. } => Ok(()),
+            Self::File { .. } | Self::Recording { .. } => Ok(()),
             Self::Journal { tail, .. } => tail.follow().map_err(|error| no_journal(&error)),
         }
     }
@@ -131,15 +160,16 @@ impl Source {
     /// Nothing more comes but what is there.
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         match self {
-            Self::File { .. } => Ok(()),
+            Self::File { .. } | Self::Recording { .. } => Ok(()),
             Self::Journal { tail, .. } => tail.end().map_err(|error| no_journal(&error)),
         }
     }
 
-    /// The file that grows when there is more.
+    /// The file that grows when there is more, or the directory of such files.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } => Some(path),
+            Self::Recording { directory, .. } => Some(directory),
             Self::Journal { .. } => None,
         }
     }
@@ -147,7 +177,7 @@ impl Source {
     /// What is readable when there is more.
     pub(super) fn news(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::File { .. } => None,
+            Self::File { .. } | Self::Recording { .. } => None,
             Self::Journal { tail, .. } => tail.news(),
         }
     }

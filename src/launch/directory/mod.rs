@@ -7,13 +7,14 @@
 //! | `proxy.json` | the builtin proxy's settings | before anything runs |
 //! | `program` | our executable, where its file is lost and the worker may not look at ours | until the worker runs |
 //! | `tmux.conf` | what its tmux server is told first | before anything runs |
-//! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal | by the attempt itself |
+//! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal, or recorded | by the attempt itself |
+//! | `recording/` | what its terminal was sent ([`recording`](crate::launch::output::recording)) | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
 //! | `unit-exit` | how its service ended, in systemd's words | by that service, last; an empty line before |
 //! | `unit-asked` | what somebody asked of its service and ended it by | by that service, as it ends; an empty line before |
 //! | `exit.json` | how it ended | when it ended |
-//! | `own/` | `start.json`, `start-failed`, `exit.json` of a worker that is another user | before anything runs |
+//! | `own/` | `start.json`, `start-failed`, `exit.json`, `recording/` of a worker that is another user | before anything runs |
 //! | `concluded` | nothing: that it is history | when the daemon has drawn its conclusions |
 //!
 //! With a spec, and neither `start.json` nor `start-failed`, it is not known whether it ran; unless a
@@ -46,7 +47,7 @@ pub use record::{Ended, Output, Pane, Spec, Start};
 
 use crate::{
     config::Builtin,
-    launch::unit,
+    launch::{output::recording, unit},
     model::{AttemptRef, BootId, Exit, LauncherKind},
 };
 
@@ -54,6 +55,7 @@ const SPEC: &str = "spec.json";
 const PROXY: &str = "proxy.json";
 const PROGRAM: &str = "program";
 const OUTPUT: &str = "output.log";
+const RECORDING: &str = "recording";
 const START: &str = "start.json";
 const START_FAILED: &str = "start-failed";
 const EXIT: &str = "exit.json";
@@ -92,9 +94,15 @@ impl Directory {
         name.unwrap_or_default().to_string_lossy()
     }
 
-    /// Its output: bytes as the worker wrote them, or as its terminal was sent them.
+    /// The file of its output: bytes as the worker wrote them. What the terminals of earlier versions were
+    /// sent is there too.
     pub fn output(&self) -> PathBuf {
         self.path.join(OUTPUT)
+    }
+
+    /// Where what its terminal is sent is recorded.
+    pub fn recording(&self) -> PathBuf {
+        self.records().join(RECORDING)
     }
 
     /// Makes it, with its spec. Only its owner can read it.
@@ -293,6 +301,7 @@ impl Directory {
         drop(fs::remove_file(self.program()));
         let silent = fs::metadata(self.output()).is_ok_and(|output| output.len() == 0);
         let silent = silent || !self.output().exists();
+        let silent = silent && recording::is_silent(&self.recording());
         if silent && self.start_failed().is_some() {
             return fs::remove_dir_all(&self.path);
         }

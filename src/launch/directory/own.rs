@@ -44,7 +44,7 @@ pub(super) fn make(directory: &Path, user: u32) -> io::Result<()> {
     }
     let output = directory.join(OUTPUT);
     if output.exists() {
-        // Its recorder in tmux appends to it.
+        // By the names of its standard output it can be opened again (`echo >/dev/stderr`).
         chown(output, Some(user), None)?;
     }
     let own = directory.join(OWN);

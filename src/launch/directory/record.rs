@@ -31,7 +31,7 @@ pub struct Spec {
     /// Where what it writes can be read.
     #[serde(default)]
     pub output: Output,
-    /// Bytes that are kept of the file of its output.
+    /// Bytes that are kept of the file of its output, or of its recording.
     pub keep_output: u64,
     /// Ended attempts of this worker that are kept.
     pub keep_attempts: usize,
@@ -50,9 +50,9 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Whether there is a file of its output, of its lines or of all that its terminal was sent.
+    /// Whether it writes into a file, which has to be kept bounded.
     pub(crate) fn has_file(&self) -> bool {
-        self.output == Output::File || self.launcher == LauncherKind::Tmux
+        self.output == Output::File && self.launcher != LauncherKind::Tmux
     }
 }
 

@@ -1,9 +1,14 @@
 //! Whether the program in a terminal has asked for bracketed paste, by what was recorded of it: tmux
 //! itself says that only since 3.7.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::LazyLock};
+use std::{fs::File, io, os::unix::fs::FileExt as _, sync::LazyLock};
 
 use regex::bytes::Regex;
+
+use crate::launch::{
+    directory::Directory,
+    output::recording::{self, Playback, Told},
+};
 
 /// So much of a recording is looked through.
 const FAR: u64 = 16 * 1024 * 1024;
@@ -20,10 +25,32 @@ static REQUEST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?-u)\x1b(?:\[\?(?:[0-9]+;)*2004(?:;[0-9]+)*([hl])|c)").unwrap());
 
 /// Whether it has; `None` where that is not in the recording any more.
-pub(super) fn asked_for(recording: &Path) -> Option<bool> {
-    search(&File::open(recording).ok()?).ok().flatten()
+pub(super) fn asked_for(directory: &Directory) -> Option<bool> {
+    let recording = directory.recording();
+    let known = match recording::is_there(&recording) {
+        true => latest(Playback::of_latest(&recording).ok()?).map(Some),
+        false => search(&File::open(directory.output()).ok()?),
+    };
+    known.ok().flatten()
 }
 
+/// What the newest part of a recording says, which begins with the modes that were left then.
+fn latest(mut part: Playback) -> io::Result<bool> {
+    let mut asked = false;
+    let mut sent = Vec::new();
+    while let Some(moment) = part.read()? {
+        let Told::Output(text) = moment.told else {
+            continue;
+        };
+        sent.extend_from_slice(text.as_bytes());
+        asked = last(&sent).unwrap_or(asked);
+        // A request may be cut in two.
+        sent.drain(..sent.len().saturating_sub(OVERLAP));
+    }
+    Ok(asked)
+}
+
+/// What the file of an earlier version says.
 fn search(file: &File) -> io::Result<Option<bool>> {
     let size = file.metadata()?.len();
     let from = size.saturating_sub(FAR);

@@ -19,8 +19,8 @@ use crate::{
     causes::in_one_line,
     host::process::Process,
     launch::{
-        as_user::AsUser, attempt::way_in, command::Request, context::Context, tmux,
-        whose::to_be_asked_as,
+        as_user::AsUser, attempt::way_in, command::Request, context::Context, directory::Directory,
+        tmux, whose::to_be_asked_as,
     },
     model::AttemptRef,
 };
@@ -45,7 +45,7 @@ pub(super) struct Terminal<'a> {
     target: String,
     /// What leads the session of the terminal.
     leader: Process,
-    recording: PathBuf,
+    directory: Directory,
     /// This tmux changes what it pastes, unless told not to.
     sanitizes: AtomicBool,
 }
@@ -73,7 +73,7 @@ impl<'a> Terminal<'a> {
             socket,
             target: tmux::target(&attempt.worker),
             leader,
-            recording: directory.output(),
+            directory,
             sanitizes: AtomicBool::new(false),
         })
     }
@@ -124,7 +124,7 @@ impl<'a> Terminal<'a> {
                 .lines()
                 .filter_map(|line| client(line, now))
                 .collect(),
-            brackets: told.or_else(|| brackets::asked_for(&self.recording)),
+            brackets: told.or_else(|| brackets::asked_for(&self.directory)),
             longest_line: foreground::longest_line(self.leader),
         })
     }

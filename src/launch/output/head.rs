@@ -1,0 +1,28 @@
+//! The beginning of an output that is in files.
+
+use std::io;
+
+use super::{
+    Tail,
+    recording::{self, Playback, Told},
+};
+use crate::launch::directory::Directory;
+
+/// The first bytes that are left of what an attempt wrote, or its terminal was sent: at least so many, up
+/// to 64 KiB, if there are.
+pub(crate) fn head(directory: &Directory, bytes: usize) -> io::Result<Vec<u8>> {
+    let recording = directory.recording();
+    if !recording::is_there(&recording) {
+        return Tail::from_head(&directory.output())?.read();
+    }
+    let mut playback = Playback::of(&recording);
+    let mut head = Vec::new();
+    while head.len() < bytes
+        && let Some(moment) = playback.read()?
+    {
+        if let Told::Output(text) = moment.told {
+            head.extend_from_slice(text.as_bytes());
+        }
+    }
+    Ok(head)
+}
