@@ -14,9 +14,11 @@ use vte::{Params, Parser, Perform};
 
 use crate::launch::output::recording::Size;
 
-/// What a program may have left behind, as it is at the prompt of a shell; all but the alternate screen.
+/// What a program may have left behind, as it is at the prompt of a shell; all but the alternate screen
+/// and the rows that scroll.
 pub(super) const AS_AT_THE_PROMPT: &str =
-    "\x1b[?2026l\x1b[?6l\x1b[?5l\x1b[4l\x1b[?7h\x1b[?25h\x1b(B\x1b)B\x0f\x1b[r\x1b[0m";
+    "\x1b[?2026l\x1b[?6l\x1b[?5l\x1b[4l\x1b[?7h\x1b[?25h\x1b(B\x1b)B\x0f\x1b[0m";
+pub(super) const ALL_ROWS_SCROLL: &str = "\x1b[r";
 pub(super) const LEAVE_ALTERNATE: &str = "\x1b[?1049l";
 
 /// Lets through what is harmless.
@@ -104,7 +106,7 @@ impl Left {
         }
         self.text.push_str(AS_AT_THE_PROMPT);
         let rows = self.size.rows;
-        self.write(format_args!("\x1b[1;{rows}r\x1b[H\x1b[J"));
+        self.write(format_args!("\x1b[1;{rows}r\x1b[0;0H\x1b[0J"));
     }
 }
 

@@ -13,7 +13,7 @@ use nix::{
 };
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::filter::{AS_AT_THE_PROMPT, LEAVE_ALTERNATE};
+use super::filter::{ALL_ROWS_SCROLL, AS_AT_THE_PROMPT, LEAVE_ALTERNATE};
 use crate::{cli::watch, launch::output::recording::Size};
 
 const CTRL_C: u8 = 3;
@@ -65,7 +65,10 @@ impl Stage {
     pub(super) fn begin(&mut self, here: Size) -> String {
         self.drawn = true;
         let up = "\n".repeat(here.rows.into());
-        format!("{AS_AT_THE_PROMPT}\x1b[{};1H{up}\x1b[H", here.rows)
+        format!(
+            "{AS_AT_THE_PROMPT}{ALL_ROWS_SCROLL}\x1b[{};1H{up}\x1b[H",
+            here.rows
+        )
     }
 
     pub(super) fn in_alternate(&mut self, is: bool) {
@@ -147,6 +150,7 @@ impl Drop for Stage {
         }
         if self.drawn {
             left.push_str(AS_AT_THE_PROMPT);
+            left.push_str(ALL_ROWS_SCROLL);
             left.push_str(BELOW);
         }
         // A terminal that is gone needs no restoring.
