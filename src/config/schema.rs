@@ -328,8 +328,8 @@ pub(super) mod agent {
         LIMIT: "limit", expects::SHOWS, "those that it extends" as in "[{ line = '^limit reached, resets ' }]", "Its usage limit is reached. When that ends is read from the same line.";
         OUTAGE: "outage", expects::SHOWS, "those that it extends" as in "[{ line = '^no answer from ' }]", "Its provider does not answer.";
         CRASH: "crash", expects::SHOWS, "those that it extends" as in "[{ line = '^panic: ' }]", "Its program is over.";
-        COST: "cost", "a regular expression with (?P<cost>…)", "that which it extends" as in "'^cost: [$](?P<cost>[0-9.]+)'", "What it has cost, in dollars. Nothing goes by it so far.";
-        TURNS: "turns", "a regular expression with (?P<turns>…)", "that which it extends" as in "'^turn (?P<turns>[0-9]+)'", "How many turns it has had. Nothing goes by it so far.";
+        COST: "cost", "a regular expression with (?P<cost>...)", "that which it extends" as in "'^cost: [$](?P<cost>[0-9.]+)'", "What it has cost, in dollars. Nothing goes by it so far.";
+        TURNS: "turns", "a regular expression with (?P<turns>...)", "that which it extends" as in "'^turn (?P<turns>[0-9]+)'", "How many turns it has had. Nothing goes by it so far.";
         MOVING: "moving", expects::REGEXES, "those that it extends" as in "['^[|/-] ']", "Lines that move while nothing is done, such as a spinner: a change of them is no sign of work.";
     }
 }
@@ -340,7 +340,7 @@ pub(super) mod agent_session {
             "Who makes the id of a conversation: nobody, we, so that it is given with start and resume, the program, which shows it, or the program, which keeps it for itself. Nothing goes by a session so far.";
         START: "start", "an array of strings", "none" as in "[\"--session\", \"{session}\"]", "The arguments of a first start, with {session} where the id goes.";
         RESUME: "resume", "an array of strings", "none" as in "[\"--continue\"]", "The arguments that go on with it, with {session} where the id goes; by \"kept\", without.";
-        SHOWN: "shown", "an array of regular expressions with (?P<session>…)", "none" as in "['^session (?P<session>[0-9a-f-]+)$']", "Where the id is shown.";
+        SHOWN: "shown", "an array of regular expressions with (?P<session>...)", "none" as in "['^session (?P<session>[0-9a-f-]+)$']", "Where the id is shown.";
     }
 }
 
@@ -367,7 +367,7 @@ pub(super) mod agent_input {
 pub(super) mod agent_shows {
     use super::expects;
     keys! {
-        LINE: "line", expects::REGEX, "required" as in "'^working'", "Matches a line. Of a question, (?P<question>…) is what is asked.";
+        LINE: "line", expects::REGEX, "required" as in "'^working'", "Matches a line. Of a question, (?P<question>...) is what is asked.";
         WITH: "with", expects::REGEXES, "[]", "Each of these has to match another line.";
         LIVE: "live", "true or false", "false", "It says what happens right now, so it holds though the agent looks busy.";
         BELOW: "below", "true or false", "false", "It stands below the input line.";

@@ -22,7 +22,7 @@ notify = "cat >>notices"
 [workers.a]
 command = "SCRIPTED_AGENT_SCRIPT=script SCRIPTED_AGENT_LOG=log exec ./claude"
 agent = "claude"
-watch = { every = "1h" }
+watch = { every = "1h", slow = "2h" }
 
 [workers.plain]
 command = "exec sleep 1000"

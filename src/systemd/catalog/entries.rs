@@ -183,7 +183,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         event: "worker-nudge-undecided",
         id: "f26ab44daf7cb220a0daafdf2c1d3d40",
-        subject: "A text may have been taken by the agent of worker @LOOPKEEPER_WORKER@",
+        subject: "A text may have been typed to worker @LOOPKEEPER_WORKER@",
         text: "It was typed and submitted, and its screen does not say whether it was taken; or the \
                supervisor, or the machine, ended while it was being typed, and nobody knows how far it \
                came. It is not typed again by itself.\n\n\
