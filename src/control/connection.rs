@@ -46,7 +46,7 @@ struct Over;
 pub(super) async fn serve(
     stream: UnixStream,
     peer: Peer,
-    access: Access,
+    (access, types): (Access, bool),
     seat: Seat,
     calls: mpsc::Sender<Call>,
     closing: CancellationToken,
@@ -57,6 +57,7 @@ pub(super) async fn serve(
         writer,
         peer,
         access,
+        types,
         nonsense: 0,
         half_written: false,
     };
@@ -75,6 +76,8 @@ struct Client<R, W> {
     writer: W,
     peer: Peer,
     access: Access,
+    /// It may type to agents.
+    types: bool,
     nonsense: usize,
     /// A line of ours has begun and not ended.
     half_written: bool,
@@ -170,6 +173,17 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
                 format!("user {} may look and not steer", self.peer.uid),
             )
             .hint(super::group::how_to_join());
+            return self.write(&error_line(Some(id), refusal)).await;
+        }
+        if matches!(request, protocol::Request::Nudge { .. }) && !self.types {
+            let refusal = Refusal::new(
+                RefusalKind::NotAllowed,
+                format!(
+                    "user {} may steer, and not type as the workers' users",
+                    self.peer.uid
+                ),
+            )
+            .hint("root and the user of the daemon may: sudo supervisorctl nudge …");
             return self.write(&error_line(Some(id), refusal)).await;
         }
         let is_needed = request.needs_its_client();
@@ -306,11 +320,12 @@ mod tests {
         assert!(matches!(read_line(&mut reader, None).await, Got::Half));
     }
 
-    #[tokio::test]
-    async fn who_may_only_read_cannot_steer() {
-        let (near, far) = tokio::io::duplex(4096);
-        let (reader, writer) = tokio::io::split(far);
-        let mut client = Client {
+    fn of_user(
+        stream: tokio::io::DuplexStream,
+        access: Access,
+    ) -> Client<impl AsyncBufRead + Unpin, impl AsyncWrite + Unpin> {
+        let (reader, writer) = tokio::io::split(stream);
+        Client {
             reader: BufReader::new(reader),
             writer,
             peer: Peer {
@@ -318,10 +333,51 @@ mod tests {
                 uid: 8,
                 groups: std::collections::BTreeSet::new(),
             },
-            access: Access::Read,
+            access,
+            types: false,
             nonsense: 0,
             half_written: false,
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn who_steers_does_not_type_for_that() {
+        for types in [false, true] {
+            let (near, far) = tokio::io::duplex(4096);
+            let mut client = of_user(far, Access::Steer);
+            client.types = types;
+            let (calls, mut daemon) = mpsc::channel::<Call>(1);
+            let closing = CancellationToken::new();
+            let talk = async {
+                let (heard, mut say) = tokio::io::split(near);
+                let mut heard = BufReader::new(heard).lines();
+                heard.next_line().await.unwrap();
+                let nudge =
+                    r#"{"id":1,"do":"nudge","worker":"a","text":"x","when":"now","within":1}"#;
+                say.write_all(format!("{nudge}\n").as_bytes())
+                    .await
+                    .unwrap();
+                match types {
+                    true => {
+                        let call = daemon.recv().await.unwrap();
+                        call.answer.error(Refusal::new(RefusalKind::Failed, "x"));
+                    }
+                    false => {
+                        let refused = heard.next_line().await.unwrap().unwrap();
+                        assert!(refused.contains("not-allowed"), "{refused}");
+                        assert!(daemon.try_recv().is_err(), "it reached the daemon");
+                    }
+                }
+                drop((heard, say));
+            };
+            tokio::join!(client.run(&calls, &closing, || ()), talk);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_only_read_cannot_steer() {
+        let (near, far) = tokio::io::duplex(4096);
+        let mut client = of_user(far, Access::Read);
         let (calls, mut daemon) = mpsc::channel::<Call>(1);
         let closing = CancellationToken::new();
         let talk = async {

@@ -296,7 +296,8 @@ impl Door {
             }
         };
         let calls = self.calls.clone();
-        let serve = connection::serve(stream, peer, access, seat, calls, self.closing.clone());
+        let may = (access, self.policy.may_type(&peer));
+        let serve = connection::serve(stream, peer, may, seat, calls, self.closing.clone());
         let spare = Arc::clone(&self.spare);
         self.clients.spawn(async move {
             serve.await;

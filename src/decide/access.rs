@@ -1,7 +1,7 @@
 //! Who may do what on the control socket.
 //!
-//! Promise: the owner of the daemon, root and the members of its group may steer. Others may read
-//! if the operator opened the socket to everyone, and nothing otherwise.
+//! Promise: the owner of the daemon, root and the members of its group may steer; the first two may also
+//! type to agents. Others may read if the operator opened the socket to everyone, and nothing otherwise.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Access {
     /// Ask, and change nothing.
     Read,
-    /// Everything.
+    /// Everything; but of what is typed to an agent, see [`Policy::may_type`].
     Steer,
 }
 
@@ -46,6 +46,12 @@ impl Policy {
     /// Whether it is root or the owner, who get in whoever else is there.
     pub fn puts_first(&self, peer: &Peer) -> bool {
         peer.uid == ROOT || peer.uid == self.owner
+    }
+
+    /// Whether it may type to agents, and so do whatever the users of the workers may. Those who enter
+    /// their sessions may.
+    pub fn may_type(&self, peer: &Peer) -> bool {
+        self.puts_first(peer)
     }
 
     /// What this peer may do; `None` is nothing.
@@ -89,6 +95,13 @@ mod tests {
             (peer(8, &[0, 7]), None),
         ] {
             assert_eq!(policy.access(&peer), access, "{peer:?}");
+        }
+        for (peer, types) in [
+            (peer(7, &[7]), true),
+            (peer(0, &[0]), true),
+            (peer(8, &[8, 70]), false),
+        ] {
+            assert_eq!(policy.may_type(&peer), types, "{peer:?}");
         }
     }
 
