@@ -79,7 +79,7 @@ pub enum Refusal {
     #[error("it works")]
     Busy,
     /// Somebody else's text is there.
-    #[error("somebody has typed and not submitted: {}", quoted(typed))]
+    #[error("somebody has typed and not submitted")]
     Unsent {
         /// What.
         typed: String,

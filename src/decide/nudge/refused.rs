@@ -35,9 +35,10 @@ pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
         }
         R::Dead | R::Crashed { .. } => format!("`supervisorctl restart {worker}`"),
         R::Foreground { .. } => format!("{attach} to see what runs there, and to end it"),
-        R::Busy | R::NoInput { .. } => format!(
+        R::Busy => format!(
             "`supervisorctl nudge {worker} --when now` does not wait for it; --within waits longer"
         ),
+        R::NoInput { .. } => format!("{attach} to see what it shows instead"),
         R::Mode | R::Unsent { .. } => format!("{attach} to leave it, then nudge it again"),
         R::Attached { .. } => "nudge it again when nobody types there".into(),
         R::Unbracketed => "give it one line".into(),

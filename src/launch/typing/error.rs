@@ -1,4 +1,5 @@
-//! Why a text was not typed, or is not known to be taken.
+//! Why a text was not typed, or is not known to be taken. The words go into the history, so what stands on
+//! an input line is in none of them.
 
 use crate::agent::typed::{Refusal, Unfit};
 
@@ -28,9 +29,7 @@ pub enum TypingError {
         screen: String,
     },
     /// It was typed and never seen.
-    #[error(
-        "text was typed, but is not seen on the input line, which shows {shown:?}; it was not submitted"
-    )]
+    #[error("text was typed, but is not seen on the input line; it was not submitted")]
     Unseen {
         /// What is there instead.
         shown: String,
@@ -48,7 +47,7 @@ pub enum TypingError {
         screen: String,
     },
     /// The program does not take it.
-    #[error("text is left on the input line, after {presses} presses of {key}: {left:?}")]
+    #[error("text is left on the input line, after {presses} presses of {key}")]
     Left {
         /// The key that submits.
         key: String,

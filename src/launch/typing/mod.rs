@@ -137,7 +137,11 @@ impl Task<'_> {
             ready => (before, ready),
         };
         if ready == Ready::Type {
-            self.went(Extent::Typed);
+            // Line by line, the paste submits all but the last.
+            self.went(match self.text.profile.typing.bracketed {
+                false if self.text.text.contains('\n') => Extent::Submitted,
+                _ => Extent::Typed,
+            });
             let pasted = self.terminal.paste(&self.text.text).await;
             pasted.map_err(|why| self.unreachable(why))?;
             self.seen(&before).await?;
