@@ -123,13 +123,15 @@ fn play(
     context: &Context,
 ) -> Result<(), Failure> {
     let from = arguments.at.unwrap_or(Timestamp::MIN);
+    // A recording of somebody who means harm may be long to look through: Ctrl-C still ends us.
+    let warning = too_small(reading.directory, from, here)?;
     let mut stage = Stage::enter().map_err(|error| {
         Failure::say(
             Exit::Failed,
             format!("terminal cannot be played on: {error}"),
         )
     })?;
-    if let Some(warning) = too_small(reading.directory, from, here)? {
+    if let Some(warning) = warning {
         context.screen.print(warning)?;
         if stage.key()? == Key::End {
             return Ok(());

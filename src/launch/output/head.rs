@@ -8,6 +8,9 @@ use super::{
 };
 use crate::launch::directory::Directory;
 
+/// Bytes of a recording that are read for it.
+const FAR: u64 = 16 * 1024 * 1024;
+
 /// The first bytes that are left of what an attempt wrote, or its terminal was sent: at least so many, up
 /// to 64 KiB, if there are.
 pub(crate) fn head(directory: &Directory, bytes: usize) -> io::Result<Vec<u8>> {
@@ -15,7 +18,7 @@ pub(crate) fn head(directory: &Directory, bytes: usize) -> io::Result<Vec<u8>> {
     if !recording::is_there(&recording) {
         return Tail::from_head(&directory.output())?.read();
     }
-    let mut playback = Playback::of(&recording);
+    let mut playback = Playback::of(&recording).at_most(FAR);
     let mut head = Vec::new();
     while head.len() < bytes
         && let Some(moment) = playback.read()?

@@ -87,6 +87,9 @@ impl Header {
     }
 }
 
+/// Bytes of a recording in which something was sent, if there was anything.
+const BEGINNING: u64 = 1024 * 1024;
+
 /// What is sent.
 const OUTPUT: &str = "o";
 /// Another size.
@@ -164,9 +167,10 @@ pub fn is_there(directory: &Path) -> bool {
     parts(directory).is_ok_and(|parts| !parts.is_empty())
 }
 
-/// Whether the terminal was never sent anything, as far as it can be told.
+/// Whether the terminal was never sent anything, as far as it can be told at its beginning.
 pub(crate) fn is_silent(directory: &Path) -> bool {
-    let mut playback = Playback::of(directory);
+    let few = parts(directory).is_ok_and(|parts| parts.len() <= 1);
+    let mut playback = Playback::of(directory).at_most(BEGINNING);
     loop {
         match playback.read() {
             Ok(Some(Moment {
@@ -174,7 +178,7 @@ pub(crate) fn is_silent(directory: &Path) -> bool {
                 ..
             })) => return false,
             Ok(Some(_)) => {}
-            Ok(None) => return true,
+            Ok(None) => return few && playback.is_at_end(),
             Err(_) => return false,
         }
     }

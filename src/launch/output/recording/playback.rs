@@ -2,16 +2,21 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Read as _},
+    io::{self, BufRead as _, BufReader, Read as _, Take},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 
-use super::{Event, Header, Size, open, parts};
+use super::{Event, Header, Size, open, parts, writer};
 
 /// No line that we write is longer.
 const LONGEST: u64 = 1024 * 1024;
+/// No part that we write is longer, whose last line may go beyond its limit. One that is, is somebody
+/// else's.
+const PART: u64 = writer::LARGEST + LONGEST;
+/// Bytes that looking for another part costs, where what is read is bounded.
+const LOOK: u64 = 64 * 1024;
 
 /// A reader of a recording, from its oldest part on.
 ///
@@ -23,12 +28,14 @@ pub struct Playback {
     /// When the last thing happened that was told.
     last: Timestamp,
     started: bool,
+    /// Bytes that are still read of it: a worker may have put there what it likes.
+    left: u64,
 }
 
 #[derive(Debug)]
 struct Part {
     number: u64,
-    file: BufReader<File>,
+    file: BufReader<Take<File>>,
     /// A line of which the end has not come yet.
     line: Vec<u8>,
     /// The line is longer than any, and is left out.
@@ -65,7 +72,13 @@ impl Playback {
             part: None,
             last: Timestamp::MIN,
             started: false,
+            left: u64::MAX,
         }
+    }
+
+    /// The same, of which no more is read than so many bytes.
+    pub(crate) fn at_most(self, left: u64) -> Self {
+        Self { left, ..self }
     }
 
     /// At the beginning of the newest part.
@@ -75,6 +88,11 @@ impl Playback {
             playback.part = Some(Part::open(directory, newest)?);
         }
         Ok(playback)
+    }
+
+    /// Whether nothing was left unread because it was too much.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.left > 0
     }
 
     /// What happened next; `None` at the end of what is recorded so far.
@@ -90,11 +108,14 @@ impl Playback {
                 }
                 continue;
             };
-            if part.read_line()? {
+            if part.read_line(&mut self.left)? {
                 if let Some(moment) = self.told() {
                     return Ok(Some(moment));
                 }
                 continue;
+            }
+            if self.left == 0 {
+                return Ok(None);
             }
             // Who begins the next one has written the last of this one before: it is read once more.
             let number = part.number;
@@ -109,7 +130,8 @@ impl Playback {
     }
 
     /// The first part after that one.
-    fn later(&self, number: u64) -> io::Result<Option<Part>> {
+    fn later(&mut self, number: u64) -> io::Result<Option<Part>> {
+        self.left = self.left.saturating_sub(LOOK);
         let later = parts(&self.directory)?;
         for number in later.into_iter().filter(|other| *other > number) {
             match Part::open(&self.directory, number) {
@@ -156,7 +178,7 @@ impl Part {
     fn open(directory: &Path, number: u64) -> io::Result<Self> {
         Ok(Self {
             number,
-            file: BufReader::new(open(directory, number)?),
+            file: BufReader::new(open(directory, number)?.take(PART)),
             line: Vec::new(),
             endless: false,
             followed: false,
@@ -164,13 +186,14 @@ impl Part {
         })
     }
 
-    /// Whether the rest of a line was there.
-    fn read_line(&mut self) -> io::Result<bool> {
+    /// Whether the rest of a line was there, as far as it may be read.
+    fn read_line(&mut self, left: &mut u64) -> io::Result<bool> {
         loop {
-            let room = LONGEST.saturating_sub(self.line.len() as u64);
-            (&mut self.file)
+            let room = LONGEST.saturating_sub(self.line.len() as u64).min(*left);
+            let read = (&mut self.file)
                 .take(room)
                 .read_until(b'\n', &mut self.line)?;
+            *left = left.saturating_sub(read as u64);
             if self.line.last() == Some(&b'\n') {
                 if std::mem::take(&mut self.endless) {
                     self.line.clear();

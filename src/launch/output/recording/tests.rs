@@ -324,3 +324,15 @@ fn what_is_no_recording_is_left_out() {
     std::os::unix::fs::symlink(home.path(), &link).unwrap();
     assert!(Playback::of(&link).read().is_err() && !is_there(&link));
 }
+
+#[test]
+fn what_a_worker_puts_there_instead_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let huge = File::create(path(directory.path(), 1)).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    assert!(!is_silent(directory.path()));
+    assert_eq!(text_of(directory.path()), "");
+    let mut bounded = Playback::of(directory.path()).at_most(1 << 20);
+    assert_eq!(bounded.read().unwrap(), None);
+    assert!(!bounded.is_at_end());
+}

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{Header, OUTPUT, RESIZE, Size, VERSION, line, modes::Modes, parts, path, text::Text};
 
 /// No part is larger, as long as each line fits.
-const LARGEST: u64 = 4 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 4 * 1024 * 1024;
 /// A part is at most this share of what is kept.
 const SHARE: u64 = 4;
 /// And a line at most this share of a part, before its control characters are written as JSON has them.
@@ -134,10 +134,10 @@ impl RecordingWriter {
 
     /// Begins the next part, with room for it.
     fn begin(&self, now: Now) -> io::Result<Part> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)?;
+        match fs::DirBuilder::new().mode(0o700).create(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
         let before = parts(&self.directory)?;
         self.make_room(&before)?;
         let number = before.last().map_or(1, |last| last.saturating_add(1));
