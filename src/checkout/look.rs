@@ -8,11 +8,13 @@ use std::{
     env,
     ffi::OsStr,
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
+use nix::unistd::geteuid;
 use tokio::process::Command;
 
 use super::{Checkout, Pushed, under_way};
@@ -34,6 +36,12 @@ pub enum LookError {
         /// Why.
         source: io::Error,
     },
+    /// It is another user's, and who is not root cannot ask as that one.
+    #[error("{} belongs to another user, as whom only root can ask git", path.display())]
+    Another {
+        /// Which.
+        path: PathBuf,
+    },
     /// git is not there.
     #[error("git cannot be run")]
     Git(#[source] io::Error),
@@ -54,6 +62,15 @@ pub async fn look(path: &Path) -> Result<Checkout, LookError> {
         path: path.to_owned(),
         source,
     })?;
+    let us = geteuid();
+    let found = path.metadata().map_err(|source| LookError::Place {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !us.is_root() && found.uid() != us.as_raw() {
+        let path = path.to_owned();
+        return Err(LookError::Another { path });
+    }
     let git = Git {
         path,
         as_user: owner.map(AsUser::number),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    checkout::{self, Checkout},
+    checkout::{self, Checkout, LookError},
     control::protocol::{Done, PROTOCOL, Request, StatusView, WorkerView},
     model::{Kind, StateName, WorkerName},
 };
@@ -63,6 +63,9 @@ struct Seen {
     because: Vec<String>,
     #[serde(skip)]
     at: Option<String>,
+    /// Nor will it ever be seen to be, by us.
+    #[serde(skip)]
+    never: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +93,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
         }
         if safe {
             break;
+        }
+        if let Some(one) = seen.iter().find(|one| one.never) {
+            return Err(never(one));
         }
         if told.as_ref() != Some(&seen) {
             Failure::show(&waits(&seen));
@@ -161,18 +167,18 @@ impl Looks {
             let Some(worktree) = &one.worktree else {
                 return self.seen(one, None);
             };
-            let checkout = checkout::look(worktree).await;
-            self.seen(one, Some(checkout.map_err(|error| in_one_line(&error))))
+            self.seen(one, Some(checkout::look(worktree).await))
         });
         self.runtime.block_on(futures_util::future::join_all(all))
     }
 
-    fn seen(&self, worker: &WorkerView, found: Option<Result<Checkout, String>>) -> Seen {
+    fn seen(&self, worker: &WorkerView, found: Option<Result<Checkout, LookError>>) -> Seen {
         let because = match &found {
             None => Vec::new(),
             Some(Ok(checkout)) => checkout.unsafe_because(self.unpushed),
-            Some(Err(why)) => vec![format!("nobody can look at it: {why}")],
+            Some(Err(why)) => vec![format!("nobody can look at it: {}", in_one_line(why))],
         };
+        let never = matches!(found, Some(Err(LookError::Another { .. })));
         let checkout = found.and_then(Result::ok);
         Seen {
             name: worker.name.clone(),
@@ -182,6 +188,7 @@ impl Looks {
                 .map(|path| path.display().to_string()),
             safe: because.is_empty(),
             because,
+            never,
             at: checkout.as_ref().map(Checkout::at),
             head: checkout.as_ref().and_then(|checkout| checkout.head.clone()),
             branch: checkout.and_then(|checkout| checkout.branch),
@@ -235,6 +242,11 @@ fn late(seen: &[Seen]) -> Failure {
         "what is left over in a worktree is yours to commit, push or delete; supervisorctl pause does \
          not wait for it",
     )
+}
+
+fn never(one: &Seen) -> Failure {
+    let text = format!("{}; nothing was paused", line(one).trim_end());
+    Failure::say(Exit::Failed, text).hint("sudo supervisorctl quiesce")
 }
 
 fn gone_on() -> Failure {
