@@ -192,5 +192,5 @@ fn the_agent_of_the_readme_is_right() {
         ("mytool", &["mytool".to_owned()][..])
     );
     assert_eq!(agent.limit[0].line.as_str(), "^limit reached, resets ");
-    assert!(rig.agents["claude"].typing.escape);
+    assert_eq!(rig.agents["claude"].programs, ["claude", "claude-beta"]);
 }
