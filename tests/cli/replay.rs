@@ -439,7 +439,7 @@ fn who_has_no_recording_is_told_so() {
     fs::write(directory(&home, FIRST).output(), "words\n").unwrap();
     replays(&home, &["builder"]).code(1).stderr(
         "error: worker builder has no recording\n\
-         hint: only what runs in tmux is recorded; see what it wrote with: supervisorctl logs builder\n",
+         hint: only what runs in tmux is recorded, and began under this version; see what it wrote with: supervisorctl logs builder\n",
     );
     replays(&home, &["nobody"]).code(4);
 }

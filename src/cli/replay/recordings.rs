@@ -85,7 +85,7 @@ impl Recordings {
         if all.is_empty() {
             let none = format!("worker {worker} has no recording");
             return Err(Failure::say(Exit::Failed, none).hint(format!(
-                "only what runs in tmux is recorded; see what it wrote with: supervisorctl logs {worker}"
+                "only what runs in tmux is recorded, and began under this version; see what it wrote with: supervisorctl logs {worker}"
             )));
         }
         Ok(Self { worker, all })

@@ -5,11 +5,10 @@ use std::time::Duration;
 use super::{
     super::{
         Effect, Fact, Refusal, Rig,
-        attempt::in_words,
         command::failed,
         life::{Life, Look},
     },
-    BegunNudge, Nudging, Stage, TYPING_SILENCE,
+    BegunNudge, Nudging, Stage,
     refused::leaving,
     told::unrecorded,
 };
@@ -159,10 +158,8 @@ impl Rig {
     /// Who types did not say how it went.
     fn silent(&mut self, now: Now, nudge: &Nudging) -> Stage {
         let worker = &nudge.attempt.worker;
-        let silence = in_words(TYPING_SILENCE);
-        let message = format!(
-            "nobody knows whether it was typed into {worker}: there was no word of it for {silence}"
-        );
+        let message =
+            format!("nobody knows whether it was typed into {worker}: there was no word of it");
         let text = format!("of {}: {message}", nudge.about());
         self.tell_undecided(now, &nudge.attempt, text);
         let over = Fact::NudgeOver { nudge: nudge.id };
