@@ -106,18 +106,17 @@ in
                 ];
                 description = "What is run, once for each event.";
               };
-              on = t.key (types.listOf types.str) [
-                "error"
-                "reboot"
-              ] "The events that it is run for, as in loopkeeper.toml(5). By default all that an operator should hear of.";
-              input =
-                t.usually
-                  (types.enum [
-                    "text"
-                    "json"
-                  ])
-                  "text"
-                  "What comes on its standard input: the text, or an object on one line.";
+              on =
+                t.key (types.listOf types.str)
+                  [
+                    "error"
+                    "reboot"
+                  ]
+                  "The events that it is run for, as in loopkeeper.toml(5). By default all that an operator should hear of.";
+              input = t.usually (types.enum [
+                "text"
+                "json"
+              ]) "text" "What comes on its standard input: the text, or an object on one line.";
             };
           }
         )

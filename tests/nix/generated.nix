@@ -358,7 +358,12 @@ let
             {
               command = command "notify";
             }
-            // some "on" 60 { on = subset "on" 50 [ "error" "reboot" ]; }
+            // some "on" 60 {
+              on = subset "on" 50 [
+                "error"
+                "reboot"
+              ];
+            }
             // some "input" 60 { input = value "input" [ "text" "json" ] [ "xml" ]; }
           )
         ];

@@ -8,7 +8,7 @@
 //! | `program` | our executable, where its file is lost and the worker may not look at ours | until the worker runs |
 //! | `tmux.conf` | what its tmux server is told first | before anything runs |
 //! | `output.log` | what it wrote; its head may be a hole. Not there where all of it is in the journal, or recorded | by the attempt itself |
-//! | `recording/` | what its terminal was sent ([`recording`](crate::launch::output::recording)) | by the attempt itself |
+//! | `recording/` | what its terminal was sent ([`recording`]) | by the attempt itself |
 //! | `start.json` | how to recognise its process | once it runs |
 //! | `start-failed` | why it never ran, as text | instead of `start.json` |
 //! | `unit-exit` | how its service ended, in systemd's words | by that service, last; an empty line before |
