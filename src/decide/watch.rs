@@ -9,9 +9,10 @@
 //! # How
 //!
 //! What the screen says holds ([`Seen`]): who asks, is limited or waits for a word does so however long
-//! it lasts; a limit ends when its words said so first. Only for who says that it works, or says nothing that is known, it counts how long the last
-//! sign of work is ago: another screen, a commit, a heartbeat, a process that computes. After `slow` it
-//! is named, after `stuck` it is a stall. Before the first one of this watch it is unknown. A child that computes is work: a long build shows nothing else.
+//! it lasts; a limit ends when its words said so first. Only for who says that it works, or says nothing
+//! that is known, it counts how long the last sign of work is ago: another screen, a commit, a heartbeat,
+//! a process that computes. After `slow` it is named, after `stuck` it is a stall. Before the first one of
+//! this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
 use std::{fmt::Display, mem, time::Duration};
 
@@ -180,8 +181,8 @@ impl Watching {
 
     /// What it asks now, without blanks and breaks, which are where the pane's width puts them.
     fn question(&self) -> Option<String> {
-        let (_, signs) = self.seen.as_ref().filter(|_| self.blind.is_none())?;
-        let question = match &signs.sighting.seen {
+        let (_, seen) = self.seen()?;
+        let question = match seen {
             Seen::Asking { question } => question,
             Seen::Limited { menu, .. } => menu.as_ref()?,
             Seen::Waiting
