@@ -11,12 +11,11 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
 
 use super::{
     Context,
     failure::{Exit, Failure},
-    words::printable,
+    words::{printable, read_duration},
 };
 use crate::{
     agent::typed::{LONGEST, check},
@@ -63,10 +62,7 @@ enum When {
 
 /// Whole seconds, at least one.
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: SignedDuration = text
-        .parse()
-        .map_err(|_| "a duration is like 90s, 10m or 2h".to_owned())?;
-    let duration = Duration::try_from(parsed).ok();
+    let duration = Some(read_duration(text)?);
     duration
         .filter(|duration| (1..=u64::from(u32::MAX)).contains(&duration.as_secs()))
         .ok_or_else(|| "it has to be at least 1s".to_owned())

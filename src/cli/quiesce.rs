@@ -9,13 +9,12 @@ use std::{
 };
 
 use clap::Args;
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{
     Context,
     failure::{Exit, Failure},
-    words::printable,
+    words::{printable, read_duration},
 };
 use crate::{
     causes::in_one_line,
@@ -26,13 +25,13 @@ use crate::{
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_secs(2);
-/// For the loops to end, beyond what each is given to end by itself.
+/// For the loops to end, what each is given to end by itself included.
 const END_WITHIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Wait no longer than this, such as 30m; then nothing is paused [default: until Ctrl-C].
-    #[arg(long, value_name = "DURATION", value_parser = within)]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
     within: Option<Duration>,
     /// Be content with what is committed, whether or not it is pushed.
     #[arg(long)]
@@ -43,11 +42,6 @@ pub(super) struct Arguments {
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
-}
-
-fn within(text: &str) -> Result<Duration, String> {
-    let duration: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
-    Duration::try_from(duration).map_err(|_| "it is before now".to_owned())
 }
 
 /// A loop, and what its checkout is like.

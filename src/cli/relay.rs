@@ -22,10 +22,7 @@ use nix::{
     fcntl::OFlag,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt},
-    sys::{
-        signal::{SigSet, Signal},
-        signalfd::{SfdFlags, SignalFd},
-    },
+    sys::{signal::Signal, signalfd::SignalFd},
 };
 use rustix::{
     process::{Pid, PidfdFlags, pidfd_open},
@@ -33,6 +30,8 @@ use rustix::{
         OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
     },
 };
+
+use super::watch;
 
 /// Bytes that are read at once.
 const AT_ONCE: usize = 8192;
@@ -55,7 +54,7 @@ pub(super) fn run(mut command: Command) -> io::Result<ExitStatus> {
     drop(command);
     let mut child = spawned?;
     // Blocked before, they would be to the command as well.
-    let signals = signals()?;
+    let signals = watch::signals()?;
     let raw = Raw::enter()?;
     resize(&master)?;
     let mirror = Mirror {
@@ -80,20 +79,6 @@ fn pair() -> io::Result<(PtyMaster, File)> {
     slave.custom_flags(OFlag::O_NOCTTY.bits());
     let slave = slave.open(ptsname_r(&master)?)?;
     Ok((master, slave))
-}
-
-/// Those that end us, and the one that says that our terminal has another size.
-fn signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    let ours = [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGWINCH,
-    ];
-    ours.into_iter().for_each(|signal| mask.add(signal));
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 /// The command's terminal gets the size of ours, and the command hears of it.

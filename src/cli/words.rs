@@ -1,6 +1,8 @@
 //! Times, durations and foreign text as people read them.
 
-use jiff::{Timestamp, tz::TimeZone};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// Without control characters: what a worker wrote must not steer the operator's terminal.
 pub(super) fn printable(text: &str) -> String {
@@ -28,6 +30,13 @@ pub(super) fn printable_lines(text: &str) -> String {
 pub(super) fn warnings(doubts: &[String]) -> String {
     let lines = doubts.iter().map(|doubt| format!("warning: {doubt}\n"));
     printable_lines(&lines.collect::<String>())
+}
+
+/// A duration as somebody types it.
+pub(super) fn read_duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<SignedDuration>().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| format!("{text:?} is no duration, such as \"2s\" or \"1h 30m\""))
 }
 
 /// `4s`, `12m 3s`, `4h 2m`, `3d 4h`.

@@ -17,12 +17,12 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     Context,
     failure::{Exit, Failure},
-    logs,
+    logs, words,
 };
 use crate::{
     launch::output::recording::{Moment, Playback, Size, Told},
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
     speed: f64,
     /// Wait no longer than this where nothing happened.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = words::read_duration)]
     idle_limit: Duration,
     /// List the recordings that there are, with their files.
     #[arg(long, conflicts_with_all = ["at", "attempt", "speed", "idle_limit"])]
@@ -63,12 +63,6 @@ pub(super) struct Arguments {
 fn speed(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| SPEEDS.contains(number));
     number.ok_or_else(|| format!("{text:?} is no number from 0.01 to 1000"))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = text.parse::<SignedDuration>().ok();
-    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
-    duration.ok_or_else(|| format!("{text:?} is no duration, such as \"2s\" or \"1h 30m\""))
 }
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Failure> {
