@@ -75,18 +75,31 @@ pub struct Nudged {
     pub by: Option<By>,
 }
 
+/// Who wants a text to be typed, and hears how that went.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Origin {
+    /// Somebody who waits for the answer.
+    Asked(RequestId),
+}
+
+/// How long a text waits for its turn, and for its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Patience {
+    until: Mono,
+    within: Duration,
+}
+
 /// A text, and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Nudging {
-    request: RequestId,
+    origin: Origin,
     id: NudgeId,
     attempt: AttemptRef,
     agent: Arc<Profile>,
     text: String,
     when: When,
-    /// It waits until then.
-    until: Mono,
-    within: Duration,
+    /// `None`: as long as its attempt runs.
+    patience: Option<Patience>,
     /// Whoever asked for it has hung up.
     unheard: bool,
     stage: Stage,
@@ -119,10 +132,15 @@ impl Nudging {
 
     pub(super) fn next_deadline(&self) -> Option<Mono> {
         match &self.stage {
-            Stage::Waiting { .. } => Some(self.until),
+            Stage::Waiting { .. } => self.patience.map(|patience| patience.until),
             Stage::Typing { until, .. } => Some(*until),
             Stage::Recording(_) | Stage::Over(..) => None,
         }
+    }
+
+    /// It has waited for as long as it may.
+    fn is_late(&self, now: Mono) -> bool {
+        self.patience.is_some_and(|patience| now >= patience.until)
     }
 
     /// What it is called in the history.
@@ -161,14 +179,16 @@ impl Rig {
         };
         let attempt = attempt.of.clone();
         self.nudges.push(Nudging {
-            request,
+            origin: Origin::Asked(request),
             id: NudgeId(self.rng.u64(..)),
             attempt,
             agent,
             text,
             when,
-            until: now.mono + within,
-            within,
+            patience: Some(Patience {
+                until: now.mono + within,
+                within,
+            }),
             unheard: false,
             stage: Stage::Waiting { again: None },
         });
@@ -177,7 +197,7 @@ impl Rig {
 
     /// Nobody waits for the answer any more: what is not begun is not typed.
     pub(super) fn hung_up(&mut self, now: Now, request: RequestId) {
-        let asked = |nudge: &Nudging| nudge.request == request;
+        let asked = |nudge: &Nudging| nudge.origin == Origin::Asked(request);
         let Some(at) = self.nudges.iter().position(asked) else {
             return;
         };
@@ -196,7 +216,7 @@ impl Rig {
         let nudge = self.nudges.remove(at);
         let refusal = unheard();
         self.tell_not_nudged(now, &nudge, &refusal.message);
-        self.out.push(Effect::Answer(request, Err(refusal)));
+        self.hears(&nudge, Err(refusal));
     }
 
     /// That a text is begun is recorded.
@@ -215,7 +235,7 @@ impl Rig {
         let nudge = &mut self.nudges[at];
         nudge.stage = Stage::Typing {
             until: now.mono + TYPING_SILENCE,
-            last: nudge.when == When::Now || now.mono >= nudge.until,
+            last: nudge.when == When::Now || nudge.is_late(now.mono),
         };
         self.out.push(Effect::Type {
             nudge: nudge.id,
@@ -279,9 +299,11 @@ impl Rig {
             return self.ledger.add(Fact::NudgeOver { nudge: over });
         }
         let worker = &nudge.attempt.worker;
-        let waited = match nudge.when {
-            When::Idle if again.is_some() => format!(" within {}", in_words(nudge.within)),
-            When::Idle | When::Now => String::new(),
+        let waited = match (nudge.when, nudge.patience) {
+            (When::Idle, Some(patience)) if again.is_some() => {
+                format!(" within {}", in_words(patience.within))
+            }
+            (When::Idle | When::Now, _) => String::new(),
         };
         let refusal = Refusal {
             kind: RefusalKind::Failed,
@@ -290,6 +312,13 @@ impl Rig {
             screen: Some(screen),
         };
         self.fail_nudge(now, at, refusal);
+    }
+
+    /// Whoever wanted it hears how it went. It is gone then.
+    fn hears(&mut self, nudge: &Nudging, answer: Answer) {
+        match nudge.origin {
+            Origin::Asked(request) => self.out.push(Effect::Answer(request, answer)),
+        }
     }
 
     /// The daemon is to end: nobody waits for long any more.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    super::{Answer, Effect, Fact, Level, Refusal, Rig, Said, command::failed},
+    super::{Answer, Fact, Level, Refusal, Rig, Said, command::failed},
     BegunNudge, Nudged, Nudging, Stage,
 };
 use crate::{
@@ -64,7 +64,7 @@ impl Rig {
         match nudge.stage {
             Stage::Waiting { .. } => {
                 self.nudges.remove(at);
-                self.out.push(Effect::Answer(nudge.request, Err(refusal)));
+                self.hears(&nudge, Err(refusal));
             }
             Stage::Recording(_) | Stage::Typing { .. } | Stage::Over(..) => {
                 self.end_nudge(at, Err(refusal));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Effect, Fact, Refusal, Rig,
+        Fact, Refusal, Rig,
         command::failed,
         life::{Life, Look},
     },
@@ -34,7 +34,7 @@ impl Rig {
                         let hint = "`supervisorctl doctor` looks at the disk";
                         let refusal = failed(&message, Some(hint));
                         self.tell_not_nudged(now, &nudge, &refusal.message);
-                        self.out.push(Effect::Answer(nudge.request, Err(refusal)));
+                        self.hears(&nudge, Err(refusal));
                         continue;
                     }
                 }
@@ -45,7 +45,7 @@ impl Rig {
                         (true, Some(why)) => Some(unrecorded(answer, why)),
                         (true, None) => None,
                     } {
-                        self.out.push(Effect::Answer(nudge.request, answer));
+                        self.hears(&nudge, answer);
                         continue;
                     }
                 }
@@ -71,7 +71,7 @@ impl Rig {
     fn tend_waiting(&mut self, now: Now, at: usize) {
         let nudge = &self.nudges[at];
         let worker = nudge.attempt.worker.clone();
-        let late = now.mono >= nudge.until;
+        let late = nudge.is_late(now.mono);
         if self.leaving.is_some() {
             return self.fail_nudge(now, at, leaving());
         }
