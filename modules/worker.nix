@@ -45,7 +45,8 @@ types.submodule {
     };
 
     command = mkOption {
-      type = t.command;
+      type = types.nullOr t.command;
+      default = null;
       example = [
         "./loop.sh"
         "--fast"
@@ -56,7 +57,8 @@ types.submodule {
         one with a `/` is relative to `workdir`. A package, as in
         `[ pkgs.hello "--traditional" ]`, is its main program, and elsewhere in the list its path. A path
         of Nix, as in `[ ./loop.sh ]`, is a file of the flake. With another content of a file, or another
-        version of a package, the worker is another one, and a switch restarts it.
+        version of a package, the worker is another one, and a switch restarts it. Without it, what
+        starts its `agent`.
       '';
     };
 
@@ -207,6 +209,20 @@ types.submodule {
         or stalls.
       '';
     };
+
+    conversation =
+      t.usually
+        (types.enum [
+          "new"
+          "kept"
+          "phase"
+        ])
+        "kept without `command`, else new"
+        ''
+          Whether its agent goes on with its conversation when it is started again, after its end, a crash or a
+          reboot: a new one at each start, as the command says; the same one, also over phases; the same one,
+          with a new one in each phase. {command}`supervisorctl forget` lets the next start begin a new one.
+        '';
 
     watch = mkOption {
       type = t.table {

@@ -52,6 +52,7 @@ let
         ready
         alive
         agent
+        conversation
         watch
         phases
         ;
@@ -234,6 +235,14 @@ let
       {
         assertion = !worker ? agent || lib.elem worker.agent agents;
         message = "${at}.agent is ${toString worker.agent}, and there are: ${toString agents}. Declare services.loopkeeper.agents.${toString worker.agent}.";
+      }
+      {
+        assertion = worker ? command || worker ? agent;
+        message = "${at} has neither a command nor an agent that could be started.";
+      }
+      {
+        assertion = worker.conversation or "new" == "new" || worker ? agent;
+        message = "${at}.conversation is without agent, so nobody has one. Set agent to claude, or to what runs in its terminal.";
       }
       {
         assertion = !worker ? watch || worker ? agent;

@@ -35,6 +35,8 @@ pub struct Signs {
     pub committed: Trace,
     /// When its heartbeat file was last touched.
     pub heartbeat: Trace,
+    /// The id of its conversation, where the screen shows it.
+    pub session: Option<String>,
 }
 
 /// What a file says by its time.

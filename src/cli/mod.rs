@@ -96,6 +96,11 @@ enum Verb {
     Stop(steer::Workers),
     /// Stop workers and start them again, with the configuration the daemon has.
     Restart(steer::Workers),
+    /// Let the next start of an agent begin a new conversation.
+    Forget {
+        /// A worker with conversation = "kept" or "phase".
+        worker: WorkerName,
+    },
     /// Stop all loops; the plan stands still, and its resume point is kept.
     Pause,
     /// Pause as soon as no loop has anything half-done, uncommitted or unpushed.
@@ -174,6 +179,7 @@ impl Verb {
             Self::Start(_)
             | Self::Stop(_)
             | Self::Restart(_)
+            | Self::Forget { .. }
             | Self::Pause
             | Self::Resume { .. }
             | Self::Screen(_)
@@ -233,6 +239,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Start(workers) => steer::start(workers, context),
         Verb::Stop(workers) => steer::stop(workers, context),
         Verb::Restart(workers) => steer::restart(workers, context),
+        Verb::Forget { worker } => steer::forget(worker, context),
         Verb::Pause => steer::pause(context),
         Verb::Quiesce(arguments) => quiesce::run(&arguments, context),
         Verb::Resume { phase } => steer::resume(phase, context),

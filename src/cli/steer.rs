@@ -41,6 +41,10 @@ pub(super) fn restart(Workers { workers }: Workers, context: &Context) -> Result
     done(&Request::Restart { workers }, context)
 }
 
+pub(super) fn forget(worker: WorkerName, context: &Context) -> Result<(), Failure> {
+    done(&Request::Forget { worker }, context)
+}
+
 pub(super) fn pause(context: &Context) -> Result<(), Failure> {
     done(&Request::Pause {}, context)
 }

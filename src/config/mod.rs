@@ -48,8 +48,8 @@ pub use schema::{Key, SECTIONS, Section};
 pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{
-    Alive, Backoff, Budget, Command, OnPhase, OnSecretChange, Probe, Program, Ready, Restart,
-    Secrets, Watch, Worker,
+    Alive, Backoff, Budget, Command, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready,
+    Restart, Secrets, Watch, Worker,
 };
 
 use std::{

@@ -98,7 +98,7 @@ pub(super) mod notify {
              word for the event in $LOOPKEEPER_EVENT, the rig's name in $LOOPKEEPER_RIG. It runs in the file's \
              directory and has a minute; that it failed is in the log.";
         ON: "on", "an array of events, such as [\"error\", \"reboot\", \"phase\"]",
-            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"phase\", \"plan-complete\"]",
+            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-conversation-lost\", \"phase\", \"plan-complete\"]",
             "The events that it is run for, by their words in `supervisorctl history --json`; \"error\" is each at which a person has to look, such as worker-held.";
         INPUT: "input", "\"text\" or \"json\"", "\"text\"",
             "What comes on standard input: the text, or an object on one line, for webhooks. It has version (1), event, \
@@ -211,7 +211,7 @@ pub(super) mod rules {
 pub(super) mod worker {
     use super::expects;
     keys! {
-        COMMAND: "command", expects::COMMAND, "required" as in "[\"./loop.sh\", \"--fast\"]",
+        COMMAND: "command", expects::COMMAND, "that which starts its agent; required without one" as in "[\"./loop.sh\", \"--fast\"]",
             "What is run. A program without a / is looked up in PATH, one with a / is relative to workdir.";
         KIND: "kind", "\"loop\" or \"service\"", "\"loop\"",
             "A loop works on the plan; a service runs whatever the phase.";
@@ -226,6 +226,11 @@ pub(super) mod worker {
             "The program in its terminal. Then its screen is looked at, and supervisorctl status says what it does: \
              works, waits for a word, asks, is at its usage limit, has no answer from its provider, or stalls. \
              It needs a terminal: launcher = \"tmux\", or auto for a loop.";
+        CONVERSATION: "conversation", "\"new\", \"kept\" or \"phase\"", "kept without command, else new" as in "\"kept\"",
+            "Whether an agent goes on with its conversation when it is started again, after its end, a crash or a reboot: \
+             a new one at each start, as the command says; the same one, also over phases; the same one, with a new one in each phase. \
+             For that the arguments of [agents.NAME.session] are added to the command. The id is kept in the database; \
+             `supervisorctl forget WORKER` lets the next start begin a new one.";
         WATCH: "watch", "a table such as { every = \"30s\", slow = \"1h\", stuck = \"2h\" }", "as below" as in "{ every = \"30s\", slow = \"1h\", stuck = \"2h\" }",
             "How an agent is looked at.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
@@ -316,7 +321,7 @@ pub(super) mod agent {
         REPLACE: "replace", "an array of \"question\", \"menu\", \"busy\", \"limit\", \"outage\" and \"crash\"", "[]", "The patterns of which those that it extends do not count.";
         PROGRAMS: "programs", "an array of strings", "those that it extends" as in "[\"mytool\"]",
             "The names that its process may have, as ps -o comm shows them. Nothing is typed to another one. None: every program will do.";
-        START: "start", "an array of strings", "that which it extends" as in "[\"mytool\"]", "The command that starts it, without the arguments of its session. Nothing goes by it so far.";
+        START: "start", "an array of strings", "that which it extends" as in "[\"mytool\"]", "The command that starts it, without the arguments of its session, for workers that say no command.";
         SESSION: "session", "a table such as { by = \"kept\", resume = [\"--continue\"] }", "that which it extends" as in "{ by = \"nobody\" }", "How its conversation is known again.";
         TYPING: "typing", "a table such as { submit = \"Enter\" }", "that which it extends" as in "{ submit = \"Enter\" }", "How text is entered.";
         INPUT: "input", "a table such as { line = '^> ?(?P<typed>.*)$' }", "that which it extends" as in "{ line = '^> ?(?P<typed>.*)$' }", "Where its input line is.";
@@ -337,7 +342,7 @@ pub(super) mod agent {
 pub(super) mod agent_session {
     keys! {
         BY: "by", "\"nobody\", \"chosen\", \"shown\" or \"kept\"", "required" as in "\"nobody\"",
-            "Who makes the id of a conversation: nobody, we, so that it is given with start and resume, the program, which shows it, or the program, which keeps it for itself. Nothing goes by a session so far.";
+            "Who makes the id of a conversation: nobody, we, so that it is given with start and resume, the program, which shows it, or the program, which keeps it for itself. Workers with conversation = \"kept\" or \"phase\" go by it.";
         START: "start", "an array of strings", "none" as in "[\"--session\", \"{session}\"]", "The arguments of a first start, with {session} where the id goes.";
         RESUME: "resume", "an array of strings", "none" as in "[\"--continue\"]", "The arguments that go on with it, with {session} where the id goes; by \"kept\", without.";
         SHOWN: "shown", "an array of regular expressions with (?P<session>...)", "none" as in "['^session (?P<session>[0-9a-f-]+)$']", "Where the id is shown.";

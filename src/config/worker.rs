@@ -44,6 +44,8 @@ pub struct Worker {
     pub alive: Option<Alive>,
     /// What runs in its terminal; without it, nobody looks at its screen.
     pub agent: Option<Arc<Profile>>,
+    /// With which conversation it is started, where it is an agent.
+    pub conversation: Keeps,
     /// How what it does is watched, where its screen is looked at.
     pub watch: Watch,
     /// How it is stopped.
@@ -182,6 +184,18 @@ impl Default for Watch {
     }
 }
 
+/// Which conversation of an agent is gone on with when it is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Keeps {
+    /// None: each start is as its command says.
+    #[default]
+    Nothing,
+    /// The one before.
+    Always,
+    /// The one before, if that is of the same phase.
+    InPhase,
+}
+
 /// Something that can be looked at from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Probe {
@@ -255,6 +269,14 @@ impl Worker {
 }
 
 impl Program {
+    /// Adds arguments behind those of a command.
+    pub(crate) fn add(&mut self, arguments: Vec<String>) {
+        match self {
+            Self::Command(command) => command.arguments.extend(arguments),
+            Self::BuiltinProxy(_) | Self::Tailscale(_) => {}
+        }
+    }
+
     fn describe(&self, parts: &mut Vec<String>) {
         match self {
             Self::Command(command) => {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::protocol::{
-    Done, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView, PlanView, RebootsView, Refusal,
-    RefusalKind, Reply, StatusView, WorkerView,
+    ConversationView, Done, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView, PlanView,
+    RebootsView, Refusal, RefusalKind, Reply, StatusView, WorkerView,
 };
 use crate::decide::{self, Row, Said, View};
 
@@ -68,6 +68,10 @@ impl From<&Row<'_>> for WorkerView {
             next_start: row.next_start,
             output_at: row.output_at,
             worktree: row.worktree.map(Path::to_owned),
+            conversation: row.conversation.map(|known| ConversationView {
+                id: known.id.clone(),
+                begun: known.begun,
+            }),
         }
     }
 }

@@ -57,7 +57,8 @@ impl Daemon {
             }
             Effect::Start {
                 attempt,
-                worker,
+                mut worker,
+                arguments,
                 phase,
             } => {
                 self.look_at_executable();
@@ -67,6 +68,7 @@ impl Daemon {
                     return self.follow.push_back(Event::Host(refused));
                 }
                 let environment = environment(&worker, phase.as_ref());
+                worker.program.add(arguments);
                 self.host.start(attempt, &worker, environment);
             }
             Effect::Adopt(attempt, identity) => self.host.adopt(&attempt, &identity),

@@ -36,6 +36,7 @@ impl Daemon {
             Request::Resume { phase } => Command::Resume(phase.map(|id| self.phase_ref(id))),
             Request::PhaseSet { phase } => Command::PhaseSet(self.phase_ref(phase)),
             Request::PhaseDone {} => Command::PhaseDone,
+            Request::Forget { worker } => Command::Forget(worker),
             Request::Reload { dry_run } => return self.reload(answer, dry_run),
             Request::Status {} => {
                 return self.ask_what_was_written(answer);

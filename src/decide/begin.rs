@@ -43,6 +43,7 @@ impl Rig {
                 worker.restarts.belong_to(&machine.boot);
                 worker.last_exit = known.last_exit.clone();
                 worker.short = known.shortage(&machine.boot);
+                worker.conversation = known.conversation.clone();
             }
         }
         let before = the_one_before(&restored);

@@ -38,6 +38,7 @@ impl Rig {
                 At::NoPlan | At::Complete | At::Astray(_) => Err(self.no_phase()),
             },
             Command::Reload(config) => self.reload(now, *config).map(Some),
+            Command::Forget(name) => self.leave_conversation(now, id, &name),
             Command::Nudge(nudge) => self.nudge(now, id, nudge).map(|()| None),
         };
         match done {

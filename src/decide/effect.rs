@@ -24,6 +24,8 @@ pub enum Effect {
         attempt: AttemptRef,
         /// What to run.
         worker: Box<Worker>,
+        /// Behind those of its command.
+        arguments: Vec<String>,
         /// The phase it is told.
         phase: Option<Told>,
     },

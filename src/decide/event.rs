@@ -125,6 +125,8 @@ pub enum Command {
     PhaseDone,
     /// Another configuration, already checked.
     Reload(Box<Config>),
+    /// The next start of this agent begins a new conversation.
+    Forget(WorkerName),
     /// A text for the terminal of an agent.
     Nudge(Nudge),
 }

@@ -41,6 +41,13 @@ pub enum Fact {
         /// Which.
         nudge: NudgeId,
     },
+    /// The conversation of an agent, or that it has none.
+    Conversation {
+        /// Of which worker.
+        worker: WorkerName,
+        /// `None`: the next start begins a new one.
+        conversation: Option<KnownConversation>,
+    },
     /// The operator's decision about one worker.
     Operator {
         /// Which.
@@ -124,6 +131,7 @@ impl Fact {
             | Self::Paused(_)
             | Self::NudgeBegun(_)
             | Self::NudgeOver { .. }
+            | Self::Conversation { .. }
             | Self::Operator { .. } => true,
             Self::Held { .. }
             | Self::Restarts { .. }
@@ -150,6 +158,19 @@ pub struct Restarts {
     pub streak: u32,
     /// All restarts in this boot.
     pub total: u64,
+}
+
+/// The conversation of an agent, by which it is gone on with after its program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownConversation {
+    /// The name of the profile of who has it.
+    pub agent: String,
+    /// `None` where the program keeps it for itself, or has not shown it yet.
+    pub id: Option<String>,
+    /// In which phase it was begun.
+    pub phase: Option<PhaseId>,
+    /// Something was said in it.
+    pub begun: bool,
 }
 
 /// A stop that was begun.
@@ -310,6 +331,8 @@ pub struct RestoredWorker {
     pub held: Option<String>,
     /// Its budget.
     pub restarts: Restarts,
+    /// The conversation that its next start goes on with.
+    pub conversation: Option<KnownConversation>,
     /// Its last attempt.
     pub last: Option<KnownAttempt>,
     /// Its other attempts whose end is not recorded.

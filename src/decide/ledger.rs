@@ -101,6 +101,7 @@ impl Ledger {
                         | Fact::Paused(_)
                         | Fact::NudgeBegun(_)
                         | Fact::NudgeOver { .. }
+                        | Fact::Conversation { .. }
                         | Fact::Operator { .. }
                 );
             if !keep {

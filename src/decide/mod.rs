@@ -33,6 +33,7 @@ mod begin;
 mod budget;
 mod close;
 mod command;
+mod conversation;
 mod deadline;
 mod effect;
 mod end;
@@ -68,8 +69,8 @@ pub use effect::{Answer, Effect, Refusal, RefusalKind, Said, Told};
 pub(crate) use end::NEVER_RAN;
 pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
-    Boot, Fact, KnownAttempt, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,
-    RestoredWorker, ResumePoint, SetBy, Stopping,
+    Boot, Fact, KnownAttempt, KnownConversation, Level, Notice, POINT_LOST, Reboot, Restarts,
+    Restored, RestoredWorker, ResumePoint, SetBy, Stopping,
 };
 pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use view::{PhaseRow, Row, View};
@@ -167,7 +168,12 @@ impl Rig {
             Event::Found(found) => self.found(now, found),
             Event::Host(event) => self.host_says(now, event),
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
-            Event::Watched(attempt, signs) => self.watched(now, &attempt, signs),
+            Event::Watched(attempt, signs) => {
+                if let Ok(signs) = &signs {
+                    self.conversation_seen(&attempt, signs);
+                }
+                self.watched(now, &attempt, signs);
+            }
             Event::Typed(nudge, typed) => self.typed(now, nudge, typed),
             Event::HungUp(id) => self.hung_up(now, id),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
@@ -202,6 +208,7 @@ impl Rig {
             | Fact::Goodbye { .. }
             | Fact::Paused(_)
             | Fact::NudgeOver { .. }
+            | Fact::Conversation { .. }
             | Fact::Operator { .. }
             | Fact::Held { .. }
             | Fact::Restarts { .. }

@@ -209,6 +209,8 @@ impl Rig {
     }
 
     fn start(&mut self, now: Now, name: &WorkerName) {
+        let current = self.progress.current().map(|(_, phase)| phase.id.clone());
+        let opening = self.open_conversation(name, current.as_ref());
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
@@ -252,12 +254,15 @@ impl Rig {
             last: Looked::Failed("no look at it yet".into()),
         };
         worker.becomes(life, now);
-        let rules = Box::new(worker.rules.clone());
         self.out.push(Effect::Start {
             attempt: of.clone(),
-            worker: rules,
+            worker: Box::new(worker.rules.clone()),
+            arguments: opening.arguments,
             phase,
         });
+        if opening.lost {
+            self.tell_lost_conversation(now, &of);
+        }
         if again {
             return;
         }
@@ -266,7 +271,7 @@ impl Rig {
             "worker-starting",
             Level::Info,
             Some(&of),
-            format!("starting {name}"),
+            format!("starting {name}{}", opening.words),
         );
     }
 

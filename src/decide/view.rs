@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Boot, Looked, Rig,
+    Boot, KnownConversation, Looked, Rig,
     life::{Health, Life, Stopped},
     plan::At,
     verdict::verdict,
     worker::Worker,
 };
 use crate::{
-    config::Phase,
+    config::{Keeps, Phase},
     model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
@@ -82,6 +82,8 @@ pub struct Row<'a> {
     pub output_at: Option<Timestamp>,
     /// The checkout that it works in, where one is declared.
     pub worktree: Option<&'a Path>,
+    /// The conversation of its agent, where it keeps one.
+    pub conversation: Option<&'a KnownConversation>,
 }
 
 impl Rig {
@@ -172,6 +174,7 @@ impl Rig {
                 },
                 output_at: None,
                 worktree: None,
+                conversation: None,
             }
         })
     }
@@ -232,6 +235,10 @@ impl Rig {
             verdict: verdict(worker, now, silent),
             output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
             worktree: worker.rules.worktree.as_deref(),
+            conversation: worker
+                .conversation
+                .as_ref()
+                .filter(|_| worker.rules.conversation != Keeps::Nothing),
         })
     }
 }

@@ -64,6 +64,16 @@ impl Decision {
         }
     }
 
+    pub(super) fn forget(worker: &WorkerName) -> Self {
+        Self {
+            fact: Fact::Conversation {
+                worker: worker.clone(),
+                conversation: None,
+            },
+            otherwise: format!("go on with the conversation of {worker}"),
+        }
+    }
+
     pub(super) fn pause(paused: Option<String>) -> Self {
         Self {
             otherwise: match paused {

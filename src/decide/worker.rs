@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Restarts, life::Life};
+use super::{KnownConversation, Restarts, life::Life};
 use crate::{
     config,
     model::{AttemptRef, Exit, Now, WorkerName},
@@ -42,6 +42,10 @@ pub(super) struct Worker {
     pub(super) last_exit: Option<Exit>,
     /// For what its last start was put off; `None` since it was started, or is not to be.
     pub(super) short: Option<String>,
+    /// What its agent goes on with.
+    pub(super) conversation: Option<KnownConversation>,
+    /// Something was said in it since its present attempt began.
+    pub(super) conversed: bool,
 }
 
 /// What the operator asked for.
@@ -68,6 +72,8 @@ impl Worker {
             restarts: Restarts::default(),
             last_exit: None,
             short: None,
+            conversation: None,
+            conversed: false,
         }
     }
 

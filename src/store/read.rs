@@ -154,12 +154,14 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         nudges: nudges(conn)?,
         workers: BTreeMap::new(),
     };
-    let mut rows = conn.prepare("SELECT name, stopped, held, restarts FROM worker")?;
+    let mut rows =
+        conn.prepare("SELECT name, stopped, held, restarts, conversation FROM worker")?;
     let found = rows.query_map([], |row| {
         let worker = RestoredWorker {
             stopped: row.get(1)?,
             held: row.get(2)?,
             restarts: optional_json(row, 3)?.unwrap_or_default(),
+            conversation: optional_json(row, 4)?,
             ..RestoredWorker::default()
         };
         Ok((text(row, 0)?, worker))

@@ -27,8 +27,11 @@ use super::{
 /// `Loop`: marks the file as ours, for us and for file(1).
 const APPLICATION_ID: u32 = 0x4c6f_6f70;
 /// The statements that lead from each structure to the next; their count is our structure's number.
-pub(super) const STRUCTURES: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+pub(super) const STRUCTURES: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 /// Under this name the table `meta` says which program wrote the database.
 const WRITTEN_BY: &str = "written_by";
 

@@ -55,6 +55,13 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             "DELETE FROM nudge WHERE nudge = ?1",
             [nudge.0.cast_signed()],
         ),
+        Fact::Conversation {
+            worker,
+            conversation,
+        } => {
+            let conversation = conversation.as_ref().map(json).transpose()?;
+            set_worker(tx, worker, "conversation", conversation)
+        }
         Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
         Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
         Fact::Restarts { worker, restarts } => set_worker(tx, worker, "restarts", json(restarts)?),

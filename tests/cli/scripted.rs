@@ -199,5 +199,6 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         next_start: None,
         output_at: None,
         worktree: None,
+        conversation: None,
     }
 }

@@ -53,7 +53,12 @@ fn file_with(section: &Section, line: &str) -> String {
             let other = if is_whole { "" } else { other };
             format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
         }
-        "workers.NAME" if line.starts_with("watch") => format!("{agent}{line}"),
+        "workers.NAME" if line.starts_with("watch") => {
+            format!("{agent}{line}")
+        }
+        "workers.NAME" if line.starts_with("conversation") => {
+            format!("[workers.a]\ncommand = ['x']\nagent = 'codex'\n{line}")
+        }
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
         "workers.NAME.watch" => format!("{agent}[workers.a.watch]\n{line}"),
         "workers.NAME.ready" | "workers.NAME.alive" => {

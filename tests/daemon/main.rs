@@ -10,6 +10,7 @@
 mod activated;
 mod agent;
 mod canary;
+mod conversations;
 mod copied;
 mod disk;
 mod elsewhere;

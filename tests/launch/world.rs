@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{self, Backoff, Budget, OnPhase, Program, Restart, Secrets, Watch, Worker},
+    config::{self, Backoff, Budget, Keeps, OnPhase, Program, Restart, Secrets, Watch, Worker},
     host::Executable,
     launch::{
         House, Local, News, Settings,
@@ -148,6 +148,7 @@ impl World {
             ready: None,
             alive: None,
             agent: None,
+            conversation: Keeps::default(),
             watch: Watch::default(),
             stop: Stop {
                 signal: Signal::TERM,

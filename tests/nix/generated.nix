@@ -213,6 +213,14 @@ let
             "mytool"
           ]
         )
+        // optional "conversation" 20 (
+          what:
+          pick what [
+            "new"
+            "kept"
+            "phase"
+          ]
+        )
         // optional "watch" 20 (
           what:
           some "${what} slow" 50 { slow = value "${what} slow" [ "5m" "1h" ] [ "3h" "30s" ]; }

@@ -14,8 +14,8 @@ use fastrand::Rng;
 use loopkeeper::{
     agent::profile::Profile,
     config::{
-        Alive, Backoff, Budget, Command, Condition, Config, OnPhase, Phase, Plan, Probe, Program,
-        Ready, Restart, Resume, Secrets, Watch, Worker,
+        Alive, Backoff, Budget, Command, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
+        Program, Ready, Restart, Resume, Secrets, Watch, Worker,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -165,6 +165,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         ready: ready(rng),
         alive: alive(rng),
         agent: (rng.u32(0..3) == 0).then(|| Arc::clone(&CLAUDE)),
+        conversation: [Keeps::Nothing, Keeps::Always, Keeps::InPhase][rng.usize(0..3)],
         watch: watch(rng),
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {

@@ -83,6 +83,7 @@ impl World {
             Effect::Start {
                 attempt,
                 worker,
+                arguments: _,
                 phase,
             } => {
                 let Some(daemon) = &self.daemon else {

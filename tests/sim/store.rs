@@ -182,6 +182,10 @@ impl Content {
             Fact::NudgeOver { nudge } => {
                 self.restored.nudges.retain(|known| known.nudge != *nudge);
             }
+            Fact::Conversation {
+                worker,
+                conversation,
+            } => self.worker(worker).conversation.clone_from(conversation),
             Fact::Operator { worker, run } => self.worker(worker).stopped = !run,
             Fact::Held { worker, reason } => self.worker(worker).held = reason.clone(),
             Fact::Restarts { worker, restarts } => {

@@ -39,6 +39,7 @@ fn signs(text: &str) -> Signs {
         children: Vec::new(),
         committed: Trace::Unseen,
         heartbeat: Trace::Unseen,
+        session: None,
     }
 }
 

@@ -376,6 +376,7 @@ impl Told {
             | Command::PhaseSet(_)
             | Command::PhaseDone
             | Command::Reload(_)
+            | Command::Forget(_)
             | Command::Nudge(_) => {}
         }
     }

@@ -50,32 +50,25 @@ fn fill(template: &[String], id: &str) -> Vec<String> {
 }
 
 impl Profile {
-    /// Whether the id of a new conversation is for us to choose.
-    pub fn chooses_session(&self) -> bool {
-        matches!(self.session, Session::Chosen { .. })
+    /// The arguments that begin a conversation. `id` is used by who lets it be chosen; `None` if it is
+    /// no id.
+    pub fn beginning(&self, id: &str) -> Option<Vec<String>> {
+        match &self.session {
+            Session::Chosen { start, .. } => is_id(id).then(|| fill(start, id)),
+            Session::None | Session::Shown { .. } | Session::Kept { .. } => Some(Vec::new()),
+        }
     }
 
-    /// The command of a first start. `id` is used by who lets it be chosen; `None` if it is no id.
-    pub fn first(&self, id: &str) -> Option<Vec<String>> {
-        let arguments = match &self.session {
-            Session::Chosen { start, .. } if is_id(id) => fill(start, id),
-            Session::Chosen { .. } => return None,
-            Session::None | Session::Shown { .. } | Session::Kept { .. } => Vec::new(),
-        };
-        Some([self.start.clone(), arguments].concat())
-    }
-
-    /// The command that goes on with the same conversation. `None` where that is not possible, so that
+    /// The arguments that go on with the same conversation. `None` where that is not possible, so that
     /// nobody starts a new one without knowing it.
-    pub fn resume(&self, id: Option<&str>) -> Option<Vec<String>> {
-        let arguments = match &self.session {
-            Session::None => return None,
-            Session::Kept { resume } => resume.clone(),
+    pub fn going_on(&self, id: Option<&str>) -> Option<Vec<String>> {
+        match &self.session {
+            Session::None => None,
+            Session::Kept { resume } => Some(resume.clone()),
             Session::Chosen { resume, .. } | Session::Shown { resume, .. } => {
-                fill(resume, id.filter(|id| is_id(id))?)
+                Some(fill(resume, id.filter(|id| is_id(id))?))
             }
-        };
-        Some([self.start.clone(), arguments].concat())
+        }
     }
 
     /// The id of the conversation, where the screen shows it.

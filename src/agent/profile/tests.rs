@@ -26,20 +26,19 @@ fn shipped_agent_profiles_are_right() {
 #[test]
 fn an_id_is_chosen_for_claude_and_used_again() {
     let claude = Profile::shipped("claude").unwrap();
-    assert!(claude.chooses_session());
-    assert_eq!(claude.first(ID).unwrap(), ["claude", "--session-id", ID]);
-    assert_eq!(claude.resume(Some(ID)).unwrap(), ["claude", "--resume", ID]);
+    assert_eq!(claude.beginning(ID).unwrap(), ["--session-id", ID]);
+    assert_eq!(claude.going_on(Some(ID)).unwrap(), ["--resume", ID]);
     // Never silently a new conversation.
-    assert_eq!(claude.resume(None), None);
-    assert_eq!(claude.first("--help"), None);
-    assert_eq!(claude.resume(Some("a b")), None);
+    assert_eq!(claude.going_on(None), None);
+    assert_eq!(claude.beginning("--help"), None);
+    assert_eq!(claude.going_on(Some("a b")), None);
 }
 
 #[test]
 fn the_id_of_codex_is_read_from_its_screen() {
     let codex = Profile::shipped("codex").unwrap();
-    assert_eq!(codex.first(ID).unwrap(), ["codex"]);
-    assert_eq!(codex.resume(Some(ID)).unwrap(), ["codex", "resume", ID]);
+    assert!(codex.beginning("").unwrap().is_empty());
+    assert_eq!(codex.going_on(Some(ID)).unwrap(), ["resume", ID]);
     let screen = format!("To continue this session, run codex resume {ID}");
     assert_eq!(
         codex.session_on(&Screen::read(&screen, None)).as_deref(),
@@ -52,13 +51,10 @@ fn the_id_of_codex_is_read_from_its_screen() {
 #[test]
 fn aider_keeps_its_session_and_a_shell_has_none() {
     let aider = Profile::shipped("aider").unwrap();
-    assert_eq!(
-        aider.resume(None).unwrap(),
-        ["aider", "--restore-chat-history"]
-    );
+    assert_eq!(aider.going_on(None).unwrap(), ["--restore-chat-history"]);
     let shell = Profile::shipped("shell").unwrap();
     assert!(matches!(shell.session, Session::None));
-    assert_eq!(shell.resume(Some(ID)), None);
+    assert_eq!(shell.going_on(Some(ID)), None);
 }
 
 #[test]
@@ -68,8 +64,11 @@ fn a_file_goes_on_from_a_shipped_agent() {
     let mine = Profile::read("mine", text).unwrap();
     let claude = Profile::shipped("claude").unwrap();
     assert_eq!(
-        mine.resume(Some(ID)).unwrap(),
-        ["my-claude", "--resume", ID]
+        (mine.start.as_slice(), mine.going_on(Some(ID)).unwrap()),
+        (
+            &["my-claude".to_owned()][..],
+            vec!["--resume".to_owned(), ID.to_owned()]
+        )
     );
     assert!(mine.typing.escape && mine.typing.bracketed);
     assert_eq!(mine.limit.len(), claude.limit.len() + 1);

@@ -42,6 +42,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         next_start: None,
         output_at: None,
         worktree: None,
+        conversation: None,
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, OnPhase, OnSecretChange, Probe, Program, Ready, Secrets,
-        Tailscale, Watch, Worker,
+        Alive, Auth, Backoff, Builtin, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready,
+        Secrets, Tailscale, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -270,6 +270,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
             failures: probe::ALIVE_FAILURES,
         }),
         agent: None,
+        conversation: Keeps::default(),
         watch: Watch::default(),
         stop: rules.stop,
         phases: None,

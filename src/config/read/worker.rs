@@ -1,14 +1,19 @@
 //! `[workers.NAME]`.
 
-use std::{fmt::Display, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use toml::Spanned;
 
 use super::{Declared, agents::Agents, machine, probe, rules::Rules, secrets, watch};
 use crate::{
-    agent::profile::Profile,
+    agent::profile::{Profile, Session},
     config::{
-        OnPhase, Program, Worker,
+        Command, Keeps, OnPhase, Program, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, worker},
     },
@@ -43,9 +48,19 @@ pub(super) fn worker(
     let at = workdir.as_deref();
     let rules = defaults.clone().changed_by(&table, reading);
     let launcher = launcher(&rules, kind);
-    let command = table
-        .need(worker::COMMAND, reading)
-        .and_then(|entry| machine::command(&entry, reading, at));
+    let agent = agent(&table, launcher, agents, reading);
+    let is_agent = table.get(worker::AGENT).is_some();
+    let starts = agent
+        .as_deref()
+        .zip(at)
+        .and_then(|(agent, at)| starts(agent, at));
+    let command = match starts {
+        Some(command) if table.get(worker::COMMAND).is_none() => Some(command),
+        _ => table
+            .need(worker::COMMAND, reading)
+            .and_then(|entry| machine::command(&entry, reading, at)),
+    };
+    let conversation = conversation(&table, agent.as_deref(), is_agent, reading);
     let requires = table
         .get(worker::REQUIRES)
         .map(|entry| names(&entry, "a worker's name", reading))
@@ -72,8 +87,6 @@ pub(super) fn worker(
         Kind::Loop => OnPhase::Restart,
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
-    let agent = agent(&table, launcher, agents, reading);
-    let is_agent = table.get(worker::AGENT).is_some();
     let watch = table.get(worker::WATCH);
     let watch = watch.and_then(|entry| watch::watch(&entry, is_agent, reading));
     let watch = watch.unwrap_or_default();
@@ -98,6 +111,7 @@ pub(super) fn worker(
         ready: ready.flatten(),
         alive: alive.flatten(),
         agent,
+        conversation,
         watch,
         stop: rules.stop,
         phases: phases.as_deref().map(plain),
@@ -146,6 +160,65 @@ fn agent(
             .hint("write launcher = \"tmux\" in the worker");
     }
     Some(agent)
+}
+
+/// The command of its profile. As in one that is written, a program with a / begins at workdir.
+fn starts(agent: &Profile, workdir: &Path) -> Option<Command> {
+    let (program, arguments) = agent.start.split_first()?;
+    let program = match program.contains('/') {
+        true => workdir.join(program),
+        false => program.into(),
+    };
+    Some(Command {
+        program,
+        arguments: arguments.to_vec(),
+    })
+}
+
+/// Which conversation is gone on with. `is_agent`: one is declared, also where that was wrong itself.
+fn conversation(
+    table: &Table<'_>,
+    agent: Option<&Profile>,
+    is_agent: bool,
+    reading: &mut Reading<'_>,
+) -> Keeps {
+    let command = table.get(worker::COMMAND);
+    let has_none = |agent: &Profile| matches!(agent.session, Session::None);
+    let Some(entry) = table.get(worker::CONVERSATION) else {
+        return match agent.is_some_and(|agent| command.is_none() && !has_none(agent)) {
+            true => Keeps::Always,
+            false => Keeps::Nothing,
+        };
+    };
+    let words = [
+        ("new", Keeps::Nothing),
+        ("kept", Keeps::Always),
+        ("phase", Keeps::InPhase),
+    ];
+    let keeps = entry.word(reading, &words).unwrap_or_default();
+    if keeps == Keeps::Nothing {
+        return keeps;
+    }
+    if !is_agent {
+        entry
+            .wrong(reading, "is without `agent`, so nobody has one")
+            .hint("write agent = \"claude\", or what runs in its terminal");
+    } else if let Some(agent) = agent.filter(|agent| has_none(agent)) {
+        entry
+            .wrong(
+                reading,
+                format_args!(
+                    "cannot be: agent {} has no conversation that could be kept",
+                    agent.name
+                ),
+            )
+            .hint("[agents.NAME.session] says how one is known again");
+    } else if command.is_some_and(|command| command.is_string()) {
+        entry
+            .wrong(reading, "needs a command to which arguments can be added")
+            .hint("write command as an array of a program and its arguments");
+    }
+    keeps
 }
 
 fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {

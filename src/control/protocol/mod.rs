@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
 pub use view::{
-    DiffView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView, RebootView, RebootsView,
-    StatusView, WhereView, WorkerView,
+    ConversationView, DiffView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView, RebootView,
+    RebootsView, StatusView, WhereView, WorkerView,
 };
 
 use crate::{
@@ -102,6 +102,11 @@ pub enum Request {
         /// Whose.
         worker: WorkerName,
     },
+    /// Let the next start of an agent begin a new conversation. [`Done`].
+    Forget {
+        /// Whose.
+        worker: WorkerName,
+    },
     /// Type a text into the terminal of an agent. [`NudgeView`].
     ///
     /// While it waits for its answer, whatever the client sends, or the end of its side, takes the
@@ -146,6 +151,7 @@ impl Request {
             | Self::Resume { .. }
             | Self::PhaseSet { .. }
             | Self::PhaseDone {}
+            | Self::Forget { .. }
             | Self::Nudge { .. }
             | Self::Reload { dry_run: false } => Access::Steer,
         }
@@ -165,6 +171,7 @@ impl Request {
             | Self::PhaseShow {}
             | Self::PhaseSet { .. }
             | Self::PhaseDone {}
+            | Self::Forget { .. }
             | Self::Reboots {}
             | Self::History { .. }
             | Self::Reload { .. }

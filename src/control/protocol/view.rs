@@ -160,6 +160,15 @@ impl From<&ResumePoint> for PhaseView {
     }
 }
 
+/// The conversation of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationView {
+    /// Null where the program keeps it for itself, or has not shown it yet.
+    pub id: Option<String>,
+    /// Whether something is known to have been said in it.
+    pub begun: bool,
+}
+
 /// One row of `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerView {
@@ -198,6 +207,9 @@ pub struct WorkerView {
     /// The checkout of git that it works in, where one is declared.
     #[serde(default)]
     pub worktree: Option<PathBuf>,
+    /// The conversation that its next start goes on with, where it keeps one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationView>,
 }
 
 /// What a reload changes.

@@ -49,6 +49,7 @@ impl Rig {
         let attempt = nudge.attempt.clone();
         let nudged = Nudged { attempt, by };
         let attempt = nudged.attempt.clone();
+        self.conversation_began(&attempt);
         let text = format!("{} was nudged ({about}): {nudged}", attempt.worker);
         match nudged.by {
             Some(_) => self.tell(now, "worker-nudged", Level::Info, Some(&attempt), text),

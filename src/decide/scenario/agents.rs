@@ -51,6 +51,7 @@ fn signs_at(screen: &str, now: Timestamp) -> Signs {
         children: Vec::new(),
         committed: Trace::Unseen,
         heartbeat: Trace::Unseen,
+        session: None,
     }
 }
 
@@ -506,6 +507,7 @@ fn another_agent_is_looked_at_anew_and_none_not_at_all() {
     assert_eq!(verdict(&play).0, VerdictIs::Asking);
     let none = Worker {
         agent: None,
+        conversation: Keeps::default(),
         ..agent("a")
     };
     play.tell(Event::Command(

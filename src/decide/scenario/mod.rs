@@ -7,6 +7,7 @@
 
 mod agents;
 mod commands;
+mod conversations;
 mod deadlines;
 mod erlang;
 mod hand;
@@ -32,8 +33,8 @@ use tempfile::TempDir;
 use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig, Said};
 use crate::{
     config::{
-        self, Alive, Backoff, Budget, Condition, Config, Notify, OnPhase, Phase, Plan, Probe,
-        Program, Ready, Restart, Watch, Worker,
+        self, Alive, Backoff, Budget, Condition, Config, Keeps, Notify, OnPhase, Phase, Plan,
+        Probe, Program, Ready, Restart, Watch, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
@@ -368,6 +369,7 @@ pub(super) fn worker(name: &str) -> Worker {
         ready: None,
         alive: None,
         agent: None,
+        conversation: Keeps::default(),
         watch: Watch::default(),
         stop: Stop {
             signal: Signal::TERM,

@@ -74,6 +74,7 @@ pub(super) async fn look(
         children,
         committed,
         heartbeat,
+        session: profile.session_on(&screen),
     })
 }
 

@@ -162,6 +162,23 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl attach @LOOPKEEPER_WORKER@",
     },
     Entry {
+        event: "worker-conversation-lost",
+        id: "17d9c3f544434f5f827b509a4351b8fd",
+        subject: "Worker @LOOPKEEPER_WORKER@ begins a new conversation",
+        text: "It was to go on with the one before, and nobody knows how: the screen never showed its id. \
+               Agents that are told their id, such as claude, cannot lose it.\n\n\
+               See what was said in it:\n\
+               $ supervisorctl replay @LOOPKEEPER_WORKER@ --list\n\n\
+               Tell the agent where it stood:\n\
+               $ supervisorctl nudge @LOOPKEEPER_WORKER@ TEXT",
+    },
+    Entry {
+        event: "worker-conversation-left",
+        id: "0be8297909744665b0d8eeb96aee5123",
+        subject: "Worker @LOOPKEEPER_WORKER@ leaves its conversation",
+        text: "Somebody said supervisorctl forget: its next start begins a new one.",
+    },
+    Entry {
         event: "worker-nudged",
         id: "b00e45f750be750b1f693a173fad1024",
         subject: "A text was typed to the agent of worker @LOOPKEEPER_WORKER@",

@@ -159,6 +159,14 @@ in
     module = worker { agent = "mytool"; };
     says = "workers.builder.agent is mytool, and there are: claude codex aider shell generic";
   };
+  neither-command-nor-agent = {
+    module.services.loopkeeper.workers.builder.user = "root";
+    says = "has neither a command nor an agent";
+  };
+  conversation-without-agent = {
+    module = worker { conversation = "kept"; };
+    says = "conversation is without agent";
+  };
   watch-without-agent = {
     module = worker { watch.slow = "5m"; };
     says = "watch is without agent";

@@ -49,7 +49,11 @@ impl Checks {
                 }
             }
             Command::Nudge(nudge) => self.nudges.asked(id, nudge, world),
-            Command::Reload(_) | Command::Stop(_) | Command::Pause | Command::Resume(None) => {}
+            Command::Reload(_)
+            | Command::Stop(_)
+            | Command::Pause
+            | Command::Resume(None)
+            | Command::Forget(_) => {}
         }
         self.open.insert(
             id,
@@ -138,6 +142,7 @@ impl Checks {
             | Command::PhaseSet(_)
             | Command::PhaseDone
             | Command::Reload(_)
+            | Command::Forget(_)
             | Command::Nudge(_) => {}
         }
         Ok(())
@@ -189,7 +194,9 @@ impl Checks {
                 let index = asked_for(&told.config.plan, phase);
                 known.resume_point.as_ref().map(|point| point.index) == index
             }
-            Command::PhaseDone | Command::Reload(_) | Command::Nudge(_) => true,
+            Command::PhaseDone | Command::Reload(_) | Command::Nudge(_) | Command::Forget(_) => {
+                true
+            }
         };
         ensure!(
             recorded,

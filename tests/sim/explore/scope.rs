@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use loopkeeper::{
     config::{
-        Backoff, Budget, Command as Program, Condition, Config, OnPhase, Phase, Plan, Probe, Ready,
-        Restart, Resume, Secrets, Watch, Worker,
+        Backoff, Budget, Command as Program, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
+        Ready, Restart, Resume, Secrets, Watch, Worker,
     },
     decide::{Command, PhaseRef},
     model::{Kind, LauncherKind, Signal, Stop, WorkerName},
@@ -213,6 +213,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         ready: None,
         alive: None,
         agent: None,
+        conversation: Keeps::default(),
         watch: Watch::default(),
         stop: Stop {
             signal: Signal::TERM,

@@ -233,6 +233,7 @@ fn row(
         next_start: None,
         output_at: None,
         worktree: None,
+        conversation: None,
     }
 }
 
