@@ -19,6 +19,7 @@
 //! | [`checkout`] | what git says of a worktree: whether its work is at a safe point |
 //! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
 //! | [`launch`] | how an attempt is started, recognised, watched and ended: services, processes, tmux |
+//! | [`inbox`] | directories whose files are typed to agents |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
 //! | [`daemon`] | the one loop that turns the world into events and performs effects |
 //! | [`proxy`] | the SOCKS proxy, a process of its own |
@@ -33,7 +34,7 @@
 //! | `nearest` | the name that was meant by a misspelt one |
 //! | `fault` | points at which test builds die |
 //!
-//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`] and [`control`] use
+//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`], [`inbox`] and [`control`] use
 //! [`decide`]'s data, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
 //! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`], [`checkout`] uses [`launch`];
 //! [`agent`] and [`model`] use nothing.
@@ -104,7 +105,8 @@
 //! 5. The restart budget is kept across restarts of the daemon.
 //! 6. Every command is answered exactly once.
 //! 7. A text is typed into a terminal at most once, after it was recorded, and into the attempt alone for
-//!    which it was; how it went is told, or that nobody knows.
+//!    which it was; how it went is told, or that nobody knows. One of an inbox is for whichever attempt
+//!    is ready.
 //! 8. With the faults over, the rig becomes quiet, and everything that should run runs.
 
 pub mod agent;
@@ -120,6 +122,7 @@ mod fault;
 #[cfg(test)]
 mod fuzz;
 pub mod host;
+pub mod inbox;
 pub mod launch;
 pub mod model;
 mod moment;

@@ -264,6 +264,38 @@ pub(crate) fn largest_clock_error() -> io::Result<i64> {
     Ok(timex.maxerror.into())
 }
 
+/// Whether somebody has this file, which is open for reading alone, open for writing; `None` where the
+/// kernel does not tell, as of a file of somebody else.
+///
+/// It is asked for a lease on the file, which it does not give while there is a writer (fcntl(2),
+/// `F_SETLEASE`), and the lease is given back at once.
+pub(crate) fn is_being_written(file: &impl AsFd) -> Option<bool> {
+    let fd = file.as_fd().as_raw_fd();
+    // Who opens it in between waits for us, and that we are told by a signal: by SIGIO, which would end
+    // us, unless another one is named; SIGURG does nothing.
+    #[expect(unsafe_code, reason = "fcntl(2) has no safe form for leases")]
+    // SAFETY: the descriptor is open for as long as `file` is, and each argument is a number.
+    let answer = unsafe {
+        if libc::fcntl(fd, F_SETSIG, libc::SIGURG) == -1 {
+            return None;
+        }
+        libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK)
+    };
+    if answer == -1 {
+        let busy = io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN);
+        return busy.then_some(true);
+    }
+    #[expect(unsafe_code, reason = "fcntl(2) has no safe form for leases")]
+    // SAFETY: as above.
+    unsafe {
+        libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK);
+    }
+    Some(false)
+}
+
+/// Which signal tells of a lease (include/uapi/asm-generic/fcntl.h).
+const F_SETSIG: libc::c_int = 10;
+
 /// Waits for `fd` to become what is of interest, from within a tokio runtime.
 pub(crate) fn polled(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     #[expect(unsafe_code, reason = "tokio has no safe form for an owned descriptor")]

@@ -8,7 +8,7 @@ use super::Command;
 pub const ERROR: &str = "error";
 
 /// What an operator hears of who does not say.
-pub(super) const USUAL: [&str; 11] = [
+pub(super) const USUAL: [&str; 12] = [
     ERROR,
     "reboot",
     "worker-stalled",
@@ -17,6 +17,7 @@ pub(super) const USUAL: [&str; 11] = [
     "worker-asking",
     "worker-outage",
     "worker-nudge-undecided",
+    "worker-inbox-failed",
     "worker-conversation-lost",
     "phase",
     "plan-complete",

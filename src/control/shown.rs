@@ -3,10 +3,20 @@
 use std::path::Path;
 
 use super::protocol::{
-    ConversationView, Done, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView, PlanView,
-    RebootsView, Refusal, RefusalKind, Reply, StatusView, WorkerView,
+    ConversationView, Done, InboxView, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView,
+    PlanView, RebootsView, Refusal, RefusalKind, Reply, StatusView, WorkerView,
 };
 use crate::decide::{self, Row, Said, View};
+
+impl From<decide::InboxRow> for InboxView {
+    fn from(row: decide::InboxRow) -> Self {
+        Self {
+            queued: row.queued,
+            failed: row.failed,
+            late: row.late,
+        }
+    }
+}
 
 /// The host of everything, until there are others.
 const LOCAL: &str = "local";
@@ -72,6 +82,7 @@ impl From<&Row<'_>> for WorkerView {
                 id: known.id.clone(),
                 begun: known.begun,
             }),
+            inbox: row.inbox.map(InboxView::from),
         }
     }
 }

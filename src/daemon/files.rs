@@ -34,6 +34,8 @@ pub(super) enum Changed {
     Need,
     /// The state directory came or went.
     State,
+    /// Something in an inbox.
+    Inbox,
 }
 
 /// An editor may take the file away for a moment; only what it still is after this counts as damage.
@@ -48,6 +50,7 @@ struct Named {
     conditions: BTreeSet<PathBuf>,
     /// All on the way to what workers need, by whose it is.
     needs: BTreeMap<String, BTreeSet<PathBuf>>,
+    inboxes: BTreeSet<PathBuf>,
 }
 
 /// What has to be watched for one of those who need something, as somebody has seen it who may hang.
@@ -78,6 +81,11 @@ impl Trail {
 }
 
 impl Named {
+    fn is_in_inbox(&self, path: &Path) -> bool {
+        path.parent()
+            .is_some_and(|above| self.inboxes.contains(above))
+    }
+
     fn is_needed(&self, path: &Path) -> bool {
         self.needs.values().any(|names| names.contains(path))
     }
@@ -121,6 +129,7 @@ impl Files {
                     (by_config.conditions.contains(path), Changed::Condition),
                     (by_config.is_needed(path), Changed::Need),
                     (*path == directory, Changed::State),
+                    (by_config.is_in_inbox(path), Changed::Inbox),
                 ];
                 for (_, changed) in changed.into_iter().filter(|(is, _)| *is) {
                     if sender.send(changed).is_err() {
@@ -189,6 +198,12 @@ impl Files {
         for directory in trail.directories {
             self.watch_again(&directory);
         }
+    }
+
+    /// A file may be dropped in there.
+    pub(super) fn watch_inbox(&mut self, directory: &Path) {
+        self.named().inboxes.insert(directory.to_owned());
+        self.watch_directory(directory);
     }
 
     fn named(&self) -> MutexGuard<'_, Named> {

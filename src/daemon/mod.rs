@@ -16,6 +16,7 @@
 mod command;
 mod earlier;
 mod files;
+mod inbox;
 mod journal;
 mod needs;
 mod notification;
@@ -49,7 +50,7 @@ use crate::{
         protocol::DiffView,
         server::{Answer, Call, Server},
     },
-    decide::{Event, Leave, Level, RequestId, Rig},
+    decide::{Event, Leave, Level, Lies, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
     launch::{self, Contents, Local, News},
     model::{AttemptRef, HostEvent, Mono, Now, WorkerName},
@@ -58,6 +59,7 @@ use crate::{
     systemd::notify::ServiceManager,
 };
 use files::{Files, Trail};
+use inbox::Inboxes;
 use perform::{DEGRADED, own_notice};
 use reload::{Loaded, Reloads};
 use status::OwnTurns;
@@ -112,6 +114,13 @@ enum Input {
     State,
     /// A file system was mounted, or unmounted.
     Mounts,
+    /// Something happened in an inbox.
+    Inboxes,
+    /// What lies in an inbox, or why nobody can tell.
+    Inbox {
+        worker: WorkerName,
+        lies: Result<Lies, String>,
+    },
 }
 
 struct Daemon {
@@ -122,6 +131,7 @@ struct Daemon {
     store: Store,
     host: Local,
     files: Files,
+    inboxes: Inboxes,
     manager: ServiceManager,
     /// Results of what runs beside the loop.
     results: mpsc::UnboundedSender<Event>,
@@ -205,6 +215,7 @@ impl Daemon {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
                     files::Changed::Need => Input::Needs { settled: false },
                     files::Changed::State => Input::State,
+                    files::Changed::Inbox => Input::Inboxes,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
                 () = sources.mounts.changed() => Input::Mounts,
@@ -260,6 +271,8 @@ impl Daemon {
                 }
                 self.turn(then).await;
             }
+            Input::Inboxes => self.inboxes.changed(),
+            Input::Inbox { worker, lies } => self.inbox_seen(worker, lies).await,
             Input::Mounts => {
                 // One may be over the state directory, and is told by that.
                 drop(self.keep_directory());

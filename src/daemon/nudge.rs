@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use super::{Asked, Daemon, Input};
 use crate::{
-    agent::{
-        profile::Profile,
-        typed::{Permission, check},
-    },
+    agent::typed::check,
     causes::in_one_line,
     control::{
         protocol::{self, RefusalKind},
@@ -15,7 +12,7 @@ use crate::{
     },
     decide::{Command, Event, Nudge, NudgeId, Typed, When},
     launch::typing::{self, Extent, Text, TypingError},
-    model::{AttemptRef, WorkerName},
+    model::{AttemptRef, ItemName, WorkerName},
 };
 
 impl Daemon {
@@ -57,29 +54,43 @@ impl Daemon {
         &mut self,
         nudge: NudgeId,
         attempt: AttemptRef,
-        agent: &Profile,
-        text: String,
-        permission: Permission,
+        text: Text,
+        item: Option<ItemName>,
     ) {
-        let text = Text {
-            profile: agent.clone(),
-            text,
-            permission,
-        };
+        let of_inbox = item.is_some();
+        let (worker, content) = (attempt.worker.clone(), text.text.clone());
         let typing = self.host.type_into(attempt, text);
+        let inboxes = self.inboxes.clone();
         self.beside(async move {
-            let typed = went(typing.await);
+            let wanted = match item {
+                Some(item) => inboxes.still_says(worker, item, content).await,
+                None => true,
+            };
+            let typed = match wanted {
+                true => went(typing.await, of_inbox),
+                false => Typed::Nothing {
+                    why: "its file has changed, or is gone".into(),
+                },
+            };
             Input::Event(Event::Typed(nudge, typed))
         });
     }
 }
 
 /// How it went, for the core.
-fn went(typed: Result<typing::Typed, TypingError>) -> Typed {
+fn went(typed: Result<typing::Typed, TypingError>, of_inbox: bool) -> Typed {
     match typed {
         Ok(typing::Typed::Taken(by)) => Typed::Taken(by),
         Ok(typing::Typed::Undecided { .. }) => Typed::Undecided,
         Err(TypingError::Refused { why, screen }) => Typed::Refused { why, screen },
+        // It can wait where it lies.
+        Err(error @ TypingError::Terminal { .. })
+            if of_inbox && error.extent() == Extent::Nothing =>
+        {
+            Typed::Nothing {
+                why: in_one_line(&error),
+            }
+        }
         Err(error) => {
             // What stands on the input line was not taken, however often it was submitted.
             let left = matches!(error, TypingError::Left { .. });

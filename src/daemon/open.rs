@@ -5,8 +5,8 @@ use std::{collections::VecDeque, io};
 use tokio::sync::mpsc;
 
 use super::{
-    Daemon, Signals, Sources, earlier, files::Files, now, perform, status::OwnTurns,
-    troubles::Troubles,
+    Daemon, Signals, Sources, earlier, files::Files, inbox::Inboxes, now, perform,
+    status::OwnTurns, troubles::Troubles,
 };
 use crate::{
     causes::in_one_line,
@@ -171,13 +171,14 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     let (rig, effects) = Rig::new(config.clone(), restored, machine, now(), perform::seed());
     let mut daemon = Daemon {
         manager: ServiceManager::of_this_process(now().mono),
-        paths,
         environment,
         config,
         rig,
         store,
         host,
+        inboxes: Inboxes::keep(&paths.state, later.clone()),
         files,
+        paths,
         results,
         later,
         follow: VecDeque::new(),
@@ -204,6 +205,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     }
     daemon.look_at_limits();
     daemon.follow_needs();
+    daemon.inboxes.follow(&daemon.config);
     tracing::info!(
         "{}: keeping {}",
         env!("CARGO_PKG_VERSION"),

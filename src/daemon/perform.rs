@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{Daemon, Input, journal, notification, probe};
 use crate::{
-    agent::signs::Sights,
+    agent::{profile::Profile, signs::Sights},
     causes::in_one_line,
     config::{Condition, Probe, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Effect, Event, Level, Notice, RequestId, Told},
-    fault,
-    launch::directory::Directory,
+    fault, inbox,
+    launch::{directory::Directory, typing::Text},
     model::{self, AttemptRef, Found, HostEvent},
     store::{Problem, StoreError, phase_file},
 };
@@ -67,7 +67,7 @@ impl Daemon {
                     let refused = HostEvent::Shortage(attempt, why);
                     return self.follow.push_back(Event::Host(refused));
                 }
-                let environment = environment(&worker, phase.as_ref());
+                let environment = environment(&worker, phase.as_ref(), &self.paths.state);
                 worker.program.add(arguments);
                 self.host.start(attempt, &worker, environment);
             }
@@ -81,8 +81,17 @@ impl Daemon {
                 attempt,
                 agent,
                 text,
+                item,
                 permission,
-            } => self.type_text(nudge, attempt, &agent, text, permission),
+            } => {
+                let text = Text {
+                    profile: Profile::clone(&agent),
+                    text,
+                    permission,
+                };
+                self.type_text(nudge, attempt, text, item);
+            }
+            Effect::Settle { worker, item, how } => self.inboxes.settle(worker, item, how),
             Effect::CompareSecrets(attempt, files) => {
                 let worker = self.config.workers.get(&attempt.worker).cloned();
                 let seen = self.host.secrets_of(&attempt, files, worker);
@@ -277,8 +286,12 @@ pub(super) fn own_notice(event: &str, level: Level, text: String) -> Notice {
 }
 
 /// What a worker is told beyond its own environment.
-fn environment(worker: &Worker, phase: Option<&Told>) -> BTreeMap<String, String> {
+fn environment(worker: &Worker, phase: Option<&Told>, state: &Path) -> BTreeMap<String, String> {
     let mut environment = worker.environment.clone();
+    if worker.agent.is_some() {
+        let inbox = inbox::path(state, &worker.name).display().to_string();
+        environment.insert("LOOPKEEPER_INBOX".into(), inbox);
+    }
     if let Some(told) = phase {
         environment.insert("LOOPKEEPER_PHASE".into(), told.id.to_string());
         environment.insert("LOOPKEEPER_PHASE_INDEX".into(), told.index.to_string());

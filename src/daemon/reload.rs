@@ -159,6 +159,7 @@ impl Daemon {
         self.config = config;
         self.look_at_limits();
         self.follow_needs();
+        self.inboxes.follow(&self.config);
     }
 
     fn diff_view(&self, config: &Config, warnings: Vec<String>, note: Option<String>) -> DiffView {

@@ -87,6 +87,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
         output_at: None,
         worktree: None,
         conversation: None,
+        inbox: None,
     }
 }
 

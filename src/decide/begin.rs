@@ -77,6 +77,7 @@ impl Rig {
             waiters: Vec::new(),
             sender: None,
             nudges: Vec::new(),
+            inboxes: BTreeMap::new(),
             strays: BTreeMap::new(),
             remembered: Some(restored.workers),
             survey_at: None,

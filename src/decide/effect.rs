@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
-use super::{Fact, Notice, NudgeId, Nudged, RequestId};
+use super::{Fact, Notice, NudgeId, Nudged, RequestId, Settle};
 use crate::{
     agent::{profile::Profile, signs::Sights, typed::Permission},
     config::{Condition, Probe, Worker},
-    model::{AttemptRef, Identity, PhaseId, Signal},
+    model::{AttemptRef, Identity, ItemName, PhaseId, Signal, WorkerName},
 };
 
 /// Something to be done, in the order given. All facts of a turn come before what rests on them.
@@ -50,8 +50,19 @@ pub enum Effect {
         agent: Arc<Profile>,
         /// What is typed.
         text: String,
+        /// The file of the worker's inbox that has to have this text still.
+        item: Option<ItemName>,
         /// What may be typed over.
         permission: Permission,
+    },
+    /// Move a file out of an inbox; answered by [`Event::Settled`](super::Event::Settled).
+    Settle {
+        /// Whose inbox.
+        worker: WorkerName,
+        /// Which file.
+        item: ItemName,
+        /// Where to.
+        how: Settle,
     },
     /// Look whether what is in these files is still what the attempt was handed; told once for each
     /// change, by [`Event::SecretsDiffer`](super::Event::SecretsDiffer).

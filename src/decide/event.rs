@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Notice, NudgeId};
+use super::{Lies, Notice, NudgeId};
 use crate::{
     agent::{
         signs::Signs,
         typed::{By, Refusal},
     },
     config::Config,
-    model::{AttemptRef, Found, HostEvent, PhaseId, WorkerName},
+    model::{AttemptRef, Found, HostEvent, ItemName, PhaseId, WorkerName},
 };
 
 /// Something that happened. Events may come late, twice or in another order than they happened;
@@ -29,6 +29,11 @@ pub enum Event {
     Watched(AttemptRef, Result<Box<Signs>, String>),
     /// How it went with a text; answers [`Effect::Type`](super::Effect::Type).
     Typed(NudgeId, Typed),
+    /// What lies in the inbox of a worker.
+    Inbox(WorkerName, Lies),
+    /// A file of an inbox was moved and is called so now; without a name it was not there any more; or
+    /// why it was not moved. Answers [`Effect::Settle`](super::Effect::Settle).
+    Settled(WorkerName, ItemName, Result<Option<ItemName>, String>),
     /// Whoever asked for this has hung up. Said of every text that was asked for, also of one that is
     /// answered.
     HungUp(RequestId),
@@ -90,6 +95,11 @@ pub enum Typed {
         why: Refusal,
         /// What is on the screen.
         screen: String,
+    },
+    /// Nothing was typed: nobody could look, or it is not wanted any more.
+    Nothing {
+        /// Why.
+        why: String,
     },
     /// It is not known to have been taken.
     Failed {

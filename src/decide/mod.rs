@@ -40,6 +40,7 @@ mod end;
 mod event;
 mod fact;
 mod hand;
+mod inbox;
 mod lacking;
 mod ledger;
 mod life;
@@ -72,13 +73,15 @@ pub use fact::{
     Boot, Fact, KnownAttempt, KnownConversation, Level, Notice, POINT_LOST, Reboot, Restarts,
     Restored, RestoredWorker, ResumePoint, SetBy, Stopping,
 };
+pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
-pub use view::{PhaseRow, Row, View};
+pub use view::{InboxRow, PhaseRow, Row, View};
 
 use crate::{
     config::{self, Config, Notify},
     model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
+use inbox::Inbox;
 use ledger::Ledger;
 use nudge::Nudging;
 use plan::Progress;
@@ -121,6 +124,8 @@ pub struct Rig {
     sender: Option<Sender>,
     /// Texts for agents, in the order in which they were asked for.
     nudges: Vec<Nudging>,
+    /// By whose they are.
+    inboxes: BTreeMap<WorkerName, Inbox>,
     /// Attempts that live and should not.
     strays: BTreeMap<AttemptRef, Stray>,
     /// What earlier daemons knew of the workers, until the host has answered.
@@ -152,6 +157,7 @@ impl Rig {
         workers
             .chain(waiters)
             .chain(nudges)
+            .chain(self.inboxes.values().filter_map(Inbox::next_deadline))
             .chain(self.sender.as_ref().map(|sender| sender.until))
             .chain(self.strays.values().map(|stray| stray.next))
             .chain(self.phase_deadline())
@@ -175,6 +181,8 @@ impl Rig {
                 self.watched(now, &attempt, signs);
             }
             Event::Typed(nudge, typed) => self.typed(now, nudge, typed),
+            Event::Inbox(worker, lies) => self.inbox_seen(worker, lies),
+            Event::Settled(worker, item, moved) => self.settled(now, &worker, &item, moved),
             Event::HungUp(id) => self.hung_up(now, id),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
@@ -227,6 +235,7 @@ impl Rig {
         for worker in self.workers.values_mut() {
             worker.still_since = None;
         }
+        self.tend_inboxes(now);
         self.tend_nudges(now);
         self.answer_waiters(now);
         self.answer_sender(now);
@@ -274,6 +283,7 @@ impl Rig {
         };
         self.tell(now, "leaving", Level::Info, None, text.into());
         self.hurry_nudges(now);
+        self.hurry_inboxes(now);
     }
 
     /// Ends when it was asked to and nothing is left to wait for.
@@ -286,7 +296,8 @@ impl Rig {
                 && self.strays.is_empty()
                 && self.workers.values().all(|w| w.life.attempt().is_none())
         };
-        if how == Leave::StopWorkers && !stopped() || !self.nudges.is_empty() {
+        let busy = !self.nudges.is_empty() || self.inboxes.values().any(Inbox::is_moving);
+        if how == Leave::StopWorkers && !stopped() || busy {
             return;
         }
         self.gone = true;

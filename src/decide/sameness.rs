@@ -24,6 +24,7 @@ impl Hash for Rig {
             waiters,
             sender,
             nudges,
+            inboxes,
             strays,
             remembered,
             survey_at,
@@ -35,7 +36,7 @@ impl Hash for Rig {
         } = self;
         (config, machine, started, workers, progress, paused).hash(state);
         (
-            ledger, reboots, last_boot, waiters, sender, nudges, strays, remembered,
+            ledger, reboots, last_boot, waiters, sender, nudges, inboxes, strays, remembered,
         )
             .hash(state);
         (survey_at, sign_of_life, up, leaving, gone).hash(state);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Boot, KnownConversation, Looked, Rig,
+    inbox::Inbox,
     life::{Health, Life, Stopped},
     plan::At,
     verdict::verdict,
@@ -84,6 +85,19 @@ pub struct Row<'a> {
     pub worktree: Option<&'a Path>,
     /// The conversation of its agent, where it keeps one.
     pub conversation: Option<&'a KnownConversation>,
+    /// What lies in its inbox, if it has an agent.
+    pub inbox: Option<InboxRow>,
+}
+
+/// What lies in the inbox of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxRow {
+    /// How many texts wait.
+    pub queued: usize,
+    /// How many have failed.
+    pub failed: usize,
+    /// Since when the oldest waits, where that is longer than anything should.
+    pub late: Option<Timestamp>,
 }
 
 impl Rig {
@@ -126,6 +140,7 @@ impl Rig {
                 .trouble()
                 .into_iter()
                 .chain(self.phase_trouble())
+                .chain(self.inbox_troubles())
                 .chain(self.workers.values().filter_map(Worker::unable))
                 .collect(),
             workers: {
@@ -175,6 +190,7 @@ impl Rig {
                 output_at: None,
                 worktree: None,
                 conversation: None,
+                inbox: None,
             }
         })
     }
@@ -239,6 +255,22 @@ impl Rig {
                 .conversation
                 .as_ref()
                 .filter(|_| worker.rules.conversation != Keeps::Nothing),
+            inbox: self.inbox_row(worker, now),
+        })
+    }
+
+    fn inbox_row(&self, worker: &Worker, now: Now) -> Option<InboxRow> {
+        worker.rules.agent.as_ref()?;
+        let inbox = self.inboxes.get(worker.name());
+        let (queued, failed, oldest) = inbox.map_or((0, 0, None), Inbox::counts);
+        let is_late = |since: &Timestamp| {
+            let waits = Duration::try_from(now.wall.duration_since(*since));
+            waits.is_ok_and(|waits| waits >= worker.rules.watch.slow)
+        };
+        Some(InboxRow {
+            queued,
+            failed,
+            late: oldest.filter(is_late),
         })
     }
 }

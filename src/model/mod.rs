@@ -7,6 +7,7 @@
 
 mod attempt;
 mod exit;
+mod item;
 mod moment;
 mod name;
 mod report;
@@ -16,6 +17,7 @@ mod stop;
 
 pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::{Exit, Status};
+pub use item::ItemName;
 pub use moment::{Mono, Now};
 pub use name::{NameError, PhaseId, WorkerName};
 pub use report::{Condition, Found, HostEvent, Intervention};

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 29] = [
+const COLUMNS: [(&str, &str); 30] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -42,6 +42,7 @@ const COLUMNS: [(&str, &str); 29] = [
     ("nudge", "attempt"),
     ("nudge", "begun"),
     ("nudge", "about"),
+    ("nudge", "item"),
 ];
 
 #[test]
@@ -136,6 +137,7 @@ fn history(dir: &Path) -> Restored {
             attempt: of(2),
             at,
             about: "\"go on\", 5 bytes".into(),
+            item: Some("1.md".into()),
         }),
         decided(of(1)),
         Fact::Ended {

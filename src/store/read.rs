@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    os::unix::ffi::OsStringExt as _,
     path::Path,
 };
 
@@ -21,7 +23,7 @@ use crate::{
         BegunNudge, Boot, KnownAttempt, NEVER_RAN, Notice, NudgeId, Restored, RestoredWorker,
         Stopping,
     },
-    model::{AttemptId, AttemptRef, BootId, Exit, Identity, PhaseId, WorkerName},
+    model::{AttemptId, AttemptRef, BootId, Exit, Identity, ItemName, PhaseId, WorkerName},
 };
 
 /// The reading half of the store. Lists are in the order in which things happened.
@@ -198,11 +200,18 @@ fn nudges(conn: &Connection) -> rusqlite::Result<Vec<BegunNudge>> {
             nudge: NudgeId(row.get::<_, i64>(2)?.cast_unsigned()),
             at: text(row, 3)?,
             about: row.get(4)?,
+            item: item(row, 5)?,
         })
     };
-    conn.prepare("SELECT worker, attempt, nudge, begun, about FROM nudge ORDER BY number")?
+    conn.prepare("SELECT worker, attempt, nudge, begun, about, item FROM nudge ORDER BY number")?
         .query_map([], begun)?
         .collect()
+}
+
+/// The name of a file.
+fn item(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<ItemName>> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    Ok(bytes.map(|bytes| OsString::from_vec(bytes).into()))
 }
 
 /// When the last notice was told: whoever told it lived.

@@ -1,5 +1,7 @@
 //! Facts into rows.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 use serde::Serialize;
 
@@ -40,14 +42,15 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
         Fact::Paused(reason) => set_meta(tx, "paused", reason.as_deref()),
         Fact::NudgeBegun(begun) => execute(
             tx,
-            "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about, item)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 begun.nudge.0.cast_signed(),
                 begun.attempt.worker.as_str(),
                 begun.attempt.attempt.as_str(),
                 begun.at.to_string(),
                 begun.about,
+                begun.item.as_ref().map(|item| item.as_os_str().as_bytes()),
             ],
         ),
         Fact::NudgeOver { nudge } => execute(

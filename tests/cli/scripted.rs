@@ -200,5 +200,6 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         output_at: None,
         worktree: None,
         conversation: None,
+        inbox: None,
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn leaves_a_trace(effect: &Effect) -> bool {
         Effect::Record(_)
         | Effect::Start { .. }
         | Effect::Type { .. }
+        | Effect::Settle { .. }
         | Effect::Signal(..)
         | Effect::Reload(..)
         | Effect::Conclude(_)

@@ -177,9 +177,12 @@ impl World {
                     _ => {}
                 }
             }
-            // No worker of these worlds has secrets.
-            Effect::Notify(_) | Effect::Ready | Effect::CompareSecrets(..) | Effect::Reload(..) => {
-            }
+            // No worker of these worlds has secrets, or anything in an inbox.
+            Effect::Notify(_)
+            | Effect::Ready
+            | Effect::CompareSecrets(..)
+            | Effect::Reload(..)
+            | Effect::Settle { .. } => {}
             Effect::Exit => {
                 self.check_exit()?;
                 self.coverage.count("daemon left");

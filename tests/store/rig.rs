@@ -143,5 +143,6 @@ pub(crate) fn begun(nudge: u64, seconds: i64) -> BegunNudge {
         attempt: attempt("builder", 30),
         at: at(seconds),
         about: "\"go on\", 5 bytes".to_owned(),
+        item: None,
     }
 }

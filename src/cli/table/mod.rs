@@ -50,7 +50,35 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
     } else {
         text.push_str(&table(status, look, now));
     }
+    for notice in status
+        .workers
+        .iter()
+        .filter_map(|worker| inbox(worker, now))
+    {
+        text.push_str(&painted(&notice, look, AnsiColor::Yellow));
+    }
     text
+}
+
+/// What of an inbox a person is to look at.
+fn inbox(worker: &WorkerView, now: Timestamp) -> Option<String> {
+    let inbox = worker.inbox.as_ref()?;
+    let failed = (inbox.failed > 0).then(|| format!("{} failed", inbox.failed));
+    let late = inbox.late.map(|since| {
+        format!(
+            "the oldest of {} waits for {}",
+            inbox.queued,
+            words::age(since, now)
+        )
+    });
+    let what = failed
+        .into_iter()
+        .chain(late)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let name = &worker.name;
+    (!what.is_empty())
+        .then(|| format!("INBOX of {name}: {what}; see: supervisorctl inbox {name} list"))
 }
 
 fn painted(words: &str, look: &Look, colour: AnsiColor) -> String {

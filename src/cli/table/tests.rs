@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::{
-    control::protocol::{LastReboot, PROTOCOL, RebootsView},
+    control::protocol::{InboxView, LastReboot, PROTOCOL, RebootsView},
     model::{Kind, LauncherKind, Signal, Verdict, VerdictIs},
 };
 
@@ -43,6 +43,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         output_at: None,
         worktree: None,
         conversation: None,
+        inbox: None,
     }
 }
 
@@ -176,6 +177,29 @@ fn what_is_wrong_is_loud() {
     status.paused_because = Some("by the operator".into());
     status.degraded = vec!["store /var/lib/loopkeeper cannot be written: disk full".into()];
     insta::assert_snapshot!(shown(&status, None, false));
+}
+
+#[test]
+fn what_failed_in_an_inbox_or_waits_there_for_long_is_told_below() {
+    let mut status = rig();
+    status.workers.truncate(2);
+    status.workers[0].inbox = Some(InboxView {
+        queued: 4,
+        failed: 0,
+        late: None,
+    });
+    let quiet = shown(&status, None, false);
+    assert!(!quiet.contains("INBOX"), "{quiet}");
+    status.workers[0].inbox = Some(InboxView {
+        queued: 4,
+        failed: 2,
+        late: Some(now() - jiff::SignedDuration::from_hours(3)),
+    });
+    let name = &status.workers[0].name;
+    let notice = format!(
+        "INBOX of {name}: 2 failed, the oldest of 4 waits for 3h 0m; see: supervisorctl inbox {name} list\n"
+    );
+    assert_eq!(shown(&status, None, false), format!("{quiet}{notice}"));
 }
 
 #[test]

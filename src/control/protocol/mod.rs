@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
 pub use view::{
-    ConversationView, DiffView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView, RebootView,
-    RebootsView, StatusView, WhereView, WorkerView,
+    ConversationView, DiffView, InboxView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView,
+    RebootView, RebootsView, StatusView, WhereView, WorkerView,
 };
 
 use crate::{

@@ -210,6 +210,21 @@ pub struct WorkerView {
     /// The conversation that its next start goes on with, where it keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationView>,
+    /// What lies in its inbox; null without an agent.
+    #[serde(default)]
+    pub inbox: Option<InboxView>,
+}
+
+/// What lies in the inbox of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxView {
+    /// Texts that wait.
+    pub queued: usize,
+    /// Texts that have failed.
+    pub failed: usize,
+    /// Since when the oldest waits, where that is longer than `watch.slow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Timestamp>,
 }
 
 /// What a reload changes.

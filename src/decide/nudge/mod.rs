@@ -6,7 +6,8 @@
 //! before it is typed, and how it ended before that is answered. What a daemon finds begun, of one
 //! before it, is told as undecided: nobody knows whether it was typed, and it is not typed again. One
 //! text at a time is typed into a worker, in the order in which they may be. Whoever hangs up before
-//! his text is begun takes it back.
+//! his text is begun takes it back. A text of an inbox is for whichever attempt is ready, and comes after
+//! those of people (`inbox`).
 //!
 //! # How
 //!
@@ -40,7 +41,7 @@ use crate::{
         profile::Profile,
         typed::{By, Permission},
     },
-    model::{AttemptRef, Mono, Now},
+    model::{AttemptRef, ItemName, Mono, Now, WorkerName},
 };
 use refused::{hint, leaving, not_running, passes, unheard};
 
@@ -64,6 +65,8 @@ pub struct BegunNudge {
     pub at: jiff::Timestamp,
     /// How it begins and how long it is, in words.
     pub about: String,
+    /// The file that it came in, where that lies in the worker's inbox.
+    pub item: Option<ItemName>,
 }
 
 /// A text that was typed and submitted.
@@ -80,6 +83,8 @@ pub struct Nudged {
 enum Origin {
     /// Somebody who waits for the answer.
     Asked(RequestId),
+    /// Nobody: it lies in the worker's inbox, as this file (`inbox`).
+    Inbox(ItemName),
 }
 
 /// How long a text waits for its turn, and for its agent.
@@ -93,8 +98,8 @@ struct Patience {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Nudging {
     origin: Origin,
-    id: NudgeId,
-    attempt: AttemptRef,
+    pub(super) id: NudgeId,
+    pub(super) attempt: AttemptRef,
     agent: Arc<Profile>,
     text: String,
     when: When,
@@ -138,13 +143,65 @@ impl Nudging {
         }
     }
 
+    /// A text in the inbox of a worker, for this attempt.
+    pub(super) fn of_item(
+        id: NudgeId,
+        item: ItemName,
+        attempt: AttemptRef,
+        agent: Arc<Profile>,
+        text: String,
+    ) -> Self {
+        Self {
+            origin: Origin::Inbox(item),
+            id,
+            attempt,
+            agent,
+            text,
+            when: When::Idle,
+            patience: None,
+            unheard: false,
+            stage: Stage::Waiting { again: None },
+        }
+    }
+
+    /// The file that it came in.
+    pub(super) fn item(&self) -> Option<&ItemName> {
+        match &self.origin {
+            Origin::Inbox(item) => Some(item),
+            Origin::Asked(_) => None,
+        }
+    }
+
+    fn is_item_of(&self, worker: &WorkerName) -> bool {
+        self.item().is_some() && self.attempt.worker == *worker
+    }
+
+    pub(super) fn is_waiting_item_of(&self, worker: &WorkerName) -> bool {
+        self.is_item_of(worker) && !self.is_begun()
+    }
+
+    pub(super) fn is_begun_item_of(&self, worker: &WorkerName) -> bool {
+        self.is_item_of(worker) && self.is_begun()
+    }
+
+    /// Another text lies there, or another file.
+    pub(super) fn is_now(&mut self, item: ItemName, text: String) {
+        (self.origin, self.text) = (Origin::Inbox(item), text);
+    }
+
+    /// Nothing of it was typed; the try that is over.
+    pub(super) fn waits_again(&mut self, another: NudgeId, again: Mono) -> NudgeId {
+        self.stage = Stage::Waiting { again: Some(again) };
+        std::mem::replace(&mut self.id, another)
+    }
+
     /// It has waited for as long as it may.
     fn is_late(&self, now: Mono) -> bool {
         self.patience.is_some_and(|patience| now >= patience.until)
     }
 
     /// What it is called in the history.
-    fn about(&self) -> String {
+    pub(super) fn about(&self) -> String {
         told::about(&self.text)
     }
 }
@@ -242,6 +299,7 @@ impl Rig {
             attempt: nudge.attempt.clone(),
             agent: nudge.agent.clone(),
             text: nudge.text.clone(),
+            item: nudge.item().cloned(),
             permission: Permission {
                 busy: nudge.when == When::Now,
                 ..Permission::default()
@@ -256,28 +314,42 @@ impl Rig {
         let Some(at) = self.nudges.iter().position(is_typed) else {
             return;
         };
+        if let Some(item) = self.nudges[at].item().cloned() {
+            return self.item_typed(now, at, item, typed);
+        }
         match typed {
             Typed::Taken(by) => self.nudged(now, at, Some(by)),
             Typed::Undecided => self.nudged(now, at, None),
             Typed::Refused { why, screen } => self.nudge_refused(now, at, &why, screen),
+            Typed::Nothing { why } => self.not_taken(now, at, &why, None, false),
             Typed::Failed {
                 why,
                 screen,
                 submitted,
-            } => {
-                let worker = self.nudges[at].attempt.worker.clone();
-                let look = format!("`supervisorctl attach {worker}` shows what became of it");
-                let refusal = Refusal {
-                    kind: RefusalKind::Failed,
-                    message: format!("{worker} is not known to have taken it: {why}"),
-                    hint: Some(look),
-                    screen,
-                };
-                match submitted {
-                    true => self.leave_undecided(now, at, refusal),
-                    false => self.fail_nudge(now, at, refusal),
-                }
-            }
+            } => self.not_taken(now, at, &why, screen, submitted),
+        }
+    }
+
+    /// It is not known to have been taken.
+    fn not_taken(
+        &mut self,
+        now: Now,
+        at: usize,
+        why: &str,
+        screen: Option<String>,
+        submitted: bool,
+    ) {
+        let worker = self.nudges[at].attempt.worker.clone();
+        let look = format!("`supervisorctl attach {worker}` shows what became of it");
+        let refusal = Refusal {
+            kind: RefusalKind::Failed,
+            message: format!("{worker} is not known to have taken it: {why}"),
+            hint: Some(look),
+            screen,
+        };
+        match submitted {
+            true => self.leave_undecided(now, at, refusal),
+            false => self.fail_nudge(now, at, refusal),
         }
     }
 
@@ -318,6 +390,8 @@ impl Rig {
     fn hears(&mut self, nudge: &Nudging, answer: Answer) {
         match nudge.origin {
             Origin::Asked(request) => self.out.push(Effect::Answer(request, answer)),
+            // How it went is told by where it lies.
+            Origin::Inbox(_) => {}
         }
     }
 

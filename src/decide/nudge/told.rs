@@ -61,6 +61,14 @@ impl Rig {
     /// Nothing of it was typed, or it was typed and not submitted.
     pub(super) fn fail_nudge(&mut self, now: Now, at: usize, refusal: Refusal) {
         let nudge = self.nudges[at].clone();
+        if nudge.item().is_some() {
+            // It stays where it lies.
+            self.nudges.remove(at);
+            if nudge.is_begun() {
+                self.ledger.add(Fact::NudgeOver { nudge: nudge.id });
+            }
+            return;
+        }
         self.tell_not_nudged(now, &nudge, &refusal.message);
         match nudge.stage {
             Stage::Waiting { .. } => {
@@ -103,6 +111,10 @@ impl Rig {
     /// What earlier daemons began and did not end: nobody knows how far they came.
     pub(in crate::decide) fn tell_begun(&mut self, now: Now, begun: Vec<BegunNudge>) {
         for begun in begun {
+            if let Some(item) = begun.item.clone() {
+                self.find_begun(now, begun, item);
+                continue;
+            }
             let worker = &begun.attempt.worker;
             let text = format!(
                 "{worker} may have been nudged ({}): the supervisor ended while it was typed, and it \

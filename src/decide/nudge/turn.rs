@@ -19,6 +19,8 @@ use crate::{
 
 /// From one look at an agent for which a text waits to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After which time a text of an inbox is tried again that no disk took.
+const RECORD_AGAIN: Duration = Duration::from_secs(30);
 
 impl Rig {
     /// What is due for texts, and what can be done for them.
@@ -31,6 +33,12 @@ impl Rig {
                         let message = format!("nothing was typed: it cannot be recorded: {why}");
                         let fact = fact.clone();
                         self.ledger.withdraw(&fact);
+                        if nudge.item().is_some() {
+                            let again = Some(now.mono + RECORD_AGAIN);
+                            nudge.stage = Stage::Waiting { again };
+                            self.nudges.push(nudge);
+                            continue;
+                        }
                         let hint = "`supervisorctl doctor` looks at the disk";
                         let refusal = failed(&message, Some(hint));
                         self.tell_not_nudged(now, &nudge, &refusal.message);
@@ -53,6 +61,9 @@ impl Rig {
             if let Stage::Typing { until, .. } = nudge.stage
                 && now.mono >= until
             {
+                if self.item_is_silent(now, &nudge) {
+                    continue;
+                }
                 nudge.stage = self.silent(now, &nudge);
             }
             self.nudges.push(nudge);
@@ -78,8 +89,13 @@ impl Rig {
         if let Some(why) = self.nudge_lost(nudge) {
             return self.fail_nudge(now, at, why);
         }
-        let mut others = self.nudges.iter();
-        if others.any(|other| other.attempt.worker == worker && other.is_begun()) {
+        let of_inbox = nudge.item().is_some();
+        let mut others = self.nudges.iter().filter(|other| {
+            // People come first.
+            let first = other.is_begun() || of_inbox && other.item().is_none();
+            first && other.attempt.worker == worker
+        });
+        if others.next().is_some() {
             if late {
                 let why = format!("nothing was typed: another text is being typed into {worker}");
                 let again = "nudge it again, or let it wait longer with --within";
@@ -101,18 +117,39 @@ impl Rig {
             let still = |seen| matches!(seen, &Seen::Busy | &Seen::Unknown);
             seen.is_some_and(|(at, seen)| at >= again && !still(seen))
         };
-        let waits =
-            matches!(nudge.stage, Stage::Waiting { again: Some(again) } if !idle_since(again));
-        let due = late || !waits;
-        if due {
+        let waits = match nudge.stage {
+            Stage::Waiting { again } if of_inbox => {
+                let seen = watching.as_ref().and_then(|watching| watching.seen());
+                let again = again.unwrap_or(Mono(0));
+                let engaged = seen.is_some_and(|(_, seen)| !is_soon_over(seen));
+                if engaged {
+                    // The next look is soon enough.
+                    return;
+                }
+                !seen.is_some_and(|(at, seen)| at >= again && *seen == Seen::Waiting)
+            }
+            Stage::Waiting { again: Some(again) } => !idle_since(again),
+            Stage::Waiting { again: None }
+            | Stage::Recording(_)
+            | Stage::Typing { .. }
+            | Stage::Over(..) => false,
+        };
+        if late || !waits {
             return self.begin_nudge(now, at);
         }
+        let not_before = match nudge.stage {
+            Stage::Waiting { again: Some(again) } if of_inbox => again,
+            Stage::Waiting { .. }
+            | Stage::Recording(_)
+            | Stage::Typing { .. }
+            | Stage::Over(..) => now.mono,
+        };
         if let Some(Life::Running {
             watching: Some(watching),
             ..
         }) = self.workers.get_mut(&worker).map(|worker| &mut worker.life)
         {
-            let soon = now.mono + LOOK_EVERY;
+            let soon = (now.mono + LOOK_EVERY).max(not_before);
             if !watching.look.asked && watching.look.at > soon {
                 watching.look = Look::at(soon);
             }
@@ -126,6 +163,7 @@ impl Rig {
             attempt: nudge.attempt.clone(),
             at: now.wall,
             about: nudge.about(),
+            item: nudge.item().cloned(),
         });
         self.ledger.ask_again(now.mono);
         self.ledger.add(begun.clone());
@@ -166,5 +204,15 @@ impl Rig {
         self.ledger.add(over.clone());
         let hint = format!("`supervisorctl screen {worker}` shows what is there");
         Stage::Over(over, Err(failed(&message, Some(&hint))))
+    }
+}
+
+/// Whether it waits for a word, or may do so in a moment: nobody has to answer it, and no time has to pass.
+fn is_soon_over(seen: &Seen) -> bool {
+    match seen {
+        Seen::Waiting | Seen::Busy | Seen::Unknown => true,
+        Seen::Asking { .. } | Seen::Limited { .. } | Seen::Outage { .. } | Seen::Crashed { .. } => {
+            false
+        }
     }
 }

@@ -65,12 +65,12 @@ pub(super) fn idle() -> Signs {
     signs(&format!("⏺ Done.\n\n{RULE}\n❯ \n{RULE}\n"))
 }
 
-fn limited() -> Signs {
+pub(super) fn limited() -> Signs {
     let limit = "⏺ Bash\n  ⎿  You've hit your limit · resets 3pm (UTC)";
     signs(&format!("{limit}\n\n{RULE}\n❯ \n{RULE}\n"))
 }
 
-fn asks() -> Signs {
+pub(super) fn asks() -> Signs {
     asks_to("proceed")
 }
 

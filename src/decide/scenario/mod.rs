@@ -11,6 +11,7 @@ mod conversations;
 mod deadlines;
 mod erlang;
 mod hand;
+mod inbox;
 mod kills;
 mod looks;
 mod lost;

@@ -111,6 +111,7 @@ fn it_is_recorded_then_typed_and_how_it_went_is_recorded_then_answered() {
         attempt: of.clone(),
         at: now(0).wall,
         about: "\"go on\", 5 bytes".into(),
+        item: None,
     });
     let place = |effects: &[Effect], wanted: &dyn Fn(&Effect) -> bool| {
         effects.iter().position(wanted).unwrap()

@@ -208,6 +208,39 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl screen @LOOPKEEPER_WORKER@",
     },
     Entry {
+        event: "worker-inbox-delivered",
+        id: "d8a70fcd3de0c3c6a5620e9da5ff7f17",
+        subject: "A file in the inbox of @LOOPKEEPER_WORKER@ was typed",
+        text: "The message has its name, how it begins, and by what it is known to be taken. The file is in \
+               `delivered` of the inbox.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-inbox-failed",
+        id: "ffd2e626b3d949e672707b2e93ca6ad8",
+        subject: "A file in the inbox of @LOOPKEEPER_WORKER@ failed",
+        text: "The message says why: it can never be typed, or it was typed and is not known to be taken, as \
+               when the supervisor, or the machine, ended while it was being typed. It is in `failed` of \
+               the inbox, with the reason beside it, and is not typed again by itself.\n\n\
+               See what has failed, and whether it is on the screen:\n\
+               $ supervisorctl inbox @LOOPKEEPER_WORKER@ list\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Have it typed again:\n\
+               $ supervisorctl inbox @LOOPKEEPER_WORKER@ retry NAME",
+    },
+    Entry {
+        event: "worker-inbox-stuck",
+        id: "c05a8530f1de87e58b28adaa41c5b871",
+        subject: "A file cannot be moved out of the inbox of @LOOPKEEPER_WORKER@",
+        text: "The message says why: the disk is full, or somebody has changed whose the directory is. It \
+               is tried again, and it is not typed again; until it was moved nothing else of this inbox \
+               is typed.\n\n\
+               See what is there, and look at the disk:\n\
+               $ supervisorctl inbox @LOOPKEEPER_WORKER@ list\n\
+               $ supervisorctl doctor",
+    },
+    Entry {
         event: "worker-stopping",
         id: "f7e7d330b5804a3986f5c88750c78fed",
         subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",

@@ -4,19 +4,23 @@
 
 mod attempts;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use jiff::Timestamp;
 
 use super::{Failure, Look, about_to_begin, machine};
 use crate::{
-    config::Config,
+    config::{Config, Worker},
     control::{
         astray,
         protocol::{
-            LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView, StatusView, WorkerView,
+            InboxView, LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView, StatusView,
+            WorkerView,
         },
     },
     decide::{Machine, Restored, RestoredWorker},
     host::boot,
+    inbox::Inbox,
     model::{
         BootId, Condition, Found, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs,
         WorkerName,
@@ -43,14 +47,34 @@ struct Known {
 }
 
 pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
-    let mut status = view(&gather(paths)?);
+    let known = gather(paths)?;
+    let mut status = view(&known);
     for row in &mut status.workers {
         row.launcher = attempts::launcher(&paths.state, row).or(row.launcher);
+        let worker = known.config.as_ref().ok();
+        let worker = worker.and_then(|config| config.workers.get(&row.name));
+        row.inbox = worker.and_then(|worker| inbox_of(&paths.state, worker, known.now.wall));
     }
     Ok(StatusView {
         config: paths.config.to_str().map(str::to_owned),
         state_dir: paths.state.to_str().map(str::to_owned),
         ..status
+    })
+}
+
+/// What lies in the inbox of a worker; nothing without an agent, or where nobody may look.
+fn inbox_of(state: &Path, worker: &Worker, now: Timestamp) -> Option<InboxView> {
+    worker.agent.as_ref()?;
+    let inbox = Inbox::open(state, &worker.name).ok()?;
+    let waiting = inbox.waiting().ok()?;
+    let is_late = |since: &Timestamp| {
+        let waits = Duration::try_from(now.duration_since(*since));
+        waits.is_ok_and(|waits| waits >= worker.watch.slow)
+    };
+    Some(InboxView {
+        queued: waiting.len(),
+        failed: inbox.failures().ok()?.len(),
+        late: waiting.first().map(|first| first.since).filter(is_late),
     })
 }
 
@@ -234,6 +258,7 @@ fn row(
         output_at: None,
         worktree: None,
         conversation: None,
+        inbox: None,
     }
 }
 

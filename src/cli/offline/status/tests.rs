@@ -67,7 +67,7 @@ fn point(id: &str) -> ResumePoint {
         index: 1,
         id: id.parse().ok(),
         count: 2,
-        at: jiff::Timestamp::UNIX_EPOCH,
+        at: Timestamp::UNIX_EPOCH,
         by: SetBy::Plan,
         done: Vec::new(),
     }
@@ -83,7 +83,7 @@ fn known() -> Known {
         host_name: "pi".into(),
     };
     let config = config::parse(RIG, Path::new("/rig.toml"), &environment);
-    let at = jiff::Timestamp::UNIX_EPOCH;
+    let at = Timestamp::UNIX_EPOCH;
     let worker = |name: &str, kept: RestoredWorker| (name.parse().unwrap(), kept);
     Known {
         machine: Machine {

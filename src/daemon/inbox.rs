@@ -1,0 +1,241 @@
+//! Inboxes of agents: made, watched, looked into, and files moved out of them.
+//!
+//! Promise: one thing at a time is done, and told in the order in which it was done: a look from before a
+//! file was moved is never told after that. A file that is dropped in is noticed when it happens, and at
+//! the latest by the slow poll; nobody of the loop waits for it.
+//!
+//! How: `keep` runs beside the loop and takes [`Order`]s; what it touches is touched by threads that
+//! are never waited for longer than a limit ([`Looks`]).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use super::{Daemon, Input};
+use crate::{
+    causes::in_one_line,
+    config::{Config, Worker},
+    decide::{Event, Lies, Settle},
+    host::{
+        account,
+        look::{At, Looks},
+    },
+    inbox::{self, Inbox},
+    model::{ItemName, WorkerName},
+};
+
+/// How often inboxes are looked into of which nobody has heard anything.
+const POLL: Duration = Duration::from_secs(30);
+/// What happens within this time is looked at together.
+const TOGETHER: Duration = Duration::from_millis(200);
+
+/// What is to be done.
+enum Order {
+    /// These have one, and are whose.
+    Declared(BTreeMap<WorkerName, Option<String>>),
+    /// Something happened in one.
+    Changed,
+    Settle {
+        worker: WorkerName,
+        item: ItemName,
+        how: Settle,
+    },
+}
+
+/// The way to who keeps the inboxes.
+#[derive(Clone)]
+pub(super) struct Inboxes {
+    state: PathBuf,
+    looks: Looks,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Inboxes {
+    /// Begins to keep those that are declared.
+    pub(super) fn keep(state: &Path, inputs: mpsc::UnboundedSender<Input>) -> Self {
+        let (orders, taken) = mpsc::unbounded_channel();
+        let inboxes = Self {
+            state: state.to_owned(),
+            looks: Looks::new(|| {}),
+            orders,
+        };
+        let (state, looks) = (inboxes.state.clone(), inboxes.looks.clone());
+        tokio::task::spawn_local(keep(Keeper { state, looks }, taken, inputs));
+        inboxes
+    }
+
+    pub(super) fn follow(&self, config: &Config) {
+        let with_agent = |worker: &&Worker| worker.agent.is_some();
+        let declared = config.workers.values().filter(with_agent);
+        let declared =
+            declared.map(|worker| (worker.name.clone(), worker.user().map(str::to_owned)));
+        self.order(Order::Declared(declared.collect()));
+    }
+
+    pub(super) fn changed(&self) {
+        self.order(Order::Changed);
+    }
+
+    pub(super) fn settle(&self, worker: WorkerName, item: ItemName, how: Settle) {
+        self.order(Order::Settle { worker, item, how });
+    }
+
+    /// Whether this is still the text of a file.
+    pub(super) async fn still_says(
+        &self,
+        worker: WorkerName,
+        item: ItemName,
+        text: String,
+    ) -> bool {
+        let state = self.state.clone();
+        let subject = about(&worker);
+        let looking = self.looks.look(&subject, move |at| {
+            at.comes_to(&inbox::path(&state, &worker));
+            let inbox = Inbox::open(&state, &worker)?;
+            Ok::<_, inbox::InboxError>(inbox.still_says(&item, &text, SystemTime::now()))
+        });
+        matches!(looking.await, Ok(Ok(true)))
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_err() {
+            tracing::debug!("the daemon is ending");
+        }
+    }
+}
+
+/// What the trouble with an inbox is called.
+fn about(worker: &WorkerName) -> String {
+    format!("inbox of {worker}")
+}
+
+struct Keeper {
+    state: PathBuf,
+    looks: Looks,
+}
+
+async fn keep(
+    keeper: Keeper,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    inputs: mpsc::UnboundedSender<Input>,
+) {
+    let mut declared = BTreeMap::new();
+    let mut next = Instant::now() + POLL;
+    loop {
+        let input = match timeout_at(next, orders.recv()).await {
+            Ok(None) => return,
+            Ok(Some(Order::Declared(now))) => {
+                declared = now;
+                next = Instant::now();
+                continue;
+            }
+            Ok(Some(Order::Changed)) => {
+                next = next.min(Instant::now() + TOGETHER);
+                continue;
+            }
+            Ok(Some(Order::Settle { worker, item, how })) => {
+                let moved = keeper.settle(worker.clone(), item.clone(), how).await;
+                next = next.min(Instant::now() + TOGETHER);
+                vec![Input::Event(Event::Settled(worker, item, moved))]
+            }
+            Err(_due) => {
+                let mut seen = Vec::new();
+                let mut after = POLL;
+                for (worker, user) in &declared {
+                    let found = keeper.look(worker.clone(), user.clone()).await;
+                    if let Ok((_, Some(again))) = &found {
+                        after = after.min(*again);
+                    }
+                    seen.push(Input::Inbox {
+                        worker: worker.clone(),
+                        lies: found.map(|(lies, _)| lies),
+                    });
+                }
+                next = Instant::now() + after;
+                seen
+            }
+        };
+        for input in input {
+            if inputs.send(input).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Keeper {
+    /// What lies there, and when to look again; or why nobody can tell.
+    async fn look(
+        &self,
+        worker: WorkerName,
+        user: Option<String>,
+    ) -> Result<(Lies, Option<Duration>), String> {
+        let state = self.state.clone();
+        let subject = about(&worker);
+        let look = move |at: &At| {
+            let user = user.map(|name| number_of(&name, at)).transpose()?;
+            at.comes_to(&inbox::path(&state, &worker));
+            let inbox = Inbox::make(&state, &worker, user).map_err(|error| in_one_line(&error))?;
+            let seen = inbox.look(SystemTime::now());
+            seen.map_err(|error| in_one_line(&error))
+        };
+        let seen = self.looks.look(&subject, look).await;
+        seen.map_err(|unseen| in_one_line(&unseen))?
+    }
+
+    async fn settle(
+        &self,
+        worker: WorkerName,
+        item: ItemName,
+        how: Settle,
+    ) -> Result<Option<ItemName>, String> {
+        let state = self.state.clone();
+        let subject = about(&worker);
+        let settle = move |at: &At| {
+            at.comes_to(&inbox::path(&state, &worker));
+            let inbox = Inbox::open(&state, &worker)?;
+            inbox.settle(&item, &how, jiff::Timestamp::now())
+        };
+        match self.looks.look(&subject, settle).await {
+            Ok(settled) => settled.map_err(|error: inbox::InboxError| in_one_line(&error)),
+            Err(unseen) => Err(in_one_line(&unseen)),
+        }
+    }
+}
+
+/// The number of a user; the machine may ask another one for it.
+fn number_of(name: &str, at: &At) -> Result<u32, String> {
+    at.comes_to(&account::shows_user(name));
+    match account::user(name) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(format!("there is no user {name} on this machine")),
+        Err(error) => Err(format!("user {name} cannot be looked up: {error}")),
+    }
+}
+
+impl Daemon {
+    /// Somebody has looked into an inbox.
+    pub(super) async fn inbox_seen(&mut self, worker: WorkerName, lies: Result<Lies, String>) {
+        let about = about(&worker);
+        match lies {
+            Ok(lies) => {
+                self.troubles.over(&about);
+                self.files
+                    .watch_inbox(&inbox::path(&self.paths.state, &worker));
+                self.turn(Event::Inbox(worker, lies)).await;
+            }
+            Err(why) => {
+                let text =
+                    format!("{about} cannot be used: {why}; nothing of it is typed until it can");
+                self.last(&about, text);
+            }
+        }
+    }
+}

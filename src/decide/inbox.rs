@@ -1,0 +1,456 @@
+//! Files in the inboxes of agents: typed one after the other, and then put away.
+//!
+//! # Promise
+//!
+//! What lies in the inbox of a worker is typed once, in order, when its agent is at its input line and does
+//! nothing; then it is moved, to `delivered/` or, with the reason, to `failed/`. What passes keeps it where
+//! it is: that the agent works, asks, is limited, is not there. What was begun and nobody knows how it
+//! went is in `failed/`, is told, and is not typed again by itself. People come first.
+//!
+//! # How
+//!
+//! ```text
+//!  lies there ─► Nudging (begun is recorded with its name) ─► Settling ─► moved ─► over is recorded
+//!       ▲            │ nothing was typed                        │ ▲
+//!       └────────────┘                                          └─┘ cannot be moved: again, ever later
+//! ```
+//!
+//! It is over only after the file was moved. So a daemon that finds one begun and not over has it moved to
+//! `failed/`, and if it is no longer in the inbox, then it had been settled. Until it is moved nothing
+//! else of that inbox is typed.
+//!
+//! What lies there is told by looks ([`Event::Inbox`](super::Event::Inbox)), in the order in which it came
+//! to be whole, with the text of the first. Until it is begun, the latest text counts, and what is no
+//! longer there is not typed; what was typed counts from then on, whatever is in the file that is moved.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    BegunNudge, Effect, Fact, Level, NudgeId, Nudged, Rig, Typed, life::Life, nudge::Nudging,
+};
+use crate::{
+    agent::typed::{By, Refusal},
+    model::{AttemptRef, ItemName, Mono, Now, WorkerName},
+};
+
+/// From a text that was refused to the next try; also where only a person can change why.
+const TRY_EVERY: Duration = Duration::from_secs(30);
+/// From a text that was refused because its agent works to the next look.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// Whoever moves a file says within this time how that went, or it is moved again.
+const SETTLE_SILENCE: Duration = Duration::from_secs(60);
+/// As [`SETTLE_SILENCE`], for a daemon that is to end.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+/// From a move that failed to the next one, at first and at the most.
+const MOVE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// What lies in an inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lies {
+    /// The first that is whole: its text, or why it can never be typed.
+    pub first: Option<(ItemName, Result<String, String>)>,
+    /// How many wait, also of those that are still being written.
+    pub queued: usize,
+    /// How many have failed.
+    pub failed: usize,
+    /// Since when the oldest waits.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Where a file is moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Settle {
+    /// To `delivered/`.
+    Delivered,
+    /// To `failed/`, with the reason.
+    Failed(String),
+}
+
+/// The inbox of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Inbox {
+    lies: Lies,
+    settling: Option<Settling>,
+}
+
+/// A file on its way out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Settling {
+    item: ItemName,
+    /// What is recorded as begun, if it was.
+    nudge: Option<NudgeId>,
+    attempt: Option<AttemptRef>,
+    how: Settle,
+    /// What became of it, in words.
+    words: String,
+    /// An earlier daemon began it, and may have settled it.
+    found: bool,
+    step: Step,
+    /// For how long it waited last, if it could not be moved.
+    waited: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Step {
+    /// It is being moved; by when that should have been said.
+    Moving { until: Mono },
+    /// It could not be moved, and why; it is tried again then.
+    Waiting { until: Mono, why: String },
+}
+
+impl Inbox {
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        let settling = self.settling.as_ref()?;
+        Some(match settling.step {
+            Step::Moving { until } | Step::Waiting { until, .. } => until,
+        })
+    }
+
+    /// A file is just being moved.
+    pub(super) fn is_moving(&self) -> bool {
+        let step = self.settling.as_ref().map(|settling| &settling.step);
+        matches!(step, Some(Step::Moving { .. }))
+    }
+
+    /// How many wait, how many have failed, and since when the oldest waits.
+    pub(super) fn counts(&self) -> (usize, usize, Option<Timestamp>) {
+        (self.lies.queued, self.lies.failed, self.lies.oldest)
+    }
+}
+
+impl Rig {
+    /// Somebody has looked into an inbox.
+    pub(super) fn inbox_seen(&mut self, worker: WorkerName, lies: Lies) {
+        if self.has_inbox(&worker) {
+            self.inboxes.entry(worker).or_default().lies = lies;
+        }
+    }
+
+    fn has_inbox(&self, worker: &WorkerName) -> bool {
+        let worker = self.workers.get(worker);
+        worker.is_some_and(|worker| worker.declared && worker.rules.agent.is_some())
+    }
+
+    /// What is due for inboxes: the first text of each waits for its agent, what cannot be typed is put
+    /// away, and what could not be moved is moved again.
+    pub(super) fn tend_inboxes(&mut self, now: Now) {
+        let names: Vec<_> = self.inboxes.keys().cloned().collect();
+        for name in names {
+            let kept = self.has_inbox(&name);
+            let Some(inbox) = self.inboxes.get_mut(&name) else {
+                continue;
+            };
+            if !kept {
+                inbox.lies = Lies::default();
+            }
+            match (&mut inbox.settling, kept) {
+                (Some(settling), _) => {
+                    let moved = settling.move_if_due(now.mono, &name);
+                    self.out.extend(moved);
+                }
+                (None, false) => {
+                    self.inboxes.remove(&name);
+                    self.nudges.retain(|nudge| !nudge.is_waiting_item_of(&name));
+                }
+                (None, true) => self.tend_first(now, &name),
+            }
+        }
+    }
+
+    fn tend_first(&mut self, now: Now, name: &WorkerName) {
+        let Some(inbox) = self.inboxes.get(name) else {
+            return;
+        };
+        let first = inbox.lies.first.clone();
+        if self.nudges.iter().any(|nudge| nudge.is_begun_item_of(name)) {
+            return;
+        }
+        let waiting = |nudge: &Nudging| nudge.is_waiting_item_of(name);
+        let at = self.nudges.iter().position(waiting);
+        match (first, at) {
+            (Some((item, Ok(text))), Some(at)) => self.nudges[at].is_now(item, text),
+            (Some((item, Ok(text))), None) => self.push_item(name, item, text),
+            (Some((item, Err(why))), at) => {
+                if let Some(at) = at {
+                    self.nudges.remove(at);
+                }
+                let words = format!("{item} in the inbox of {name} cannot be typed: {why}");
+                self.put_away(now, name, None, item, Settle::Failed(why), words);
+            }
+            (None, Some(at)) => drop(self.nudges.remove(at)),
+            (None, None) => {}
+        }
+    }
+
+    /// Its text waits for the agent, where that runs.
+    fn push_item(&mut self, name: &WorkerName, item: ItemName, text: String) {
+        let Some(worker) = self.workers.get(name).filter(|_| self.leaving.is_none()) else {
+            return;
+        };
+        if let (Life::Running { attempt, .. }, Some(agent)) = (&worker.life, &worker.rules.agent) {
+            let (attempt, agent) = (attempt.of.clone(), agent.clone());
+            let id = NudgeId(self.rng.u64(..));
+            self.nudges
+                .push(Nudging::of_item(id, item, attempt, agent, text));
+        }
+    }
+
+    /// How it went with the text of an inbox.
+    pub(super) fn item_typed(&mut self, now: Now, at: usize, item: ItemName, typed: Typed) {
+        let nudge = self.nudges[at].clone();
+        let worker = &nudge.attempt.worker;
+        let taken = |by: Option<By>| {
+            let attempt = nudge.attempt.clone();
+            let nudged = Nudged { attempt, by };
+            format!("{item} of its inbox ({}): {nudged}", nudge.about())
+        };
+        match typed {
+            Typed::Taken(by) => {
+                let words = taken(Some(by));
+                self.end_item(now, at, item, Settle::Delivered, words);
+            }
+            Typed::Undecided => {
+                let words = taken(None);
+                self.end_item(now, at, item, Settle::Delivered, words);
+            }
+            Typed::Refused { why, .. } if never(&why) => {
+                let words = format!("{item} in the inbox of {worker} cannot be typed: {why}");
+                let how = Settle::Failed(why.to_string());
+                self.end_item(now, at, item, how, words);
+            }
+            Typed::Refused { why, .. } => {
+                // The next look at one that works is soon enough.
+                let works = why == Refusal::Busy;
+                let after = if works { AT_ONCE } else { TRY_EVERY };
+                self.item_waits(now.mono + after, at);
+            }
+            Typed::Nothing { .. } => self.item_waits(now.mono + TRY_EVERY, at),
+            Typed::Failed { why, .. } => {
+                let words = format!(
+                    "{item} in the inbox of {worker} was typed, and is not known to be taken: {why}"
+                );
+                self.end_item(now, at, item, Settle::Failed(why), words);
+            }
+        }
+    }
+
+    /// Who types said nothing; `false` where it is no text of an inbox.
+    pub(super) fn item_is_silent(&mut self, now: Now, nudge: &Nudging) -> bool {
+        let Some(item) = nudge.item().cloned() else {
+            return false;
+        };
+        let worker = &nudge.attempt.worker;
+        let why = "nobody knows whether it was typed: there was no word of it";
+        let words = format!("{item} in the inbox of {worker} may have been typed: {why}");
+        let begun = Some((nudge.id, nudge.attempt.clone()));
+        let how = Settle::Failed(why.to_owned());
+        self.put_away(now, worker, begun, item, how, words);
+        true
+    }
+
+    fn end_item(&mut self, now: Now, at: usize, item: ItemName, how: Settle, words: String) {
+        let nudge = self.nudges.remove(at);
+        let begun = Some((nudge.id, nudge.attempt.clone()));
+        self.put_away(now, &nudge.attempt.worker, begun, item, how, words);
+    }
+
+    /// Nothing was typed, and that is recorded; it is tried again by a look that is not earlier.
+    fn item_waits(&mut self, again: Mono, at: usize) {
+        let another = NudgeId(self.rng.u64(..));
+        let nudge = self.nudges[at].waits_again(another, again);
+        self.ledger.add(Fact::NudgeOver { nudge });
+    }
+
+    fn put_away(
+        &mut self,
+        now: Now,
+        worker: &WorkerName,
+        begun: Option<(NudgeId, AttemptRef)>,
+        item: ItemName,
+        how: Settle,
+        words: String,
+    ) {
+        let (nudge, attempt) = begun.unzip();
+        let settling = Settling {
+            item,
+            nudge,
+            attempt,
+            how,
+            words,
+            found: false,
+            step: Step::Moving {
+                until: now.mono + SETTLE_SILENCE,
+            },
+            waited: None,
+        };
+        self.out.push(settling.effect(worker));
+        self.inboxes.entry(worker.clone()).or_default().settling = Some(settling);
+    }
+
+    /// A file was moved, if it was still there, and is called so now; or why it was not.
+    pub(super) fn settled(
+        &mut self,
+        now: Now,
+        worker: &WorkerName,
+        item: &ItemName,
+        moved: Result<Option<ItemName>, String>,
+    ) {
+        let Some(inbox) = self.inboxes.get_mut(worker) else {
+            return;
+        };
+        let is_it = |settling: &&mut Settling| settling.item == *item;
+        let Some(settling) = inbox.settling.as_mut().filter(is_it) else {
+            return;
+        };
+        let place = match moved {
+            Ok(place) => place,
+            Err(why) => {
+                let first = settling.wait(now.mono, why.clone());
+                let text = format!(
+                    "{item} cannot be moved out of the inbox of {worker}: {why}; nothing else of it is \
+                     typed until it is"
+                );
+                if first {
+                    self.tell_of(now, "worker-inbox-stuck", Level::Warning, worker, text);
+                }
+                return;
+            }
+        };
+        // A look from before may have seen it; until the next one nothing is there.
+        let is_first = |(first, _): &(ItemName, _)| first == item;
+        drop(inbox.lies.first.take_if(|first| is_first(first)));
+        inbox.lies.queued = inbox.lies.queued.saturating_sub(1);
+        let Some(settling) = inbox.settling.take() else {
+            return;
+        };
+        self.tell_settled(now, worker, &settling, place);
+        if let Some(nudge) = settling.nudge {
+            self.ledger.add(Fact::NudgeOver { nudge });
+        }
+    }
+
+    fn tell_settled(
+        &mut self,
+        now: Now,
+        worker: &WorkerName,
+        settling: &Settling,
+        place: Option<ItemName>,
+    ) {
+        let words = &settling.words;
+        let (event, level, text) = match (&settling.how, place) {
+            (Settle::Delivered, _) => ("worker-inbox-delivered", Level::Info, words.clone()),
+            (Settle::Failed(_), Some(place)) => {
+                let again = format!("`supervisorctl inbox {worker} retry {place}` types it again");
+                let text = format!("{words}; {again}");
+                ("worker-inbox-failed", Level::Warning, text)
+            }
+            // It had been settled, and was moved.
+            (Settle::Failed(_), None) if settling.found => return,
+            // Whoever wrote it has taken it away.
+            (Settle::Failed(_), None) => ("worker-inbox-failed", Level::Warning, words.clone()),
+        };
+        match &settling.attempt {
+            Some(attempt) => self.tell(now, event, level, Some(attempt), text),
+            None => self.tell_of(now, event, level, worker, text),
+        }
+    }
+
+    /// An earlier daemon began to type this and did not see its end.
+    pub(super) fn find_begun(&mut self, now: Now, begun: BegunNudge, item: ItemName) {
+        let worker = begun.attempt.worker.clone();
+        let why = "may have been typed: the supervisor ended while it was typed";
+        let words = format!("{item} in the inbox of {worker} {why}");
+        let begun = Some((begun.nudge, begun.attempt));
+        let how = Settle::Failed(why.to_owned());
+        self.put_away(now, &worker, begun, item, how, words);
+        let settling = self.inboxes.get_mut(&worker);
+        if let Some(settling) = settling.and_then(|inbox| inbox.settling.as_mut()) {
+            settling.found = true;
+        }
+    }
+
+    /// What cannot be moved at present, in words.
+    pub(super) fn inbox_troubles(&self) -> impl Iterator<Item = String> {
+        self.inboxes.iter().filter_map(|(worker, inbox)| {
+            let Settling { item, step, .. } = inbox.settling.as_ref()?;
+            match step {
+                Step::Moving { .. } => None,
+                Step::Waiting { why, .. } => Some(format!(
+                    "{item} cannot be moved out of the inbox of {worker}: {why}; it is tried again"
+                )),
+            }
+        })
+    }
+
+    /// The daemon is to end: nobody waits for long any more.
+    pub(super) fn hurry_inboxes(&mut self, now: Now) {
+        for inbox in self.inboxes.values_mut() {
+            if let Some(Settling {
+                step: Step::Moving { until },
+                ..
+            }) = &mut inbox.settling
+            {
+                *until = (*until).min(now.mono + LEAVES_WITHIN);
+            }
+        }
+    }
+}
+
+impl Settling {
+    fn effect(&self, worker: &WorkerName) -> Effect {
+        Effect::Settle {
+            worker: worker.clone(),
+            item: self.item.clone(),
+            how: self.how.clone(),
+        }
+    }
+
+    /// Moves it again, if that is due.
+    fn move_if_due(&mut self, now: Mono, worker: &WorkerName) -> Option<Effect> {
+        match self.step {
+            Step::Moving { until } if now >= until => {
+                self.wait(now, "nobody said how it went".into());
+                None
+            }
+            Step::Waiting { until, .. } if now >= until => {
+                self.step = Step::Moving {
+                    until: now + SETTLE_SILENCE,
+                };
+                Some(self.effect(worker))
+            }
+            Step::Moving { .. } | Step::Waiting { .. } => None,
+        }
+    }
+
+    /// Puts off the next move, longer each time; says whether it is the first one that failed.
+    fn wait(&mut self, now: Mono, why: String) -> bool {
+        let (first, most) = MOVE_AGAIN;
+        let before = self.waited;
+        let wait = before.map_or(first, |before| (before * 2).min(most));
+        self.waited = Some(wait);
+        self.step = Step::Waiting {
+            until: now + wait,
+            why,
+        };
+        before.is_none()
+    }
+}
+
+/// Whether no waiting changes that this is refused.
+fn never(why: &Refusal) -> bool {
+    match why {
+        Refusal::Unbracketed | Refusal::LongLine { .. } => true,
+        Refusal::Dead
+        | Refusal::Mode
+        | Refusal::Foreground { .. }
+        | Refusal::Asking { .. }
+        | Refusal::Limited { .. }
+        | Refusal::Crashed { .. }
+        | Refusal::Busy
+        | Refusal::Unsent { .. }
+        | Refusal::NoInput { .. }
+        | Refusal::Attached { .. } => false,
+    }
+}

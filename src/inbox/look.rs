@@ -1,0 +1,274 @@
+//! What lies in an inbox, and what is in a file of it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Read as _,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use jiff::Timestamp;
+use rustix::{
+    fs::{Dir, Mode, OFlags, Stat, fstat, openat},
+    io::Errno,
+};
+
+use super::{
+    DELIVERED, FAILED, Inbox, InboxError, QUIET, WHY,
+    place::{is_directory, is_plain},
+    settle::when,
+};
+use crate::{
+    agent::typed::{LONGEST, check},
+    decide::Lies,
+    model::ItemName,
+    sys,
+};
+
+/// Read by everybody.
+const BY_ALL: u32 = 0o004;
+/// What others have in hand ends so.
+const OF_WRITERS: [&str; 4] = ["~", ".tmp", ".part", ".swp"];
+
+/// A file that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which.
+    pub name: ItemName,
+    /// Since when it is as it is.
+    pub since: Timestamp,
+    /// How long it is.
+    pub bytes: u64,
+    plain: bool,
+}
+
+/// A file that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Which, as it is called now.
+    pub name: ItemName,
+    /// When; `None` where somebody else put it there.
+    pub at: Option<Timestamp>,
+    /// Why, where that is known.
+    pub why: Option<String>,
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A text that can be typed.
+    Text(String),
+    /// Something that can never be, and why.
+    Unfit(String),
+    /// It is not whole yet.
+    Unfinished,
+    /// It is not there.
+    Gone,
+}
+
+impl Inbox {
+    /// What lies in it, for who is to type it; and after which time it may be otherwise without anybody
+    /// changing anything.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn look(&self, now: SystemTime) -> Result<(Lies, Option<Duration>), InboxError> {
+        let waiting = self.waiting()?;
+        let mut first = None;
+        let mut again = None;
+        for one in &waiting {
+            match self.content_of(one, now)? {
+                Content::Text(text) => first = Some((one.name.clone(), Ok(text))),
+                Content::Unfit(why) => first = Some((one.name.clone(), Err(why))),
+                Content::Unfinished => again = Some(QUIET),
+                Content::Gone => {}
+            }
+            if first.is_some() {
+                break;
+            }
+        }
+        let lies = Lies {
+            first,
+            queued: waiting.len(),
+            failed: self.failures()?.len(),
+            oldest: waiting.first().map(|one| one.since),
+        };
+        Ok((lies, again))
+    }
+
+    /// What waits, in order.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn waiting(&self) -> Result<Vec<Waiting>, InboxError> {
+        let mut found = Vec::new();
+        for name in names(&self.directory).map_err(self.failed("", "read"))? {
+            if is_of_writers(&name) {
+                continue;
+            }
+            let Some(stat) = self.stat(&name)?.filter(|stat| !is_directory(stat)) else {
+                continue;
+            };
+            found.push(Waiting {
+                name: name.into(),
+                since: changed(&stat),
+                bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                plain: is_plain(&stat),
+            });
+        }
+        found.sort_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
+        Ok(found)
+    }
+
+    /// What has failed, oldest first.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn failures(&self) -> Result<Vec<Failed>, InboxError> {
+        let below = self.below(FAILED)?;
+        let mut names = names(&below).map_err(self.failed(FAILED, "read"))?;
+        names.sort();
+        let is_reason = |name: &OsStr| {
+            let of = name.as_bytes().strip_suffix(WHY.as_bytes());
+            of.is_some_and(|of| {
+                names
+                    .binary_search(&OsString::from_vec(of.to_vec()))
+                    .is_ok()
+            })
+        };
+        let failed = names.iter().filter(|name| !is_reason(name));
+        Ok(failed
+            .map(|name| Failed {
+                at: when(name),
+                why: reason(&below, name),
+                name: name.clone().into(),
+            })
+            .collect())
+    }
+
+    /// How many were delivered and are kept.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn delivered(&self) -> Result<usize, InboxError> {
+        let names = names(&self.below(DELIVERED)?);
+        Ok(names.map_err(self.failed(DELIVERED, "read"))?.len())
+    }
+
+    /// Whether this text is still what is to be typed of this file.
+    pub fn still_says(&self, name: &ItemName, text: &str, now: SystemTime) -> bool {
+        matches!(self.read(name.as_os_str(), now), Ok(Content::Text(now)) if now == text)
+    }
+
+    fn content_of(&self, one: &Waiting, now: SystemTime) -> Result<Content, InboxError> {
+        if one.plain && (one.bytes == 0 || !is_quiet(one.since, now)) {
+            return Ok(Content::Unfinished);
+        }
+        self.read(one.name.as_os_str(), now)
+    }
+
+    fn read(&self, name: &OsStr, now: SystemTime) -> Result<Content, InboxError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.directory, name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(Content::Gone),
+            Err(Errno::LOOP) => return Ok(unfit("it is a symbolic link, and no link is followed")),
+            Err(Errno::NXIO) => return Ok(unfit("it is no plain file")),
+            Err(Errno::ACCESS) => return Ok(unfit("it may not be read by who types it")),
+            Err(source) => return Err(InboxError::new(self.at(name), "opened", source)),
+        };
+        let stat = fstat(&file).map_err(self.failed(name, "looked at"))?;
+        if !is_plain(&stat) {
+            return Ok(unfit("it is no plain file"));
+        }
+        if stat.st_nlink > 1 {
+            return Ok(unfit("it has another name elsewhere (a hard link)"));
+        }
+        // Whoever owns the directory can move what he could not read.
+        if stat.st_uid != self.owner && stat.st_mode & BY_ALL == 0 {
+            let user = stat.st_uid;
+            let why = format!("it is user {user}'s, and the owner of the inbox may not read it");
+            return Ok(unfit(why));
+        }
+        if stat.st_size == 0 || !is_quiet(changed(&stat), now) {
+            return Ok(Content::Unfinished);
+        }
+        if sys::is_being_written(&file) == Some(true) {
+            return Ok(Content::Unfinished);
+        }
+        let mut bytes = Vec::new();
+        // Line breaks at the end are not typed; what is longer than that is too long.
+        let most = 2 * u64::try_from(LONGEST).unwrap_or(u64::MAX);
+        let read = file.take(most).read_to_end(&mut bytes);
+        read.map_err(self.failed(name, "read"))?;
+        Ok(typed(bytes))
+    }
+}
+
+/// What is typed of these bytes.
+fn typed(bytes: Vec<u8>) -> Content {
+    let Ok(text) = String::from_utf8(bytes) else {
+        return unfit("it is not UTF-8");
+    };
+    let text = text.trim_end_matches('\n');
+    match check(text) {
+        Ok(()) => Content::Text(text.to_owned()),
+        Err(why) => unfit(why.to_string()),
+    }
+}
+
+fn unfit(why: impl Into<String>) -> Content {
+    Content::Unfit(why.into())
+}
+
+fn is_of_writers(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let ends = |ending: &&str| name.ends_with(ending.as_bytes());
+    name.starts_with(b".") || OF_WRITERS.iter().any(ends)
+}
+
+/// When it was last changed in any way, which nobody can choose.
+fn changed(stat: &Stat) -> Timestamp {
+    let nanoseconds = i32::try_from(stat.st_ctime_nsec).unwrap_or(0);
+    Timestamp::new(stat.st_ctime, nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn is_quiet(since: Timestamp, now: SystemTime) -> bool {
+    let since = since.as_duration();
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let Ok(since) = Duration::try_from(since) else {
+        return true;
+    };
+    // A clock that was put back must not hold it up.
+    now.checked_sub(since).is_none_or(|age| age >= QUIET)
+}
+
+/// All names in a directory, but its own.
+pub(super) fn names(directory: &OwnedFd) -> Result<Vec<OsString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory.as_fd())? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name.to_vec()));
+        }
+    }
+    Ok(names)
+}
+
+/// Why a file failed.
+fn reason(below: &OwnedFd, name: &OsStr) -> Option<String> {
+    let mut why = name.to_owned();
+    why.push(WHY);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(below, why, flags, Mode::empty()).ok()?);
+    fstat(&file).ok().filter(is_plain)?;
+    let mut text = Vec::new();
+    file.take(4096).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}

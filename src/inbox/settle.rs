@@ -1,0 +1,153 @@
+//! Out of an inbox, and back into it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::{
+        fd::OwnedFd,
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
+};
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use rustix::{
+    fs::{AtFlags, RenameFlags, fsync, renameat_with, unlinkat},
+    io::Errno,
+};
+
+use super::{DELIVERED, FAILED, Inbox, InboxError, WHY, look::names, send::write};
+use crate::{decide::Settle, fault, model::ItemName};
+
+/// How many are kept of what was delivered.
+const KEPT: usize = 1000;
+/// Bytes of a name (`NAME_MAX`, limits.h(0p)).
+const LONGEST: usize = 255;
+/// The time before a name, and how long that is.
+const TIME: &str = "%Y%m%dT%H%M%S%.6fZ";
+const TIME_BYTES: usize = 23;
+
+impl Inbox {
+    /// Moves a file to where it belongs; its name there, or nothing if it was not in the inbox any more.
+    ///
+    /// # Errors
+    /// It is where it was.
+    pub fn settle(
+        &self,
+        item: &ItemName,
+        how: &Settle,
+        now: Timestamp,
+    ) -> Result<Option<ItemName>, InboxError> {
+        let name = item.as_os_str();
+        if self.stat(name)?.is_none() {
+            return Ok(None);
+        }
+        let (place, why) = match how {
+            Settle::Delivered => (DELIVERED, None),
+            Settle::Failed(why) => (FAILED, Some(why)),
+        };
+        let below = self.below(place)?;
+        let moved = with_time(now, name);
+        // The reason is there before what it is of.
+        let reason = match why {
+            Some(why) => {
+                let reason = reason_of(&moved);
+                write(&below, &reason, format!("{why}\n").as_bytes(), self.owner)
+                    .map_err(|source| InboxError::new(self.at(place), "written", source))?;
+                Some(reason)
+            }
+            None => None,
+        };
+        fault::point(|| "before the move".into());
+        let flags = RenameFlags::NOREPLACE;
+        match renameat_with(&self.directory, name, &below, &moved, flags) {
+            Ok(()) => {}
+            Err(source) => {
+                if let Some(reason) = reason {
+                    remove(&below, &reason);
+                }
+                return match source {
+                    Errno::NOENT => Ok(None),
+                    source => Err(InboxError::new(self.at(name), "moved", source)),
+                };
+            }
+        }
+        fsync(&below)
+            .and_then(|()| fsync(&self.directory))
+            .map_err(self.failed(name, "known to have been moved"))?;
+        fault::point(|| "after the move".into());
+        if place == DELIVERED {
+            self.prune(&below)?;
+        }
+        Ok(Some(moved.into()))
+    }
+
+    /// Puts a file that failed back under its own name, last in order; its name.
+    ///
+    /// # Errors
+    /// It is where it was.
+    pub fn retry(&self, failed: &ItemName) -> Result<ItemName, InboxError> {
+        let below = self.below(FAILED)?;
+        let name = failed.as_os_str();
+        let own = own_name(name);
+        let flags = RenameFlags::NOREPLACE;
+        renameat_with(&below, name, &self.directory, &own, flags)
+            .map_err(|source| InboxError::new(self.at(FAILED).join(name), "put back", source))?;
+        remove(&below, &reason_of(name));
+        fsync(&below)
+            .and_then(|()| fsync(&self.directory))
+            .map_err(self.failed(&own, "known to have been put back"))?;
+        Ok(own.into())
+    }
+
+    /// Of what was delivered, the latest stay. What somebody else put there is not ours to remove.
+    fn prune(&self, delivered: &OwnedFd) -> Result<(), InboxError> {
+        let names = names(delivered).map_err(self.failed(DELIVERED, "read"))?;
+        let mut ours: Vec<_> = names.iter().filter(|name| when(name).is_some()).collect();
+        ours.sort();
+        for old in &ours[..ours.len().saturating_sub(KEPT)] {
+            remove(delivered, old);
+        }
+        Ok(())
+    }
+}
+
+/// A name with the time before it, as long as a name may be.
+fn with_time(now: Timestamp, name: &OsStr) -> OsString {
+    let time = now.to_zoned(TimeZone::UTC).strftime(TIME).to_string();
+    let rest = LONGEST - TIME_BYTES - 1 - WHY.len();
+    let mut bytes = format!("{time}-").into_bytes();
+    bytes.extend(name.as_bytes().iter().take(rest));
+    OsString::from_vec(bytes)
+}
+
+/// Where the reason for a file is.
+fn reason_of(name: &OsStr) -> OsString {
+    let mut reason = name.to_owned();
+    reason.push(WHY);
+    reason
+}
+
+/// When a file was moved, by its name.
+pub(super) fn when(name: &OsStr) -> Option<Timestamp> {
+    let (time, rest) = name.as_bytes().split_at_checked(TIME_BYTES)?;
+    let time = DateTime::strptime(TIME, time).ok()?;
+    let at = time.to_zoned(TimeZone::UTC).ok()?;
+    rest.starts_with(b"-").then(|| at.timestamp())
+}
+
+/// What a file was called before it was moved.
+pub(super) fn own_name(name: &OsStr) -> OsString {
+    match when(name) {
+        Some(_) if name.len() > TIME_BYTES + 1 => {
+            OsString::from_vec(name.as_bytes()[TIME_BYTES + 1..].to_vec())
+        }
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+fn remove(directory: &OwnedFd, name: &OsStr) {
+    if let Err(error) = unlinkat(directory, name, AtFlags::empty())
+        && error != Errno::NOENT
+    {
+        tracing::warn!("{} cannot be removed: {error}", name.display());
+    }
+}
