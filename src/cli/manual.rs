@@ -79,6 +79,11 @@ const ENVIRONMENT_OF_WORKERS: Words = &[
     ),
     ("RESUME_PHASE", "For a loop with a phase: 1."),
     (
+        "LOOPKEEPER_INBOX",
+        "For a worker with an agent: the directory whose files are typed to it. That of another worker is \
+         beside it, as in $LOOPKEEPER_INBOX/../adversary.",
+    ),
+    (
         "CREDENTIALS_DIRECTORY",
         "For a worker with secrets: the directory where they are, under the names that they have there. \
          Those of environment_from are variables as well.",
@@ -97,7 +102,8 @@ const FILES: Words = &[
     (
         "/var/lib/loopkeeper, ~/.local/state/loopkeeper",
         "The state: phase-idx (the resume point), REBOOTS.md, attempts/WORKER/ATTEMPT (with output.log, \
-         where output is not in the journal, or recording/*.cast, what its terminal was sent), loopkeeper.db (the \
+         where output is not in the journal, or recording/*.cast, what its terminal was sent), inbox/WORKER, \
+         loopkeeper.db (the \
          history).",
     ),
     (

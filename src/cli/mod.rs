@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod follow;
+mod inbox;
 mod installed;
 mod journey;
 mod logs;
@@ -123,6 +124,11 @@ enum Verb {
     /// A text that is not typed, or not taken, is an error that shows the agent's screen. Where the
     /// screen cannot prove that it was taken, it says so and is no error.
     Nudge(nudge::Arguments),
+    /// Show what waits to be typed to an agent, add to it, or retry what failed.
+    ///
+    /// A file that is dropped into the directory that `list` names is typed once, in order, when the agent
+    /// waits for a word. It works also while the daemon is down.
+    Inbox(inbox::Arguments),
     /// Play again what the tmux session of a worker showed; q or Ctrl-C ends it.
     ///
     /// At its end the last screen stays until a key is pressed. Into a pipe it prints all of it at once.
@@ -184,6 +190,7 @@ impl Verb {
             | Self::Resume { .. }
             | Self::Screen(_)
             | Self::Nudge(_)
+            | Self::Inbox(_)
             | Self::Phase(_)
             | Self::Reboots { .. }
             | Self::History(_)
@@ -246,6 +253,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Attach { worker } => attach::run(worker, context),
         Verb::Screen(arguments) => pane::run(arguments, context),
         Verb::Nudge(arguments) => nudge::run(arguments, context),
+        Verb::Inbox(arguments) => inbox::run(&arguments, context),
         Verb::Replay(arguments) => replay::run(&arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),

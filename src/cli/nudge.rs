@@ -1,7 +1,8 @@
 //! `nudge`: a text for the agent of a worker.
 //!
 //! Promise: it prints by what the text is known to have been taken, or fails with the reason and with
-//! what is on the agent's screen. Whoever ends it while the text waits takes that back.
+//! what is on the agent's screen. Whoever ends it while the text waits takes that back. One that is queued
+//! is left in the worker's `inbox`.
 
 use std::{
     fs::File,
@@ -15,6 +16,7 @@ use clap::{Args, ValueEnum};
 use super::{
     Context,
     failure::{Exit, Failure},
+    inbox,
     words::{printable, read_duration},
 };
 use crate::{
@@ -41,7 +43,7 @@ pub(super) struct Arguments {
     /// Type what is in this file, without the line breaks at its end; `-` is standard input.
     #[arg(long, conflicts_with = "text")]
     file: Option<PathBuf>,
-    /// When the agent waits for a word, or at once also while it works.
+    /// When the agent waits for a word, at once also while it works, or by its inbox.
     #[arg(long, value_enum, default_value_t = When::Idle)]
     when: When,
     /// How long the agent is waited for, as in 90s or 2h.
@@ -58,6 +60,9 @@ enum When {
     Idle,
     /// At once: an agent that works keeps the text for later.
     Now,
+    /// It is left in the inbox, and typed when its turn comes, however long that takes; as `inbox WORKER
+    /// send`.
+    Queued,
 }
 
 /// Whole seconds, at least one.
@@ -69,18 +74,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(arguments: Arguments, context: &Context) -> Result<(), Failure> {
-    let text = match &arguments.file {
-        Some(file) => read(file)?,
-        None => arguments.text.join(" "),
+    let text = text_of(&arguments.text, arguments.file.as_deref())?;
+    let when = match arguments.when {
+        When::Idle => protocol::When::Idle,
+        When::Now => protocol::When::Now,
+        When::Queued => return inbox::send(&arguments.worker, &text, arguments.json, context),
     };
-    check(&text).map_err(|unfit| Failure::new(Exit::Usage, &unfit))?;
     let request = Request::Nudge {
         worker: arguments.worker,
         text,
-        when: match arguments.when {
-            When::Idle => protocol::When::Idle,
-            When::Now => protocol::When::Now,
-        },
+        when,
         within: u32::try_from(arguments.within.as_secs()).unwrap_or(u32::MAX),
     };
     let nudged: NudgeView = context.connect()?.ask(&request)?;
@@ -88,6 +91,16 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Result<(), Failure
         return Ok(context.screen.json(&nudged)?);
     }
     Ok(context.screen.print(printable(&nudged.text) + "\n")?)
+}
+
+/// What is to be typed, checked: these words, or what is in a file.
+pub(super) fn text_of(words: &[String], file: Option<&Path>) -> Result<String, Failure> {
+    let text = match file {
+        Some(file) => read(file)?,
+        None => words.join(" "),
+    };
+    check(&text).map_err(|unfit| Failure::new(Exit::Usage, &unfit))?;
+    Ok(text)
 }
 
 /// The text in a file, as `$(cat FILE)` has it.

@@ -29,7 +29,7 @@ fn the_json_is_the_contract() {
         );
     }
     let worker = found["workers"][0].as_object_mut().unwrap();
-    for addition in ["reason", "next_start", "output_at", "worktree"] {
+    for addition in ["reason", "next_start", "output_at", "worktree", "inbox"] {
         assert!(worker.remove(addition).is_some(), "{addition}");
     }
     assert_eq!(

@@ -18,6 +18,7 @@ mod events;
 mod faults;
 mod foreign;
 mod hang;
+mod inbox;
 mod lacks;
 mod looks;
 #[path = "../store/mount.rs"]

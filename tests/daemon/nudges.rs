@@ -50,18 +50,18 @@ fn log(rig: &Rig) -> Vec<Value> {
     lines.collect()
 }
 
-fn events(rig: &Rig, name: &str) -> Vec<Value> {
+pub(crate) fn events(rig: &Rig, name: &str) -> Vec<Value> {
     let log = log(rig).into_iter();
     log.filter(|line| line["event"] == name).collect()
 }
 
-fn submitted(rig: &Rig) -> Vec<String> {
+pub(crate) fn submitted(rig: &Rig) -> Vec<String> {
     let log = log(rig).into_iter();
     log.filter_map(|line| Some(line.get("submitted")?.as_str()?.to_owned()))
         .collect()
 }
 
-fn told(rig: &Rig, event: &str) -> Vec<String> {
+pub(crate) fn told(rig: &Rig, event: &str) -> Vec<String> {
     let history: Value = serde_json::from_str(&rig.done(&["history", "--json"])).unwrap();
     let entries = history.as_array().unwrap().iter();
     let entries = entries.filter(|entry| entry["event"] == event);
@@ -70,7 +70,7 @@ fn told(rig: &Rig, event: &str) -> Vec<String> {
         .collect()
 }
 
-fn until_told(rig: &Rig, event: &str) -> String {
+pub(crate) fn until_told(rig: &Rig, event: &str) -> String {
     rig.eventually(event, |rig| told(rig, event).pop())
 }
 
@@ -164,20 +164,22 @@ fn who_hangs_up_takes_it_back() {
     assert_eq!(submitted(&rig), ["another"]);
 }
 
+/// What the tmux server of the agent says to this.
+pub(crate) fn tmux(rig: &Rig, arguments: &[&str]) -> String {
+    let mut run = std::fs::read_dir(rig.path("run")).unwrap().flatten();
+    let sockets = run.find(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmux-"));
+    let mut asked = Command::new("tmux");
+    asked.arg("-S").arg(sockets.unwrap().path().join("a"));
+    text(&asked.args(arguments).output().unwrap().stdout)
+}
+
 /// The tmux server of the agent, which does nothing until this is dropped.
-struct Stopped(Pid);
+pub(crate) struct Stopped(Pid);
 
 impl Stopped {
-    fn of(rig: &Rig) -> Self {
-        let mut run = std::fs::read_dir(rig.path("run")).unwrap().flatten();
-        let sockets = run.find(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmux-"));
-        let asked = Command::new("tmux")
-            .arg("-S")
-            .arg(sockets.unwrap().path().join("a"))
-            .args(["display-message", "-p", "#{pid}"])
-            .output()
-            .unwrap();
-        let pid = text(&asked.stdout).trim().parse().unwrap();
+    pub(crate) fn of(rig: &Rig) -> Self {
+        let pid = tmux(rig, &["display-message", "-p", "#{pid}"]);
+        let pid = pid.trim().parse().unwrap();
         let server = Pid::from_raw(pid).unwrap();
         kill_process(server, Signal::STOP).unwrap();
         Self(server)
