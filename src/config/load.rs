@@ -115,7 +115,8 @@ fn read(file: &Path, env: &Environment, sight: Sight) -> Result<Config, Complain
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
+/// What is in a regular file that is not too large; why not, reads on after its name.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, (String, Option<&'static str>)> {
     let unreadable = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound if path.ends_with("loopkeeper/loopkeeper.toml") => Some(

@@ -25,8 +25,10 @@ mod proxy;
 mod read;
 mod reader;
 mod reference;
+mod say;
 mod schema;
 mod service;
+mod template;
 mod users;
 mod worker;
 
@@ -44,7 +46,9 @@ pub use notify::{ERROR, Input, Notify};
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, properties, reference, value};
+pub use say::{Occasion, Say};
 pub use schema::{Key, SECTIONS, Section};
+pub use template::{Template, Value};
 pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{

@@ -8,7 +8,7 @@ use super::Command;
 pub const ERROR: &str = "error";
 
 /// What an operator hears of who does not say.
-pub(super) const USUAL: [&str; 12] = [
+pub(super) const USUAL: [&str; 13] = [
     ERROR,
     "reboot",
     "worker-stalled",
@@ -19,6 +19,7 @@ pub(super) const USUAL: [&str; 12] = [
     "worker-nudge-undecided",
     "worker-inbox-failed",
     "worker-conversation-lost",
+    "worker-not-told",
     "phase",
     "plan-complete",
 ];

@@ -67,6 +67,8 @@ mod expects {
     pub(super) const SYSTEMD: &str =
         "a table of systemd's properties, such as { MemoryMax = \"2G\", User = \"builder\" }";
     pub(super) const DIRECTORY: &str = "the path of a directory";
+    pub(super) const TEMPLATE: &str =
+        "a template, or a table with its file such as { file = \"brief.txt\" }";
     pub(super) const READY: &str = "a table with one of socks, tcp, command, file and output, such as { tcp = \"127.0.0.1:8080\" }";
 }
 
@@ -98,7 +100,7 @@ pub(super) mod notify {
              word for the event in $LOOPKEEPER_EVENT, the rig's name in $LOOPKEEPER_RIG. It runs in the file's \
              directory and has a minute; that it failed is in the log.";
         ON: "on", "an array of events, such as [\"error\", \"reboot\", \"phase\"]",
-            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"phase\", \"plan-complete\"]",
+            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"worker-not-told\", \"phase\", \"plan-complete\"]",
             "The events that it is run for, by their words in `supervisorctl history --json`; \"error\" is each at which a person has to look, such as worker-held.";
         INPUT: "input", "\"text\" or \"json\"", "\"text\"",
             "What comes on standard input: the text, or an object on one line, for webhooks. It has version (1), event, \
@@ -233,6 +235,8 @@ pub(super) mod worker {
              `supervisorctl forget WORKER` lets the next start begin a new one.";
         WATCH: "watch", "a table such as { every = \"30s\", slow = \"1h\", stuck = \"2h\" }", "as below" as in "{ every = \"30s\", slow = \"1h\", stuck = \"2h\" }",
             "How an agent is looked at.";
+        SAY: "say", "a table such as { start = \"Read {{ brief }} and begin.\" }", "nothing" as in "{ start = \"Read {{ brief }} and begin.\" }",
+            "What an agent is told by itself.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
@@ -310,6 +314,28 @@ pub(super) mod watch {
         SLOW: "slow", expects::DURATION, "\"1h\"", "Without a sign of work for so long, status says so, and one whose screen shows nothing that is known is unknown.";
         STUCK: "stuck", expects::DURATION, "\"2h\"", "Without a sign of work for so long, it is stalled. Who says one of slow and stuck has the other one half or twice as long.";
         HEARTBEAT: "heartbeat", expects::PATH, "none" as in "\"heartbeat\"", "A file that it touches as a sign of work.";
+    }
+}
+
+pub(super) mod say {
+    use super::expects;
+    keys! {
+        START: "start", expects::TEMPLATE, "nothing" as in "\"Read {{ brief }} and begin phase {{ phase }}.\"",
+            "After a start for which none of the others is there, or applies: the first one, or one that the operator asked for.";
+        REBOOT: "reboot", expects::TEMPLATE, "the next of them that applies" as in "\"The machine rebooted at {{ rebooted_at }}. Go on with phase {{ phase }}.\"",
+            "After the first start in a new boot, where it had run before.";
+        CRASH: "crash", expects::TEMPLATE, "the next of them that applies" as in "\"You ended with {{ exit }}. Look at what is there, and go on.\"",
+            "After a start that follows on one that ended by itself, or was stopped as failed.";
+        PHASE: "phase", expects::TEMPLATE, "the next of them that applies" as in "{ file = \"brief.txt\" }",
+            "When another phase began: after the start that follows, or, with on_phase = \"keep\", as soon as it waits for a word.";
+    }
+}
+
+pub(super) mod say_file {
+    use super::expects;
+    keys! {
+        FILE: "file", expects::PATH, "required" as in "\"brief.txt\"",
+            "A file with the template, read when the configuration is: another content counts from the next reload. The newline at its end does not.";
     }
 }
 
@@ -409,6 +435,10 @@ sections! {
     STOP: "workers.NAME.stop", "How it is stopped.", [stop];
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
     WATCH: "workers.NAME.watch", "How an agent is looked at. A sign of work is a change of its screen that is more than a spinner or a clock, a commit in its worktree, a touched heartbeat, or a process of it that computes.", [watch];
+    SAY: "workers.NAME.say", "What an agent is told by itself, once for each occasion, when it waits for a word at its input line. Of several that apply, it is the one that comes first in reboot, phase, crash, start. Each is a template, as in Jinja: \
+        {{ NAME }}, {% if NAME %} ... {% endif %}, and the filters capitalize, indent, length, lower, replace, trim and upper. There are worker, rig, restarts (in this boot); with a plan phase, phase_number (from 1), phase_count and brief (empty where the phase has none; phase too, where the plan is complete); \
+        in phase previous_phase; in crash exit, such as exit code 7; in reboot rebooted_at, down_for, clean (for {% if clean %}), reboot_count, and report, which says all of it in several lines. What is not there is a mistake.", [say];
+    SAY_FILE: "workers.NAME.say.phase", "A template in a file of its own; so may the others be.", [say_file];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
     AGENT: "agents.NAME", "What is known of one kind of agent, for workers with agent = \"NAME\". Of a NAME that is known, only what is said here is different. Regular expressions are those of the regex crate, best in single quotes: '^> '.", [agent];
     AGENT_SESSION: "agents.NAME.session", "How its conversation is known again.", [agent_session];

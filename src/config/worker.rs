@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Builtin, Tailscale};
+use super::{Builtin, Say, Tailscale};
 use crate::{
     agent::profile::Profile,
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
@@ -48,6 +48,8 @@ pub struct Worker {
     pub conversation: Keeps,
     /// How what it does is watched, where its screen is looked at.
     pub watch: Watch,
+    /// What its agent is told by itself.
+    pub say: Say,
     /// How it is stopped.
     pub stop: Stop,
     /// The phases it runs in; `None` is all of them.

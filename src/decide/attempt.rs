@@ -314,6 +314,7 @@ impl Rig {
                 boot: self.machine.boot.clone(),
                 phase: attempt.phase.clone(),
                 definition: attempt.definition,
+                owed: attempt.debt.owed.clone(),
             });
         }
         if attempt.identity.as_ref() != Some(&identity) {

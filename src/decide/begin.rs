@@ -2,13 +2,13 @@
 //!
 //! Promise: nothing is started before the host has said what lives; a boot is recorded once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, Rig, SIGN_OF_LIFE, SetBy,
-    ledger::Ledger, plan::Progress, worker::Worker,
+    attempt::in_words, ledger::Ledger, plan::Progress, say::Past, worker::Worker,
 };
 use crate::{
     config::{Config, Resume},
@@ -42,6 +42,10 @@ impl Rig {
                 worker.restarts = known.restarts.clone();
                 worker.restarts.belong_to(&machine.boot);
                 worker.last_exit = known.last_exit.clone();
+                worker.past = known
+                    .last
+                    .as_ref()
+                    .map(|last| Past::recorded(last, &machine.boot));
                 worker.short = known.shortage(&machine.boot);
                 worker.conversation = known.conversation.clone();
             }
@@ -185,21 +189,8 @@ impl Rig {
         } else {
             "uncleanly: its supervisor said no goodbye"
         };
-        let down = reboot.last_alive.map_or(String::new(), |last| {
-            let seconds = self.last_boot.booted.duration_since(last).as_secs();
-            let at_most = if self.last_boot.is_downtime_known() {
-                ""
-            } else {
-                "at most "
-            };
-            match u64::try_from(seconds) {
-                Ok(s) => format!(
-                    ", down for {at_most}{}",
-                    super::attempt::in_words(std::time::Duration::from_secs(s))
-                ),
-                Err(_) => String::new(),
-            }
-        });
+        let down = self.last_boot.down_for();
+        let down = down.map_or(String::new(), |down| format!(", down for {down}"));
         let running = match reboot.running.len() {
             0 => "nothing ran".to_owned(),
             _ => {
@@ -274,6 +265,18 @@ impl Restored {
 }
 
 impl Boot {
+    /// For how long the machine was down before, in words, where that can be said.
+    pub(super) fn down_for(&self) -> Option<String> {
+        let last = self.reboot.as_ref()?.last_alive?;
+        let seconds = self.booted.duration_since(last).as_secs();
+        let at_most = match self.is_downtime_known() {
+            true => "",
+            false => "at most ",
+        };
+        let down = Duration::from_secs(u64::try_from(seconds).ok()?);
+        Some(format!("{at_most}{}", in_words(down)))
+    }
+
     /// Whether it is known for how long the machine was down, and not only how long that was at most.
     pub fn is_downtime_known(&self) -> bool {
         let clean = self.reboot.as_ref().is_some_and(|reboot| reboot.clean);

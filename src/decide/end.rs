@@ -7,6 +7,7 @@ use super::{
     Effect, Fact, Level, Rig, Stopping,
     hand::went_down,
     life::{Attempt, Cause, End, Life, Step},
+    say::Past,
     worker::{Asked, LEFTOVERS},
 };
 use crate::model::{AttemptRef, Exit, Intervention, Now, WorkerName};
@@ -118,6 +119,10 @@ impl Rig {
             return;
         };
         let asked = worker.asked != Asked::Nothing;
+        // Of one that nobody has recorded it is not known to which boot it belongs.
+        if attempt.recorded || attempt.this_boot {
+            worker.past = Some(Past::ended(&attempt, &end, &cause));
+        }
         if matches!(cause, Cause::Stop(_) | Cause::Restart(_)) {
             worker.becomes(Life::Waiting("about to start".into()), now);
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BegunNudge, NudgeId};
+use super::{BegunNudge, Debt, NudgeId, Owed};
 use crate::model::{AttemptId, AttemptRef, BootId, Exit, Identity, Mono, PhaseId, WorkerName};
 
 /// Something to be recorded. A slice of them is recorded in one transaction.
@@ -82,6 +82,8 @@ pub enum Fact {
         phase: Option<PhaseId>,
         /// The fingerprint of the definition it is started from.
         definition: u64,
+        /// What its agent is to be told; of the phase it is told here.
+        owed: Option<Owed>,
     },
     /// The attempt's own process runs.
     Started {
@@ -89,6 +91,13 @@ pub enum Fact {
         attempt: AttemptRef,
         /// As what.
         identity: Identity,
+    },
+    /// What the agent of the attempt was not told yet is another thing, or nothing any more.
+    Owes {
+        /// Which.
+        attempt: AttemptRef,
+        /// What, and what it knows.
+        debt: Debt,
     },
     /// The attempt is about to be signalled: its end will not be its own. A daemon that finds it
     /// alive goes on with the stop.
@@ -137,6 +146,7 @@ impl Fact {
             | Self::Restarts { .. }
             | Self::Decided { .. }
             | Self::Started { .. }
+            | Self::Owes { .. }
             | Self::Stopping { .. }
             | Self::Ended { .. }
             | Self::Alive { .. }
@@ -363,6 +373,10 @@ pub struct KnownAttempt {
     pub definition: u64,
     /// As which process it was started, if that was recorded.
     pub identity: Option<Identity>,
+    /// What its agent was not told yet.
+    pub debt: Debt,
     /// How it ended and who stopped it, if its end was recorded.
     pub ended: Option<(Exit, Option<String>)>,
+    /// A stop of it was begun that counts as a failure.
+    pub failed: bool,
 }

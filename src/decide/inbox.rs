@@ -206,6 +206,10 @@ impl Rig {
             let nudged = Nudged { attempt, by };
             format!("{item} of its inbox ({}): {nudged}", nudge.about())
         };
+        if matches!(typed, Typed::Taken(_) | Typed::Undecided) {
+            let attempt = self.nudges[at].attempt.clone();
+            self.conversation_began(&attempt);
+        }
         match typed {
             Typed::Taken(by) => {
                 let words = taken(Some(by));

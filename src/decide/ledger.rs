@@ -102,6 +102,7 @@ impl Ledger {
                         | Fact::NudgeBegun(_)
                         | Fact::NudgeOver { .. }
                         | Fact::Conversation { .. }
+                        | Fact::Owes { .. }
                         | Fact::Operator { .. }
                 );
             if !keep {

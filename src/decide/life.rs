@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Level, Looked, Stopping, watch::Watching};
+use super::{Debt, Level, Looked, Stopping, watch::Watching};
 use crate::model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName};
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
@@ -76,6 +76,8 @@ pub(super) struct Attempt {
     pub(super) this_boot: bool,
     /// The stop that an earlier daemon began.
     pub(super) stopping: Option<Stopping>,
+    /// What its agent was not told yet.
+    pub(super) debt: Debt,
 }
 
 /// The end of an attempt's own process, as it is recorded once nothing of its tree lives.
@@ -224,6 +226,16 @@ impl Life {
 
     /// The attempt that lives, or may live.
     pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Waiting(_) | Self::BackingOff { .. } | Self::Stopped(_) | Self::Held(_) => None,
+            Self::Starting { attempt, .. }
+            | Self::Running { attempt, .. }
+            | Self::Stopping { attempt, .. }
+            | Self::Lost { attempt, .. } => Some(attempt),
+        }
+    }
+
+    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         match self {
             Self::Waiting(_) | Self::BackingOff { .. } | Self::Stopped(_) | Self::Held(_) => None,
             Self::Starting { attempt, .. }

@@ -49,6 +49,7 @@ mod plan;
 mod reload;
 mod resume;
 mod sameness;
+mod say;
 #[cfg(test)]
 mod scenario;
 mod secret;
@@ -75,6 +76,7 @@ pub use fact::{
 };
 pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
+pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, View};
 
 use crate::{
@@ -222,6 +224,7 @@ impl Rig {
             | Fact::Restarts { .. }
             | Fact::Decided { .. }
             | Fact::Started { .. }
+            | Fact::Owes { .. }
             | Fact::Stopping { .. }
             | Fact::Alive { .. }
             | Fact::Notice(_) => {}

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Effect, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
+    Debt, Effect, KnownAttempt, Level, RestoredWorker, Rig, Stopping,
     budget::wants_restart,
     close::ended_meanwhile,
     end::NEVER_RAN,
@@ -244,6 +244,7 @@ impl Rig {
             recorded: known.last.as_ref().is_some_and(|last| last.attempt == *of),
             this_boot: recorded.is_some_and(|last| last.boot == self.machine.boot),
             stopping: known.stop_of(of).cloned(),
+            debt: recorded.map_or_else(Debt::default, |last| last.debt.clone()),
         }
     }
 }

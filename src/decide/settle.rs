@@ -5,7 +5,7 @@
 //! be named.
 
 use super::{
-    Effect, Fact, Leave, Level, Looked, POINT_LOST, Rig, Told,
+    Debt, Effect, Fact, Leave, Level, Looked, POINT_LOST, Rig, Told,
     life::{Attempt, Cause, Life, Stopped},
     plan::At,
     worker::{Asked, START_SILENCE, Worker},
@@ -211,6 +211,10 @@ impl Rig {
     fn start(&mut self, now: Now, name: &WorkerName) {
         let current = self.progress.current().map(|(_, phase)| phase.id.clone());
         let opening = self.open_conversation(name, current.as_ref());
+        let owed = self
+            .workers
+            .get(name)
+            .and_then(|worker| self.owed_at_start(worker));
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
@@ -238,6 +242,10 @@ impl Rig {
             recorded: true,
             this_boot: true,
             stopping: None,
+            debt: Debt {
+                owed: owed.clone(),
+                knows: phase.as_ref().map(|told| told.id.clone()),
+            },
         };
         self.ledger.add(Fact::Decided {
             attempt: of.clone(),
@@ -245,6 +253,7 @@ impl Rig {
             boot: self.machine.boot.clone(),
             phase: attempt.phase.clone(),
             definition: worker.definition,
+            owed,
         });
         let life = Life::Starting {
             attempt,

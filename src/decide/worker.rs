@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{KnownConversation, Restarts, life::Life};
+use super::{KnownConversation, Restarts, life::Life, say::Past};
 use crate::{
     config,
     model::{AttemptRef, Exit, Now, WorkerName},
@@ -40,6 +40,8 @@ pub(super) struct Worker {
     pub(super) restarts: Restarts,
     /// How its last attempt ended that ran; that of one that never ran only where none ever did.
     pub(super) last_exit: Option<Exit>,
+    /// What its last attempt leaves to what the next one is told.
+    pub(super) past: Option<Past>,
     /// For what its last start was put off; `None` since it was started, or is not to be.
     pub(super) short: Option<String>,
     /// What its agent goes on with.
@@ -71,6 +73,7 @@ impl Worker {
             still_since: None,
             restarts: Restarts::default(),
             last_exit: None,
+            past: None,
             short: None,
             conversation: None,
             conversed: false,

@@ -6,13 +6,13 @@ use rusqlite::{Connection, types::Value};
 
 use super::*;
 use crate::{
-    decide::{BegunNudge, Boot, Level, Notice, NudgeId, Restarts, Restored, SetBy, Stopping},
+    decide::{BegunNudge, Boot, Level, Notice, NudgeId, Owed, Restarts, Restored, SetBy, Stopping},
     fuzz::fuzz,
     model::{AttemptRef, BootId, Exit, Identity},
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 30] = [
+const COLUMNS: [(&str, &str); 32] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -43,6 +43,8 @@ const COLUMNS: [(&str, &str); 30] = [
     ("nudge", "begun"),
     ("nudge", "about"),
     ("nudge", "item"),
+    ("attempt", "owed"),
+    ("attempt", "knows"),
 ];
 
 #[test]
@@ -117,6 +119,9 @@ fn history(dir: &Path) -> Restored {
         boot: boot.clone(),
         phase: Some(plan()[1].clone()),
         definition: 1,
+        owed: Some(Owed::Crash {
+            exit: "exit code 7".into(),
+        }),
     };
     let mut store = Store::open(dir, &plan()).unwrap().store;
     let facts = [

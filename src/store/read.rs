@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     decide::{
-        BegunNudge, Boot, KnownAttempt, NEVER_RAN, Notice, NudgeId, Restored, RestoredWorker,
+        BegunNudge, Boot, Debt, KnownAttempt, NEVER_RAN, Notice, NudgeId, Restored, RestoredWorker,
         Stopping,
     },
     model::{AttemptId, AttemptRef, BootId, Exit, Identity, ItemName, PhaseId, WorkerName},
@@ -304,7 +304,7 @@ fn stops(
 const LATEST: i64 = 8;
 
 const KNOWN: &str =
-    "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped
+    "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped, owed, knows, stopping
      FROM attempt WHERE worker = ?1 AND decided IS NOT NULL";
 
 fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<KnownAttempt>> {
@@ -341,6 +341,7 @@ fn ended_attempts(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<BT
 }
 
 fn known_attempt(row: &Row<'_>) -> rusqlite::Result<KnownAttempt> {
+    let stopping: Option<Stopping> = optional_json(row, 11)?;
     Ok(KnownAttempt {
         attempt: reference(row)?,
         at: text(row, 2)?,
@@ -348,6 +349,11 @@ fn known_attempt(row: &Row<'_>) -> rusqlite::Result<KnownAttempt> {
         phase: optional(row, 4)?,
         definition: row.get::<_, i64>(5)?.cast_unsigned(),
         identity: optional_json(row, 6)?,
+        debt: Debt {
+            owed: optional_json(row, 9)?,
+            knows: optional(row, 10)?,
+        },
+        failed: stopping.is_some_and(|stopping| stopping.failed),
         ended: match optional_json(row, 7)? {
             Some(exit) => Some((exit, row.get(8)?)),
             None => None,

@@ -5,3 +5,8 @@ ALTER TABLE worker ADD COLUMN conversation TEXT;
 
 -- Of a text that came by an inbox, the name of its file: bytes, for a name need not be text.
 ALTER TABLE nudge ADD COLUMN item BLOB;
+
+-- What the agent of an attempt was not told yet, as JSON, and the phase that it was told of last; null
+-- where an earlier version decided it, so that it is told nothing of what it may know.
+ALTER TABLE attempt ADD COLUMN owed TEXT;
+ALTER TABLE attempt ADD COLUMN knows TEXT;

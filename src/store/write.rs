@@ -74,11 +74,13 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             boot,
             phase,
             definition,
+            owed,
         } => {
             tx.prepare_cached(
-                "INSERT INTO attempt (worker, attempt, decided, boot, phase, definition)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO attempt (worker, attempt, decided, boot, phase, definition, owed, knows)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?5)
                  ON CONFLICT DO UPDATE SET decided = ?3, boot = ?4, phase = ?5, definition = ?6,
+                                           owed = ?7, knows = ?5,
                                            number = (SELECT max(number) + 1 FROM attempt)",
             )?
             .execute(params![
@@ -88,6 +90,7 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 boot.to_string(),
                 phase.as_ref().map(|id| id.as_str()),
                 definition.cast_signed(),
+                owed.as_ref().map(json).transpose()?,
             ])?;
             prune_attempts(tx, &attempt.worker)
         }
@@ -99,6 +102,17 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 attempt.worker.as_str(),
                 attempt.attempt.as_str(),
                 json(identity)?
+            ],
+        ),
+        Fact::Owes { attempt, debt } => execute(
+            tx,
+            "INSERT INTO attempt (worker, attempt, owed, knows) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET owed = ?3, knows = ?4",
+            params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                debt.owed.as_ref().map(json).transpose()?,
+                debt.knows.as_ref().map(|id| id.as_str()),
             ],
         ),
         Fact::Stopping { attempt, stopping } => execute(

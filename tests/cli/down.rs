@@ -76,6 +76,7 @@ fn left_behind(home: &Home) -> std::process::Child {
                 boot,
                 phase: "2b".parse().ok(),
                 definition: 1,
+                owed: None,
             },
             Fact::Started {
                 attempt: attempt.clone(),

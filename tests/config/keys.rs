@@ -23,6 +23,7 @@ fn file_with(section: &Section, line: &str) -> String {
     };
     let worker = "[workers.a]\ncommand = 'x'\n";
     let generic = "proxy = {}\n[agents.a]\nextends = 'generic'\n";
+    let phases = "[[plan.phases]]\nid = '1'\n";
     let agent = format!("{worker}agent = 'generic'\n");
     match section.name {
         "" => format!("{line}\n{}", fill(&[("proxy", "{}")])),
@@ -59,6 +60,9 @@ fn file_with(section: &Section, line: &str) -> String {
         "workers.NAME" if line.starts_with("conversation") => {
             format!("[workers.a]\ncommand = ['x']\nagent = 'codex'\n{line}")
         }
+        "workers.NAME" if line.starts_with("say") => format!("{phases}{agent}{line}"),
+        "workers.NAME.say" => format!("{phases}{agent}[workers.a.say]\n{line}"),
+        "workers.NAME.say.phase" => format!("{phases}{agent}[workers.a.say.phase]\n{line}"),
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
         "workers.NAME.watch" => format!("{agent}[workers.a.watch]\n{line}"),
         "workers.NAME.ready" | "workers.NAME.alive" => {

@@ -15,4 +15,5 @@ mod lacks;
 mod meant;
 mod mistakes;
 mod reload;
+mod say;
 mod service;

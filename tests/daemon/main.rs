@@ -30,6 +30,7 @@ mod plan;
 mod program;
 mod reload;
 mod rig;
+mod say;
 mod secrets;
 mod service;
 mod silent;

@@ -143,6 +143,22 @@ impl Rig {
         self.daemon.as_mut().unwrap().wait_for("READY=1");
     }
 
+    /// Starts a daemon that sees another boot: that of which this file has the id.
+    pub(crate) fn start_in_boot(&mut self, id: &str) {
+        let mut command = self.command("unshare");
+        command.arg("--mount");
+        if !nix::unistd::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        let mounted = "mount --bind \"$1\" /proc/sys/kernel/random/boot_id && exec \"$2\"";
+        command.args(["--", "sh", "-c", mounted, "sh"]);
+        command
+            .arg(self.path(id))
+            .arg(env!("CARGO_BIN_EXE_loopkeeperd"));
+        self.start_as(command);
+        self.daemon.as_mut().unwrap().wait_for("READY=1");
+    }
+
     /// Starts a daemon with a limit as prlimit(1) has it, and waits until it says that the rig is up.
     pub(crate) fn start_limited(&mut self, limit: &str) {
         self.start_as(self.loopkeeperd_limited(limit));

@@ -11,7 +11,9 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    config::{self, Backoff, Budget, Keeps, OnPhase, Program, Restart, Secrets, Watch, Worker},
+    config::{
+        self, Backoff, Budget, Keeps, OnPhase, Program, Restart, Say, Secrets, Watch, Worker,
+    },
     host::Executable,
     launch::{
         House, Local, News, Settings,
@@ -150,6 +152,7 @@ impl World {
             agent: None,
             conversation: Keeps::default(),
             watch: Watch::default(),
+            say: Say::default(),
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::from_secs(1),

@@ -15,7 +15,7 @@ use loopkeeper::{
     agent::profile::Profile,
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
-        Program, Ready, Restart, Resume, Secrets, Watch, Worker,
+        Program, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -167,6 +167,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         agent: (rng.u32(0..3) == 0).then(|| Arc::clone(&CLAUDE)),
         conversation: [Keeps::Nothing, Keeps::Always, Keeps::InPhase][rng.usize(0..3)],
         watch: watch(rng),
+        say: Say::default(),
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {
                 Signal::HUP

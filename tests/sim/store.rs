@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    decide::{Boot, Fact, KnownAttempt, Restored, RestoredWorker},
+    decide::{Boot, Debt, Fact, KnownAttempt, Restored, RestoredWorker},
     model::{AttemptRef, BootId, Exit, WorkerName},
 };
 
@@ -197,6 +197,7 @@ impl Content {
                 boot,
                 phase,
                 definition,
+                owed,
             } => {
                 let record = KnownAttempt {
                     attempt: attempt.clone(),
@@ -208,7 +209,12 @@ impl Content {
                         .attempts
                         .get(attempt)
                         .and_then(|known| known.identity.clone()),
+                    debt: Debt {
+                        owed: owed.clone(),
+                        knows: phase.clone(),
+                    },
                     ended: None,
+                    failed: false,
                 };
                 self.attempts.insert(attempt.clone(), record);
                 self.last.insert(attempt.worker.clone(), attempt.clone());
@@ -218,7 +224,15 @@ impl Content {
                     record.identity = Some(identity.clone());
                 }
             }
+            Fact::Owes { attempt, debt } => {
+                if let Some(record) = self.attempts.get_mut(attempt) {
+                    record.debt = debt.clone();
+                }
+            }
             Fact::Stopping { attempt, stopping } => {
+                if let Some(record) = self.attempts.get_mut(attempt) {
+                    record.failed = stopping.failed;
+                }
                 let known = self.attempts.get(attempt);
                 if known.is_none_or(|known| known.ended.is_none()) {
                     let stops = &mut self.worker(&attempt.worker).stops;

@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use loopkeeper::{
-    decide::{Fact, KnownAttempt, NudgeId, Restarts, Restored, RestoredWorker, Stopping},
+    decide::{
+        Debt, Fact, KnownAttempt, NudgeId, Owed, Restarts, Restored, RestoredWorker, Stopping,
+    },
     model::{Exit, Identity, Mono, Signal},
     store::{Opened, Store},
 };
@@ -19,6 +21,7 @@ fn decided(worker: &str, seconds: i64) -> Fact {
         boot: boot_id(1),
         phase: Some(plan()[1].clone()),
         definition: u64::MAX - 1,
+        owed: Some(Owed::Reboot),
     }
 }
 
@@ -89,6 +92,13 @@ fn every_fact_comes_back() {
                 attempt: attempt("builder", 30),
                 identity: identity.clone(),
             },
+            Fact::Owes {
+                attempt: attempt("builder", 30),
+                debt: Debt {
+                    owed: None,
+                    knows: Some(plan()[2].clone()),
+                },
+            },
             Fact::Stopping {
                 attempt: attempt("builder", 30),
                 stopping: stopping.clone(),
@@ -127,7 +137,12 @@ fn every_fact_comes_back() {
                         phase: Some(plan()[1].clone()),
                         definition: u64::MAX - 1,
                         identity: Some(identity),
+                        debt: Debt {
+                            owed: None,
+                            knows: Some(plan()[2].clone()),
+                        },
                         ended: None,
+                        failed: true,
                     }),
                     ended: [attempt("builder", 20).attempt].into(),
                     stops: [(attempt("builder", 30).attempt, stopping)].into(),

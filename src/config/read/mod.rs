@@ -7,6 +7,7 @@ mod plan;
 mod probe;
 mod proxy;
 mod rules;
+mod say;
 mod secrets;
 mod systemd;
 mod values;
@@ -82,10 +83,18 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         .get(top::AGENTS)
         .and_then(|entry| Table::open(&entry, reading));
     let agents = agents.map_or_else(Agents::default, |table| agents::agents(&table, reading));
+    // One whose name is misspelt may have them.
+    let has_plan =
+        !phase_ids.is_empty() || reading.misspelt.iter().any(|path| path.starts_with("plan"));
+    let common = Common {
+        defaults,
+        agents,
+        has_plan,
+    };
     let workers = table
         .get(top::WORKERS)
         .and_then(|entry| Table::open(&entry, reading))
-        .map(|table| workers(&table, &defaults, &agents, reading));
+        .map(|table| workers(&table, &common, reading));
     // An empty file is rather one that is being written than a wish to stop everything.
     let nothing = table
         .get(top::WORKERS)
@@ -110,7 +119,7 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         plan: plan.unwrap_or_default(),
         phase_ids,
         workers: workers.unwrap_or_default(),
-        agents: agents.own(),
+        agents: common.agents.own(),
     }
 }
 
@@ -156,12 +165,15 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-fn workers(
-    table: &Table<'_>,
-    defaults: &Rules,
-    agents: &Agents,
-    reading: &mut Reading<'_>,
-) -> Vec<Declared> {
+/// What the rest of the file says that workers refer to.
+struct Common {
+    defaults: Rules,
+    agents: Agents,
+    /// There are phases.
+    has_plan: bool,
+}
+
+fn workers(table: &Table<'_>, common: &Common, reading: &mut Reading<'_>) -> Vec<Declared> {
     let mut entries: Vec<_> = table.named(top::WORKERS, "a table").collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     let mut workers = Vec::new();
@@ -187,7 +199,7 @@ fn workers(
         }
         // Under a wrong name it is looked at all the same, and then dropped.
         let known = parsed.clone().unwrap_or_else(|_| WorkerName::watchdog());
-        let declared = worker::worker(known, &entry, defaults, agents, reading);
+        let declared = worker::worker(known, &entry, common, reading);
         if parsed.is_ok() {
             workers.extend(declared);
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready,
+        Alive, Auth, Backoff, Builtin, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready, Say,
         Secrets, Tailscale, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
@@ -272,6 +272,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         agent: None,
         conversation: Keeps::default(),
         watch: Watch::default(),
+        say: Say::default(),
         stop: rules.stop,
         phases: None,
         on_phase: OnPhase::Keep,

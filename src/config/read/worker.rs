@@ -9,7 +9,7 @@ use std::{
 
 use toml::Spanned;
 
-use super::{Declared, agents::Agents, machine, probe, rules::Rules, secrets, watch};
+use super::{Common, Declared, agents::Agents, machine, probe, rules::Rules, say, secrets, watch};
 use crate::{
     agent::profile::{Profile, Session},
     config::{
@@ -24,8 +24,7 @@ use crate::{
 pub(super) fn worker(
     name: WorkerName,
     entry: &Entry<'_>,
-    defaults: &Rules,
-    agents: &Agents,
+    common: &Common,
     reading: &mut Reading<'_>,
 ) -> Option<Declared> {
     let table = Table::open(entry, reading)?;
@@ -46,9 +45,9 @@ pub(super) fn worker(
     });
     let workdir = workdir(&table, worktree.as_ref().map(|(_, path)| path), reading);
     let at = workdir.as_deref();
-    let rules = defaults.clone().changed_by(&table, reading);
+    let rules = common.defaults.clone().changed_by(&table, reading);
     let launcher = launcher(&rules, kind);
-    let agent = agent(&table, launcher, agents, reading);
+    let agent = agent(&table, launcher, &common.agents, reading);
     let is_agent = table.get(worker::AGENT).is_some();
     let starts = agent
         .as_deref()
@@ -90,6 +89,12 @@ pub(super) fn worker(
     let watch = table.get(worker::WATCH);
     let watch = watch.and_then(|entry| watch::watch(&entry, is_agent, reading));
     let watch = watch.unwrap_or_default();
+    let whom = say::Whom {
+        is_agent,
+        has_plan: common.has_plan,
+    };
+    let say = table.get(worker::SAY);
+    let say = say.and_then(|entry| say::say(&entry, &whom, reading));
     let secrets = secrets::secrets(&table, reading);
     // Its own word wins over that of [defaults], here as well.
     let mut environment = rules.environment;
@@ -113,6 +118,7 @@ pub(super) fn worker(
         agent,
         conversation,
         watch,
+        say: say.unwrap_or_default(),
         stop: rules.stop,
         phases: phases.as_deref().map(plain),
         on_phase,

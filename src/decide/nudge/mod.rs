@@ -23,8 +23,10 @@
 //! time when its time is over, which tells what is on the screen then.
 //!
 //! The text itself is kept in memory alone. In the records is how long it is, and how its first line
-//! begins. `turn` does what is due, `refused` says what helps, and `told` what is told.
+//! begins. What an agent is told by itself ([`say`](super::say)) is one of them (`own`), before those of
+//! people that wait as well. `turn` does what is due, `refused` says what helps, and `told` what is told.
 
+mod own;
 mod refused;
 mod told;
 mod turn;
@@ -32,7 +34,7 @@ mod turn;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Answer, Effect, Fact, Nudge, Refusal, RefusalKind, RequestId, Rig, Typed, When,
+    Answer, Effect, Fact, Nudge, Owed, Refusal, RefusalKind, RequestId, Rig, Typed, When,
     attempt::in_words, command::failed, life::Life,
 };
 use crate::{
@@ -43,7 +45,7 @@ use crate::{
     },
     model::{AttemptRef, ItemName, Mono, Now, WorkerName},
 };
-use refused::{hint, leaving, not_running, passes, unheard};
+use refused::{hint, leaving, not_running, passes, passes_at_last, unheard};
 
 /// Who types says within half a minute how it went; after this time it never will.
 const TYPING_SILENCE: Duration = Duration::from_secs(60);
@@ -85,6 +87,8 @@ enum Origin {
     Asked(RequestId),
     /// Nobody: it lies in the worker's inbox, as this file (`inbox`).
     Inbox(ItemName),
+    /// We: its agent is to be told this by itself.
+    Own(Owed),
 }
 
 /// How long a text waits for its turn, and for its agent.
@@ -130,6 +134,35 @@ enum Stage {
 }
 
 impl Nudging {
+    /// What the agent of an attempt is to be told by itself; its words are found when it is begun.
+    pub(super) fn own(
+        id: u64,
+        attempt: AttemptRef,
+        agent: Arc<Profile>,
+        owed: Owed,
+        now: Mono,
+    ) -> Self {
+        Self {
+            origin: Origin::Own(owed),
+            id: NudgeId(id),
+            attempt,
+            agent,
+            text: String::new(),
+            when: When::Idle,
+            patience: None,
+            unheard: false,
+            stage: Stage::Waiting { again: Some(now) },
+        }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.origin, Origin::Own(_))
+    }
+
+    pub(super) fn is_for(&self, of: &AttemptRef) -> bool {
+        self.attempt == *of
+    }
+
     /// Somebody has it in hand, so that no other one may be typed.
     fn is_begun(&self) -> bool {
         matches!(self.stage, Stage::Recording(_) | Stage::Typing { .. })
@@ -168,7 +201,7 @@ impl Nudging {
     pub(super) fn item(&self) -> Option<&ItemName> {
         match &self.origin {
             Origin::Inbox(item) => Some(item),
-            Origin::Asked(_) => None,
+            Origin::Asked(_) | Origin::Own(_) => None,
         }
     }
 
@@ -202,7 +235,11 @@ impl Nudging {
 
     /// What it is called in the history.
     pub(super) fn about(&self) -> String {
-        told::about(&self.text)
+        let about = told::about(&self.text);
+        match &self.origin {
+            Origin::Asked(_) | Origin::Inbox(_) => about,
+            Origin::Own(owed) => format!("{owed}: {about}"),
+        }
     }
 }
 
@@ -361,14 +398,20 @@ impl Rig {
             return self.fail_nudge(now, at, unheard());
         }
         let last = !matches!(nudge.stage, Stage::Typing { last: false, .. });
-        let again = passes(why);
+        let again = match nudge.is_own() {
+            true => passes_at_last(why),
+            false => passes(why),
+        };
         if let (Some(after), false) = (again, last) {
             nudge.stage = Stage::Waiting {
                 again: Some(now.mono + after),
             };
             // What is said of this try once more says nothing of the next one.
             let over = std::mem::replace(&mut nudge.id, another);
-            return self.ledger.add(Fact::NudgeOver { nudge: over });
+            self.ledger.add(Fact::NudgeOver { nudge: over });
+            let nudge = nudge.clone();
+            self.not_paid(&nudge);
+            return;
         }
         let worker = &nudge.attempt.worker;
         let waited = match (nudge.when, nudge.patience) {
@@ -392,6 +435,8 @@ impl Rig {
             Origin::Asked(request) => self.out.push(Effect::Answer(request, answer)),
             // How it went is told by where it lies.
             Origin::Inbox(_) => {}
+            // That is told in the history.
+            Origin::Own(_) => {}
         }
     }
 

@@ -25,6 +25,12 @@ pub(super) fn passes(why: &R) -> Option<Duration> {
     }
 }
 
+/// The same of a text that waits as long as its attempt runs, and for which nobody waits.
+pub(super) fn passes_at_last(why: &R) -> Option<Duration> {
+    let never = matches!(why, R::Unbracketed | R::LongLine { .. });
+    passes(why).or((!never).then_some(TRY_EVERY))
+}
+
 /// What helps who was refused for this.
 pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
     let attach = format!("`supervisorctl attach {worker}`");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::{Answer, Fact, Level, Refusal, Rig, Said, command::failed},
-    BegunNudge, Nudged, Nudging, Stage,
+    BegunNudge, Nudged, Nudging, Origin, Stage,
 };
 use crate::{
     agent::typed::By,
@@ -49,10 +49,23 @@ impl Rig {
         let attempt = nudge.attempt.clone();
         let nudged = Nudged { attempt, by };
         let attempt = nudged.attempt.clone();
+        let worker = &attempt.worker;
+        let (event, text) = match &nudge.origin {
+            Origin::Asked(_) | Origin::Inbox(_) => (
+                "worker-nudged",
+                format!("{worker} was nudged ({about}): {nudged}"),
+            ),
+            Origin::Own(owed) => (
+                "worker-told",
+                format!(
+                    "{worker} was told of {owed} ({}): {nudged}",
+                    self::about(&nudge.text)
+                ),
+            ),
+        };
         self.conversation_began(&attempt);
-        let text = format!("{} was nudged ({about}): {nudged}", attempt.worker);
         match nudged.by {
-            Some(_) => self.tell(now, "worker-nudged", Level::Info, Some(&attempt), text),
+            Some(_) => self.tell(now, event, Level::Info, Some(&attempt), text),
             None => self.tell_undecided(now, &attempt, text),
         }
         self.end_nudge(at, Ok(Said::Nudged(nudged)));
@@ -69,7 +82,9 @@ impl Rig {
             }
             return;
         }
-        self.tell_not_nudged(now, &nudge, &refusal.message);
+        if !self.keeps_debt(&nudge) {
+            self.tell_not_nudged(now, &nudge, &refusal.message);
+        }
         match nudge.stage {
             Stage::Waiting { .. } => {
                 self.nudges.remove(at);
@@ -97,6 +112,9 @@ impl Rig {
     }
 
     pub(super) fn tell_not_nudged(&mut self, now: Now, nudge: &Nudging, why: &str) {
+        if let Origin::Own(owed) = &nudge.origin {
+            return self.tell_not_told(now, &nudge.attempt, owed, why);
+        }
         let worker = &nudge.attempt.worker;
         let text = format!("{worker} was not nudged ({}): {why}", nudge.about());
         let of = Some(&nudge.attempt);

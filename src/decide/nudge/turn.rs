@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Fact, Refusal, Rig,
+        Fact, Refusal, Rig, When,
         command::failed,
         life::{Life, Look},
+        say::SOON_READY,
     },
     BegunNudge, Nudging, Stage,
     refused::leaving,
     told::unrecorded,
 };
-use crate::{
-    agent::sighting::Seen,
-    model::{Mono, Now},
-};
+use crate::agent::sighting::Seen;
+use crate::model::{Mono, Now};
 
 /// From one look at an agent for which a text waits to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -25,6 +24,7 @@ const RECORD_AGAIN: Duration = Duration::from_secs(30);
 impl Rig {
     /// What is due for texts, and what can be done for them.
     pub(in crate::decide) fn tend_nudges(&mut self, now: Now) {
+        self.raise_debts(now);
         for mut nudge in std::mem::take(&mut self.nudges) {
             match &nudge.stage {
                 Stage::Waiting { .. } | Stage::Typing { .. } => {}
@@ -37,6 +37,11 @@ impl Rig {
                             let again = Some(now.mono + RECORD_AGAIN);
                             nudge.stage = Stage::Waiting { again };
                             self.nudges.push(nudge);
+                            continue;
+                        }
+                        if nudge.is_own() {
+                            // It is owed as before.
+                            self.not_paid(&nudge);
                             continue;
                         }
                         let hint = "`supervisorctl doctor` looks at the disk";
@@ -114,8 +119,7 @@ impl Rig {
         };
         let idle_since = |again: Mono| {
             let seen = watching.as_ref().and_then(|watching| watching.seen());
-            let still = |seen| matches!(seen, &Seen::Busy | &Seen::Unknown);
-            seen.is_some_and(|(at, seen)| at >= again && !still(seen))
+            seen.is_some_and(|(at, seen)| at >= again && nudge.may_try(seen))
         };
         let waits = match nudge.stage {
             Stage::Waiting { again } if of_inbox => {
@@ -134,7 +138,9 @@ impl Rig {
             | Stage::Typing { .. }
             | Stage::Over(..) => false,
         };
-        if late || !waits {
+        let first = |other: &Nudging| other.is_own() && other.is_for(&nudge.attempt);
+        let behind = nudge.when == When::Idle && !nudge.is_own() && self.nudges.iter().any(first);
+        if late || !waits && !behind {
             return self.begin_nudge(now, at);
         }
         let not_before = match nudge.stage {
@@ -146,9 +152,13 @@ impl Rig {
         };
         if let Some(Life::Running {
             watching: Some(watching),
+            ready_at,
             ..
         }) = self.workers.get_mut(&worker).map(|worker| &mut worker.life)
         {
+            if nudge.is_own() && now.mono.since(*ready_at) >= SOON_READY {
+                return;
+            }
             let soon = (now.mono + LOOK_EVERY).max(not_before);
             if !watching.look.asked && watching.look.at > soon {
                 watching.look = Look::at(soon);
@@ -157,6 +167,9 @@ impl Rig {
     }
 
     fn begin_nudge(&mut self, now: Now, at: usize) {
+        if self.nudges[at].is_own() && !self.find_words(now, at) {
+            return;
+        }
         let nudge = &mut self.nudges[at];
         let begun = Fact::NudgeBegun(BegunNudge {
             nudge: nudge.id,

@@ -19,6 +19,7 @@ mod nudges;
 mod plan;
 mod policy;
 mod reboots;
+mod say;
 mod secrets;
 mod shortage;
 mod strays;
@@ -372,6 +373,7 @@ pub(super) fn worker(name: &str) -> Worker {
         agent: None,
         conversation: Keeps::default(),
         watch: Watch::default(),
+        say: config::Say::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

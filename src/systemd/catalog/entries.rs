@@ -315,6 +315,28 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl start @LOOPKEEPER_WORKER@",
     },
     Entry {
+        event: "worker-told",
+        id: "d92a6dc61b2a456ea799e8bb8823d6b8",
+        subject: "Worker @LOOPKEEPER_WORKER@ was told something by itself",
+        text: "Its agent was told of its start, of how it ended before, of the phase or of the reboot, by what \
+               `say` has for that in loopkeeper.toml(5). The message has how the text begins, and by what \
+               it is known to be taken.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-not-told",
+        id: "4686a6ee4da34252a85567f872e3dfc2",
+        subject: "Worker @LOOPKEEPER_WORKER@ was not told what it should be",
+        text: "The message says of what, and why: its template says nothing that can be typed, or its \
+               program cannot take it. It goes on without, and may wait for a word. It is not tried \
+               again by itself.\n\n\
+               See its screen, tell it, and mend `say` in loopkeeper.toml(5):\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\
+               $ supervisorctl nudge @LOOPKEEPER_WORKER@ TEXT\n\
+               $ supervisorctl check",
+    },
+    Entry {
         event: "worker-stray",
         id: "449255ff7c4549749fcb7bfb316e6682",
         subject: "Something of worker @LOOPKEEPER_WORKER@ lives that should not",

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use loopkeeper::{
     config::{
         Backoff, Budget, Command as Program, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
-        Ready, Restart, Resume, Secrets, Watch, Worker,
+        Ready, Restart, Resume, Say, Secrets, Watch, Worker,
     },
     decide::{Command, PhaseRef},
     model::{Kind, LauncherKind, Signal, Stop, WorkerName},
@@ -215,6 +215,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         agent: None,
         conversation: Keeps::default(),
         watch: Watch::default(),
+        say: Say::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),
