@@ -134,6 +134,19 @@ rec {
         )
       );
 
+  # What an agent is told: a text with places to be filled in, or the file with one.
+  template = described "template, or attribute set with the file of one" (
+    types.either (types.strMatching "(.|\n)+") (
+      types.submodule {
+        options.file = mkOption {
+          type = orFile absolutePath;
+          example = "/srv/plan/brief.txt";
+          description = "A file with the template, read when the configuration is.";
+        };
+      }
+    )
+  );
+
   hostPort = checked "host and port, such as \"127.0.0.1:1055\"" (
     text:
     let

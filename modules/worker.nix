@@ -246,6 +246,30 @@ types.submodule {
       description = "How its agent is looked at.";
     };
 
+    say = mkOption {
+      type = t.table {
+        start =
+          t.key t.template "Read {{ brief }} and begin phase {{ phase }}."
+            "After a start for which none of the others is there, or applies.";
+        reboot =
+          t.key t.template "The machine rebooted at {{ rebooted_at }}. Go on with phase {{ phase }}."
+            "After the first start in a new boot, where it had run before.";
+        crash =
+          t.key t.template "You ended with {{ exit }}. Look at what is there, and go on."
+            "After a start that follows on one that ended by itself, or was stopped as failed.";
+        phase = t.key t.template "Go on with phase {{ phase }}." "When another phase began.";
+      };
+      default = null;
+      example = {
+        start = "Read {{ brief }} and begin.";
+        reboot = "{{ report }}";
+      };
+      description = ''
+        What its agent is told by itself, when it waits for a word: templates, as in loopkeeper.toml(5), which has
+        what can be named in them. A set with a `file` is a template in a file.
+      '';
+    };
+
     secrets = mkOption {
       type = types.coercedTo (types.listOf types.str) (names: lib.genAttrs names (name: name)) (
         types.attrsOf types.str

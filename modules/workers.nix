@@ -54,6 +54,7 @@ let
         agent
         conversation
         watch
+        say
         phases
         ;
       environment =
@@ -247,6 +248,14 @@ let
       {
         assertion = !worker ? watch || worker ? agent;
         message = "${at}.watch is without agent, so nobody looks. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion = !worker ? say || worker ? agent;
+        message = "${at}.say is without agent, so nobody could be told. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion = !(worker ? say.phase) || phaseIds != [ ];
+        message = "${at}.say.phase is for a change of phase, and the plan has no phases.";
       }
       {
         assertion = slow == null || stuck == null || slow < stuck;

@@ -91,6 +91,14 @@ in
         command = [ "./loop.sh" ];
         user = "builder";
         worktree = "/home/builder/work";
+        # What the script ends in: exec claude.
+        agent = "claude";
+        say = {
+          start = "Read {{ brief }} and begin phase {{ phase }}.";
+          phase = "Phase {{ previous_phase }} is over. Read {{ brief }} and begin phase {{ phase }}.";
+          reboot = "The machine rebooted at {{ rebooted_at }}; phase {{ phase }} goes on. Look at what is there, and go on with {{ brief }}.";
+          crash = "You ended with {{ exit }}. Look at what is there, and go on with {{ brief }}.";
+        };
         requires = [ "proxy" ];
         secrets = [
           "gitea-token"
@@ -107,6 +115,8 @@ in
         command = [ "./review.sh" ];
         user = "adversary";
         worktree = "/home/adversary/work";
+        agent = "claude";
+        say.start = "Read {{ brief }}, and review what the Builder pushes for phase {{ phase }}.";
         requires = [ "proxy" ];
         secrets = [ "gitea-token" ];
         limits.memoryMax = "512M";
@@ -114,12 +124,14 @@ in
         serviceOverrides.NoNewPrivileges = true;
       };
 
-      # For people and for the agent that looks after the loops; runs whatever the phase.
+      # The agent that looks after the loops, for people to talk to; runs whatever the phase.
       orchestrator = {
         kind = "service";
         session = true;
-        command = "exec bash --login";
+        command = [ "claude" ];
         workdir = "/srv/plan";
+        agent = "claude";
+        say.reboot = "{{ report }}\n\nLook at the loops (supervisorctl status), and mend what needs it.";
         requires = [ "proxy" ];
       };
     };

@@ -227,6 +227,15 @@ let
           // some "${what} stuck" 50 { stuck = value "${what} stuck" [ "2h" ] [ "1s" ]; }
           // some "${what} heartbeat" 50 { heartbeat = "/srv/heartbeat"; }
         )
+        // optional "say" 20 (
+          what:
+          some "${what} start" 50 {
+            start = value "${what} start" [ "Begin with {{ worker }}." "go\n\non" ] [ "{{ wroker }}" ];
+          }
+          // some "${what} crash" 50 { crash = "You ended with {{ exit }}."; }
+          # One that there is on every machine.
+          // some "${what} reboot" 50 { reboot.file = "/etc/passwd"; }
+        )
         // {
           inherit secrets;
           environmentFrom = subset (of "environmentFrom") 40 secrets;

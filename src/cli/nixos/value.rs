@@ -86,7 +86,10 @@ impl Place {
         let entries = value.as_table().into_iter().flatten();
         Expression::Set(
             entries
-                .map(|(key, value)| (key.clone(), self.inner(key, value)))
+                .map(|(key, value)| match value {
+                    Value::Table(_) => (key.clone(), self.table(value)),
+                    value => (key.clone(), self.inner(key, value)),
+                })
                 .collect(),
         )
     }
