@@ -270,6 +270,32 @@ types.submodule {
       '';
     };
 
+    limit = mkOption {
+      type = t.table {
+        wake = t.usually types.bool true "It is woken when its limit is over, by a text that is typed.";
+        text =
+          t.usually types.nonEmptyStr "Your usage limit is over. Go on where you stopped."
+            "What is typed.";
+        margin = t.usually (t.durationFrom 0) "1m" "How long after the end that its screen names.";
+        again =
+          t.usually (t.durationFrom 1000) "30m"
+            "From one try to the next, and how long is waited where its screen names no end.";
+        account = mkOption {
+          type = types.nullOr (
+            t.matching "name of at most 64 letters, digits, '.', '_' and '-'" "[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
+          );
+          default = null;
+          example = "team";
+          description = "Whose limit it is: workers of one account are woken one by one.";
+        };
+      };
+      default = null;
+      example = {
+        account = "team";
+      };
+      description = "What is done when its agent has reached its usage limit.";
+    };
+
     secrets = mkOption {
       type = types.coercedTo (types.listOf types.str) (names: lib.genAttrs names (name: name)) (
         types.attrsOf types.str

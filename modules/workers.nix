@@ -55,6 +55,7 @@ let
         conversation
         watch
         say
+        limit
         phases
         ;
       environment =
@@ -256,6 +257,10 @@ let
       {
         assertion = !(worker ? say.phase) || phaseIds != [ ];
         message = "${at}.say.phase is for a change of phase, and the plan has no phases.";
+      }
+      {
+        assertion = !worker ? limit || worker ? agent;
+        message = "${at}.limit is without agent, so nobody sees a limit. Set agent to generic for a program that is none of the others.";
       }
       {
         assertion = slow == null || stuck == null || slow < stuck;

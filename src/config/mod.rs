@@ -52,7 +52,7 @@ pub use template::{Template, Value};
 pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{
-    Alive, Backoff, Budget, Command, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready,
+    Alive, Backoff, Budget, Command, Keeps, Limit, OnPhase, OnSecretChange, Probe, Program, Ready,
     Restart, Secrets, Watch, Worker,
 };
 

@@ -237,6 +237,8 @@ pub(super) mod worker {
             "How an agent is looked at.";
         SAY: "say", "a table such as { start = \"Read {{ brief }} and begin.\" }", "nothing" as in "{ start = \"Read {{ brief }} and begin.\" }",
             "What an agent is told by itself.";
+        LIMIT: "limit", "a table such as { margin = \"1m\", again = \"30m\" }", "as below" as in "{ wake = true, margin = \"1m\", again = \"30m\" }",
+            "What is done when an agent has reached its usage limit.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
@@ -339,6 +341,19 @@ pub(super) mod say_file {
     }
 }
 
+pub(super) mod limit {
+    use super::expects;
+    keys! {
+        WAKE: "wake", "true or false", "true", "It is woken when its limit is over, by a text that is typed.";
+        TEXT: "text", "a text that can be typed, at most 64 KiB", "\"Your usage limit is over. Go on where you stopped.\"", "What is typed.";
+        MARGIN: "margin", "a duration such as \"1m\", or \"0s\"", "\"1m\"", "How long after the end that its screen names.";
+        AGAIN: "again", expects::DURATION, "\"30m\"",
+            "From one try to the next: when it is at its limit still, or could not be woken. It is also how long is waited where the screen names no end. At least a second.";
+        ACCOUNT: "account", "1 to 64 letters, digits, '.', '_' and '-'", "its own" as in "\"team\"",
+            "Whose limit it is. Workers of one account are woken one by one: the next when the one before was seen to go on, could not be woken, or ended; and where it found another limit, all wait for that.";
+    }
+}
+
 pub(super) mod agent {
     use super::expects;
     keys! {
@@ -403,6 +418,7 @@ pub(super) mod agent_shows {
         LIVE: "live", "true or false", "false", "It says what happens right now, so it holds though the agent looks busy.";
         BELOW: "below", "true or false", "false", "It stands below the input line.";
         LAST: "last", "true or false", "true of limit, outage and crash, else false" as in "true", "It counts only where no entry of the transcript comes after it.";
+        KEY: "key", "a key as tmux calls it, such as \"Escape\"", "none" as in "\"Escape\"", "Of menu: the key that leaves it and chooses nothing. It is pressed once, before the text that wakes an agent whose limit is over; without it a person has to answer.";
     }
 }
 
@@ -439,6 +455,7 @@ sections! {
         {{ NAME }}, {% if NAME %} ... {% endif %}, and the filters capitalize, indent, length, lower, replace, trim and upper. There are worker, rig, restarts (in this boot); with a plan phase, phase_number (from 1), phase_count and brief (empty where the phase has none; phase too, where the plan is complete); \
         in phase previous_phase; in crash exit, such as exit code 7; in reboot rebooted_at, down_for, clean (for {% if clean %}), reboot_count, and report, which says all of it in several lines. What is not there is a mistake.", [say];
     SAY_FILE: "workers.NAME.say.phase", "A template in a file of its own; so may the others be.", [say_file];
+    LIMIT: "workers.NAME.limit", "What is done when an agent has reached its usage limit. It is woken at the end that its screen names, if that is still its state then, and nobody types there.", [limit];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
     AGENT: "agents.NAME", "What is known of one kind of agent, for workers with agent = \"NAME\". Of a NAME that is known, only what is said here is different. Regular expressions are those of the regex crate, best in single quotes: '^> '.", [agent];
     AGENT_SESSION: "agents.NAME.session", "How its conversation is known again.", [agent_session];

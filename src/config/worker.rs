@@ -50,6 +50,8 @@ pub struct Worker {
     pub watch: Watch,
     /// What its agent is told by itself.
     pub say: Say,
+    /// What is done about its usage limit, where that is seen.
+    pub limit: Limit,
     /// How it is stopped.
     pub stop: Stop,
     /// The phases it runs in; `None` is all of them.
@@ -196,6 +198,33 @@ pub enum Keeps {
     Always,
     /// The one before, if that is of the same phase.
     InPhase,
+}
+
+/// What is done about the usage limit of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Limit {
+    /// It is woken when its limit is over.
+    pub wake: bool,
+    /// What is typed then.
+    pub text: String,
+    /// How long after the end that its words name.
+    pub margin: Duration,
+    /// From one try to the next, and how long is waited where nobody knows when the limit ends.
+    pub again: Duration,
+    /// Whose limit it is: workers of one account are woken one by one.
+    pub account: Option<String>,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self {
+            wake: true,
+            text: "Your usage limit is over. Go on where you stopped.".into(),
+            margin: Duration::from_secs(60),
+            again: Duration::from_secs(30 * 60),
+            account: None,
+        }
+    }
 }
 
 /// Something that can be looked at from outside.

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, Rig, SIGN_OF_LIFE, SetBy,
-    attempt::in_words, ledger::Ledger, plan::Progress, say::Past, worker::Worker,
+    attempt::in_words, ledger::Ledger, limit::Limit, plan::Progress, say::Past, worker::Worker,
 };
 use crate::{
     config::{Config, Resume},
@@ -41,6 +41,7 @@ impl Rig {
                 worker.run = !known.stopped;
                 worker.restarts = known.restarts.clone();
                 worker.restarts.belong_to(&machine.boot);
+                worker.limit = known.limit.clone().map(Limit::new);
                 worker.last_exit = known.last_exit.clone();
                 worker.past = known
                     .last
@@ -159,6 +160,12 @@ impl Rig {
                 self.ledger.add(Fact::Held {
                     worker: name.clone(),
                     reason: None,
+                });
+            }
+            if known.limit.take().is_some() {
+                self.ledger.add(Fact::Limit {
+                    worker: name.clone(),
+                    limit: None,
                 });
             }
             if known.restarts != Restarts::default() {

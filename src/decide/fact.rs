@@ -48,6 +48,13 @@ pub enum Fact {
         /// `None`: the next start begins a new one.
         conversation: Option<KnownConversation>,
     },
+    /// What is known of a worker's usage limit; `None`: it is at none.
+    Limit {
+        /// Whose.
+        worker: WorkerName,
+        /// What.
+        limit: Option<KnownLimit>,
+    },
     /// The operator's decision about one worker.
     Operator {
         /// Which.
@@ -141,6 +148,7 @@ impl Fact {
             | Self::NudgeBegun(_)
             | Self::NudgeOver { .. }
             | Self::Conversation { .. }
+            | Self::Limit { .. }
             | Self::Operator { .. } => true,
             Self::Held { .. }
             | Self::Restarts { .. }
@@ -153,6 +161,24 @@ impl Fact {
             | Self::Notice(_) => false,
         }
     }
+}
+
+/// A usage limit, as it is known until it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownLimit {
+    /// What its screen says of it.
+    pub words: String,
+    /// When it ends by these words, as they were understood when they were new; `None` where nobody
+    /// knows.
+    pub until: Option<Timestamp>,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// When it was last tried to wake the worker.
+    pub tried: Option<Timestamp>,
+    /// The text was taken then, or may have been.
+    pub taken: bool,
+    /// Tries in a row that changed nothing.
+    pub failed: u32,
 }
 
 /// The budget of one worker, as it is counted.
@@ -343,6 +369,8 @@ pub struct RestoredWorker {
     pub restarts: Restarts,
     /// The conversation that its next start goes on with.
     pub conversation: Option<KnownConversation>,
+    /// The usage limit it was at when that was last seen.
+    pub limit: Option<KnownLimit>,
     /// Its last attempt.
     pub last: Option<KnownAttempt>,
     /// Its other attempts whose end is not recorded.

@@ -103,6 +103,7 @@ impl Ledger {
                         | Fact::NudgeOver { .. }
                         | Fact::Conversation { .. }
                         | Fact::Owes { .. }
+                        | Fact::Limit { .. }
                         | Fact::Operator { .. }
                 );
             if !keep {

@@ -44,6 +44,7 @@ mod inbox;
 mod lacking;
 mod ledger;
 mod life;
+mod limit;
 mod nudge;
 mod plan;
 mod reload;
@@ -71,8 +72,8 @@ pub use effect::{Answer, Effect, Refusal, RefusalKind, Said, Told};
 pub(crate) use end::NEVER_RAN;
 pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
-    Boot, Fact, KnownAttempt, KnownConversation, Level, Notice, POINT_LOST, Reboot, Restarts,
-    Restored, RestoredWorker, ResumePoint, SetBy, Stopping,
+    Boot, Fact, KnownAttempt, KnownConversation, KnownLimit, Level, Notice, POINT_LOST, Reboot,
+    Restarts, Restored, RestoredWorker, ResumePoint, SetBy, Stopping,
 };
 pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
@@ -153,7 +154,8 @@ impl Rig {
         let workers = self
             .workers
             .values()
-            .filter_map(|worker| worker.life.next_deadline());
+            .flat_map(|worker| [worker.life.next_deadline(), worker.limit_deadline()])
+            .flatten();
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
         let nudges = self.nudges.iter().filter_map(Nudging::next_deadline);
         workers
@@ -219,6 +221,7 @@ impl Rig {
             | Fact::Paused(_)
             | Fact::NudgeOver { .. }
             | Fact::Conversation { .. }
+            | Fact::Limit { .. }
             | Fact::Operator { .. }
             | Fact::Held { .. }
             | Fact::Restarts { .. }
@@ -239,7 +242,11 @@ impl Rig {
             worker.still_since = None;
         }
         self.tend_inboxes(now);
+        self.drop_wakes();
         self.tend_nudges(now);
+        if self.tend_limits(now) {
+            self.tend_nudges(now);
+        }
         self.answer_waiters(now);
         self.answer_sender(now);
         self.come_up(now);

@@ -120,6 +120,12 @@ impl Rig {
         if let Some(worker) = self.workers.get_mut(name) {
             worker.declared = false;
             worker.asked = Asked::Nothing;
+            if worker.limit.take().is_some() {
+                self.ledger.add(Fact::Limit {
+                    worker: name.clone(),
+                    limit: None,
+                });
+            }
             if !worker.run {
                 worker.run = true;
                 self.ledger.add(Fact::Operator {

@@ -6,9 +6,20 @@ use super::{
     Looked,
     attempt::in_words,
     life::{Health, Life},
+    watch::Watching,
     worker::Worker,
 };
 use crate::model::{Now, Verdict, VerdictIs};
+
+/// The verdict on one worker by the looks at its agent; `None` before the first of them.
+pub(super) fn by_looks(worker: &Worker, watching: &Watching, now: Now) -> Option<Verdict> {
+    let mut verdict = watching.verdict(now, &worker.rules.watch)?;
+    let plan = worker.limit_plan();
+    if let Some(plan) = plan.filter(|_| verdict.is == VerdictIs::Limited) {
+        verdict.evidence = format!("{}; {plan}", verdict.evidence);
+    }
+    Some(verdict)
+}
 
 /// The verdict on one worker; `quiet` is how long its output has said nothing, if it has any.
 pub(super) fn verdict(worker: &Worker, now: Now, quiet: Option<Duration>) -> Verdict {
@@ -20,7 +31,7 @@ pub(super) fn verdict(worker: &Worker, now: Now, quiet: Option<Duration>) -> Ver
         watching: Some(watching),
         ..
     } = &worker.life
-        && let Some(verdict) = watching.verdict(now, &worker.rules.watch)
+        && let Some(verdict) = by_looks(worker, watching, now)
     {
         return verdict;
     }

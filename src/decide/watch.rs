@@ -14,7 +14,7 @@
 //! a process that computes. After `slow` it is named, after `stuck` it is a stall. Before the first one of
 //! this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
-use std::{fmt::Display, mem, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -22,7 +22,7 @@ use super::{
     Effect, Level, Rig,
     attempt::in_words,
     life::{Life, Look},
-    verdict::ago,
+    verdict::{ago, by_looks},
     worker::PROBE_SILENCE,
 };
 use crate::{
@@ -37,8 +37,6 @@ use crate::{
 /// Of the time between two looks, one part in so many is computed by those that compute, together. What
 /// waits for others, as a server of tools does, wakes up for less.
 const COMPUTES: u32 = 20;
-
-const LIMIT_OVER: &str = "worker-limit-over";
 
 /// What the looks at an agent came to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,8 +59,6 @@ pub(super) struct Watching {
     asks: (Option<String>, Now),
     /// What the history has, and what it asked then.
     told: (VerdictIs, Option<String>),
-    /// The history has that it is at its limit, and not yet that this is over.
-    limited: bool,
 }
 
 /// A sign of work.
@@ -92,7 +88,6 @@ impl Watching {
             since: now,
             asks: (None, now),
             told: (VerdictIs::Working, None),
-            limited: false,
         }))
     }
 
@@ -184,7 +179,7 @@ impl Watching {
         let (_, seen) = self.seen()?;
         let question = match seen {
             Seen::Asking { question } => question,
-            Seen::Limited { menu, .. } => menu.as_ref()?,
+            Seen::Limited { menu, .. } => &menu.as_ref()?.question,
             Seen::Waiting
             | Seen::Busy
             | Seen::Outage { .. }
@@ -218,18 +213,35 @@ impl Watching {
         true
     }
 
-    /// The word under which the verdict is told. A limit is over once it works again or could.
-    fn event(&mut self, is: VerdictIs) -> &'static str {
-        match is {
-            VerdictIs::Limited => {
-                self.limited = true;
-                "worker-limited"
-            }
-            VerdictIs::Asking => "worker-asking",
-            VerdictIs::Stalled => "worker-stalled",
-            VerdictIs::Outage => "worker-outage",
-            VerdictIs::Working | VerdictIs::Waiting if mem::take(&mut self.limited) => LIMIT_OVER,
-            VerdictIs::Working | VerdictIs::Waiting | VerdictIs::Unknown => "worker-verdict",
+    /// What this look and the one before it came to, if that is the same.
+    fn agreed(&self, rules: &config::Watch) -> Option<VerdictIs> {
+        Some(self.judged(rules)).filter(|is| *is == self.is)
+    }
+
+    /// Two looks in a row came to it that it is at its limit, and no two since then to something else.
+    pub(super) fn is_limited(&self) -> bool {
+        self.told.0 == VerdictIs::Limited
+    }
+
+    /// What the last look saw of a limit: its words, and its end.
+    pub(super) fn limit(&self) -> Option<(&str, Option<Timestamp>)> {
+        match self.seen()?.1 {
+            Seen::Limited { words, until, .. } => Some((words, *until)),
+            Seen::Waiting
+            | Seen::Busy
+            | Seen::Asking { .. }
+            | Seen::Outage { .. }
+            | Seen::Crashed { .. }
+            | Seen::Unknown => None,
+        }
+    }
+
+    /// The limit that is on the screen ends then; nobody knows it better.
+    pub(super) fn ends(&mut self, at: Option<Timestamp>) {
+        if let Some((_, signs)) = &mut self.seen
+            && let Seen::Limited { until, .. } = &mut signs.sighting.seen
+        {
+            *until = at;
         }
     }
 
@@ -263,8 +275,8 @@ impl Watching {
                 }
             }
             Seen::Asking { question } => short(question),
-            Seen::Limited { until, menu } => {
-                let words = words(signs);
+            Seen::Limited { words, until, menu } => {
+                let words = short(words);
                 let limit = match until {
                     Some(until) if *until <= at.wall => {
                         format!("was to end at {}: {words}", to_the_minute(*until))
@@ -273,7 +285,7 @@ impl Watching {
                     None => format!("until nobody knows when: {words}"),
                 };
                 match menu {
-                    Some(menu) => format!("{limit}; and it asks: {}", short(menu)),
+                    Some(menu) => format!("{limit}; and it asks: {}", short(&menu.question)),
                     None => limit,
                 }
             }
@@ -357,22 +369,19 @@ fn go_on(before: &Signs, after: &mut Signs) {
     after.committed = after.committed.or(before.committed);
     after.heartbeat = after.heartbeat.or(before.heartbeat);
     // Words that say "3pm" or "in 5 minutes" mean that of when they were written.
-    let same = words(before) == words(after);
-    if same
-        && let Seen::Limited { until: first, .. } = &before.sighting.seen
-        && let Seen::Limited { until, .. } = &mut after.sighting.seen
+    if let Seen::Limited {
+        words: said,
+        until: first,
+        ..
+    } = &before.sighting.seen
+        && let Seen::Limited { words, until, .. } = &mut after.sighting.seen
+        && said == words
     {
         *until = first.or(*until);
     }
 }
 
-/// The words that say what is seen.
-fn words(signs: &Signs) -> String {
-    let line = signs.sighting.evidence.as_ref();
-    line.map_or(String::new(), |line| short(&line.text))
-}
-
-fn to_the_minute(at: Timestamp) -> impl Display {
+pub(super) fn to_the_minute(at: Timestamp) -> impl Display {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC")
 }
 
@@ -386,7 +395,7 @@ fn whole(duration: Duration) -> Duration {
 }
 
 /// A screen's words, as much as fits into a line of `status`.
-fn short(words: &str) -> String {
+pub(super) fn short(words: &str) -> String {
     const MOST: usize = 100;
     let words: Vec<&str> = words.split_whitespace().collect();
     let words = words.join(" ");
@@ -439,16 +448,38 @@ impl Rig {
         }
         watching.look = Look::at(now.mono + rules.every);
         watching.see(now, signs);
-        if !watching.is_news(now, rules) {
-            return;
+        let agreed = watching.agreed(rules);
+        let is_news = watching.is_news(now, rules);
+        let over = self.learn_limit(now, of, agreed);
+        if let Some(is) = agreed.filter(|_| is_news || over) {
+            self.tell_verdict(now, of, is, over);
         }
-        let is = watching.is;
-        let verdict = watching.verdict(now, rules);
+    }
+
+    fn tell_verdict(&mut self, now: Now, of: &AttemptRef, is: VerdictIs, limit_is_over: bool) {
+        let Some(worker) = self.worker_of(of) else {
+            return;
+        };
+        let Life::Running {
+            watching: Some(watching),
+            ..
+        } = &worker.life
+        else {
+            return;
+        };
+        let verdict = by_looks(worker, watching, now);
         let evidence = verdict.map_or(String::new(), |verdict| verdict.evidence);
-        let event = watching.event(is);
-        let over = match event {
-            LIMIT_OVER => ", its limit is over",
-            _ => "",
+        let event = match is {
+            VerdictIs::Limited => "worker-limited",
+            VerdictIs::Asking => "worker-asking",
+            VerdictIs::Stalled => "worker-stalled",
+            VerdictIs::Outage => "worker-outage",
+            VerdictIs::Working | VerdictIs::Waiting if limit_is_over => "worker-limit-over",
+            VerdictIs::Working | VerdictIs::Waiting | VerdictIs::Unknown => "worker-verdict",
+        };
+        let over = match limit_is_over {
+            true => ", its limit is over",
+            false => "",
         };
         let text = format!("{} is {is}{over}: {evidence}", of.worker);
         let level = match is {

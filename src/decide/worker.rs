@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{KnownConversation, Restarts, life::Life, say::Past};
+use super::{KnownConversation, Restarts, life::Life, limit::Limit, say::Past};
 use crate::{
     config,
     model::{AttemptRef, Exit, Now, WorkerName},
@@ -38,6 +38,8 @@ pub(super) struct Worker {
     /// stood still from then on.
     pub(super) still_since: Option<Timestamp>,
     pub(super) restarts: Restarts,
+    /// Its usage limit, from when it was seen until it is seen to be over.
+    pub(super) limit: Option<Limit>,
     /// How its last attempt ended that ran; that of one that never ran only where none ever did.
     pub(super) last_exit: Option<Exit>,
     /// What its last attempt leaves to what the next one is told.
@@ -72,6 +74,7 @@ impl Worker {
             since: now.wall,
             still_since: None,
             restarts: Restarts::default(),
+            limit: None,
             last_exit: None,
             past: None,
             short: None,

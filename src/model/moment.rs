@@ -37,6 +37,6 @@ impl Add<Duration> for Mono {
 pub struct Now {
     /// For every deadline, delay and budget.
     pub mono: Mono,
-    /// For history and display only: it may jump.
+    /// For history and display, and for ends that others name by the clock: it may jump.
     pub wall: Timestamp,
 }

@@ -156,14 +156,15 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         nudges: nudges(conn)?,
         workers: BTreeMap::new(),
     };
-    let mut rows =
-        conn.prepare("SELECT name, stopped, held, restarts, conversation FROM worker")?;
+    let mut rows = conn
+        .prepare("SELECT name, stopped, held, restarts, conversation, usage_limit FROM worker")?;
     let found = rows.query_map([], |row| {
         let worker = RestoredWorker {
             stopped: row.get(1)?,
             held: row.get(2)?,
             restarts: optional_json(row, 3)?.unwrap_or_default(),
             conversation: optional_json(row, 4)?,
+            limit: optional_json(row, 5)?,
             ..RestoredWorker::default()
         };
         Ok((text(row, 0)?, worker))

@@ -10,3 +10,6 @@ ALTER TABLE nudge ADD COLUMN item BLOB;
 -- where an earlier version decided it, so that it is told nothing of what it may know.
 ALTER TABLE attempt ADD COLUMN owed TEXT;
 ALTER TABLE attempt ADD COLUMN knows TEXT;
+
+-- The usage limit that a worker is at, as JSON; null where it is at none.
+ALTER TABLE worker ADD COLUMN usage_limit TEXT;

@@ -65,6 +65,10 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             let conversation = conversation.as_ref().map(json).transpose()?;
             set_worker(tx, worker, "conversation", conversation)
         }
+        Fact::Limit { worker, limit } => {
+            let limit = limit.as_ref().map(json).transpose()?;
+            set_worker(tx, worker, "usage_limit", limit)
+        }
         Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
         Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
         Fact::Restarts { worker, restarts } => set_worker(tx, worker, "restarts", json(restarts)?),

@@ -97,7 +97,7 @@ impl Drawn {
             .and_then(|input| input.typed.clone());
         let question = match &sighting.seen {
             Seen::Asking { question } => Some(question.clone()),
-            Seen::Limited { menu, .. } => menu.clone(),
+            Seen::Limited { menu, .. } => menu.as_ref().map(|menu| menu.question.clone()),
             Seen::Waiting
             | Seen::Busy
             | Seen::Outage { .. }

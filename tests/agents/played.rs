@@ -112,7 +112,9 @@ fn a_played_question_about_the_limit_is_seen_as_the_limit() {
         let Seen::Limited { menu, .. } = &sighting.seen else {
             panic!("{sighting:?}")
         };
-        assert_eq!(menu.as_deref(), Some("What do you want to do?"));
+        let menu = menu.as_ref().unwrap();
+        assert_eq!(menu.question, "What do you want to do?");
+        assert_eq!(menu.key.as_deref(), Some("Escape"));
     });
 }
 

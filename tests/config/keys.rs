@@ -54,7 +54,7 @@ fn file_with(section: &Section, line: &str) -> String {
             let other = if is_whole { "" } else { other };
             format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
         }
-        "workers.NAME" if line.starts_with("watch") => {
+        "workers.NAME" if line.starts_with("watch") || line.starts_with("limit") => {
             format!("{agent}{line}")
         }
         "workers.NAME" if line.starts_with("conversation") => {
@@ -65,6 +65,7 @@ fn file_with(section: &Section, line: &str) -> String {
         "workers.NAME.say.phase" => format!("{phases}{agent}[workers.a.say.phase]\n{line}"),
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
         "workers.NAME.watch" => format!("{agent}[workers.a.watch]\n{line}"),
+        "workers.NAME.limit" => format!("{agent}[workers.a.limit]\n{line}"),
         "workers.NAME.ready" | "workers.NAME.alive" => {
             let probe = ["socks", "tcp", "command", "file", "output"]
                 .iter()
@@ -79,7 +80,13 @@ fn file_with(section: &Section, line: &str) -> String {
         }
         "agents.NAME.busy" => {
             let needed = fill(&[("line", "'^x'")]);
-            format!("{generic}[[agents.a.busy]]\n{needed}{line}")
+            // What is asked about the limit alone has a key.
+            let list = if line.starts_with("key") {
+                "menu"
+            } else {
+                "busy"
+            };
+            format!("{generic}[[agents.a.{list}]]\n{needed}{line}")
         }
         "agents.NAME.session" => {
             let by = match line.split(' ').next().unwrap() {

@@ -20,6 +20,7 @@ mod foreign;
 mod hang;
 mod inbox;
 mod lacks;
+mod limits;
 mod looks;
 #[path = "../store/mount.rs"]
 mod mount;

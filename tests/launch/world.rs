@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use loopkeeper::{
     config::{
-        self, Backoff, Budget, Keeps, OnPhase, Program, Restart, Say, Secrets, Watch, Worker,
+        self, Backoff, Budget, Keeps, Limit, OnPhase, Program, Restart, Say, Secrets, Watch, Worker,
     },
     host::Executable,
     launch::{
@@ -153,6 +153,7 @@ impl World {
             conversation: Keeps::default(),
             watch: Watch::default(),
             say: Say::default(),
+            limit: Limit::default(),
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::from_secs(1),

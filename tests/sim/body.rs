@@ -10,6 +10,8 @@ use loopkeeper::{
     model::{AttemptRef, Exit, Identity, Signal, Stop},
 };
 
+use crate::terminal::Limit;
+
 /// How a tree behaves; drawn when it is started.
 #[derive(Debug, Clone, Hash)]
 pub(crate) struct Temper {
@@ -173,6 +175,8 @@ pub(crate) struct Body {
     /// The present daemon hears of it.
     pub(crate) watched: bool,
     pub(crate) concluded: bool,
+    /// The usage limit that its agent is at, until a text comes when that is over.
+    pub(crate) limit: Option<Limit>,
     /// Signals it got, in order.
     pub(crate) signals: Vec<Signalled>,
     /// The daemon that started it died before that could be recorded, so others guess.

@@ -14,8 +14,8 @@ use fastrand::Rng;
 use loopkeeper::{
     agent::profile::Profile,
     config::{
-        Alive, Backoff, Budget, Command, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
-        Program, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
+        Alive, Backoff, Budget, Command, Condition, Config, Keeps, Limit, OnPhase, Phase, Plan,
+        Probe, Program, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -168,6 +168,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         conversation: [Keeps::Nothing, Keeps::Always, Keeps::InPhase][rng.usize(0..3)],
         watch: watch(rng),
         say: Say::default(),
+        limit: limit(rng, &name),
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {
                 Signal::HUP
@@ -243,6 +244,19 @@ fn alive(rng: &mut Rng) -> Option<Alive> {
         every: Duration::from_secs(rng.u64(5..30)),
         failures: rng.u32(2..5),
     })
+}
+
+/// How a text begins that wakes an agent; the others are made up by who asks for them.
+pub(crate) const WAKES: &str = "go on, ";
+
+fn limit(rng: &mut Rng, name: &WorkerName) -> Limit {
+    Limit {
+        wake: rng.u32(0..4) > 0,
+        text: format!("{WAKES}{name}"),
+        margin: Duration::from_millis(rng.u64(0..5_000)),
+        again: Duration::from_secs(rng.u64(1..60)),
+        account: rng.bool().then(|| "team".to_owned()),
+    }
 }
 
 fn watch(rng: &mut Rng) -> Watch {

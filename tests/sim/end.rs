@@ -13,6 +13,7 @@ use loopkeeper::{
 use crate::{
     body::Body,
     check::{Checked, Why, ensure},
+    terminal::Limit,
     told::{ASTRAY, Place, Told},
     world::World,
 };
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) const CALM: u64 = 22 * 60_000;
 /// How long nothing must have happened by then, ms.
 const QUIET: u64 = 3 * 60_000;
+/// After its end nobody should be at a limit for longer.
+const LIMIT_IS_OVER: SignedDuration = SignedDuration::from_mins(15);
 /// A sign of life is recorded at least so often.
 const SIGN_OF_LIFE: SignedDuration = SignedDuration::from_secs(65);
 
@@ -130,6 +133,14 @@ impl World {
 
     fn right_one(&self, told: &Told, body: &Body) -> Checked {
         let rules = &told.config.workers[&body.of.worker];
+        let over = |limit: &Limit| limit.end + LIMIT_IS_OVER < self.wall();
+        let over = body.limit.as_ref().is_some_and(over);
+        ensure!(
+            !(over && rules.limit.wake && rules.agent.is_some()),
+            "woken",
+            "{:?} is at a limit that was over long ago",
+            body.of
+        );
         let guessed = body.double || body.guessed;
         ensure!(
             guessed || body.worker.definition() == rules.definition(),

@@ -123,6 +123,7 @@ impl World {
                     until_reboot: false,
                     watched: true,
                     concluded: false,
+                    limit: None,
                     signals: Vec::new(),
                     double: false,
                     guessed: false,

@@ -55,6 +55,8 @@ const FAULTS: &[&str] = &[
     "events doubled, very late",
     "host does not answer",
     "leftovers that stay",
+    "limits gone on after",
+    "limits reached",
     "looks that failed",
     "looks that nobody could take",
     "lost: Ended",

@@ -179,6 +179,7 @@ impl Content {
                 nudges.retain(|known| known.nudge != begun.nudge);
                 nudges.push(begun.clone());
             }
+            Fact::Limit { worker, limit } => self.worker(worker).limit = limit.clone(),
             Fact::NudgeOver { nudge } => {
                 self.restored.nudges.retain(|known| known.nudge != *nudge);
             }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use loopkeeper::agent::{
     profile::Profile,
     screen::Screen,
-    sighting::sight,
+    sighting::{Seen, sight},
     signs::{Child, Signs, Trace},
 };
 
@@ -19,9 +19,6 @@ static SCREENS: LazyLock<Vec<Signs>> = LazyLock::new(|| {
         busy("Read 3 files"),
         busy("Read 4 files"),
         format!("⏺ Done.\n\n{RULE}\n❯ \n{RULE}\n"),
-        format!(
-            "⏺ Bash\n  ⎿  You've hit your limit · resets 3pm (Europe/Dublin)\n\n{RULE}\n❯ \n{RULE}\n"
-        ),
         "Do you want to proceed?\n❯ 1. Yes\n  2. No\n".to_owned(),
         "\n".to_owned(),
     ];
@@ -29,10 +26,14 @@ static SCREENS: LazyLock<Vec<Signs>> = LazyLock::new(|| {
 });
 
 fn signs(text: &str) -> Signs {
+    signs_at(text, Timestamp::UNIX_EPOCH)
+}
+
+fn signs_at(text: &str, now: Timestamp) -> Signs {
     let profile = Profile::shipped("claude").unwrap();
     let screen = Screen::read(text, None);
     Signs {
-        sighting: sight(&profile, &screen, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
+        sighting: sight(&profile, &screen, now, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
         size: (80, 24),
         taken: 0,
@@ -40,6 +41,34 @@ fn signs(text: &str) -> Signs {
         committed: Trace::Unseen,
         heartbeat: Trace::Unseen,
         session: None,
+    }
+}
+
+/// A usage limit that an agent has reached.
+#[derive(Debug, Clone, Hash)]
+pub(crate) struct Limit {
+    /// By its words.
+    pub(crate) end: Timestamp,
+    seen: Signs,
+}
+
+impl Limit {
+    /// One that ends then, to the second.
+    pub(crate) fn new(end: Timestamp, now: Timestamp) -> Self {
+        let end = Timestamp::from_second(end.as_second()).unwrap();
+        let text =
+            format!("⏺ Bash\n  ⎿  You've hit your limit · resets {end}\n\n{RULE}\n❯ \n{RULE}\n");
+        let seen = signs_at(&text, now);
+        Self { end, seen }
+    }
+
+    /// What is on the screen. Of an end that is past nobody reads anything.
+    pub(crate) fn signs(&self, now: Timestamp) -> Signs {
+        let mut signs = self.seen.clone();
+        if let Seen::Limited { until, .. } = &mut signs.sighting.seen {
+            *until = until.filter(|until| *until > now);
+        }
+        signs
     }
 }
 

@@ -134,13 +134,22 @@ impl Of<'_> {
         })
     }
 
-    fn patterns(&mut self, key: &str, raw: &[RawPattern], last: bool) -> Vec<Pattern> {
+    fn patterns(&mut self, list: &str, raw: &[RawPattern], last: bool) -> Vec<Pattern> {
         let mut patterns = Vec::new();
         for (place, raw) in raw.iter().enumerate() {
-            let key = format!("{key}[{place}]");
+            let key = format!("{list}[{place}]");
             let with = raw.with.iter().enumerate();
             let with = with.filter_map(|(n, with)| self.regex(&format!("{key}.with[{n}]"), with));
             let with = with.collect();
+            let closes = match &raw.key {
+                Some(name) if list == "menu" => self.key(&format!("{key}.key"), name),
+                Some(_) => {
+                    let help = "remove it: only what is asked about the limit, a menu, is closed";
+                    self.wrong(&format!("{key}.key"), "has no use", help);
+                    None
+                }
+                None => None,
+            };
             patterns.extend(
                 self.regex(&format!("{key}.line"), &raw.line)
                     .map(|line| Pattern {
@@ -149,6 +158,7 @@ impl Of<'_> {
                         live: raw.live,
                         below: raw.below,
                         last: raw.last.unwrap_or(last),
+                        key: closes,
                     }),
             );
         }
@@ -185,22 +195,22 @@ impl Of<'_> {
     fn typing(&mut self, raw: &RawTyping) -> Option<Typing> {
         Some(Typing {
             bracketed: raw.bracketed.unwrap_or(true),
-            submit: self.key(raw.submit.as_deref().unwrap_or("Enter"))?,
+            submit: self.key("typing.submit", raw.submit.as_deref().unwrap_or("Enter"))?,
             escape: raw.escape.unwrap_or(false),
         })
     }
 
-    /// The key that submits goes to tmux as a name.
-    fn key(&mut self, submit: &str) -> Option<String> {
+    /// A key that is pressed goes to tmux as a name.
+    fn key(&mut self, key: &str, pressed: &str) -> Option<String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let name = submit.starts_with(|c: char| c.is_ascii_alphabetic());
-        if name && submit.chars().all(plain) {
-            return Some(submit.to_owned());
+        let name = pressed.starts_with(|c: char| c.is_ascii_alphabetic());
+        if name && pressed.chars().all(plain) {
+            return Some(pressed.to_owned());
         }
         self.wrong(
-            "typing.submit",
-            format!("{submit:?} is no key"),
-            "give it as tmux calls it: Enter, C-m, M-Enter, Tab",
+            key,
+            format!("{pressed:?} is no key"),
+            "give it as tmux calls it: Enter, C-m, Escape, Tab",
         );
         None
     }

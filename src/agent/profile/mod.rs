@@ -24,7 +24,7 @@
 //! | `[typing]` | `bracketed`, `submit` (a key), `escape` (pressed before) |
 //! | `[input]` | `line` with capture `typed`, `boxed`, `more`, `placeholder`, `pasted`, `below`: see [`InputLine`] |
 //! | `entry`, `reach` | what an entry of the transcript begins with; how many lines above the input line count |
-//! | `[[question]]` `[[menu]]` `[[busy]]` `[[limit]]` `[[outage]]` `[[crash]]` | `line`, `with`, `live`, `below`, `last`: see [`Pattern`]; `last` holds of limits, outages and crashes if nothing is said |
+//! | `[[question]]` `[[menu]]` `[[busy]]` `[[limit]]` `[[outage]]` `[[crash]]` | `line`, `with`, `live`, `below`, `last`: see [`Pattern`]; `last` holds of limits, outages and crashes if nothing is said; a menu may have a `key` |
 //! | `cost`, `turns` | expressions with a capture of the same name |
 //! | `moving` | lines that move while nothing is done |
 
@@ -165,6 +165,9 @@ pub struct Pattern {
     pub below: bool,
     /// No entry of the transcript comes after it.
     pub last: bool,
+    /// Of a question about the usage limit: the key that closes it and chooses nothing, as tmux calls
+    /// it.
+    pub key: Option<String>,
 }
 
 impl Profile {

@@ -101,6 +101,7 @@ pub(crate) struct RawPattern {
     #[serde(default)]
     pub(crate) below: bool,
     pub(crate) last: Option<bool>,
+    pub(crate) key: Option<String>,
 }
 
 /// The text of a profile that is in the program.

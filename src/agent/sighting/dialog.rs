@@ -10,26 +10,29 @@ use crate::agent::{profile::Pattern, screen::Found};
 /// stands the cursor, and nothing else.
 const BELOW: usize = 3;
 
-pub(super) struct Dialog {
+pub(super) struct Dialog<'a> {
     pub(super) question: String,
     pub(super) evidence: Found,
+    /// The line that its block begins with.
+    pub(super) top: usize,
     /// The lowest line of it.
     pub(super) end: usize,
-    /// It is about the usage limit.
-    pub(super) menu: bool,
+    /// The pattern of one about the usage limit.
+    pub(super) menu: Option<&'a Pattern>,
 }
 
-pub(super) fn find(look: &Look<'_>) -> Option<Dialog> {
+pub(super) fn find<'a>(look: &Look<'a>) -> Option<Dialog<'a>> {
     let menu = look.profile.menu.iter().map(|pattern| (pattern, true));
     let question = look.profile.question.iter().map(|pattern| (pattern, false));
     menu.chain(question).find_map(|(pattern, menu)| {
         let (evidence, end) = parts(look, pattern)?;
         let question = asked(look, pattern, &evidence);
         Some(Dialog {
+            top: top(look, &evidence),
             question,
             evidence,
             end,
-            menu,
+            menu: menu.then_some(pattern),
         })
     })
 }
@@ -50,6 +53,13 @@ fn parts(look: &Look<'_>, pattern: &Pattern) -> Option<(Found, usize)> {
         .count();
     let most = if pattern.with.is_empty() { 0 } else { BELOW };
     (below <= most).then_some((evidence, end))
+}
+
+fn top(look: &Look<'_>, evidence: &Found) -> usize {
+    let lines = look.screen.lines();
+    let block = (0..evidence.line).rev();
+    let block = block.take_while(|line| !lines[*line].is_blank() && !lines[*line].rule);
+    block.last().unwrap_or(evidence.line)
 }
 
 /// The question's words: what the pattern takes from its line, or what stands above the choices.

@@ -46,10 +46,12 @@ pub enum Seen {
     },
     /// Its usage limit is reached.
     Limited {
+        /// What it says of it.
+        words: String,
         /// When it ends, where that can be read.
         until: Option<Timestamp>,
         /// What it asks about it; to be answered before anything is typed.
-        menu: Option<String>,
+        menu: Option<Menu>,
     },
     /// Its provider does not answer.
     Outage {
@@ -65,6 +67,15 @@ pub enum Seen {
     Unknown,
 }
 
+/// What it asks about its usage limit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Menu {
+    /// What.
+    pub question: String,
+    /// The key that closes it and chooses nothing, where the profile knows one.
+    pub key: Option<String>,
+}
+
 /// What a screen says, and which line says so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sighting {
@@ -74,6 +85,21 @@ pub struct Sighting {
     pub evidence: Option<Found>,
     /// The input line, also while something else holds.
     pub input: Option<Input>,
+}
+
+impl Sighting {
+    /// What it asks about its usage limit, if it does.
+    pub fn menu(&self) -> Option<&Menu> {
+        match &self.seen {
+            Seen::Limited { menu, .. } => menu.as_ref(),
+            Seen::Asking { .. }
+            | Seen::Waiting
+            | Seen::Busy
+            | Seen::Outage { .. }
+            | Seen::Crashed { .. }
+            | Seen::Unknown => None,
+        }
+    }
 }
 
 /// Looks at `screen`. Times of day that name no zone are in `zone`.
@@ -132,14 +158,21 @@ impl<'a> Look<'a> {
         }
         if let Some(dialog) = dialog {
             let question = dialog.question;
-            let seen = if dialog.menu {
-                let until = self.limit().and_then(|limit| self.until(&limit, now, zone));
-                Seen::Limited {
-                    until,
-                    menu: Some(question),
+            let seen = match dialog.menu {
+                Some(menu) => {
+                    // What is chosen from may look like an entry.
+                    let limit = self.limit(dialog.top);
+                    let says = limit.as_ref().unwrap_or(&dialog.evidence);
+                    Seen::Limited {
+                        words: says.text.trim().to_owned(),
+                        until: limit.and_then(|limit| self.until(&limit, now, zone)),
+                        menu: Some(Menu {
+                            question,
+                            key: menu.key.clone(),
+                        }),
+                    }
                 }
-            } else {
-                Seen::Asking { question }
+                None => Seen::Asking { question },
             };
             return (seen, Some(dialog.evidence));
         }
@@ -152,9 +185,13 @@ impl<'a> Look<'a> {
         if busy.is_some() {
             return (Seen::Busy, busy);
         }
-        if let Some(found) = self.limit() {
-            let until = self.until(&found, now, zone);
-            return (Seen::Limited { until, menu: None }, Some(found));
+        if let Some(found) = self.limit(self.above) {
+            let seen = Seen::Limited {
+                words: found.text.trim().to_owned(),
+                until: self.until(&found, now, zone),
+                menu: None,
+            };
+            return (seen, Some(found));
         }
         if let Some(found) = self.lowest(&self.profile.outage, false, self.above) {
             return outage(found);
@@ -206,8 +243,9 @@ impl<'a> Look<'a> {
         found.max_by_key(|found| found.line)
     }
 
-    fn limit(&self) -> Option<Found> {
-        self.lowest(&self.profile.limit, false, self.above)
+    /// `until`: up to where a newer entry would make it old.
+    fn limit(&self, until: usize) -> Option<Found> {
+        self.lowest(&self.profile.limit, false, until)
     }
 
     /// When this limit ends: by its own words or, if they do not say it, by the lines that follow.

@@ -13,7 +13,8 @@ const QUOTED: usize = 120;
 pub struct Permission {
     /// Also while it works, or nobody can tell whether it does.
     pub busy: bool,
-    /// Also while its usage limit is reached.
+    /// Also while its usage limit is reached; what it asks about that may be closed with the key that its
+    /// profile has for it.
     pub limited: bool,
     /// Who is attached and pressed a key within that time is not disturbed.
     pub undisturbed: Duration,
@@ -30,8 +31,10 @@ impl Default for Permission {
 }
 
 /// What is to be done first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ready {
+    /// What it asks about its usage limit is to be closed with this key; then it is looked again.
+    Close(String),
     /// The text is to be typed.
     Type,
     /// It is on the input line, left by an earlier try, and only has to be submitted.
@@ -139,6 +142,12 @@ pub fn may_type(
     look: &Look,
 ) -> Result<Ready, Refusal> {
     reachable(profile, look)?;
+    if let Some(key) = closes(permission, look) {
+        return match disturbed(permission, look) {
+            Some(idle) => Err(Refusal::Attached { idle }),
+            None => Ok(Ready::Close(key.to_owned())),
+        };
+    }
     if let Some(refusal) = engaged(permission, look) {
         return Err(refusal);
     }
@@ -210,6 +219,12 @@ fn reachable(profile: &Profile, look: &Look) -> Result<(), Refusal> {
     })
 }
 
+/// The key that closes what it asks about its limit, if it may be pressed.
+fn closes(permission: Permission, look: &Look) -> Option<&str> {
+    let menu = look.sighting.menu().filter(|_| permission.limited);
+    menu?.key.as_deref()
+}
+
 /// What it is engaged in that text would disturb.
 fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
     match &look.sighting.seen {
@@ -220,7 +235,8 @@ fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
             words: words.clone(),
         }),
         Seen::Limited { menu, .. } if menu.is_some() || !permission.limited => {
-            Some(Refusal::Limited { menu: menu.clone() })
+            let menu = menu.as_ref().map(|menu| menu.question.clone());
+            Some(Refusal::Limited { menu })
         }
         Seen::Limited { .. } | Seen::Waiting | Seen::Busy | Seen::Outage { .. } | Seen::Unknown => {
             None

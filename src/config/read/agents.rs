@@ -256,6 +256,7 @@ impl Parts<'_, '_> {
                     .get(&table, agent_shows::BELOW, values::boolean)
                     .unwrap_or_default(),
                 last: self.get(&table, agent_shows::LAST, values::boolean),
+                key: self.get(&table, agent_shows::KEY, text),
             });
         }
         patterns

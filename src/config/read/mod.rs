@@ -1,6 +1,7 @@
 //! From TOML's tree to typed values: one file for each table.
 
 mod agents;
+mod limit;
 mod machine;
 mod notify;
 mod plan;

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, Keeps, OnPhase, OnSecretChange, Probe, Program, Ready, Say,
-        Secrets, Tailscale, Watch, Worker,
+        Alive, Auth, Backoff, Builtin, Keeps, Limit, OnPhase, OnSecretChange, Probe, Program,
+        Ready, Say, Secrets, Tailscale, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -273,6 +273,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         conversation: Keeps::default(),
         watch: Watch::default(),
         say: Say::default(),
+        limit: Limit::default(),
         stop: rules.stop,
         phases: None,
         on_phase: OnPhase::Keep,

@@ -9,7 +9,9 @@ use std::{
 
 use toml::Spanned;
 
-use super::{Common, Declared, agents::Agents, machine, probe, rules::Rules, say, secrets, watch};
+use super::{
+    Common, Declared, agents::Agents, limit, machine, probe, rules::Rules, say, secrets, watch,
+};
 use crate::{
     agent::profile::{Profile, Session},
     config::{
@@ -95,6 +97,9 @@ pub(super) fn worker(
     };
     let say = table.get(worker::SAY);
     let say = say.and_then(|entry| say::say(&entry, &whom, reading));
+    let limit = table.get(worker::LIMIT);
+    let limit = limit.and_then(|entry| limit::limit(&entry, is_agent, reading));
+    let limit = limit.unwrap_or_default();
     let secrets = secrets::secrets(&table, reading);
     // Its own word wins over that of [defaults], here as well.
     let mut environment = rules.environment;
@@ -119,6 +124,7 @@ pub(super) fn worker(
         conversation,
         watch,
         say: say.unwrap_or_default(),
+        limit,
         stop: rules.stop,
         phases: phases.as_deref().map(plain),
         on_phase,

@@ -35,7 +35,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Answer, Effect, Fact, Nudge, Owed, Refusal, RefusalKind, RequestId, Rig, Typed, When,
-    attempt::in_words, command::failed, life::Life,
+    attempt::in_words, command::failed, life::Life, worker::Worker,
 };
 use crate::{
     agent::{
@@ -43,6 +43,7 @@ use crate::{
         profile::Profile,
         typed::{By, Permission},
     },
+    config,
     model::{AttemptRef, ItemName, Mono, Now, WorkerName},
 };
 use refused::{hint, leaving, not_running, passes, passes_at_last, unheard};
@@ -89,6 +90,8 @@ enum Origin {
     Inbox(ItemName),
     /// We: its agent is to be told this by itself.
     Own(Owed),
+    /// The rig, for its worker is at a usage limit that is over by its words. It tells by itself.
+    Wake,
 }
 
 /// How long a text waits for its turn, and for its agent.
@@ -201,7 +204,7 @@ impl Nudging {
     pub(super) fn item(&self) -> Option<&ItemName> {
         match &self.origin {
             Origin::Inbox(item) => Some(item),
-            Origin::Asked(_) | Origin::Own(_) => None,
+            Origin::Asked(_) | Origin::Own(_) | Origin::Wake => None,
         }
     }
 
@@ -228,8 +231,51 @@ impl Nudging {
         std::mem::replace(&mut self.id, another)
     }
 
+    /// For whom it is typed.
+    pub(super) fn worker(&self) -> &WorkerName {
+        &self.attempt.worker
+    }
+
+    /// Into which attempt it is typed.
+    pub(super) fn attempt(&self) -> &AttemptRef {
+        &self.attempt
+    }
+
+    /// It is for what runs of the worker, as it is known now.
+    pub(super) fn is_of(&self, worker: &Worker) -> bool {
+        worker.is_attempt(&self.attempt) && worker.rules.agent.as_ref() == Some(&self.agent)
+    }
+
+    /// Since when it waits for its turn and for its agent, if it does not do so for ever.
+    pub(super) fn began(&self) -> Option<Mono> {
+        let Patience { until, within } = self.patience?;
+        Some(Mono(until.0.saturating_sub(
+            u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
+        )))
+    }
+
+    /// It is to wake its worker.
+    pub(super) fn is_wake(&self) -> bool {
+        self.origin == Origin::Wake
+    }
+
+    /// It is to wake this worker, and nobody knows yet how that goes.
+    pub(super) fn wakes(&self, worker: &WorkerName) -> bool {
+        self.is_wake() && self.worker() == worker && !matches!(self.stage, Stage::Over(..))
+    }
+
+    /// It is not being typed, and was refused for something that passes.
+    pub(super) fn is_put_off(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { again: Some(_) })
+    }
+
+    /// Nobody has it in hand.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. })
+    }
+
     /// It has waited for as long as it may.
-    fn is_late(&self, now: Mono) -> bool {
+    pub(super) fn is_late(&self, now: Mono) -> bool {
         self.patience.is_some_and(|patience| now >= patience.until)
     }
 
@@ -237,7 +283,7 @@ impl Nudging {
     pub(super) fn about(&self) -> String {
         let about = told::about(&self.text);
         match &self.origin {
-            Origin::Asked(_) | Origin::Inbox(_) => about,
+            Origin::Asked(_) | Origin::Inbox(_) | Origin::Wake => about,
             Origin::Own(owed) => format!("{owed}: {about}"),
         }
     }
@@ -289,6 +335,31 @@ impl Rig {
         Ok(())
     }
 
+    /// A worker is to be woken. Who is in the way, such as somebody who types, is waited for until it would
+    /// be tried again anyway: then that is told.
+    pub(super) fn nudge_to_wake(
+        &mut self,
+        now: Now,
+        attempt: AttemptRef,
+        agent: Arc<Profile>,
+        rules: &config::Limit,
+    ) {
+        self.nudges.push(Nudging {
+            origin: Origin::Wake,
+            id: NudgeId(self.rng.u64(..)),
+            attempt,
+            agent,
+            text: rules.text.clone(),
+            when: When::Idle,
+            patience: Some(Patience {
+                until: now.mono + rules.again,
+                within: rules.again,
+            }),
+            unheard: false,
+            stage: Stage::Waiting { again: None },
+        });
+    }
+
     /// Nobody waits for the answer any more: what is not begun is not typed.
     pub(super) fn hung_up(&mut self, now: Now, request: RequestId) {
         let asked = |nudge: &Nudging| nudge.origin == Origin::Asked(request);
@@ -309,7 +380,7 @@ impl Rig {
         // Everybody is answered, also who does not hear it.
         let nudge = self.nudges.remove(at);
         let refusal = unheard();
-        self.tell_not_nudged(now, &nudge, &refusal.message);
+        self.tell_not_nudged(now, &nudge, &refusal);
         self.hears(&nudge, Err(refusal));
     }
 
@@ -339,6 +410,7 @@ impl Rig {
             item: nudge.item().cloned(),
             permission: Permission {
                 busy: nudge.when == When::Now,
+                limited: nudge.origin == Origin::Wake,
                 ..Permission::default()
             },
         });
@@ -384,7 +456,8 @@ impl Rig {
             hint: Some(look),
             screen,
         };
-        match submitted {
+        // Who is to be woken is looked at before anything is typed again.
+        match submitted || self.nudges[at].is_wake() {
             true => self.leave_undecided(now, at, refusal),
             false => self.fail_nudge(now, at, refusal),
         }
@@ -436,7 +509,7 @@ impl Rig {
             // How it went is told by where it lies.
             Origin::Inbox(_) => {}
             // That is told in the history.
-            Origin::Own(_) => {}
+            Origin::Own(_) | Origin::Wake => {}
         }
     }
 

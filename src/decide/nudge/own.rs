@@ -41,7 +41,7 @@ impl Rig {
     /// A try has come to nothing: what it was to tell is owed again.
     pub(super) fn not_paid(&mut self, nudge: &Nudging) -> bool {
         match &nudge.origin {
-            Origin::Asked(_) | Origin::Inbox(_) => false,
+            Origin::Asked(_) | Origin::Inbox(_) | Origin::Wake => false,
             Origin::Own(owed) => self.owe_again(&nudge.attempt, owed.clone()),
         }
     }

@@ -37,7 +37,9 @@ pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
     match why {
         R::Asking { .. } | R::Limited { menu: Some(_) } => format!("{attach} to answer it"),
         R::Limited { menu: None } => {
-            format!("`supervisorctl status` shows until when; {attach} to type all the same")
+            format!(
+                "`supervisorctl status` shows until when, and when it is woken; {attach} to type all the same"
+            )
         }
         R::Dead | R::Crashed { .. } => format!("`supervisorctl restart {worker}`"),
         R::Foreground { .. } => format!("{attach} to see what runs there, and to end it"),

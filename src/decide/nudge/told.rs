@@ -44,12 +44,12 @@ pub(super) fn about(text: &str) -> String {
 
 impl Rig {
     pub(super) fn nudged(&mut self, now: Now, at: usize, by: Option<By>) {
-        let nudge = &self.nudges[at];
+        let nudge = self.nudges[at].clone();
         let about = nudge.about();
         let attempt = nudge.attempt.clone();
         let nudged = Nudged { attempt, by };
-        let attempt = nudged.attempt.clone();
-        let worker = &attempt.worker;
+        self.conversation_began(&nudge.attempt);
+        let worker = nudge.worker();
         let (event, text) = match &nudge.origin {
             Origin::Asked(_) | Origin::Inbox(_) => (
                 "worker-nudged",
@@ -62,11 +62,17 @@ impl Rig {
                     self::about(&nudge.text)
                 ),
             ),
+            Origin::Wake => (
+                "worker-woken",
+                format!("{worker} was woken ({about}): {nudged}"),
+            ),
         };
-        self.conversation_began(&attempt);
         match nudged.by {
-            Some(_) => self.tell(now, event, Level::Info, Some(&attempt), text),
-            None => self.tell_undecided(now, &attempt, text),
+            Some(_) => {
+                self.tell(now, event, Level::Info, Some(&nudge.attempt), text);
+                self.may_be_woken(now, &nudge);
+            }
+            None => self.tell_undecided(now, &nudge, text),
         }
         self.end_nudge(at, Ok(Said::Nudged(nudged)));
     }
@@ -83,7 +89,7 @@ impl Rig {
             return;
         }
         if !self.keeps_debt(&nudge) {
-            self.tell_not_nudged(now, &nudge, &refusal.message);
+            self.tell_not_nudged(now, &nudge, &refusal);
         }
         match nudge.stage {
             Stage::Waiting { .. } => {
@@ -97,10 +103,9 @@ impl Rig {
     }
 
     pub(super) fn leave_undecided(&mut self, now: Now, at: usize, refusal: Refusal) {
-        let nudge = &self.nudges[at];
-        let (about, attempt) = (nudge.about(), nudge.attempt.clone());
-        let text = format!("of {about}: {}", refusal.message);
-        self.tell_undecided(now, &attempt, text);
+        let nudge = self.nudges[at].clone();
+        let text = format!("of {}: {}", nudge.about(), refusal.message);
+        self.tell_undecided(now, &nudge, text);
         self.end_nudge(at, Err(refusal));
     }
 
@@ -111,17 +116,25 @@ impl Rig {
         nudge.stage = Stage::Over(over, answer);
     }
 
-    pub(super) fn tell_not_nudged(&mut self, now: Now, nudge: &Nudging, why: &str) {
-        if let Origin::Own(owed) = &nudge.origin {
-            return self.tell_not_told(now, &nudge.attempt, owed, why);
+    pub(super) fn tell_not_nudged(&mut self, now: Now, nudge: &Nudging, why: &Refusal) {
+        let (about, why_not) = (nudge.about(), &why.message);
+        match &nudge.origin {
+            Origin::Asked(_) | Origin::Inbox(_) => {
+                let text = format!("{} was not nudged ({about}): {why_not}", nudge.worker());
+                let of = Some(&nudge.attempt);
+                self.tell(now, "worker-nudge-failed", Level::Warning, of, text);
+            }
+            Origin::Own(owed) => self.tell_not_told(now, &nudge.attempt, owed, why_not),
+            Origin::Wake => self.not_woken(now, nudge, why),
         }
-        let worker = &nudge.attempt.worker;
-        let text = format!("{worker} was not nudged ({}): {why}", nudge.about());
-        let of = Some(&nudge.attempt);
-        self.tell(now, "worker-nudge-failed", Level::Warning, of, text);
     }
 
-    pub(super) fn tell_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
+    pub(super) fn tell_undecided(&mut self, now: Now, nudge: &Nudging, text: String) {
+        self.tell_of_undecided(now, &nudge.attempt, text);
+        self.may_be_woken(now, nudge);
+    }
+
+    fn tell_of_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
         let (warning, of) = (Level::Warning, Some(attempt));
         self.tell(now, "worker-nudge-undecided", warning, of, text);
     }
@@ -139,7 +152,8 @@ impl Rig {
                  is not typed again",
                 begun.about
             );
-            self.tell_undecided(now, &begun.attempt, text);
+            self.tell_of_undecided(now, &begun.attempt, text);
+            self.may_have_been_woken(&begun);
             let nudge = begun.nudge;
             self.ledger.add(Fact::NudgeOver { nudge });
         }

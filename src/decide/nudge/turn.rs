@@ -46,7 +46,7 @@ impl Rig {
                         }
                         let hint = "`supervisorctl doctor` looks at the disk";
                         let refusal = failed(&message, Some(hint));
-                        self.tell_not_nudged(now, &nudge, &refusal.message);
+                        self.tell_not_nudged(now, &nudge, &refusal);
                         self.hears(&nudge, Err(refusal));
                         continue;
                     }
@@ -139,7 +139,10 @@ impl Rig {
             | Stage::Over(..) => false,
         };
         let first = |other: &Nudging| other.is_own() && other.is_for(&nudge.attempt);
-        let behind = nudge.when == When::Idle && !nudge.is_own() && self.nudges.iter().any(first);
+        let behind = nudge.when == When::Idle
+            && !nudge.is_own()
+            && !nudge.is_wake()
+            && self.nudges.iter().any(first);
         if late || !waits && !behind {
             return self.begin_nudge(now, at);
         }
@@ -150,6 +153,10 @@ impl Rig {
             | Stage::Typing { .. }
             | Stage::Over(..) => now.mono,
         };
+        // Nobody waits for this one before the next look.
+        if nudge.is_wake() {
+            return;
+        }
         if let Some(Life::Running {
             watching: Some(watching),
             ready_at,
@@ -212,7 +219,7 @@ impl Rig {
         let message =
             format!("nobody knows whether it was typed into {worker}: there was no word of it");
         let text = format!("of {}: {message}", nudge.about());
-        self.tell_undecided(now, &nudge.attempt, text);
+        self.tell_undecided(now, nudge, text);
         let over = Fact::NudgeOver { nudge: nudge.id };
         self.ledger.add(over.clone());
         let hint = format!("`supervisorctl screen {worker}` shows what is there");

@@ -16,7 +16,8 @@ use crate::{
     model::VerdictIs,
 };
 
-const RULE: &str = "────────────────────────────────────────";
+const NEVER: &str = "; nobody wakes it: its limit has wake = false";
+pub(super) const RULE: &str = "────────────────────────────────────────";
 /// From one look to the next, in milliseconds.
 const EVERY: u64 = 30_000;
 const MINUTE: u64 = 60_000;
@@ -27,6 +28,10 @@ pub(super) fn agent(name: &str) -> Worker {
     Worker {
         launcher: LauncherKind::Tmux,
         agent: Profile::shipped("claude").map(Arc::new),
+        limit: Limit {
+            wake: false,
+            ..Limit::default()
+        },
         watch: Watch {
             slow: Duration::from_millis(SLOW),
             stuck: Duration::from_millis(2 * SLOW),
@@ -40,7 +45,7 @@ fn signs(screen: &str) -> Signs {
     signs_at(screen, now(0).wall)
 }
 
-fn signs_at(screen: &str, now: Timestamp) -> Signs {
+pub(super) fn signs_at(screen: &str, now: Timestamp) -> Signs {
     let profile = Profile::shipped("claude").unwrap();
     let screen = Screen::read(screen, None);
     Signs {
@@ -192,6 +197,11 @@ fn what_its_screen_says_holds_however_long_it_lasts() {
         let (mut play, of) = begun(&sees);
         assert_eq!(verdict(&play), (is, evidence.into()));
         let done = looks(&mut play, &of, 5 * SLOW, &sees);
+        let plan = match is {
+            VerdictIs::Limited => NEVER,
+            _ => "",
+        };
+        let evidence = format!("{evidence}{plan}");
         assert_eq!(
             told(&done),
             [(level, format!("a is {is}: {evidence}").as_str())]
@@ -359,8 +369,9 @@ fn a_limit_that_asks_is_told_like_a_question() {
     let done = looks(&mut play, &of, MINUTE, &menu());
     let (is, evidence) = verdict(&play);
     assert_eq!(is, VerdictIs::Limited);
+    let limit = "until 2026-11-18 15:00 UTC: ⎿ You've hit your limit · resets 3pm (UTC)";
     let asks = "; and it asks: What do you want to do?";
-    assert!(evidence.ends_with(asks), "{evidence}");
+    assert_eq!(evidence, format!("{limit}{asks}{NEVER}"));
     assert_eq!(
         (told(&done).len(), notified(&done)),
         (1, vec!["worker-limited"])
@@ -380,17 +391,20 @@ fn a_limit_ends_when_its_words_said_so_first() {
         Ok(Box::new(limited("in 10 minutes", t)))
     });
     let words = "⎿ You've hit your limit · resets in 10 minutes";
-    assert_eq!(verdict(&play).1, format!("until {end}: {words}"));
+    assert_eq!(verdict(&play).1, format!("until {end}: {words}{NEVER}"));
     look_by(&mut play, &of, 15 * MINUTE, |t| {
         Ok(Box::new(limited("in 10 minutes", t)))
     });
-    assert_eq!(verdict(&play).1, format!("was to end at {end}: {words}"));
+    assert_eq!(
+        verdict(&play).1,
+        format!("was to end at {end}: {words}{NEVER}")
+    );
     // Other words are of another one.
     let t = play.t + EVERY;
     looks(&mut play, &of, EVERY, &limited("in 20 minutes", t));
     let end = at(t + 20 * MINUTE).strftime("%Y-%m-%d %H:%M UTC");
     let words = "⎿ You've hit your limit · resets in 20 minutes";
-    assert_eq!(verdict(&play).1, format!("until {end}: {words}"));
+    assert_eq!(verdict(&play).1, format!("until {end}: {words}{NEVER}"));
 }
 
 #[test]

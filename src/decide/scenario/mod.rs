@@ -13,6 +13,7 @@ mod erlang;
 mod hand;
 mod inbox;
 mod kills;
+mod limits;
 mod looks;
 mod lost;
 mod nudges;
@@ -35,8 +36,8 @@ use tempfile::TempDir;
 use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig, Said};
 use crate::{
     config::{
-        self, Alive, Backoff, Budget, Condition, Config, Keeps, Notify, OnPhase, Phase, Plan,
-        Probe, Program, Ready, Restart, Watch, Worker,
+        self, Alive, Backoff, Budget, Condition, Config, Keeps, Limit, Notify, OnPhase, Phase,
+        Plan, Probe, Program, Ready, Restart, Watch, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
@@ -55,6 +56,8 @@ pub(super) struct Play {
     /// Attempts that were over before their boot was.
     over: BTreeSet<AttemptRef>,
     t: u64,
+    /// By how many milliseconds the clock on the wall was set.
+    pub(super) set: i64,
     requests: u64,
     /// The disk is full.
     pub(super) refuses: bool,
@@ -91,11 +94,21 @@ impl Play {
             boot,
             over: BTreeSet::new(),
             t: 0,
+            set: 0,
             requests: 0,
             refuses: false,
         };
         play.perform(effects);
         play
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let Now { mono, wall } = now(self.t);
+        let set = jiff::SignedDuration::from_millis(self.set);
+        Now {
+            mono,
+            wall: wall.checked_add(set).unwrap(),
+        }
     }
 
     /// The daemon is killed and the next one starts, which is told what its host has.
@@ -108,7 +121,7 @@ impl Play {
     /// The daemon is killed and the next one starts, whose host has not answered yet.
     pub(super) fn unasked_daemon(&mut self) -> Vec<Effect> {
         self.store = None;
-        let now = now(self.t);
+        let now = self.now();
         let machine = Machine {
             over: self.over.clone(),
             ..machine(&self.boot)
@@ -136,7 +149,7 @@ impl Play {
 
     /// One event, and all that follows from what it records.
     pub(super) fn tell(&mut self, event: Event) -> Vec<Effect> {
-        let effects = self.rig.handle(now(self.t), event);
+        let effects = self.rig.handle(self.now(), event);
         self.perform(effects)
     }
 
@@ -146,7 +159,7 @@ impl Play {
             let record = self.record(&effect);
             done.push(effect);
             if let Some(result) = record {
-                let effects = self.rig.handle(now(self.t), Event::Recorded(result));
+                let effects = self.rig.handle(self.now(), Event::Recorded(result));
                 done.extend(self.perform(effects));
             }
         }
@@ -166,7 +179,7 @@ impl Play {
 
     /// The daemon is killed in this turn: what it records in it is recorded, and nothing else is done.
     pub(super) fn cut(&mut self, event: Event) {
-        for effect in self.rig.handle(now(self.t), event) {
+        for effect in self.rig.handle(self.now(), event) {
             self.record(&effect);
         }
     }
@@ -374,6 +387,7 @@ pub(super) fn worker(name: &str) -> Worker {
         conversation: Keeps::default(),
         watch: Watch::default(),
         say: config::Say::default(),
+        limit: Limit::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

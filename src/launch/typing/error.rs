@@ -28,6 +28,18 @@ pub enum TypingError {
         /// What is on the screen.
         screen: String,
     },
+    /// What it asked about its limit was to be closed first, and then it could not be typed either.
+    #[error(
+        "nothing was typed: {key} was pressed to leave what it asked about its limit, and then: {why}"
+    )]
+    Closed {
+        /// The key.
+        key: String,
+        /// Why not.
+        why: Refusal,
+        /// What is on the screen.
+        screen: String,
+    },
     /// It was typed and never seen.
     #[error("text was typed, but is not seen on the input line; it was not submitted")]
     Unseen {
@@ -80,7 +92,7 @@ impl TypingError {
     /// How far it went: what is not [`Extent::Nothing`] must not be typed again unseen.
     pub fn extent(&self) -> Extent {
         match self {
-            Self::Unfit(_) | Self::Refused { .. } => Extent::Nothing,
+            Self::Unfit(_) | Self::Refused { .. } | Self::Closed { .. } => Extent::Nothing,
             Self::Unseen { .. } => Extent::Typed,
             Self::Left { .. } => Extent::Submitted,
             Self::Held { extent, .. } | Self::Terminal { extent, .. } => *extent,
@@ -91,6 +103,7 @@ impl TypingError {
     pub fn screen(&self) -> Option<&str> {
         match self {
             Self::Refused { screen, .. }
+            | Self::Closed { screen, .. }
             | Self::Unseen { screen, .. }
             | Self::Held { screen, .. }
             | Self::Left { screen, .. } => Some(screen),

@@ -8,7 +8,8 @@
 //!
 //! How: [`typed`](crate::agent::typed) decides, of one look after the other; in here it is performed.
 //!
-//! 1. One look: may it be typed? What an earlier try has left there is only submitted.
+//! 1. One look: may it be typed? What an earlier try has left there is only submitted. What it asks about
+//!    its usage limit is closed first, with one press of the key that its profile has for that.
 //! 2. Escape is pressed before, where the profile says so, and it is looked again.
 //! 3. The text goes to tmux on its standard input, and from there into the terminal in the same call,
 //!    as a bracketed paste. A program that has not asked for one would get its line breaks as keys, so
@@ -128,10 +129,14 @@ impl Task<'_> {
     async fn perform(&self) -> Result<Typed, TypingError> {
         let before = self.look().await?;
         let (before, ready) = match self.ready(&before)? {
+            Ready::Close(key) => self.close(key).await?,
+            ready => (before, ready),
+        };
+        let (before, ready) = match ready {
             Ready::Type if self.text.profile.typing.escape => {
                 self.press("Escape").await?;
                 let before = self.wait(ESCAPE, |_| false).await?;
-                let ready = self.ready(&before)?;
+                let ready = refused(self.ready_at_last(&before), &before)?;
                 (before, ready)
             }
             ready => (before, ready),
@@ -155,10 +160,35 @@ impl Task<'_> {
             text,
             permission,
         } = self.text;
-        may_type(profile, text, *permission, look).map_err(|why| TypingError::Refused {
-            why,
-            screen: plain(&look.screen),
-        })
+        refused(may_type(profile, text, *permission, look), look)
+    }
+
+    /// What was to be closed is: what it asks now has no key any more.
+    fn ready_at_last(&self, look: &Look) -> Result<Ready, Refusal> {
+        let Text { profile, text, .. } = self.text;
+        match may_type(profile, text, self.text.permission, look)? {
+            Ready::Close(_) => {
+                let menu = look.sighting.menu().map(|menu| menu.question.clone());
+                Err(Refusal::Limited { menu })
+            }
+            ready => Ok(ready),
+        }
+    }
+
+    /// Presses the key that closes what it asks, once, and waits until text may be typed.
+    async fn close(&self, key: String) -> Result<(Look, Ready), TypingError> {
+        self.press(&key).await?;
+        self.wait(ESCAPE, |_| false).await?;
+        let ready = |look: &Look| self.ready_at_last(look).is_ok();
+        let look = self.wait(SEEN_WITHIN, ready).await?;
+        match self.ready_at_last(&look) {
+            Ok(ready) => Ok((look, ready)),
+            Err(why) => Err(TypingError::Closed {
+                key,
+                why,
+                screen: plain(&look.screen),
+            }),
+        }
     }
 
     /// Waits until the text is where the key submits it.
@@ -295,6 +325,13 @@ impl Task<'_> {
             extent: so_far(self.extent),
         }
     }
+}
+
+fn refused(ready: Result<Ready, Refusal>, look: &Look) -> Result<Ready, TypingError> {
+    ready.map_err(|why| TypingError::Refused {
+        why,
+        screen: plain(&look.screen),
+    })
 }
 
 /// What a person would see.

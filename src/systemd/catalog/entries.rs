@@ -126,7 +126,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "f7304a99ba29422bb50729259287a48d",
         subject: "Worker @LOOPKEEPER_WORKER@ is at its usage limit",
         text: "Its agent says so; the message has its words and, where they can be read, until when. \
-               Nothing was done to it.\n\n\
+               It is woken then, unless its limit has wake = false; the message says when.\n\n\
                See its screen:\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@",
     },
@@ -136,6 +136,24 @@ pub(super) const ENTRIES: &[Entry] = &[
         subject: "The usage limit of worker @LOOPKEEPER_WORKER@ is over",
         text: "Two looks in a row saw its agent work, or wait for a word, after it was at its limit. One \
                that waits does so until somebody types to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-woken",
+        id: "e5717e295fac4d0da9b177a656b48108",
+        subject: "Worker @LOOPKEEPER_WORKER@ was woken after its usage limit",
+        text: "A text was typed to its agent, and the message says what proves that it was taken. That it \
+               goes on is told by itself (worker-limit-over).",
+    },
+    Entry {
+        event: "worker-wake-failed",
+        id: "6058a48fe7484f5592c04918bb4e86c0",
+        subject: "Worker @LOOPKEEPER_WORKER@ could not be woken",
+        text: "The message says what was in the way, and when it is tried again, which is done for as long \
+               as it is at its limit.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               To answer what it asks, or to go on by hand:\n\
                $ supervisorctl attach @LOOPKEEPER_WORKER@",
     },
     Entry {

@@ -110,6 +110,13 @@ impl Nudges {
         Ok(())
     }
 
+    /// One that wakes an agent is handed to who types.
+    pub(crate) fn wakes(&mut self, nudge: NudgeId, attempt: &AttemptRef, typed: bool) {
+        if typed {
+            self.untold.insert(nudge, attempt.clone());
+        }
+    }
+
     /// A batch was recorded: what is over has been told.
     pub(crate) fn recorded(&mut self, facts: &[Fact]) -> Checked {
         for fact in facts {
@@ -122,7 +129,11 @@ impl Nudges {
             let tells = |notice: &Notice| {
                 let event = matches!(
                     notice.event.as_str(),
-                    "worker-nudged" | "worker-nudge-failed" | "worker-nudge-undecided"
+                    "worker-nudged"
+                        | "worker-nudge-failed"
+                        | "worker-nudge-undecided"
+                        | "worker-woken"
+                        | "worker-wake-failed"
                 );
                 event && notice.attempt.as_ref() == Some(&attempt.attempt)
             };

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use loopkeeper::{
     config::{
-        Backoff, Budget, Command as Program, Condition, Config, Keeps, OnPhase, Phase, Plan, Probe,
-        Ready, Restart, Resume, Say, Secrets, Watch, Worker,
+        Backoff, Budget, Command as Program, Condition, Config, Keeps, Limit, OnPhase, Phase, Plan,
+        Probe, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
     },
     decide::{Command, PhaseRef},
     model::{Kind, LauncherKind, Signal, Stop, WorkerName},
@@ -216,6 +216,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         conversation: Keeps::default(),
         watch: Watch::default(),
         say: Say::default(),
+        limit: Limit::default(),
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use loopkeeper::{
     agent::signs::Signs,
     decide::{Event, Looked},
@@ -14,7 +15,7 @@ use loopkeeper::{
 
 use crate::{
     body::{Body, Stage},
-    terminal,
+    terminal::{self, Limit},
     world::{Item, World},
 };
 
@@ -95,6 +96,10 @@ impl World {
     pub(super) fn signs(&mut self, of: &AttemptRef) -> Result<Box<Signs>, String> {
         let body = self.index.get(of).map(|index| &self.bodies[*index]);
         let there = body.is_some_and(Body::lives);
+        let limit = body.and_then(|body| body.limit.clone());
+        if let Some(limit) = limit.filter(|_| there && self.nature.is_calm()) {
+            return Ok(Box::new(limit.signs(self.wall())));
+        }
         if there && self.nature.is_calm() {
             return Ok(Box::new(terminal::at_rest()));
         }
@@ -103,7 +108,27 @@ impl World {
             return Err("tmux does not answer".into());
         }
         self.coverage.count("screens that were seen");
+        if self.nature.percent(&mut self.rng, 5) {
+            self.reaches_limit(of);
+        }
+        let body = self.index.get(of).map(|index| &self.bodies[*index]);
+        if let Some(limit) = body.and_then(|body| body.limit.as_ref()) {
+            return Ok(Box::new(limit.signs(self.wall())));
+        }
         Ok(Box::new(terminal::random(&mut self.rng)))
+    }
+
+    /// Its agent is at its limit from now on, if it was not before.
+    fn reaches_limit(&mut self, of: &AttemptRef) {
+        let now = self.wall();
+        let lasts = SignedDuration::from_secs(self.rng.i64(1..90));
+        let Some(body) = self.index.get(of).map(|index| &mut self.bodies[*index]) else {
+            return;
+        };
+        if body.limit.is_none() {
+            self.coverage.count("limits reached");
+            body.limit = Some(Limit::new(now + lasts, now));
+        }
     }
 
     pub(super) fn survey(&mut self) -> Result<Vec<Found>, String> {

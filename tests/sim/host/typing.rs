@@ -6,7 +6,12 @@ use loopkeeper::{
     model::AttemptRef,
 };
 
-use crate::{body::Body, check::Checked, world::World};
+use crate::{
+    body::Body,
+    check::{Checked, ensure},
+    configs::WAKES,
+    world::World,
+};
 
 impl World {
     /// It is typed, refused, or lost on the way; who typed it says so sooner, later, twice or never.
@@ -18,6 +23,9 @@ impl World {
     ) -> Checked {
         let body = self.index.get(attempt).map(|index| &self.bodies[*index]);
         let there = body.is_some_and(Body::runs);
+        let limit = body.and_then(|body| body.limit.as_ref());
+        let limited = limit.map(|limit| limit.end <= self.wall());
+        let wakes = text.starts_with(WAKES);
         let screen = || "what is there".to_owned();
         let refused = |why| Typed::Refused {
             why,
@@ -32,6 +40,7 @@ impl World {
         // What was typed, and what is said of that.
         let (typed, says) = match self.rng.u32(0..if calm { 3 } else { 10 }) {
             _ if !there => (false, failed(false)),
+            _ if limited.is_some() && !wakes => (false, refused(Refusal::Limited { menu: None })),
             0..=1 => (true, Typed::Taken(By::Work)),
             2 => (true, Typed::Undecided),
             3 => (true, failed(true)),
@@ -50,9 +59,24 @@ impl World {
             (false, _) => "texts for nobody",
         };
         self.coverage.count(how);
-        self.checks
-            .nudges
-            .types(nudge, attempt, text, typed, &self.store.now)?;
+        if wakes {
+            ensure!(
+                !typed || limited.is_some(),
+                "woken-once",
+                "{text:?} is typed into {attempt:?}, which is at no limit"
+            );
+            self.checks.nudges.wakes(nudge, attempt, typed);
+        } else {
+            self.checks
+                .nudges
+                .types(nudge, attempt, text, typed, &self.store.now)?;
+        }
+        if let (true, true, Some(true), Some(index)) =
+            (wakes, typed, limited, self.index.get(attempt))
+        {
+            self.coverage.count("limits gone on after");
+            self.bodies[*index].limit = None;
+        }
         self.result_or_loss(Event::Typed(nudge, says));
         Ok(())
     }
