@@ -415,3 +415,12 @@ fn of_another_user_it_is_theirs_and_root_reads_nothing_for_them() {
         .settle(&"secret".into(), &Settle::Delivered, at(1))
         .unwrap_err();
 }
+
+#[test]
+fn a_reason_whose_file_is_not_there_yet_is_no_failure() {
+    let place = place();
+    let reason = place.inbox.path().join("failed/20261122T132425Z-x.why");
+    fs::write(reason, "because\n").unwrap();
+    assert_eq!(place.inbox.failures().unwrap(), []);
+    assert_eq!(place.look().failed, 0);
+}
