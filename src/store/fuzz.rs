@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 32] = [
+const COLUMNS: [(&str, &str); 34] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -25,6 +25,8 @@ const COLUMNS: [(&str, &str); 32] = [
     ("worker", "stopped"),
     ("worker", "held"),
     ("worker", "restarts"),
+    ("worker", "conversation"),
+    ("worker", "usage_limit"),
     ("attempt", "worker"),
     ("attempt", "attempt"),
     ("attempt", "decided"),
