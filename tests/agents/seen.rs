@@ -85,19 +85,22 @@ const SAID_TWICE: [&str; 3] = [
 fn every_agent_screen_fails_without_its_evidence() {
     for drawn in corpus() {
         let sighting = drawn.look(&drawn.text, drawn.columns);
-        let Some(evidence) = sighting.evidence else {
+        let Some(evidence) = &sighting.evidence else {
             continue;
         };
         let above: Vec<&str> = drawn.text.lines().take(evidence.line).collect();
         let left = drawn.look(&above.join("\n"), drawn.columns);
-        let same = left.evidence.is_some_and(|left| left.text == evidence.text);
+        let same = left
+            .evidence
+            .as_ref()
+            .is_some_and(|left| left.text == evidence.text);
         assert!(!same, "{}", drawn.name);
         let twice = SAID_TWICE.contains(&drawn.name.as_str());
         let name = &drawn.name;
         let same = match (&left.seen, &sighting.seen) {
             // It may be said in two ways.
             (Seen::Limited { .. }, Seen::Limited { .. }) => {
-                shown(&left.seen) == shown(&sighting.seen)
+                shown(&left.seen) == shown(&sighting.seen) && left.menu() == sighting.menu()
             }
             (left, seen) => left == seen,
         };

@@ -213,14 +213,8 @@ let
             "mytool"
           ]
         )
-        // optional "conversation" 20 (
-          what:
-          pick what [
-            "new"
-            "kept"
-            "phase"
-          ]
-        )
+        # Whether one can be kept is known to who knows the agents, which is `supervisorctl check`.
+        // optional "conversation" 20 (_: "new")
         // optional "watch" 20 (
           what:
           some "${what} slow" 50 { slow = value "${what} slow" [ "5m" "1h" ] [ "3h" "30s" ]; }
@@ -230,7 +224,10 @@ let
         // optional "say" 20 (
           what:
           some "${what} start" 50 {
-            start = value "${what} start" [ "Begin with {{ worker }}." "go\n\non" ] [ "{{ wroker }}" ];
+            start = pick "${what} start" [
+              "Begin with {{ worker }}."
+              "go\n\non"
+            ];
           }
           // some "${what} crash" 50 { crash = "You ended with {{ exit }}."; }
           # One that there is on every machine.

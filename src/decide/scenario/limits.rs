@@ -626,3 +626,20 @@ fn a_daemon_that_is_to_end_wakes_nobody() {
     stage.pass(2 * MINUTE);
     assert_eq!(stage.told("worker-woken").len(), 1);
 }
+
+#[test]
+fn what_it_is_to_be_told_waits_for_its_limit_and_keeps_nobody_from_waking_it() {
+    let mut config = agents(["a"], |_| {});
+    for worker in config.workers.values_mut() {
+        worker.say.start = Some(config::Template::unchecked(TEXT));
+    }
+    let mut stage = Stage::limited(config);
+    stage.comes = Comes::Taken(Idle);
+    stage.pass_to(END);
+    assert_eq!(stage.minutes(), []);
+    stage.pass(10 * MINUTE);
+    assert_eq!(stage.told("worker-woken").len(), 1);
+    assert_eq!(stage.told("worker-told").len(), 1);
+    assert_eq!(stage.minutes().len(), 2);
+    assert_eq!(stage.minutes()[0], (1, "a"));
+}
