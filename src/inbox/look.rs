@@ -132,7 +132,11 @@ impl Inbox {
         let below = self.below(FAILED)?;
         let mut names = names(&below).map_err(self.failed(FAILED, "read"))?;
         names.sort();
-        let has = |name: &[u8]| names.binary_search(&OsString::from_vec(name.to_vec())).is_ok();
+        let has = |name: &[u8]| {
+            names
+                .binary_search(&OsString::from_vec(name.to_vec()))
+                .is_ok()
+        };
         // A reason is there before what it is of; a file that is called like one has its own.
         let is_reason = |name: &OsStr| {
             let of = name.as_bytes().strip_suffix(WHY.as_bytes());
