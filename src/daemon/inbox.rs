@@ -9,6 +9,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -200,8 +201,12 @@ impl Keeper {
         let subject = about(&worker);
         let settle = move |at: &At| {
             at.comes_to(&inbox::path(&state, &worker));
-            let inbox = Inbox::open(&state, &worker)?;
-            inbox.settle(&item, &how, jiff::Timestamp::now())
+            match Inbox::open(&state, &worker) {
+                Ok(inbox) => inbox.settle(&item, &how, jiff::Timestamp::now()),
+                // With the directory went the file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
         };
         match self.looks.look(&subject, settle).await {
             Ok(settled) => settled.map_err(|error: inbox::InboxError| in_one_line(&error)),
@@ -224,6 +229,10 @@ impl Daemon {
     /// Somebody has looked into an inbox.
     pub(super) async fn inbox_seen(&mut self, worker: WorkerName, lies: Result<Lies, String>) {
         let about = about(&worker);
+        let declared = self.config.workers.get(&worker);
+        if declared.is_none_or(|worker| worker.agent.is_none()) {
+            return self.troubles.over(&about);
+        }
         match lies {
             Ok(lies) => {
                 self.troubles.over(&about);

@@ -42,7 +42,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// Whoever moves a file says within this time how that went, or it is moved again.
 const SETTLE_SILENCE: Duration = Duration::from_secs(60);
 /// As [`SETTLE_SILENCE`], for a daemon that is to end.
-const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+const LEAVES_WITHIN: Duration = Duration::from_secs(12);
 /// From a move that failed to the next one, at first and at the most.
 const MOVE_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
@@ -285,7 +285,11 @@ impl Rig {
             words,
             found: false,
             step: Step::Moving {
-                until: now.mono + SETTLE_SILENCE,
+                until: now.mono
+                    + match self.leaving {
+                        Some(_) => LEAVES_WITHIN,
+                        None => SETTLE_SILENCE,
+                    },
             },
             waited: None,
         };

@@ -80,8 +80,17 @@ impl Inbox {
         let waiting = self.waiting()?;
         let mut first = None;
         let mut again = None;
+        let mut unread = None;
         for one in &waiting {
-            match self.content_of(one, now)? {
+            let content = match self.content_of(one, now) {
+                Ok(content) => content,
+                // Those behind it are typed all the same.
+                Err(error) => {
+                    unread = unread.or(Some(error));
+                    continue;
+                }
+            };
+            match content {
                 Content::Text(text) => first = Some((one.name.clone(), Ok(text))),
                 Content::Unfit(why) => first = Some((one.name.clone(), Err(why))),
                 Content::Unfinished => again = Some(QUIET),
@@ -90,6 +99,9 @@ impl Inbox {
             if first.is_some() {
                 break;
             }
+        }
+        if let (None, Some(error)) = (&first, unread) {
+            return Err(error);
         }
         let lies = Lies {
             first,
@@ -114,13 +126,13 @@ impl Inbox {
                 continue;
             };
             found.push(Waiting {
-                name: name.into(),
+                name: ItemName::seen(name, stat.st_ino),
                 since: changed(&stat),
                 bytes: u64::try_from(stat.st_size).unwrap_or(0),
                 plain: is_plain(&stat),
             });
         }
-        found.sort_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
+        found.sort_by(|a, b| (a.since, a.name.as_os_str()).cmp(&(b.since, b.name.as_os_str())));
         Ok(found)
     }
 
@@ -178,6 +190,8 @@ impl Inbox {
         let file = match openat(&self.directory, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT) => return Ok(Content::Gone),
+            // Somebody has it to himself for now (fcntl(2), leases).
+            Err(Errno::AGAIN) => return Ok(Content::Unfinished),
             Err(Errno::LOOP) => return Ok(unfit("it is a symbolic link, and no link is followed")),
             Err(Errno::NXIO) => return Ok(unfit("it is no plain file")),
             Err(Errno::ACCESS) => return Ok(unfit("it may not be read by who types it")),

@@ -18,7 +18,7 @@ use super::{DELIVERED, FAILED, Inbox, InboxError, WHY, look::names, send::write}
 use crate::{decide::Settle, fault, model::ItemName};
 
 /// How many are kept of what was delivered.
-const KEPT: usize = 1000;
+pub(super) const KEPT: usize = 1000;
 /// Bytes of a name (`NAME_MAX`, limits.h(0p)).
 const LONGEST: usize = 255;
 /// The time before a name, and how long that is.
@@ -37,7 +37,9 @@ impl Inbox {
         now: Timestamp,
     ) -> Result<Option<ItemName>, InboxError> {
         let name = item.as_os_str();
-        if self.stat(name)?.is_none() {
+        // Another one of its name is not what was typed.
+        let it = self.stat(name)?.filter(|stat| item.may_be(stat.st_ino));
+        if it.is_none() {
             return Ok(None);
         }
         let (place, why) = match how {
@@ -70,12 +72,18 @@ impl Inbox {
                 };
             }
         }
-        fsync(&below)
-            .and_then(|()| fsync(&self.directory))
-            .map_err(self.failed(name, "known to have been moved"))?;
+        // It is moved, whatever becomes of the rest.
+        if let Err(error) = fsync(&below).and_then(|()| fsync(&self.directory)) {
+            tracing::warn!(
+                "{}: may be back after a power cut: {error}",
+                self.at(name).display()
+            );
+        }
         fault::point(|| "after the move".into());
-        if place == DELIVERED {
-            self.prune(&below)?;
+        if place == DELIVERED
+            && let Err(error) = self.prune(&below, &moved)
+        {
+            tracing::warn!("what was delivered long ago stays: {error}");
         }
         Ok(Some(moved.into()))
     }
@@ -99,11 +107,15 @@ impl Inbox {
     }
 
     /// Of what was delivered, the latest stay. What somebody else put there is not ours to remove.
-    fn prune(&self, delivered: &OwnedFd) -> Result<(), InboxError> {
+    fn prune(&self, delivered: &OwnedFd, newest: &OsStr) -> Result<(), InboxError> {
         let names = names(delivered).map_err(self.failed(DELIVERED, "read"))?;
-        let mut ours: Vec<_> = names.iter().filter(|name| when(name).is_some()).collect();
+        // By a clock that was set back, the newest is not the last.
+        let ours = names
+            .iter()
+            .filter(|name| when(name).is_some() && *name != newest);
+        let mut ours: Vec<_> = ours.collect();
         ours.sort();
-        for old in &ours[..ours.len().saturating_sub(KEPT)] {
+        for old in &ours[..(ours.len() + 1).saturating_sub(KEPT)] {
             remove(delivered, old);
         }
         Ok(())

@@ -14,7 +14,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::*;
+use super::{settle::KEPT, *};
 use crate::{
     decide::{Lies, Settle},
     model::ItemName,
@@ -419,8 +419,46 @@ fn of_another_user_it_is_theirs_and_root_reads_nothing_for_them() {
 #[test]
 fn a_reason_whose_file_is_not_there_yet_is_no_failure() {
     let place = place();
-    let reason = place.inbox.path().join("failed/20261122T132425Z-x.why");
+    let reason = place
+        .inbox
+        .path()
+        .join("failed/20261122T132425.000000Z-x.why");
     fs::write(reason, "because\n").unwrap();
     assert_eq!(place.inbox.failures().unwrap(), []);
     assert_eq!(place.look().failed, 0);
+}
+
+#[test]
+fn another_file_of_the_same_name_is_not_what_was_typed() {
+    let place = place();
+    let path = place.inbox.path().join("review.md");
+    fs::write(&path, "first").unwrap();
+    let (item, _) = place.look().first.unwrap();
+    let other = place.inbox.path().join(".review.md");
+    fs::write(&other, "second").unwrap();
+    fs::rename(other, &path).unwrap();
+    assert_eq!(
+        place
+            .inbox
+            .settle(&item, &Settle::Delivered, at(1))
+            .unwrap(),
+        None
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), "second");
+    assert_eq!(place.look().first, Some((item, Ok("second".into()))));
+}
+
+#[test]
+fn what_is_delivered_by_a_clock_that_was_set_back_stays() {
+    let place = place();
+    for number in 0..=KEPT {
+        let old = format!("delivered/20361122T132425.000000Z-{number:05}");
+        fs::write(place.inbox.path().join(old), "x").unwrap();
+    }
+    fs::write(place.inbox.path().join("new"), "x").unwrap();
+    let moved = place.inbox.settle(&"new".into(), &Settle::Delivered, at(1));
+    let moved = moved.unwrap().unwrap().to_string();
+    let names = place.names("delivered");
+    assert_eq!(names.len(), KEPT);
+    assert!(names.contains(&moved), "{moved}");
 }

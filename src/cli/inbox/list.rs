@@ -92,7 +92,7 @@ pub(super) fn show(
 impl From<&Waiting> for Queued {
     fn from(one: &Waiting) -> Self {
         Self {
-            name: one.name.to_string(),
+            name: one.name.as_os_str().to_string_lossy().into_owned(),
             since: one.since,
             bytes: one.bytes,
         }
@@ -102,7 +102,7 @@ impl From<&Waiting> for Queued {
 impl From<&Failed> for NotTyped {
     fn from(one: &Failed) -> Self {
         Self {
-            name: one.name.to_string(),
+            name: one.name.as_os_str().to_string_lossy().into_owned(),
             at: one.at,
             why: one.why.clone(),
         }

@@ -181,7 +181,7 @@ fn meant(worker: &WorkerName, name: &OsString, failed: &[ItemName]) -> Result<It
     let own = |failed: &&ItemName| inbox::own_name(failed) == given;
     let found = failed
         .iter()
-        .find(|failed| **failed == given)
+        .find(|failed| **failed == given || Some(failed.to_string().as_str()) == name.to_str())
         .or_else(|| failed.iter().rev().find(own));
     found.cloned().ok_or_else(|| {
         let message = format!("{given} has not failed in the inbox of {worker}");
