@@ -49,6 +49,7 @@ impl Rig {
                     .map(|last| Past::recorded(last, &machine.boot));
                 worker.short = known.shortage(&machine.boot);
                 worker.conversation = known.conversation.clone();
+                worker.conversed = known.conversation.as_ref().is_some_and(|known| known.begun);
             }
         }
         let before = the_one_before(&restored);
