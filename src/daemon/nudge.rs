@@ -57,7 +57,6 @@ impl Daemon {
         text: Text,
         item: Option<ItemName>,
     ) {
-        let of_inbox = item.is_some();
         let (worker, content) = (attempt.worker.clone(), text.text.clone());
         let typing = self.host.type_into(attempt, text);
         let inboxes = self.inboxes.clone();
@@ -67,7 +66,7 @@ impl Daemon {
                 None => true,
             };
             let typed = match wanted {
-                true => went(typing.await, of_inbox),
+                true => went(typing.await),
                 false => Typed::Nothing {
                     why: "its file has changed, or is gone".into(),
                 },
@@ -78,15 +77,12 @@ impl Daemon {
 }
 
 /// How it went, for the core.
-fn went(typed: Result<typing::Typed, TypingError>, of_inbox: bool) -> Typed {
+fn went(typed: Result<typing::Typed, TypingError>) -> Typed {
     match typed {
         Ok(typing::Typed::Taken(by)) => Typed::Taken(by),
         Ok(typing::Typed::Undecided { .. }) => Typed::Undecided,
         Err(TypingError::Refused { why, screen }) => Typed::Refused { why, screen },
-        // It can wait where it lies.
-        Err(error @ TypingError::Terminal { .. })
-            if of_inbox && error.extent() == Extent::Nothing =>
-        {
+        Err(error @ TypingError::Terminal { .. }) if error.extent() == Extent::Nothing => {
             Typed::Nothing {
                 why: in_one_line(&error),
             }

@@ -242,7 +242,7 @@ impl Rig {
             worker.still_since = None;
         }
         self.tend_inboxes(now);
-        self.drop_wakes();
+        self.drop_wakes(now);
         self.tend_nudges(now);
         if self.tend_limits(now) {
             self.tend_nudges(now);

@@ -375,7 +375,8 @@ fn go_on(before: &Signs, after: &mut Signs) {
         ..
     } = &before.sighting.seen
         && let Seen::Limited { words, until, .. } = &mut after.sighting.seen
-        && said == words
+        && said.split_whitespace().collect::<String>()
+            == words.split_whitespace().collect::<String>()
     {
         *until = first.or(*until);
     }

@@ -164,7 +164,7 @@ impl<'a> Look<'a> {
                     let limit = self.limit(dialog.top);
                     let says = limit.as_ref().unwrap_or(&dialog.evidence);
                     Seen::Limited {
-                        words: says.text.trim().to_owned(),
+                        words: self.words(says),
                         until: limit.and_then(|limit| self.until(&limit, now, zone)),
                         menu: Some(Menu {
                             question,
@@ -187,7 +187,7 @@ impl<'a> Look<'a> {
         }
         if let Some(found) = self.limit(self.above) {
             let seen = Seen::Limited {
-                words: found.text.trim().to_owned(),
+                words: self.words(&found),
                 until: self.until(&found, now, zone),
                 menu: None,
             };
@@ -200,6 +200,12 @@ impl<'a> Look<'a> {
             Some(input) => (Seen::Waiting, Some(self.screen.line(input.line))),
             None => (Seen::Unknown, None),
         }
+    }
+
+    /// All that is said there, whichever lines the pane's width makes of it.
+    fn words(&self, found: &Found) -> String {
+        let passage = self.screen.passage(found.line, self.end);
+        passage.spaced.trim().to_owned()
     }
 
     /// The lowest place that one of these patterns matches. `live`: only those that hold though the

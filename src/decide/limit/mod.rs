@@ -267,18 +267,28 @@ impl Rig {
         }
     }
 
-    /// A daemon ended while it typed to one that is at its limit: to wake it, for nobody else may.
+    /// A daemon ended while it typed to one that is at its limit: to wake it, if that was over by then.
     pub(super) fn may_have_been_woken(&mut self, begun: &BegunNudge) {
-        self.tried(begun.at, &begun.attempt.worker, true);
+        let name = &begun.attempt.worker;
+        let due = |worker: &Worker| {
+            let limit = worker.limit.as_ref();
+            limit.is_some_and(|limit| limit.known.due(&worker.rules.limit) <= begun.at)
+        };
+        if self.workers.get(name).is_some_and(due) {
+            self.tried(begun.at, name, true);
+        }
     }
 
     /// Texts that are to wake a worker which is not to be woken any more.
-    pub(super) fn drop_wakes(&mut self) {
+    pub(super) fn drop_wakes(&mut self, now: Now) {
         let (workers, leaving) = (&self.workers, self.leaving.is_some());
         self.nudges.retain(|nudge| {
             let worker = workers.get(nudge.worker());
             let wanted = |worker: &Worker| {
-                !leaving && worker.rules.limit.wake && worker.shows_limit() && nudge.is_of(worker)
+                let rules = &worker.rules.limit;
+                let due = |limit: &Limit| limit.known.due(rules) <= now.wall;
+                let due = worker.limit.as_ref().is_some_and(due);
+                !leaving && rules.wake && due && worker.shows_limit() && nudge.is_of(worker)
             };
             !nudge.is_wake() || !nudge.is_waiting() || worker.is_some_and(wanted)
         });

@@ -46,7 +46,7 @@ use crate::{
     config,
     model::{AttemptRef, ItemName, Mono, Now, WorkerName},
 };
-use refused::{hint, leaving, not_running, passes, passes_at_last, unheard};
+use refused::{TRY_EVERY, hint, leaving, not_running, passes, passes_at_last, unheard};
 
 /// Who types says within half a minute how it went; after this time it never will.
 const TYPING_SILENCE: Duration = Duration::from_secs(60);
@@ -430,6 +430,9 @@ impl Rig {
             Typed::Taken(by) => self.nudged(now, at, Some(by)),
             Typed::Undecided => self.nudged(now, at, None),
             Typed::Refused { why, screen } => self.nudge_refused(now, at, &why, screen),
+            Typed::Nothing { .. } if self.nudges[at].is_own() => {
+                self.waits_again_for(now.mono + TRY_EVERY, at);
+            }
             Typed::Nothing { why } => self.not_taken(now, at, &why, None, false),
             Typed::Failed {
                 why,
@@ -456,8 +459,7 @@ impl Rig {
             hint: Some(look),
             screen,
         };
-        // Who is to be woken is looked at before anything is typed again.
-        match submitted || self.nudges[at].is_wake() {
+        match submitted {
             true => self.leave_undecided(now, at, refusal),
             false => self.fail_nudge(now, at, refusal),
         }
@@ -465,8 +467,7 @@ impl Rig {
 
     /// Nothing was typed: it is tried again, or given up.
     fn nudge_refused(&mut self, now: Now, at: usize, why: &agent::typed::Refusal, screen: String) {
-        let another = NudgeId(self.rng.u64(..));
-        let nudge = &mut self.nudges[at];
+        let nudge = &self.nudges[at];
         if nudge.unheard {
             return self.fail_nudge(now, at, unheard());
         }
@@ -476,15 +477,7 @@ impl Rig {
             false => passes(why),
         };
         if let (Some(after), false) = (again, last) {
-            nudge.stage = Stage::Waiting {
-                again: Some(now.mono + after),
-            };
-            // What is said of this try once more says nothing of the next one.
-            let over = std::mem::replace(&mut nudge.id, another);
-            self.ledger.add(Fact::NudgeOver { nudge: over });
-            let nudge = nudge.clone();
-            self.not_paid(&nudge);
-            return;
+            return self.waits_again_for(now.mono + after, at);
         }
         let worker = &nudge.attempt.worker;
         let waited = match (nudge.when, nudge.patience) {
@@ -500,6 +493,16 @@ impl Rig {
             screen: Some(screen),
         };
         self.fail_nudge(now, at, refusal);
+    }
+
+    /// Nothing of it was typed, and it is tried again by a look that is at least as late as this.
+    fn waits_again_for(&mut self, again: Mono, at: usize) {
+        let another = NudgeId(self.rng.u64(..));
+        // What is said of this try once more says nothing of the next one.
+        let over = self.nudges[at].waits_again(another, again);
+        self.ledger.add(Fact::NudgeOver { nudge: over });
+        let nudge = self.nudges[at].clone();
+        self.not_paid(&nudge);
     }
 
     /// Whoever wanted it hears how it went. It is gone then.

@@ -6,7 +6,7 @@ use super::super::{Refusal, command::failed, life::Life, worker::Worker};
 use crate::{agent::typed::Refusal as R, model::WorkerName};
 
 /// From a text that was refused for somebody who is there, and not for work, to the next try.
-const TRY_EVERY: Duration = Duration::from_secs(5);
+pub(super) const TRY_EVERY: Duration = Duration::from_secs(5);
 
 /// After which time a text that was refused for this is tried again; `None` where waiting changes
 /// nothing.

@@ -18,7 +18,7 @@ use crate::model::{Mono, Now};
 
 /// From one look at an agent for which a text waits to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// After which time a text of an inbox is tried again that no disk took.
+/// After which time a text for which nobody waits is tried again that no disk took.
 const RECORD_AGAIN: Duration = Duration::from_secs(30);
 
 impl Rig {
@@ -33,15 +33,12 @@ impl Rig {
                         let message = format!("nothing was typed: it cannot be recorded: {why}");
                         let fact = fact.clone();
                         self.ledger.withdraw(&fact);
-                        if nudge.item().is_some() {
+                        if nudge.item().is_some() || nudge.is_own() {
+                            // What is owed is so as before.
+                            self.not_paid(&nudge);
                             let again = Some(now.mono + RECORD_AGAIN);
                             nudge.stage = Stage::Waiting { again };
                             self.nudges.push(nudge);
-                            continue;
-                        }
-                        if nudge.is_own() {
-                            // It is owed as before.
-                            self.not_paid(&nudge);
                             continue;
                         }
                         let hint = "`supervisorctl doctor` looks at the disk";
@@ -138,7 +135,11 @@ impl Rig {
             | Stage::Typing { .. }
             | Stage::Over(..) => false,
         };
-        let first = |other: &Nudging| other.is_own() && other.is_for(&nudge.attempt);
+        let seen = watching.as_ref().and_then(|watching| watching.seen());
+        let first = |other: &Nudging| {
+            let may_try = seen.is_none_or(|(_, seen)| is_soon_over(seen) || other.may_try(seen));
+            other.is_own() && other.is_for(&nudge.attempt) && may_try
+        };
         let behind = nudge.when == When::Idle
             && !nudge.is_own()
             && !nudge.is_wake()
@@ -153,8 +154,13 @@ impl Rig {
             | Stage::Typing { .. }
             | Stage::Over(..) => now.mono,
         };
-        // Nobody waits for this one before the next look.
-        if nudge.is_wake() {
+        // Nobody waits for this one before the next look; and looks that come sooner would take the first
+        // seconds of who was woken for the end of its limit.
+        let limited = self
+            .workers
+            .get(&worker)
+            .is_some_and(|worker| worker.limit.is_some());
+        if nudge.is_wake() || limited {
             return;
         }
         if let Some(Life::Running {
