@@ -225,7 +225,9 @@ rec {
     mkOption {
       type = types.nullOr type;
       default = null;
-      description = "${description} By default: ${toString default}.";
+      description = "${description} By default: ${
+        if lib.isBool default then lib.boolToString default else toString default
+      }.";
     };
 
   # By somebody, who may have said the default.

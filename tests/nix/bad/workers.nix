@@ -160,7 +160,7 @@ in
     says = "workers.builder.agent is mytool, and there are: claude codex aider shell generic";
   };
   neither-command-nor-agent = {
-    module.services.loopkeeper.workers.builder.user = "root";
+    module.services.loopkeeper.workers.idle.restart = "never";
     says = "has neither a command nor an agent";
   };
   conversation-without-agent = {
