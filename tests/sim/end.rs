@@ -134,7 +134,18 @@ impl World {
     fn right_one(&self, told: &Told, body: &Body) -> Checked {
         let rules = &told.config.workers[&body.of.worker];
         let over = |limit: &Limit| limit.end + LIMIT_IS_OVER < self.wall();
-        let over = body.limit.as_ref().is_some_and(over);
+        let account = |body: &Body| {
+            let worker = told.config.workers.get(&body.of.worker);
+            worker.and_then(|worker| worker.limit.account.clone())
+        };
+        // Of one account all wait for the latest of what they found, which a clock that is set back may
+        // make far away.
+        let waits = account(body).is_some()
+            && self.bodies.iter().any(|other| {
+                let ahead = other.limit.as_ref().is_some_and(|limit| !over(limit));
+                other.lives() && ahead && account(other) == account(body)
+            });
+        let over = body.limit.as_ref().is_some_and(over) && !waits;
         ensure!(
             !(over && rules.limit.wake && rules.agent.is_some()),
             "woken",
