@@ -459,7 +459,8 @@ impl Rig {
             hint: Some(look),
             screen,
         };
-        match submitted {
+        // Who is to be woken is looked at before anything is typed again.
+        match submitted || self.nudges[at].is_wake() {
             true => self.leave_undecided(now, at, refusal),
             false => self.fail_nudge(now, at, refusal),
         }
