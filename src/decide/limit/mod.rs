@@ -110,29 +110,17 @@ impl KnownLimit {
 impl Worker {
     /// What the looks at its agent came to.
     fn watching(&self) -> Option<&Watching> {
-        match &self.life {
-            Life::Running { watching, .. } => watching.as_deref(),
-            Life::Waiting(_)
-            | Life::BackingOff { .. }
-            | Life::Stopped(_)
-            | Life::Held(_)
-            | Life::Starting { .. }
-            | Life::Stopping { .. }
-            | Life::Lost { .. } => None,
-        }
+        let Life::Running { watching, .. } = &self.life else {
+            return None;
+        };
+        watching.as_deref()
     }
 
     fn watching_mut(&mut self) -> Option<&mut Watching> {
-        match &mut self.life {
-            Life::Running { watching, .. } => watching.as_deref_mut(),
-            Life::Waiting(_)
-            | Life::BackingOff { .. }
-            | Life::Stopped(_)
-            | Life::Held(_)
-            | Life::Starting { .. }
-            | Life::Stopping { .. }
-            | Life::Lost { .. } => None,
-        }
+        let Life::Running { watching, .. } = &mut self.life else {
+            return None;
+        };
+        watching.as_deref_mut()
     }
 
     /// It is at its limit, and no two looks agree on something else.
