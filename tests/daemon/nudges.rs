@@ -41,7 +41,7 @@ fn plays(script: &str) -> Rig {
     rig
 }
 
-fn log(rig: &Rig) -> Vec<Value> {
+pub(crate) fn log(rig: &Rig) -> Vec<Value> {
     let log = rig.read("log");
     // The last line may be in the midst of being written.
     let lines = log

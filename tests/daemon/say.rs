@@ -1,8 +1,10 @@
 //! What a played agent in a real tmux is told by itself: to the byte, once, whichever daemon dies.
 
-use serde_json::Value;
-
-use crate::{program::program, rig::Rig};
+use crate::{
+    nudges::{log, submitted, told},
+    program::program,
+    rig::Rig,
+};
 
 /// What no terminal may touch.
 const START: &str = "Read {{ brief }}: \\\"phase {{ phase }}\\\" of {{ phase_count }}.\n\n\tŽluťoučký `kůň` $HOME 'x'";
@@ -38,30 +40,6 @@ fn plays(script: &str, on_phase: &str) -> Rig {
     std::os::unix::fs::symlink(program(), rig.path("claude")).unwrap();
     rig.start();
     rig
-}
-
-fn log(rig: &Rig) -> Vec<Value> {
-    let log = rig.read("log");
-    // The last line may be in the midst of being written.
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    lines.collect()
-}
-
-fn submitted(rig: &Rig) -> Vec<String> {
-    let log = log(rig).into_iter();
-    log.filter_map(|line| Some(line.get("submitted")?.as_str()?.to_owned()))
-        .collect()
-}
-
-fn told(rig: &Rig, event: &str) -> Vec<String> {
-    let history: Value = serde_json::from_str(&rig.done(&["history", "--json"])).unwrap();
-    let entries = history.as_array().unwrap().iter();
-    let entries = entries.filter(|entry| entry["event"] == event);
-    entries
-        .map(|entry| entry["text"].as_str().unwrap().to_owned())
-        .collect()
 }
 
 /// It was told so many things; the last of them.
