@@ -16,10 +16,12 @@
 //! | [`config`] | `loopkeeper.toml`, checked before anything starts; what a reload changes |
 //! | [`decide`] | the rules, pure: lives of workers, the plan, commands |
 //! | [`agent`] | what the screen of an agent's terminal says, pure: profiles, limits, questions |
-//! | [`checkout`] | what git says of a worktree: whether its work is at a safe point |
+//! | [`checkout`] | what git says of a worktree: whether its work is at a safe point; how one is made and put right |
 //! | [`host`] | this machine as its kernel tells of it: boots, processes, files |
 //! | [`launch`] | how an attempt is started, recognised, watched and ended: services, processes, tmux |
+//! | [`cutover`] | a rig's past and its place in the plan, packed for another machine |
 //! | [`inbox`] | directories whose files are typed to agents |
+//! | [`handoff`] | directories in which loops and people ask for steps of gates |
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
 //! | [`daemon`] | the one loop that turns the world into events and performs effects |
 //! | [`proxy`] | the SOCKS proxy, a process of its own |
@@ -32,10 +34,11 @@
 //! | `outbox` | what a process says, on its way to who may not listen |
 //! | `moment` | what is somebody else's only for a moment |
 //! | `nearest` | the name that was meant by a misspelt one |
+//! | `foreign` | directories of other users, and what is left in them |
 //! | `fault` | points at which test builds die |
 //!
-//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`], [`inbox`] and [`control`] use
-//! [`decide`]'s data, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
+//! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`], [`inbox`], [`handoff`] and [`control`] use
+//! [`decide`]'s data, as [`checkout`] does, [`cutover`] the first three, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
 //! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`], [`checkout`] uses [`launch`];
 //! [`agent`] and [`model`] use nothing.
 //!
@@ -45,6 +48,7 @@
 //!  loopkeeperd                 the daemon; it may die at any moment
 //!    ├─ lk-proxy               the builtin SOCKS proxy, a worker like every other
 //!    ├─ a worker               launcher = "process": a child, in a session of its own
+//!    ├─ lk-git                 looks at a worktree, makes one, puts one right
 //!    └─ a command              probe, end of a phase, notification: short-lived
 //!         └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
 //!  lk-exec → a worker          run by systemd: a service of its own; lk-exec becomes the worker, as
@@ -70,8 +74,9 @@
 //! | tree | all processes that an attempt has started, wherever they hide |
 //! | ended, gone | the attempt's own process is over; nothing of its tree lives |
 //! | stray | an attempt that lives and should not, or what is left of one |
-//! | held | its budget is used up, and it is not started any more until the operator says so, its definition is another one or the machine boots |
+//! | held | its budget is used up, and it is not started any more until the operator says so, its definition is another one or the machine boots; where that is one of a day, or its rounds came to nothing, until its time has come |
 //! | budget | how many restarts a worker has within a time |
+//! | gate | what one worker says it has passed, and another one verifies: claimed, back, passed, or a person's turn |
 //! | verdict | what the watchdog holds of a running worker, with its evidence |
 //! | phase, resume point | one entry of the plan; where the plan stands |
 //! | boot | one life of the machine |
@@ -94,8 +99,8 @@
 //!
 //! Through daemons killed at any moment, reboots, clock jumps, results that come late, twice or never,
 //! and disks that refuse. `tests/sim` checks them after every event of 10,000 simulated worlds, and in
-//! small ones after everything that can happen, in every order, to a depth; `tests/daemon` and
-//! `tests/lab` show them on the real thing:
+//! small ones after everything that can happen, in every order, to a depth, and says how much of a night its
+//! loops would lose; `tests/daemon` and `tests/lab` show them on the real thing:
 //!
 //! 1. At most one live attempt of a worker, and in a worktree.
 //! 2. No worker is stopped that the operator, the plan, its definition or a verdict did not stop.
@@ -107,7 +112,9 @@
 //! 7. A text is typed into a terminal at most once, after it was recorded, and into the attempt alone for
 //!    which it was; how it went is told, or that nobody knows. One of an inbox is for whichever attempt
 //!    is ready.
-//! 8. With the faults over, the rig becomes quiet, and everything that should run runs.
+//! 8. Nobody is started in a worktree that is being made, and whose worktree is made, only in one that was
+//!    seen to for that start.
+//! 9. With the faults over, the rig becomes quiet, and everything that should run runs.
 
 pub mod agent;
 pub mod causes;
@@ -115,12 +122,15 @@ pub mod checkout;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod cutover;
 pub mod daemon;
 pub mod decide;
 pub mod demo;
 mod fault;
+mod foreign;
 #[cfg(test)]
 mod fuzz;
+pub mod handoff;
 pub mod host;
 pub mod inbox;
 pub mod launch;

@@ -26,6 +26,8 @@ pub struct Signs {
     pub picture: Fingerprint,
     /// The columns and rows of the terminal.
     pub size: (u16, u16),
+    /// How long ago somebody who is attached pressed a key there; `None` while nobody is.
+    pub attended: Option<Duration>,
     /// When the processes were looked at, in clock ticks since the boot.
     pub taken: u64,
     /// The processes that it has started and that live. Of its own, and of the agent's, which turns a
@@ -37,6 +39,10 @@ pub struct Signs {
     pub heartbeat: Trace,
     /// The id of its conversation, where the screen shows it.
     pub session: Option<String>,
+    /// How many turns its conversation has had, where the screen says it.
+    pub turns: Option<u64>,
+    /// What its conversation has cost, in cents, where the screen says it.
+    pub cost: Option<u64>,
 }
 
 /// What a file says by its time.

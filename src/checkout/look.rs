@@ -1,27 +1,34 @@
 //! What git is asked.
 //!
-//! Promise: git is run as whom the checkout belongs to, who could have put a command into its
-//! configuration; with nothing of our environment but the search path and a home; and no longer than
-//! [`WITHIN`] for each question.
+//! Promise: git is run as the worker's user or, where none is said, as whom the checkout belongs to, who
+//! could have put a command into its configuration; with nothing of our environment but the search path and
+//! a home; and no longer than [`WITHIN`] for each question.
 
 use std::{
     env,
     ffi::OsStr,
-    io,
+    io::{self, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitCode, Stdio},
     time::Duration,
 };
 
 use nix::unistd::geteuid;
-use tokio::process::Command;
+use tokio::{process::Command, runtime};
 
 use super::{Checkout, Pushed, under_way};
-use crate::launch::{as_user::AsUser, whose};
+use crate::{
+    causes::{in_one_line, in_words},
+    launch::{as_user::AsUser, whose},
+};
 
 /// For git to answer one question.
 const WITHIN: Duration = Duration::from_secs(20);
+/// What git says of a directory that is none of its own.
+const NO_CHECKOUT: &str = "fatal: not a git repository";
+/// In the git directory of a worktree that is one of several (gitrepository-layout(5)).
+const COMMON: &str = "commondir";
 /// Commits on no remote are counted so far.
 pub(super) const MOST_COMMITS: usize = 1000;
 
@@ -42,6 +49,9 @@ pub enum LookError {
         /// Which.
         path: PathBuf,
     },
+    /// It is no checkout of git.
+    #[error("{0}")]
+    NoCheckout(String),
     /// git is not there.
     #[error("git cannot be run")]
     Git(#[source] io::Error),
@@ -53,28 +63,28 @@ pub enum LookError {
     Refused(String),
 }
 
-/// Looks at the checkout at this path.
+/// Looks at the checkout at this path, as this user; without one, as whoever could have put a command there.
 ///
 /// # Errors
 /// See [`LookError`].
-pub async fn look(path: &Path) -> Result<Checkout, LookError> {
-    let owner = whose::to_be_asked_as(path).map_err(|source| LookError::Place {
+pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, LookError> {
+    let place = |source| LookError::Place {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    let as_user = match as_user {
+        Some(user) => Some(user),
+        None => whose::to_be_asked_as(path)
+            .map_err(place)?
+            .map(AsUser::number),
+    };
     let us = geteuid();
-    let found = path.metadata().map_err(|source| LookError::Place {
-        path: path.to_owned(),
-        source,
-    })?;
+    let found = path.metadata().map_err(place)?;
     if !us.is_root() && found.uid() != us.as_raw() {
         let path = path.to_owned();
         return Err(LookError::Another { path });
     }
-    let git = Git {
-        path,
-        as_user: owner.map(AsUser::number),
-    };
+    let git = Git { path, as_user };
     let directory = git.asked(&["rev-parse", "--absolute-git-dir"]).await?;
     let directory = directory.strip_suffix('\n').unwrap_or(&directory);
     let status = [
@@ -85,18 +95,41 @@ pub async fn look(path: &Path) -> Result<Checkout, LookError> {
         "--untracked-files=normal",
     ];
     let mut checkout = read_status(&git.asked(&status).await?);
-    let most = format!("--max-count={MOST_COMMITS}");
-    let mut unpushed = vec!["log", "--format=%S", &most, "--branches"];
-    // Before the first commit git knows no HEAD.
-    unpushed.extend(checkout.head.as_ref().map(|_| "HEAD"));
-    unpushed.extend(["--not", "--remotes"]);
-    let remotes = git.asked(&["remote"]).await?;
-    checkout.pushed = match remotes.is_empty() {
+    let is_one_of_several = Path::new(directory).join(COMMON).symlink_metadata().is_ok();
+    checkout.pushed = match git.asked(&["remote"]).await?.is_empty() {
         true => Pushed::Nowhere,
-        false => read_unpushed(&git.asked(&unpushed).await?),
+        false if !notes_remotes(&git.asked(&["config", "--list", "-z"]).await?) => Pushed::Unknown,
+        false => {
+            git.unpushed(checkout.head.is_some(), is_one_of_several)
+                .await?
+        }
     };
     checkout.under_way = under_way(Path::new(directory));
     Ok(checkout)
+}
+
+/// Looks at the checkout at this path, for somebody else: says on standard output what is half-done in it,
+/// or why nobody can tell. Where there is no checkout, there is nothing half-done.
+pub fn main(path: &Path, as_user: Option<AsUser>) -> ExitCode {
+    let said = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| {
+            let seen = match runtime.block_on(look(path, as_user)) {
+                Ok(checkout) => Ok(checkout.half_done()),
+                Err(LookError::NoCheckout(_)) => Ok(Vec::new()),
+                Err(error) => Err(in_one_line(&error)),
+            };
+            io::stdout().write_all(&serde_json::to_vec(&seen)?)
+        });
+    match said {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If standard error is gone, nobody is there to be told.
+            drop(writeln!(io::stderr(), "{}", in_words(&error)));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// git in one checkout.
@@ -106,6 +139,21 @@ struct Git<'a> {
 }
 
 impl Git<'_> {
+    /// Commits that no remote is known to have.
+    async fn unpushed(&self, has_head: bool, of_head_alone: bool) -> Result<Pushed, LookError> {
+        let most = format!("--max-count={MOST_COMMITS}");
+        let mut words = vec!["log", "--format=%S", &most];
+        // Before the first commit git knows no HEAD.
+        match (has_head, of_head_alone) {
+            (false, true) => return Ok(Pushed::All),
+            (true, true) => words.push("HEAD"),
+            (false, false) => words.push("--branches"),
+            (true, false) => words.extend(["--branches", "HEAD"]),
+        }
+        words.extend(["--not", "--remotes"]);
+        Ok(read_unpushed(&self.asked(&words).await?))
+    }
+
     async fn asked(&self, words: &[&str]) -> Result<String, LookError> {
         let mut command = match &self.as_user {
             None => {
@@ -137,10 +185,11 @@ impl Git<'_> {
         if !done.status.success() {
             let said = String::from_utf8_lossy(&done.stderr);
             let said = said.trim();
-            return Err(LookError::Refused(match said.is_empty() {
-                true => format!("git {}: {}", words.join(" "), done.status),
-                false => said.to_owned(),
-            }));
+            return Err(match said {
+                "" => LookError::Refused(format!("git {}: {}", words.join(" "), done.status)),
+                said if said.starts_with(NO_CHECKOUT) => LookError::NoCheckout(said.to_owned()),
+                said => LookError::Refused(said.to_owned()),
+            });
         }
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
@@ -180,6 +229,16 @@ fn read_header(header: &str, checkout: &mut Checkout) {
         Some(("branch.head", branch)) => checkout.branch = Some(branch.to_owned()),
         _ => {}
     }
+}
+
+/// `git config --list -z`: whether what is fetched of a remote is noted.
+fn notes_remotes(text: &str) -> bool {
+    let mut values = text
+        .split_terminator('\0')
+        .filter_map(|one| one.split_once('\n'));
+    values.any(|(name, value)| {
+        name.starts_with("remote.") && name.ends_with(".fetch") && value.contains(":refs/remotes/")
+    })
 }
 
 /// A line for each commit, with the branch that leads to it.
@@ -234,5 +293,111 @@ mod tests {
             branches,
         };
         assert_eq!(read_unpushed("main\nrefs/heads/b/c\nmain\nHEAD\n"), some);
+    }
+
+    /// A repository with a commit that is pushed to another, which is its remote.
+    fn pushed() -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        git(&home, &["init", "--quiet", "-b", "main", "seed"]);
+        git(
+            &home,
+            &[
+                "-C",
+                "seed",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "begin",
+            ],
+        );
+        git(&home, &["clone", "--quiet", "--bare", "seed", "far.git"]);
+        home
+    }
+
+    fn git(home: &tempfile::TempDir, words: &[&str]) {
+        let mut command = std::process::Command::new("git");
+        let identity = ["-c", "user.name=Loop", "-c", "user.email=loop@localhost"];
+        command.args(identity).args(words).current_dir(home.path());
+        assert!(command.status().unwrap().success(), "git {words:?}");
+    }
+
+    async fn pushed_of(home: &tempfile::TempDir, name: &str) -> Pushed {
+        look(&home.path().join(name), None).await.unwrap().pushed
+    }
+
+    fn not(branches: &[&str]) -> Pushed {
+        let branches = branches.iter().map(|name| (*name).to_owned()).collect();
+        Pushed::Not {
+            commits: 1,
+            branches,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_of_several_worktrees_answers_for_its_own_branch_alone() {
+        let home = pushed();
+        git(&home, &["clone", "--quiet", "far.git", "repo"]);
+        git(
+            &home,
+            &[
+                "-C", "repo", "worktree", "add", "--quiet", "-b", "own", "../work",
+            ],
+        );
+        git(
+            &home,
+            &[
+                "-C",
+                "repo",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "theirs",
+            ],
+        );
+        assert_eq!(pushed_of(&home, "work").await, Pushed::All);
+        assert_eq!(pushed_of(&home, "repo").await, not(&["main"]));
+        git(
+            &home,
+            &[
+                "-C",
+                "work",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "own",
+            ],
+        );
+        assert_eq!(pushed_of(&home, "work").await, not(&["HEAD"]));
+    }
+
+    #[tokio::test]
+    async fn where_nothing_of_a_remote_is_noted_nobody_can_tell_what_is_pushed() {
+        let home = pushed();
+        git(
+            &home,
+            &["clone", "--quiet", "--bare", "far.git", "repo.git"],
+        );
+        git(
+            &home,
+            &[
+                "-C", "repo.git", "worktree", "add", "--quiet", "-b", "own", "../work",
+            ],
+        );
+        let seen = look(&home.path().join("work"), None).await.unwrap();
+        assert_eq!(seen.pushed, Pushed::Unknown);
+        assert_eq!(seen.half_done(), [""; 0]);
+        let why = seen.unsafe_because(false).concat();
+        assert!(why.starts_with("nobody can tell what is pushed: "), "{why}");
+        // As it says.
+        let noted = "+refs/heads/*:refs/remotes/origin/*";
+        git(
+            &home,
+            &["-C", "work", "config", "remote.origin.fetch", noted],
+        );
+        git(&home, &["-C", "work", "fetch", "--quiet"]);
+        assert_eq!(pushed_of(&home, "work").await, Pushed::All);
     }
 }

@@ -1,18 +1,20 @@
 //! A checkout of git at one moment: what of its work would be half-done, or on this machine alone, if
-//! whoever works in it stopped now.
+//! whoever works in it stopped now. How one is made and put right is in [`make`].
 //!
 //! Promise: a checkout is only said to be at a safe point where git itself says so; what could not be
 //! looked at is not. Looking changes nothing in it and takes no lock.
 //!
 //! How: git is asked ([`look`]) for its status, for commits of branches that no remote is known to have,
 //! and for where its directory is: what is under way leaves a file there (gitrepository-layout(5)). A push
-//! tells what the remote has from then on, so nobody has to ask that.
+//! tells what the remote has from then on, so nobody has to ask that. A worktree that is one of several of
+//! a repository (git-worktree(1)) answers for what it has checked out alone: the other branches are others'.
 
 mod look;
+pub mod make;
 
 use std::path::Path;
 
-pub use look::{LookError, look};
+pub use look::{LookError, look, main};
 
 /// Files of git's that are there while something is under way, and what that is.
 const UNDER_WAY: [(&str, &str); 7] = [
@@ -58,6 +60,9 @@ pub enum Pushed {
     },
     /// There is no remote.
     Nowhere,
+    /// There is one, and git keeps no note of what it has: as in a bare clone, nothing is fetched to
+    /// `refs/remotes`.
+    Unknown,
 }
 
 impl Checkout {
@@ -83,9 +88,21 @@ impl Checkout {
             Pushed::Nowhere if self.head.is_some() => {
                 why.push("nothing is pushed: it has no remote".to_owned());
             }
-            Pushed::Nowhere => {}
+            Pushed::Unknown if self.head.is_some() => why.push(
+                "nobody can tell what is pushed: nothing that is fetched from its remote is noted in refs/remotes, \
+                 as in a bare clone; that begins with: git config remote.origin.fetch \
+                 '+refs/heads/*:refs/remotes/origin/*', and then: git fetch"
+                    .to_owned(),
+            ),
+            Pushed::Nowhere | Pushed::Unknown => {}
         }
         why
+    }
+
+    /// The same at the end of a phase, where what has nowhere to be pushed to need not be, nor what nobody
+    /// could tell of when it was.
+    pub fn half_done(&self) -> Vec<String> {
+        self.unsafe_because(matches!(self.pushed, Pushed::Nowhere | Pushed::Unknown))
     }
 
     /// Where it is, for people.

@@ -39,6 +39,10 @@ const ENVIRONMENT_OF_CTL: Words = &[
         "The control socket, where --socket does not say.",
     ),
     (
+        "LOOPKEEPER_HANDOFF, LOOPKEEPER_WORKTREE",
+        "As workers have them: whoever has these is that worker to handoff, unless --as says another one.",
+    ),
+    (
         "LOOPKEEPER_STATE_DIR, LOOPKEEPER_CONFIG",
         "The state directory and the configuration, where --state-dir and --config do not say.",
     ),
@@ -84,6 +88,11 @@ const ENVIRONMENT_OF_WORKERS: Words = &[
          beside it, as in $LOOPKEEPER_INBOX/../adversary.",
     ),
     (
+        "LOOPKEEPER_HANDOFF, LOOPKEEPER_WORKTREE",
+        "For a worker with an agent: the directory in which supervisorctl handoff asks for it, and its worktree, \
+         if it has one.",
+    ),
+    (
         "CREDENTIALS_DIRECTORY",
         "For a worker with secrets: the directory where they are, under the names that they have there. \
          Those of environment_from are variables as well.",
@@ -103,7 +112,7 @@ const FILES: Words = &[
         "/var/lib/loopkeeper, ~/.local/state/loopkeeper",
         "The state: phase-idx (the resume point), REBOOTS.md, attempts/WORKER/ATTEMPT (with output.log, \
          where output is not in the journal, or recording/*.cast, what its terminal was sent), inbox/WORKER, \
-         loopkeeper.db (the \
+         handoff/GATE.toml (where a gate stands), loopkeeper.db (the \
          history).",
     ),
     (

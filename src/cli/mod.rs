@@ -10,10 +10,12 @@ mod attach;
 mod carrier;
 mod check;
 mod connect;
+mod cutover;
 mod demo;
 mod doctor;
 mod failure;
 mod follow;
+mod handoff;
 mod inbox;
 mod installed;
 mod journey;
@@ -106,6 +108,13 @@ enum Verb {
     Pause,
     /// Pause as soon as no loop has anything half-done, uncommitted or unpushed.
     Quiesce(quiesce::Arguments),
+    /// Move the rig's past and its place in the plan to another machine.
+    ///
+    /// `export` pauses the rig at a safe point, so that no loop runs here any more, and writes all that it is
+    /// beside its configuration and its checkouts into one file; `import` takes that over where no daemon
+    /// runs. Neither lets a rig run in both places.
+    #[command(subcommand)]
+    Cutover(cutover::What),
     /// Let the loops go on, after a pause or a reboot with resume = "manual".
     Resume {
         /// Go on at this phase: its id, or its number as `phase` shows it: 1 is the first.
@@ -129,6 +138,14 @@ enum Verb {
     /// A file that is dropped into the directory that `list` names is typed once, in order, when the agent
     /// waits for a word. It works also while the daemon is down.
     Inbox(inbox::Arguments),
+    /// Claim that a gate is passed, say that it is or is not, or show where gates stand.
+    ///
+    /// A worker says claim, pass and back in its own terminal; whoever's turn it is then finds a text in its
+    /// inbox. Root and the daemon's user say them for a worker with --as, and pass, back and drop as a person,
+    /// whose word ends every dispute. It waits for the daemon's answer; where there is none for 10 s, the request
+    /// lies there, and is done when a daemon runs (exit code 3).
+    #[command(subcommand)]
+    Handoff(handoff::What),
     /// Play again what the tmux session of a worker showed; q or Ctrl-C ends it.
     ///
     /// At its end the last screen stays until a key is pressed. Into a pipe it prints all of it at once.
@@ -178,6 +195,7 @@ impl Verb {
             Self::Status(arguments) => !arguments.watches(),
             Self::Attach { .. }
             | Self::Quiesce(_)
+            | Self::Cutover(_)
             | Self::Replay(_)
             | Self::Logs(_)
             | Self::Events(_)
@@ -191,6 +209,7 @@ impl Verb {
             | Self::Screen(_)
             | Self::Nudge(_)
             | Self::Inbox(_)
+            | Self::Handoff(_)
             | Self::Phase(_)
             | Self::Reboots { .. }
             | Self::History(_)
@@ -249,11 +268,13 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Forget { worker } => steer::forget(worker, context),
         Verb::Pause => steer::pause(context),
         Verb::Quiesce(arguments) => quiesce::run(&arguments, context),
+        Verb::Cutover(what) => cutover::run(&what, context),
         Verb::Resume { phase } => steer::resume(phase, context),
         Verb::Attach { worker } => attach::run(worker, context),
         Verb::Screen(arguments) => pane::run(arguments, context),
         Verb::Nudge(arguments) => nudge::run(arguments, context),
         Verb::Inbox(arguments) => inbox::run(&arguments, context),
+        Verb::Handoff(what) => handoff::run(&what, context),
         Verb::Replay(arguments) => replay::run(&arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),

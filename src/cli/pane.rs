@@ -79,7 +79,8 @@ pub(super) fn run(arguments: Arguments, context: &Context) -> Result<(), Failure
     let (size, text) = captured.split_once('\n').unwrap_or_default();
     let mut screen = shown(text, colours);
     if arguments.json {
-        let size = size.split_once(' ');
+        let mut size = size.split(' ');
+        let size = size.next().zip(size.next());
         let size =
             size.and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));
         let (columns, rows) = size.ok_or_else(|| none(worker, "tmux did not say its size"))?;

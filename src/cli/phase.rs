@@ -118,6 +118,7 @@ mod tests {
                 index: Some(1),
                 id: Some("2b".into()),
                 count: 3,
+                ending: None,
             }),
             phases: vec![row("1d", None), row("2b", Some("/b.md")), row("3", None)],
         };
@@ -129,6 +130,7 @@ mod tests {
             index: Some(3),
             id: None,
             count: 3,
+            ending: None,
         });
         assert!(text(&plan).ends_with("x 3  3   until phase done\nthe plan is complete\n"));
         let mut astray = |id: Option<&str>| {
@@ -136,6 +138,7 @@ mod tests {
                 index: None,
                 id: id.map(str::to_owned),
                 count: 3,
+                ending: None,
             });
             text(&plan)
         };

@@ -28,14 +28,21 @@ const LOOK: Duration = Duration::from_secs(2);
 /// For the loops to end, what each is given to end by itself included.
 const END_WITHIN: Duration = Duration::from_secs(300);
 
+/// For what is waited, and how long.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct Wait {
     /// Wait no longer than this, such as 30m; then nothing is paused [default: until Ctrl-C].
     #[arg(long, value_name = "DURATION", value_parser = read_duration)]
     within: Option<Duration>,
     /// Be content with what is committed, whether or not it is pushed.
     #[arg(long)]
     unpushed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    wait: Wait,
     /// Look once, say who is not at a safe point, and pause nothing.
     #[arg(long, conflicts_with = "within")]
     dry_run: bool,
@@ -72,20 +79,43 @@ struct View<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
-    let looks = Looks::new(arguments.unpushed)?;
-    let deadline = arguments.within.map(|within| Instant::now() + within);
+    if arguments.dry_run {
+        let looks = Looks::new(arguments.wait.unpushed)?;
+        let seen = looks.at_loops(&context.connect()?.ask(&Request::Status {})?);
+        print(&seen, false, arguments.json, context)?;
+        return match seen.iter().all(|one| one.safe) {
+            true => Ok(()),
+            false => Err(Failure::told(Exit::Failed)),
+        };
+    }
+    let seen = pause(&arguments.wait, context)?;
+    print(&seen, true, arguments.json, context)?;
+    match seen.iter().all(|one| one.safe) {
+        true => Ok(()),
+        false => Err(gone_on()),
+    }
+}
+
+/// Pauses the rig at a safe point, and says in a line for each loop where that is.
+pub(super) fn pause_safely(wait: &Wait, context: &Context) -> Result<String, Failure> {
+    let seen = pause(wait, context)?;
+    match seen.iter().find(|one| !one.safe) {
+        None => Ok(seen.iter().map(line).collect()),
+        Some(one) => {
+            Failure::show(&line(one));
+            Err(gone_on())
+        }
+    }
+}
+
+/// Waits for a safe point and pauses the rig; what is found when the loops have ended.
+fn pause(wait: &Wait, context: &Context) -> Result<Vec<Seen>, Failure> {
+    let looks = Looks::new(wait.unpushed)?;
+    let deadline = wait.within.map(|within| Instant::now() + within);
     let mut told = None;
     loop {
         let seen = looks.at_loops(&context.connect()?.ask(&Request::Status {})?);
-        let safe = seen.iter().all(|one| one.safe);
-        if arguments.dry_run {
-            print(&seen, false, arguments.json, context)?;
-            return match safe {
-                true => Ok(()),
-                false => Err(Failure::told(Exit::Failed)),
-            };
-        }
-        if safe {
+        if seen.iter().all(|one| one.safe) {
             break;
         }
         if let Some(one) = seen.iter().find(|one| one.never) {
@@ -104,12 +134,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
         .connect()?
         .ask::<Done>(&Request::Pause {})
         .map(drop)?;
-    let seen = looks.at_loops(&ended(context)?);
-    print(&seen, true, arguments.json, context)?;
-    match seen.iter().all(|one| one.safe) {
-        true => Ok(()),
-        false => Err(gone_on()),
-    }
+    Ok(looks.at_loops(&ended(context)?))
 }
 
 /// Waits until no loop lives.
@@ -161,7 +186,7 @@ impl Looks {
             let Some(worktree) = &one.worktree else {
                 return self.seen(one, None);
             };
-            self.seen(one, Some(checkout::look(worktree).await))
+            self.seen(one, Some(checkout::look(worktree, None).await))
         });
         self.runtime.block_on(futures_util::future::join_all(all))
     }
@@ -233,8 +258,8 @@ fn late(seen: &[Seen]) -> Failure {
         names.join(", ")
     );
     Failure::say(Exit::Failed, text).hint(
-        "what is left over in a worktree is yours to commit, push or delete; supervisorctl pause does \
-         not wait for it",
+        "what is left over in a worktree is yours to commit, push or delete; --unpushed does not wait \
+         for what is nowhere else, supervisorctl pause for nothing",
     )
 }
 

@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Config,
+    Config, Form,
     load::Sight,
     read::{Declared, Draft},
     reader::Reading,
@@ -20,7 +20,9 @@ pub(super) fn across(draft: Draft, reading: &mut Reading<'_>) -> Config {
     phases(&draft, reading);
     requirements(&draft, reading);
     circles(&draft.workers, reading);
+    handoffs(&draft.workers, reading);
     worktrees(&draft.workers, reading);
+    branches(&draft.workers, reading);
     let declared = draft.workers.into_iter().filter_map(|one| one.worker);
     let rows = declared.chain(draft.proxy);
     Config {
@@ -86,6 +88,42 @@ fn requirements(draft: &Draft, reading: &mut Reading<'_>) {
     }
 }
 
+/// Who verifies a gate is another worker, and one that can be told of it.
+fn handoffs(workers: &[Declared], reading: &mut Reading<'_>) {
+    let hidden = reading.misspelt.contains("workers");
+    for worker in workers {
+        let Some(to) = &worker.handoff else {
+            continue;
+        };
+        let name = to.get_ref();
+        let others = workers.iter().filter(|other| other.name != worker.name);
+        let agents = others.filter(|other| other.is_agent);
+        let agents = agents.map(|other| other.name.as_str());
+        let (message, hint) = match workers.iter().find(|other| other.name == *name) {
+            Some(same) if same.name == worker.name => (
+                format!("worker `{name}` hands its gates over to itself"),
+                meant(name.as_str(), agents, "no other worker has an agent"),
+            ),
+            Some(other) if other.is_agent => continue,
+            Some(_) => (
+                format!("worker `{name}`, which verifies the gates of `{}`, has no agent", worker.name),
+                "write agent = \"claude\" there, or what runs in its terminal: it is told by its inbox".into(),
+            ),
+            None if hidden && nearest(name.as_str(), agents.clone()).is_none() => continue,
+            None => (
+                format!(
+                    "worker `{name}`, which verifies the gates of `{}`, is not declared",
+                    worker.name
+                ),
+                meant(name.as_str(), agents, "no other worker has an agent"),
+            ),
+        };
+        reading
+            .complain(&to.span(), message, "another declared worker with an agent")
+            .hint(hint);
+    }
+}
+
 /// The name that was probably meant, or else all there are.
 fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, none: &str) -> String {
     if let Some(near) = nearest(name, known.clone()) {
@@ -147,10 +185,11 @@ fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
             Sight::Full => reading.env.real(worktree.get_ref()),
             Sight::Words => worktree.get_ref().clone(),
         };
-        if let Some((other, place, same)) = seen
-            .iter()
-            .find(|(_, _, other)| is_shared(&real, other, reading))
-        {
+        let shares = |(other, _, path): &&(&Declared, _, PathBuf)| {
+            let is_made = worker.origin.is_some() || other.origin.is_some();
+            is_shared(&real, path, is_made, reading)
+        };
+        if let Some((other, place, same)) = seen.iter().find(shares) {
             let how = if *same == real {
                 format!("is that of `{}`", other.name)
             } else {
@@ -171,9 +210,41 @@ fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
     }
 }
 
+/// No branch is checked out in two worktrees of one repository: git refuses the second one.
+fn branches(workers: &[Declared], reading: &mut Reading<'_>) {
+    let mut seen: BTreeMap<(&str, Option<&str>), &Declared> = BTreeMap::new();
+    for worker in workers {
+        let linked = worker
+            .origin
+            .as_ref()
+            .filter(|one| one.form == Form::Linked);
+        let (Some(origin), Some(worktree)) = (linked, &worker.worktree) else {
+            continue;
+        };
+        let of = (origin.repo.as_str(), origin.branch.as_deref());
+        let Some(other) = seen.insert(of, worker) else {
+            continue;
+        };
+        let message = format!(
+            "worktree of `{}` has the branch of that of `{}`: {}",
+            worker.name,
+            other.name,
+            of.1.unwrap_or_default()
+        );
+        let place = other.worktree.as_ref().map(|worktree| worktree.span());
+        let complaint = reading.complain(
+            &worktree.span(),
+            message,
+            "a branch that no other worktree of this repository has",
+        );
+        let others = place.map(|place| (place, format!("the worktree of `{}`", other.name)));
+        complaint.others.extend(others);
+    }
+}
+
 /// Whether two worktrees are one checkout: the same directory, or one below the other without
-/// being a checkout of its own.
-fn is_shared(one: &Path, other: &Path, reading: &Reading<'_>) -> bool {
+/// being a checkout of its own. One that is made is in no other: who works there would see it.
+fn is_shared(one: &Path, other: &Path, is_made: bool, reading: &Reading<'_>) -> bool {
     let (outer, inner) = if one.starts_with(other) {
         (other, one)
     } else if other.starts_with(one) {
@@ -181,6 +252,9 @@ fn is_shared(one: &Path, other: &Path, reading: &Reading<'_>) -> bool {
     } else {
         return false;
     };
+    if is_made {
+        return true;
+    }
     // Whether one that is not there is a checkout of its own will be seen when it is.
     let looks = reading.sight == Sight::Full;
     let there = |directory: &Path| looks && reading.env.on_disk(directory).exists();

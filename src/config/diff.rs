@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Builtin, Config, Plan, Program, Tailscale, Worker,
+    Builtin, Config, Plan, Program, Tailscale, Unstick, Worker,
     schema::{self, Key, builtin, proxy, rules, tailscale, worker},
 };
 use crate::model::{PhaseId, WorkerName};
@@ -56,6 +56,9 @@ pub struct PlanDiff {
     pub changed: Vec<PhaseId>,
     /// What happens at boot is not the same.
     pub resume: bool,
+    /// How long the end of a phase waits is not the same.
+    #[serde(default)]
+    pub quiesce: bool,
 }
 
 impl PlanDiff {
@@ -121,6 +124,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         program,
         workdir,
         worktree,
+        origin,
         environment,
         systemd,
         secrets,
@@ -129,6 +133,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         restart,
         backoff,
         budget,
+        daily,
         ready,
         alive,
         agent,
@@ -136,6 +141,9 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         watch,
         say,
         limit,
+        handoff,
+        unstick,
+        breaker,
         stop,
         phases,
         on_phase,
@@ -146,6 +154,13 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
     // How the proxies that we know are looked at and stopped follows from their own keys.
     let derived = !keys.is_empty() && !matches!(program, Program::Command(_));
     let written = !derived;
+    // Whether it is typed to follows from its agent, where nobody says so.
+    let nudge = old.unstick.nudge;
+    let unstuck = Unstick {
+        nudge,
+        ..unstick.clone()
+    };
+    let follows = *agent != old.agent && unstuck == old.unstick;
     keys.extend(differing(&[
         (worker::WORKDIR, *workdir != old.workdir),
         (worker::WORKTREE, *worktree != old.worktree),
@@ -162,12 +177,15 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (rules::LAUNCHER, *launcher != old.launcher),
     ]));
     let anew = !keys.is_empty();
+    // Who runs does so in what there is; from where it is made counts at the next start.
+    let made_elsewhere = *worktree == old.worktree && *origin != old.origin;
     keys.extend(differing(&[
+        (worker::WORKTREE, made_elsewhere),
         (worker::KIND, *kind != old.kind),
         (worker::REQUIRES, *requires != old.requires),
         (rules::RESTART, *restart != old.restart),
         (rules::BACKOFF, *backoff != old.backoff),
-        (rules::BUDGET, *budget != old.budget),
+        (rules::BUDGET, (budget, daily) != (&old.budget, &old.daily)),
         (worker::READY, written && *ready != old.ready),
         (worker::ALIVE, written && *alive != old.alive),
         (worker::AGENT, *agent != old.agent),
@@ -175,6 +193,9 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
         (worker::WATCH, *watch != old.watch),
         (worker::SAY, *say != old.say),
         (worker::LIMIT, *limit != old.limit),
+        (worker::HANDOFF, *handoff != old.handoff),
+        (worker::UNSTICK, *unstick != old.unstick && !follows),
+        (worker::BREAKER, *breaker != old.breaker),
         (rules::STOP, written && *stop != old.stop),
         (worker::PHASES, *phases != old.phases),
         (worker::ON_PHASE, *on_phase != old.on_phase),
@@ -289,6 +310,7 @@ fn plan_diff(old: &Plan, new: &Plan) -> PlanDiff {
         moved,
         changed,
         resume: old.resume != new.resume,
+        quiesce: old.quiesce != new.quiesce,
     }
 }
 
@@ -333,6 +355,9 @@ impl fmt::Display for Diff {
         }
         if self.plan.resume {
             writeln!(f, "~ plan: {}", schema::plan::RESUME.name)?;
+        }
+        if self.plan.quiesce {
+            writeln!(f, "~ plan: {}", schema::plan::QUIESCE.name)?;
         }
         for name in &self.agents {
             writeln!(f, "~ agent {name}")?;

@@ -58,8 +58,15 @@ impl Worker {
                 others: Vec::new(),
             };
         }
+        let mut lacks = self.lacks_at(env, at);
+        // What is made before a start is not missed.
+        if let (Some(tree), Some(_)) = (&self.worktree, &self.origin)
+            && env.is_absent(tree)
+        {
+            lacks.retain(|lack| !lack.is_below(tree));
+        }
         OfWorker {
-            lacks: self.lacks_at(env, at),
+            lacks,
             ways: self.ways(at),
             others: service::doubts(self, env, at),
         }

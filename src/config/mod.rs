@@ -20,6 +20,7 @@ mod lack;
 mod load;
 mod meant;
 mod notify;
+mod origin;
 mod plan;
 mod proxy;
 mod read;
@@ -43,6 +44,7 @@ pub(crate) use lack::THERE;
 pub(crate) use load::{WITHIN, load_by};
 pub use load::{load, load_elsewhere};
 pub use notify::{ERROR, Input, Notify};
+pub use origin::{Form, Origin};
 pub use plan::{Condition, Phase, Plan, Resume};
 pub use proxy::{Auth, Builtin, Tailscale};
 pub use reference::{HEAD, Table, commented, properties, reference, value};
@@ -52,8 +54,8 @@ pub use template::{Template, Value};
 pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{
-    Alive, Backoff, Budget, Command, Keeps, Limit, OnPhase, OnSecretChange, Probe, Program, Ready,
-    Restart, Secrets, Watch, Worker,
+    Alive, AtLast, Backoff, Breaker, Budget, Command, Daily, Handoff, Keeps, Limit, OnPhase,
+    OnSecretChange, Probe, Program, Ready, Restart, Secrets, Unstick, Watch, Worker,
 };
 
 use std::{

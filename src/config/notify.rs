@@ -8,10 +8,13 @@ use super::Command;
 pub const ERROR: &str = "error";
 
 /// What an operator hears of who does not say.
-pub(super) const USUAL: [&str; 13] = [
+pub(super) const USUAL: [&str; 20] = [
     ERROR,
     "reboot",
     "worker-stalled",
+    "worker-unstuck",
+    "worker-budget",
+    "worker-breaker-closed",
     "worker-limited",
     "worker-limit-over",
     "worker-asking",
@@ -19,8 +22,12 @@ pub(super) const USUAL: [&str; 13] = [
     "worker-nudge-undecided",
     "worker-inbox-failed",
     "worker-conversation-lost",
+    "worker-conversation-changed",
     "worker-not-told",
+    "worker-worktree-failed",
+    "handoff-stuck",
     "phase",
+    "phase-not-quiet",
     "plan-complete",
 ];
 

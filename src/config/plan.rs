@@ -6,12 +6,24 @@ use super::Command;
 use crate::model::PhaseId;
 
 /// The ordered plan.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Plan {
     /// In the order in which they are worked on.
     pub phases: Vec<Phase>,
     /// What happens at boot.
     pub resume: Resume,
+    /// How long the end of a phase waits for whom it stops to come to a safe point; zero: not at all.
+    pub quiesce: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            phases: Vec::new(),
+            resume: Resume::default(),
+            quiesce: Duration::from_secs(10 * 60),
+        }
+    }
 }
 
 /// What the rig does with the plan after a boot.

@@ -332,6 +332,12 @@ impl<'f> Table<'f> {
         found
     }
 
+    /// Whether a key is not there because its name is misspelt, which was told; [`Table::only`] was called
+    /// before.
+    pub(super) fn misses(&self, key: &'static Key, reading: &Reading<'_>) -> bool {
+        reading.misspelt.contains(&self.path_of(key.name))
+    }
+
     /// Every entry of a table whose keys are names of the operator's choice.
     pub(super) fn named(
         &self,

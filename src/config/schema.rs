@@ -100,7 +100,7 @@ pub(super) mod notify {
              word for the event in $LOOPKEEPER_EVENT, the rig's name in $LOOPKEEPER_RIG. It runs in the file's \
              directory and has a minute; that it failed is in the log.";
         ON: "on", "an array of events, such as [\"error\", \"reboot\", \"phase\"]",
-            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"worker-not-told\", \"phase\", \"plan-complete\"]",
+            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-unstuck\", \"worker-budget\", \"worker-breaker-closed\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"worker-conversation-changed\", \"worker-not-told\", \"worker-worktree-failed\", \"handoff-stuck\", \"phase\", \"phase-not-quiet\", \"plan-complete\"]",
             "The events that it is run for, by their words in `supervisorctl history --json`; \"error\" is each at which a person has to look, such as worker-held.";
         INPUT: "input", "\"text\" or \"json\"", "\"text\"",
             "What comes on standard input: the text, or an object on one line, for webhooks. It has version (1), event, \
@@ -161,6 +161,11 @@ pub(super) mod plan {
     keys! {
         RESUME: "resume", "\"on-boot\" or \"manual\"", "\"on-boot\"",
             "After a boot: go on at the resume point, or wait for supervisorctl resume.";
+        QUIESCE: "quiesce", "a duration such as \"10m\", or \"0s\"", "\"10m\"",
+            "How long the end of a phase waits for a safe point of those that it stops and that have a worktree. Each is let go on until \
+             nothing in its worktree is half-done (no git at work, nothing uncommitted, nothing that is not on its remote), and is stopped there. When that \
+             time is over, the plan goes on all the same, and who was not at a safe point is told. 0s: nobody is waited for. \
+             What is no checkout of git has no safe point; `supervisorctl phase set ID` does not wait.";
         PHASES: "phases", "phases, as in [[plan.phases]]", "[]", "The phases, in order.";
     }
 }
@@ -194,7 +199,7 @@ pub(super) mod rules {
             "When it is started again after it ended by itself.";
         BACKOFF: "backoff", "a table such as { first = \"1s\", most = \"5m\" }", "as below" as in "{ first = \"1s\", most = \"5m\", jitter = 20, healthy = \"1m\" }", "The delay before a restart.";
         BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
-            "How many restarts, before it is held: not started any more until supervisorctl start, another definition of it or the next boot.";
+            "How many restarts, before it is held: not started any more until supervisorctl start, another definition of it or the next boot; and how much it may spend in a day.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
@@ -218,7 +223,7 @@ pub(super) mod worker {
         KIND: "kind", "\"loop\" or \"service\"", "\"loop\"",
             "A loop works on the plan; a service runs whatever the phase.";
         WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory" as in "\"/srv/builder\"", "Where it is run.";
-        WORKTREE: "worktree", expects::DIRECTORY, "none" as in "\"/srv/builder\"", "The checkout it works in; no two workers share one.";
+        WORKTREE: "worktree", "the path of a directory, or a table such as { path = \"/srv/builder\", repo = \"ssh://git@host/x.git\" }", "none" as in "\"/srv/builder\"", "The checkout it works in; no two workers share one. With a repo it is made and repaired.";
         REQUIRES: "requires", "an array of workers' names", "[]", "Workers that must be ready before it starts.";
         READY: "ready", expects::READY, "ready as soon as it runs" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be ready.";
         ALIVE: "alive",
@@ -239,6 +244,12 @@ pub(super) mod worker {
             "What an agent is told by itself.";
         LIMIT: "limit", "a table such as { margin = \"1m\", again = \"30m\" }", "as below" as in "{ wake = true, margin = \"1m\", again = \"30m\" }",
             "What is done when an agent has reached its usage limit.";
+        HANDOFF: "handoff", "a table such as { to = \"adversary\", rounds = 5 }", "it claims none" as in "{ to = \"adversary\", rounds = 5 }",
+            "Who verifies the gates that it claims.";
+        UNSTICK: "unstick", "a table such as { again = \"15m\", tries = 2 }", "as below for an agent with a conversation, else nothing" as in "{ nudge = true, again = \"15m\", tries = 2 }",
+            "What is done when an agent does nothing any more. One without a conversation, as a shell or a generic one, may take a text for a command: of that nothing is typed unless this is there.";
+        BREAKER: "breaker", "a table such as { rounds = 5, again = \"30m\" }", "all rounds may come to nothing" as in "{ rounds = 5, again = \"30m\" }",
+            "How many rounds of an agent may come to nothing. Only who declares it knows whether a round has to leave a commit: those of a reviewer do not.";
         PHASES: "phases", "an array of phases' ids", "all of them" as in "[\"1a\", \"1b\"]", "The phases it runs in.";
         ON_PHASE: "on_phase", "\"restart\" or \"keep\"", "restart for loops, keep for services" as in "\"restart\"",
             "What a change of phase does to it: begin anew, or nothing, so that what has finished stays so.";
@@ -257,6 +268,19 @@ pub(super) mod worker {
     }
 }
 
+pub(super) mod worktree {
+    use super::expects;
+    keys! {
+        PATH: "path", expects::DIRECTORY, "required" as in "\"/srv/builder\"", "Where it is.";
+        REPO: "repo", "a URL or a path that git clone takes", "required" as in "\"ssh://git@host/x.git\"",
+            "From where it is made. A path begins at the file's directory. What logs in there is the user's own: its ssh keys, its credential helpers.";
+        BRANCH: "branch", "the name of a branch", "the repository's own; required as a worktree" as in "\"main\"",
+            "What is checked out when it is made. Of a clone, the repository has to have it; of a worktree, a branch that is not there yet begins where the repository is.";
+        AS: "as", "\"clone\" or \"worktree\"", "\"clone\"",
+            "A clone of its own, to which others have to push; or one more worktree of a repository that is on this machine and that the worker's user may write to (git-worktree(1)), with all its commits and branches.";
+    }
+}
+
 pub(super) mod backoff {
     use super::expects;
     keys! {
@@ -272,6 +296,10 @@ pub(super) mod budget {
     keys! {
         RESTARTS: "restarts", "a whole number from 0 to 1000000", "10", "Restarts that are allowed within window.";
         WINDOW: "window", expects::DURATION, "\"10m\"", "The sliding window they are counted in.";
+        TURNS: "turns", "a whole number from 1 to 1000000", "as many as it likes" as in "500",
+            "Turns of its agent in a day of the machine's zone. They are read where the screen says them (agents.NAME.turns), else counted. More, and it is held until the next day, once its turn is over, or after ten minutes; supervisorctl start gives it as much again.";
+        TIME: "time", expects::DURATION, "as long as it likes" as in "\"10h\"", "How long it may run in a day, likewise.";
+        COST: "cost", "an amount in dollars, such as 20 or 7.5", "as much as it likes" as in "20.0", "What its agent may cost in a day, likewise, as its screen says it (agents.NAME.cost): of one that says it only when it is asked nothing is known until then.";
     }
 }
 
@@ -341,6 +369,39 @@ pub(super) mod say_file {
     }
 }
 
+pub(super) mod handoff {
+    keys! {
+        TO: "to", "the name of another worker with an agent", "required" as in "\"adversary\"",
+            "Who is told of each claim, verifies it, and says pass or back.";
+        ROUNDS: "rounds", "a whole number from 1 to 1000", "5",
+            "What is said to be wrong in the last of so many rounds does not go back any more: a person is asked, by the event handoff-rounds, which is an error.";
+    }
+}
+
+pub(super) mod unstick {
+    use super::expects;
+    keys! {
+        NUDGE: "nudge", "true or false", "true", "It is typed to when it stalls, or has no answer from its provider.";
+        TEXT: "text", "a text that can be typed, at most 64 KiB", "\"You seem to have stopped. Go on where you are; if you cannot, say what you need.\"", "What is typed.";
+        AGAIN: "again", expects::DURATION, "\"15m\"",
+            "How long after a text there may be no sign of work, before it is tried again. Where the provider does not answer: before the first text as well, and twice as long after each, up to an hour. At least a second.";
+        TRIES: "tries", "a whole number from 1 to 100", "2",
+            "So many texts that change nothing, and then is done. Where the provider does not answer there is no end of them, and the third in a row is told as an error.";
+        IDLE: "idle", expects::DURATION, "it may wait for somebody" as in "\"10m\"",
+            "After so long at its input line, with the plan not over, it is given the text, too. Not more than tries times in a row without a commit in its worktree or, where none is seen, without as much work: then a person is told.";
+        THEN: "then", "\"tell\" or \"restart\"", "\"tell\"",
+            "What is done about a stall at last: a person is told, or it is also stopped as failed and started again.";
+    }
+}
+
+pub(super) mod breaker {
+    use super::expects;
+    keys! {
+        ROUNDS: "rounds", "a whole number from 1 to 1000000", "5", "So many in a row, and it is held for a while.";
+        AGAIN: "again", expects::DURATION, "\"30m\"", "How long, before one is tried. With each that comes to nothing the next is tried twice as long after, up to six hours; one that comes to something ends it.";
+    }
+}
+
 pub(super) mod limit {
     use super::expects;
     keys! {
@@ -374,8 +435,8 @@ pub(super) mod agent {
         LIMIT: "limit", expects::SHOWS, "those that it extends" as in "[{ line = '^limit reached, resets ' }]", "Its usage limit is reached. When that ends is read from the same line.";
         OUTAGE: "outage", expects::SHOWS, "those that it extends" as in "[{ line = '^no answer from ' }]", "Its provider does not answer.";
         CRASH: "crash", expects::SHOWS, "those that it extends" as in "[{ line = '^panic: ' }]", "Its program is over.";
-        COST: "cost", "a regular expression with (?P<cost>...)", "that which it extends" as in "'^cost: [$](?P<cost>[0-9.]+)'", "What it has cost, in dollars. Nothing goes by it so far.";
-        TURNS: "turns", "a regular expression with (?P<turns>...)", "that which it extends" as in "'^turn (?P<turns>[0-9]+)'", "How many turns it has had. Nothing goes by it so far.";
+        COST: "cost", "a regular expression with (?P<cost>...)", "that which it extends" as in "'^cost: [$](?P<cost>[0-9.]+)'", "What it has cost, in dollars: for workers.NAME.budget.";
+        TURNS: "turns", "a regular expression with (?P<turns>...)", "that which it extends" as in "'^turn (?P<turns>[0-9]+)'", "How many turns it has had: for workers.NAME.budget.";
         MOVING: "moving", expects::REGEXES, "those that it extends" as in "['^[|/-] ']", "Lines that move while nothing is done, such as a spinner: a change of them is no sign of work.";
     }
 }
@@ -395,6 +456,7 @@ pub(super) mod agent_typing {
         BRACKETED: "bracketed", "true or false", "that which it extends, else true" as in "true", "As a bracketed paste, so that line breaks submit nothing.";
         SUBMIT: "submit", "a key as tmux calls it, such as \"Enter\" or \"C-m\"", "that which it extends, else Enter" as in "\"Enter\"", "The key that submits.";
         ESCAPE: "escape", "true or false", "that which it extends, else false" as in "false", "Escape is pressed before, to leave whatever is open.";
+        INTERRUPT: "interrupt", "a key as tmux calls it, such as \"Escape\" or \"C-c\"", "that which it extends, else none" as in "\"Escape\"", "The key that ends what it does, and nothing else. It is pressed once before the text of each try but the first to unstick one that stalls, if its screen says that it works.";
     }
 }
 
@@ -447,8 +509,12 @@ sections! {
     DEFAULTS: "defaults", "What holds for every declared worker that does not say otherwise.", [rules];
     WORKER: "workers.NAME", "One worker, called NAME.", [worker, rules];
     BACKOFF: "workers.NAME.backoff", "The delay before a restart.", [backoff];
-    BUDGET: "workers.NAME.budget", "How often it may be restarted.", [budget];
+    BUDGET: "workers.NAME.budget", "How often it may be restarted, and how much it may spend in a day.", [budget];
     STOP: "workers.NAME.stop", "How it is stopped.", [stop];
+    WORKTREE: "workers.NAME.worktree", "The checkout that it works in. A path alone, worktree = \"/srv/builder\", is yours to make. With a repo it is a checkout that is made and repaired, by git and as the worker's user, before each start. \
+        One that is not there, or is an empty directory, is made beside its place, so its user has to be able to write to the directory above, and then moved there. In one that is there, what a \
+        killed git left behind is put right: locks, the link of a worktree to its repository, what its branch follows. Nothing in it is reset, cleaned or checked out, and nothing with content is removed: \
+        a rebase that is under way, another branch, and another origin are left as they are, and told. What is neither empty nor a checkout of git is not touched, and the worker waits.", [worktree];
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
     WATCH: "workers.NAME.watch", "How an agent is looked at. A sign of work is a change of its screen that is more than a spinner or a clock, a commit in its worktree, a touched heartbeat, or a process of it that computes.", [watch];
     SAY: "workers.NAME.say", "What an agent is told by itself, once for each occasion, when it waits for a word at its input line. Of several that apply, it is the one that comes first in reboot, phase, crash, start. Each is a template, as in Jinja: \
@@ -456,6 +522,9 @@ sections! {
         in phase previous_phase; in crash exit, such as exit code 7; in reboot rebooted_at, down_for, clean (for {% if clean %}), reboot_count, and report, which says all of it in several lines. What is not there is a mistake.", [say];
     SAY_FILE: "workers.NAME.say.phase", "A template in a file of its own; so may the others be.", [say_file];
     LIMIT: "workers.NAME.limit", "What is done when an agent has reached its usage limit. It is woken at the end that its screen names, if that is still its state then, and nobody types there.", [limit];
+    HANDOFF: "workers.NAME.handoff", "Who verifies the gates that this worker claims. It says `supervisorctl handoff claim GATE` in its own terminal, and the other one is told by its inbox. What came of it is told back in the same way.", [handoff];
+    UNSTICK: "workers.NAME.unstick", "What is done when an agent does nothing any more: it is given a word, and looked at. Only where two looks agree that it stalls, has no answer from its provider, or waits, where one of the same moment still says so, and where nobody types there. What it asks is left to people.", [unstick];
+    BREAKER: "workers.NAME.breaker", "How many rounds of an agent may come to nothing. A round is a turn of it, or an attempt that ended by itself; it came to something by a commit in its worktree or, where none was ever seen, by another screen.", [breaker];
     ALIVE: "workers.NAME.alive", "How it is known to be still well: exactly one of the first three.", [probe, alive];
     AGENT: "agents.NAME", "What is known of one kind of agent, for workers with agent = \"NAME\". Of a NAME that is known, only what is said here is different. Regular expressions are those of the regex crate, best in single quotes: '^> '.", [agent];
     AGENT_SESSION: "agents.NAME.session", "How its conversation is known again.", [agent_session];

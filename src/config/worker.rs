@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Builtin, Say, Tailscale};
+use super::{Builtin, Origin, Say, Tailscale};
 use crate::{
     agent::profile::Profile,
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
@@ -22,6 +22,8 @@ pub struct Worker {
     pub workdir: PathBuf,
     /// The checkout it works in, absolute; no two workers share one.
     pub worktree: Option<PathBuf>,
+    /// From where that is made and repaired; `None`: it is the operator's to make.
+    pub origin: Option<Origin>,
     /// Added to the environment.
     pub environment: BTreeMap<String, String>,
     /// What systemd is told of its service.
@@ -38,6 +40,8 @@ pub struct Worker {
     pub backoff: Backoff,
     /// How often, before it is held.
     pub budget: Budget,
+    /// How much it may spend in a day, before it is held until the next one.
+    pub daily: Daily,
     /// How it is known to be ready; without it, it is ready as soon as it is started.
     pub ready: Option<Ready>,
     /// How it is known to be still well; without it, being alive is enough.
@@ -52,6 +56,12 @@ pub struct Worker {
     pub say: Say,
     /// What is done about its usage limit, where that is seen.
     pub limit: Limit,
+    /// Who verifies the gates that it claims; without it, it claims none.
+    pub handoff: Option<Handoff>,
+    /// What is done when it does nothing any more.
+    pub unstick: Unstick,
+    /// How many rounds may come to nothing; `None`: all of them.
+    pub breaker: Option<Breaker>,
     /// How it is stopped.
     pub stop: Stop,
     /// The phases it runs in; `None` is all of them.
@@ -141,6 +151,17 @@ pub struct Budget {
     pub window: Duration,
 }
 
+/// How much a worker may spend in a day; `None`: as much as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Daily {
+    /// Turns of its agent.
+    pub turns: Option<u64>,
+    /// Time in which it runs.
+    pub time: Option<Duration>,
+    /// What its agent says that it costs, in cents.
+    pub cost: Option<u64>,
+}
+
 /// How a worker is known to be ready.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ready {
@@ -223,6 +244,75 @@ impl Default for Limit {
             margin: Duration::from_secs(60),
             again: Duration::from_secs(30 * 60),
             account: None,
+        }
+    }
+}
+
+/// Who verifies the gates that a worker claims.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Handoff {
+    /// Another worker with an agent.
+    pub to: WorkerName,
+    /// In the last of so many rounds a gate does not go back any more: a person is asked.
+    pub rounds: u32,
+}
+
+/// What is done when an agent does nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Unstick {
+    /// It is typed to.
+    pub nudge: bool,
+    /// What is typed.
+    pub text: String,
+    /// From one try to the next, and how long is looked whether it helped.
+    pub again: Duration,
+    /// How many tries in a row may change nothing.
+    pub tries: u32,
+    /// How long it may be at its input line; `None`: as long as it likes.
+    pub idle: Option<Duration>,
+    /// What is done about a stall when no try has helped.
+    pub then: AtLast,
+}
+
+/// What is done about a stall when no try has helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum AtLast {
+    /// A person is told.
+    #[default]
+    Tell,
+    /// It is stopped as failed, and a person is told.
+    Restart,
+}
+
+impl Default for Unstick {
+    fn default() -> Self {
+        Self {
+            nudge: true,
+            text:
+                "You seem to have stopped. Go on where you are; if you cannot, say what you need."
+                    .into(),
+            again: Duration::from_secs(15 * 60),
+            tries: 2,
+            idle: None,
+            then: AtLast::Tell,
+        }
+    }
+}
+
+/// How many rounds of an agent may come to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Breaker {
+    /// So many in a row, and it stands still.
+    pub rounds: u32,
+    /// How long, before one is tried; doubled with each that comes to nothing.
+    pub again: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            rounds: 5,
+            again: Duration::from_secs(30 * 60),
         }
     }
 }

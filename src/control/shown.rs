@@ -1,12 +1,13 @@
 //! From what the core shows to the words on the socket.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::protocol::{
-    ConversationView, Done, InboxView, LastReboot, NudgeView, PROTOCOL, PhaseRow, PhaseView,
-    PlanView, RebootsView, Refusal, RefusalKind, Reply, StatusView, WorkerView,
+    ConversationView, Done, EndingView, InboxView, LastReboot, NudgeView, PROTOCOL, PartView,
+    PhaseRow, PhaseView, PlanView, RebootsView, Refusal, RefusalKind, Reply, SpentView, StatusView,
+    WaitedFor, WorkerView,
 };
-use crate::decide::{self, Row, Said, View};
+use crate::decide::{self, Row, Said, SpentRow, View};
 
 impl From<decide::InboxRow> for InboxView {
     fn from(row: decide::InboxRow) -> Self {
@@ -45,6 +46,7 @@ impl From<&View<'_>> for StatusView {
                 }),
             },
             workers: view.workers.iter().map(WorkerView::from).collect(),
+            handoffs: view.handoffs.iter().map(|gate| (*gate).into()).collect(),
         }
     }
 }
@@ -83,6 +85,7 @@ impl From<&Row<'_>> for WorkerView {
                 begun: known.begun,
             }),
             inbox: row.inbox.map(InboxView::from),
+            spent: row.spent.map(SpentView::from),
         }
     }
 }
@@ -93,6 +96,22 @@ impl From<&decide::PhaseRow<'_>> for PhaseView {
             index: phase.index,
             id: phase.id.map(str::to_owned),
             count: phase.phases.len(),
+            ending: phase.ending.as_ref().map(EndingView::from),
+        }
+    }
+}
+
+impl From<&decide::EndingRow> for EndingView {
+    fn from(row: &decide::EndingRow) -> Self {
+        let waits_for = row.waits_for.iter();
+        let waits_for = waits_for.map(|(worker, because)| WaitedFor {
+            worker: worker.clone(),
+            because: because.clone(),
+        });
+        Self {
+            since: row.since,
+            until: row.until,
+            waits_for: waits_for.collect(),
         }
     }
 }
@@ -142,6 +161,18 @@ impl From<Said> for Reply {
                 worker: nudged.attempt.worker,
                 attempt: nudged.attempt.attempt,
             }),
+        }
+    }
+}
+
+impl From<SpentRow> for SpentView {
+    fn from(row: SpentRow) -> Self {
+        let part = |spent, of| PartView { spent, of };
+        let seconds = |time: Duration| part(row.spent.time / 1000, time.as_secs());
+        Self {
+            turns: row.may.turns.map(|most| part(row.spent.turns, most)),
+            seconds: row.may.time.map(seconds),
+            cents: row.may.cost.map(|most| part(row.spent.cost, most)),
         }
     }
 }

@@ -17,16 +17,17 @@ use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, ModifyKind},
 };
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 use crate::{
     config::{Condition, Plan},
+    handoff,
     host::{look::At, way::way},
     store::phase_file,
 };
 
 /// What changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Changed {
     PhaseFile,
     Condition,
@@ -36,6 +37,39 @@ pub(super) enum Changed {
     State,
     /// Something in an inbox.
     Inbox,
+    /// A request for a step of a gate.
+    Ask,
+}
+
+/// What changed and nobody has looked at since. However often one of them does, it waits here once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    waiting: Arc<Mutex<BTreeSet<Changed>>>,
+    told: Arc<Notify>,
+}
+
+impl Changes {
+    fn add(&self, changed: Changed) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.insert(changed) {
+            self.told.notify_one();
+        }
+    }
+
+    /// The next of them; nothing is lost by who stops waiting for it.
+    pub(super) async fn next(&mut self) -> Changed {
+        loop {
+            let first = self
+                .waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_first();
+            match first {
+                Some(changed) => return changed,
+                None => self.told.notified().await,
+            }
+        }
+    }
 }
 
 /// An editor may take the file away for a moment; only what it still is after this counts as damage.
@@ -51,6 +85,10 @@ struct Named {
     /// All on the way to what workers need, by whose it is.
     needs: BTreeMap<String, BTreeSet<PathBuf>>,
     inboxes: BTreeSet<PathBuf>,
+    /// Those that were removed or moved away since they were watched.
+    inboxes_gone: BTreeSet<PathBuf>,
+    /// Where steps of gates are asked for.
+    asks: BTreeSet<PathBuf>,
 }
 
 /// What has to be watched for one of those who need something, as somebody has seen it who may hang.
@@ -81,9 +119,18 @@ impl Trail {
 }
 
 impl Named {
-    fn is_in_inbox(&self, path: &Path) -> bool {
+    /// Whether this is an inbox, or in one.
+    fn is_of_inbox(&mut self, path: &Path) -> bool {
+        if self.inboxes.contains(path) {
+            return self.inboxes_gone.insert(path.to_owned());
+        }
         path.parent()
             .is_some_and(|above| self.inboxes.contains(above))
+    }
+
+    fn is_ask(&self, path: &Path) -> bool {
+        let is_there = |above| self.asks.contains(above);
+        path.parent().is_some_and(is_there) && handoff::is_request(path)
     }
 
     fn is_needed(&self, path: &Path) -> bool {
@@ -99,9 +146,10 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Watches the state directory and the plan's files; changes come out of the channel.
-    pub(super) fn watch(state: &Path, plan: &Plan) -> (Self, mpsc::UnboundedReceiver<Changed>) {
-        let (sender, changes) = mpsc::unbounded_channel();
+    /// Watches the state directory and the plan's files; gives what changes.
+    pub(super) fn watch(state: &Path, plan: &Plan) -> (Self, Changes) {
+        let changes = Changes::default();
+        let noted = changes.clone();
         let named = Arc::new(Mutex::new(Named::default()));
         let phase_file = [phase_file::path(state), phase_file::place(state)];
         let directory = state.to_owned();
@@ -122,19 +170,18 @@ impl Files {
             if !complete {
                 return;
             }
-            let by_config = by_config.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut by_config = by_config.lock().unwrap_or_else(PoisonError::into_inner);
             for path in &event.paths {
                 let changed = [
                     (phase_file.contains(path), Changed::PhaseFile),
                     (by_config.conditions.contains(path), Changed::Condition),
                     (by_config.is_needed(path), Changed::Need),
                     (*path == directory, Changed::State),
-                    (by_config.is_in_inbox(path), Changed::Inbox),
+                    (by_config.is_of_inbox(path), Changed::Inbox),
+                    (by_config.is_ask(path), Changed::Ask),
                 ];
                 for (_, changed) in changed.into_iter().filter(|(is, _)| *is) {
-                    if sender.send(changed).is_err() {
-                        tracing::debug!("the daemon is ending");
-                    }
+                    noted.add(changed);
                 }
             }
         });
@@ -202,7 +249,20 @@ impl Files {
 
     /// A file may be dropped in there.
     pub(super) fn watch_inbox(&mut self, directory: &Path) {
-        self.named().inboxes.insert(directory.to_owned());
+        let is_another = {
+            let mut named = self.named();
+            named.inboxes.insert(directory.to_owned());
+            named.inboxes_gone.remove(directory)
+        };
+        match is_another {
+            true => self.watch_again(directory),
+            false => self.watch_directory(directory),
+        }
+    }
+
+    /// Somebody may ask there.
+    pub(super) fn watch_asks(&mut self, directory: &Path) {
+        self.named().asks.insert(directory.to_owned());
         self.watch_directory(directory);
     }
 

@@ -11,25 +11,26 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
+    sync::{Notify, mpsc},
+    time::{Instant, sleep_until},
 };
 
 use super::{Daemon, Input};
 use crate::{
     causes::in_one_line,
     config::{Config, Worker},
-    decide::{Event, Lies, Settle},
+    decide::{Event, Lies, Settle, is_text_of},
     host::{
         account,
         look::{At, Looks},
     },
     inbox::{self, Inbox},
-    model::{ItemName, WorkerName},
+    model::{GateName, ItemName, WorkerName},
 };
 
 /// How often inboxes are looked into of which nobody has heard anything.
@@ -41,12 +42,23 @@ const TOGETHER: Duration = Duration::from_millis(200);
 enum Order {
     /// These have one, and are whose.
     Declared(BTreeMap<WorkerName, Option<String>>),
-    /// Something happened in one.
-    Changed,
     Settle {
         worker: WorkerName,
         item: ItemName,
         how: Settle,
+    },
+    /// Leave a text there, unless that was done before.
+    Send {
+        gate: GateName,
+        worker: WorkerName,
+        item: ItemName,
+        text: String,
+    },
+    /// Take what says where a gate stood out of it, but these.
+    Revoke {
+        gate: GateName,
+        worker: WorkerName,
+        but: Vec<ItemName>,
     },
 }
 
@@ -56,6 +68,8 @@ pub(super) struct Inboxes {
     state: PathBuf,
     looks: Looks,
     orders: mpsc::UnboundedSender<Order>,
+    /// Something happened in one.
+    changed: Arc<Notify>,
 }
 
 impl Inboxes {
@@ -66,9 +80,11 @@ impl Inboxes {
             state: state.to_owned(),
             looks: Looks::new(|| {}),
             orders,
+            changed: Arc::default(),
         };
         let (state, looks) = (inboxes.state.clone(), inboxes.looks.clone());
-        tokio::task::spawn_local(keep(Keeper { state, looks }, taken, inputs));
+        let changed = Arc::clone(&inboxes.changed);
+        tokio::task::spawn_local(keep(Keeper { state, looks }, taken, changed, inputs));
         inboxes
     }
 
@@ -81,11 +97,26 @@ impl Inboxes {
     }
 
     pub(super) fn changed(&self) {
-        self.order(Order::Changed);
+        self.changed.notify_one();
     }
 
     pub(super) fn settle(&self, worker: WorkerName, item: ItemName, how: Settle) {
         self.order(Order::Settle { worker, item, how });
+    }
+
+    /// Leaves a text there that says where a gate stands.
+    pub(super) fn send(&self, gate: GateName, worker: WorkerName, item: ItemName, text: String) {
+        self.order(Order::Send {
+            gate,
+            worker,
+            item,
+            text,
+        });
+    }
+
+    /// Takes what says where a gate stood out of it, but these.
+    pub(super) fn revoke(&self, gate: GateName, worker: WorkerName, but: Vec<ItemName>) {
+        self.order(Order::Revoke { gate, worker, but });
     }
 
     /// Whether this is still the text of a file.
@@ -125,42 +156,69 @@ struct Keeper {
 async fn keep(
     keeper: Keeper,
     mut orders: mpsc::UnboundedReceiver<Order>,
+    changed: Arc<Notify>,
     inputs: mpsc::UnboundedSender<Input>,
 ) {
-    let mut declared = BTreeMap::new();
+    let mut declared: BTreeMap<WorkerName, Option<String>> = BTreeMap::new();
     let mut next = Instant::now() + POLL;
     loop {
-        let input = match timeout_at(next, orders.recv()).await {
-            Ok(None) => return,
-            Ok(Some(Order::Declared(now))) => {
+        let order = tokio::select! {
+            order = orders.recv() => match order {
+                Some(order) => Some(order),
+                None => return,
+            },
+            () = changed.notified() => {
+                next = next.min(Instant::now() + TOGETHER);
+                continue;
+            }
+            () = sleep_until(next) => None,
+        };
+        let input = match order {
+            Some(Order::Declared(now)) => {
                 declared = now;
                 next = Instant::now();
                 continue;
             }
-            Ok(Some(Order::Changed)) => {
-                next = next.min(Instant::now() + TOGETHER);
-                continue;
-            }
-            Ok(Some(Order::Settle { worker, item, how })) => {
+            Some(Order::Settle { worker, item, how }) => {
                 let moved = keeper.settle(worker.clone(), item.clone(), how).await;
                 next = next.min(Instant::now() + TOGETHER);
                 vec![Input::Event(Event::Settled(worker, item, moved))]
             }
-            Err(_due) => {
-                let mut seen = Vec::new();
-                let mut after = POLL;
-                for (worker, user) in &declared {
-                    let found = keeper.look(worker.clone(), user.clone()).await;
-                    if let Ok((_, Some(again))) = &found {
-                        after = after.min(*again);
-                    }
-                    seen.push(Input::Inbox {
-                        worker: worker.clone(),
-                        lies: found.map(|(lies, _)| lies),
-                    });
+            Some(Order::Send {
+                gate,
+                worker,
+                item,
+                text,
+            }) => {
+                let left = match declared.get(&worker).cloned() {
+                    Some(user) => keeper.send(worker, user, item.clone(), text).await,
+                    // It is about to be.
+                    None => Err(format!("{worker} is not declared")),
+                };
+                next = next.min(Instant::now() + TOGETHER);
+                vec![Input::Event(Event::HandoffTold(gate, item, left))]
+            }
+            Some(Order::Revoke { gate, worker, but }) => {
+                if let Err(why) = keeper.revoke(worker.clone(), gate, but).await {
+                    tracing::warn!("inbox of {worker} may have texts of an earlier step: {why}");
                 }
-                next = Instant::now() + after;
-                seen
+                next = next.min(Instant::now() + TOGETHER);
+                continue;
+            }
+            None => {
+                let all = declared
+                    .iter()
+                    .map(|(worker, user)| keeper.look(worker.clone(), user.clone()));
+                // Who does not answer holds up nobody else.
+                let found = futures_util::future::join_all(all).await;
+                let again = found.iter().flatten().filter_map(|(_, again)| *again);
+                next = Instant::now() + again.min().map_or(POLL, |again| again.min(POLL));
+                let seen = declared.keys().cloned().zip(found);
+                seen.map(|(worker, found)| Input::Inbox {
+                    worker,
+                    lies: found.map(|(lies, _)| lies),
+                })
+                .collect()
             }
         };
         for input in input {
@@ -191,6 +249,49 @@ impl Keeper {
         seen.map_err(|unseen| in_one_line(&unseen))?
     }
 
+    async fn send(
+        &self,
+        worker: WorkerName,
+        user: Option<String>,
+        item: ItemName,
+        text: String,
+    ) -> Result<(), String> {
+        let state = self.state.clone();
+        let subject = about(&worker);
+        let send = move |at: &At| {
+            let user = user.map(|name| number_of(&name, at)).transpose()?;
+            at.comes_to(&inbox::path(&state, &worker));
+            let inbox = Inbox::make(&state, &worker, user).map_err(|error| in_one_line(&error))?;
+            let sent = inbox.send_once(&item, &text);
+            sent.map_err(|error| in_one_line(&error))
+        };
+        let sent = self.looks.look(&subject, send).await;
+        sent.map_err(|unseen| in_one_line(&unseen))?
+    }
+
+    async fn revoke(
+        &self,
+        worker: WorkerName,
+        gate: GateName,
+        but: Vec<ItemName>,
+    ) -> Result<(), String> {
+        let state = self.state.clone();
+        let subject = about(&worker);
+        let revoke = move |at: &At| {
+            at.comes_to(&inbox::path(&state, &worker));
+            let is_meant = |item: &ItemName| is_text_of(item, &gate) && !but.contains(item);
+            match Inbox::open(&state, &worker) {
+                Ok(inbox) => inbox.revoke(is_meant),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        match self.looks.look(&subject, revoke).await {
+            Ok(revoked) => revoked.map_err(|error: inbox::InboxError| in_one_line(&error)),
+            Err(unseen) => Err(in_one_line(&unseen)),
+        }
+    }
+
     async fn settle(
         &self,
         worker: WorkerName,
@@ -216,7 +317,7 @@ impl Keeper {
 }
 
 /// The number of a user; the machine may ask another one for it.
-fn number_of(name: &str, at: &At) -> Result<u32, String> {
+pub(super) fn number_of(name: &str, at: &At) -> Result<u32, String> {
     at.comes_to(&account::shows_user(name));
     match account::user(name) {
         Ok(Some(user)) => Ok(user.uid.as_raw()),

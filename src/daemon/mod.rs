@@ -3,7 +3,7 @@
 //! # Promise
 //!
 //! What runs does so whether or not this process lives. It may be killed at any moment; the next one
-//! reads the store, asks the host, and goes on. It never waits for a client, a probe, a command or a
+//! reads the store, asks the host, and goes on. It never waits for a client, a probe, a command, git or a
 //! look at a file that workers need: those run beside the loop and come back as events.
 //!
 //! # How
@@ -16,6 +16,7 @@
 mod command;
 mod earlier;
 mod files;
+mod handoff;
 mod inbox;
 mod journal;
 mod needs;
@@ -29,6 +30,7 @@ mod reload;
 mod request;
 mod status;
 mod troubles;
+mod worktree;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -50,7 +52,7 @@ use crate::{
         protocol::DiffView,
         server::{Answer, Call, Server},
     },
-    decide::{Event, Leave, Level, Lies, RequestId, Rig},
+    decide::{Asker, Event, Leave, Level, Lies, Lying, RequestId, Rig},
     host::{Executable, boot, mounts::Mounts},
     launch::{self, Contents, Local, News},
     model::{AttemptRef, HostEvent, Mono, Now, WorkerName},
@@ -58,7 +60,8 @@ use crate::{
     store::Store,
     systemd::notify::ServiceManager,
 };
-use files::{Files, Trail};
+use files::{Changes, Files, Trail};
+use handoff::Handoffs;
 use inbox::Inboxes;
 use perform::{DEGRADED, own_notice};
 use reload::{Loaded, Reloads};
@@ -114,6 +117,13 @@ enum Input {
     State,
     /// A file system was mounted, or unmounted.
     Mounts,
+    /// Somebody asks for a step of a gate.
+    Ask,
+    /// What this one asks of gates, or why nobody can tell.
+    Asks {
+        by: Asker,
+        lying: Result<Vec<Lying>, String>,
+    },
     /// Something happened in an inbox.
     Inboxes,
     /// What lies in an inbox, or why nobody can tell.
@@ -132,6 +142,7 @@ struct Daemon {
     host: Local,
     files: Files,
     inboxes: Inboxes,
+    handoffs: Handoffs,
     manager: ServiceManager,
     /// Results of what runs beside the loop.
     results: mpsc::UnboundedSender<Event>,
@@ -200,7 +211,7 @@ struct Sources {
     host: mpsc::UnboundedReceiver<News>,
     results: mpsc::UnboundedReceiver<Event>,
     later: mpsc::UnboundedReceiver<Input>,
-    phase_file: mpsc::UnboundedReceiver<files::Changed>,
+    files: Changes,
     mounts: Mounts,
 }
 
@@ -211,11 +222,12 @@ impl Daemon {
             let input = tokio::select! {
                 Some(news) = sources.host.recv() => Input::Host(news),
                 Some(event) = sources.results.recv() => Input::Event(event),
-                Some(changed) = sources.phase_file.recv() => match changed {
+                changed = sources.files.next() => match changed {
                     files::Changed::PhaseFile => Input::PhaseFile { settled: false },
                     files::Changed::Need => Input::Needs { settled: false },
                     files::Changed::State => Input::State,
                     files::Changed::Inbox => Input::Inboxes,
+                    files::Changed::Ask => Input::Ask,
                     files::Changed::Condition => Input::Event(Event::PhaseMayBeOver),
                 },
                 () = sources.mounts.changed() => Input::Mounts,
@@ -271,6 +283,8 @@ impl Daemon {
                 }
                 self.turn(then).await;
             }
+            Input::Ask => self.handoffs.changed(),
+            Input::Asks { by, lying } => self.asks_seen(by, lying).await,
             Input::Inboxes => self.inboxes.changed(),
             Input::Inbox { worker, lies } => self.inbox_seen(worker, lies).await,
             Input::Mounts => {

@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, io};
 
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use super::{
-    Daemon, Signals, Sources, earlier, files::Files, inbox::Inboxes, now, perform,
-    status::OwnTurns, troubles::Troubles,
+    Daemon, Signals, Sources, earlier, files::Files, handoff::Handoffs, inbox::Inboxes, now,
+    perform, status::OwnTurns, troubles::Troubles,
 };
 use crate::{
     causes::in_one_line,
@@ -15,7 +16,7 @@ use crate::{
         BindError, group,
         server::{self, Server},
     },
-    decide::{Machine, Rig},
+    decide::{Machine, Rig, Zone},
     host::{Executable, HostError, boot, descriptors, look::Looks, mounts::Mounts},
     launch::{self, House, Local, Settings},
     model::AttemptRef,
@@ -155,6 +156,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         boot: boot::boot_id()?,
         booted: boot::booted_at()?,
         over: restored.unended().filter(over).cloned().collect(),
+        zone: Zone(TimeZone::system()),
     };
     let (group, unseen) = match group::number(&looks).await {
         Ok(Ok(number)) => (number, None),
@@ -165,7 +167,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     let handed = handed::socket()
         .map_err(|error| StartError::Process("socket of the service manager", error))?;
     let server = Server::bind(&paths.socket, &paths.state, policy, handed)?;
-    let (files, phase_file) = Files::watch(&paths.state, &config.plan);
+    let (files, changes) = Files::watch(&paths.state, &config.plan);
     let (results, results_out) = mpsc::unbounded_channel();
     let (later, later_out) = mpsc::unbounded_channel();
     let (rig, effects) = Rig::new(config.clone(), restored, machine, now(), perform::seed());
@@ -177,6 +179,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         store,
         host,
         inboxes: Inboxes::keep(&paths.state, later.clone()),
+        handoffs: Handoffs::keep(&paths.state, later.clone()),
         files,
         paths,
         results,
@@ -206,6 +209,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
     daemon.look_at_limits();
     daemon.follow_needs();
     daemon.inboxes.follow(&daemon.config);
+    daemon.handoffs.follow(&daemon.config);
     tracing::info!(
         "{}: keeping {}",
         env!("CARGO_PKG_VERSION"),
@@ -220,7 +224,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         host: host_events,
         results: results_out,
         later: later_out,
-        phase_file,
+        files: changes,
         mounts: Mounts::watch(),
     };
     daemon.run(sources).await;

@@ -8,8 +8,8 @@ use crate::{
     causes::in_one_line,
     config::{Condition, Probe, Worker},
     control::protocol::{self, DiffView, Reply},
-    decide::{self, Effect, Event, Level, Notice, RequestId, Told},
-    fault, inbox,
+    decide::{self, Asker, Effect, Event, Level, Notice, RequestId, Told},
+    fault, handoff, inbox,
     launch::{directory::Directory, typing::Text},
     model::{self, AttemptRef, Found, HostEvent},
     store::{Problem, StoreError, phase_file},
@@ -71,6 +71,7 @@ impl Daemon {
                 worker.program.add(arguments);
                 self.host.start(attempt, &worker, environment);
             }
+            Effect::MakeWorktree(id, worker) => self.make_worktree(id, &worker),
             Effect::Adopt(attempt, identity) => self.host.adopt(&attempt, &identity),
             Effect::Signal(attempt, signal) => self.host.signal(&attempt, signal),
             Effect::Conclude(attempt) => self.host.conclude(&attempt),
@@ -92,6 +93,17 @@ impl Daemon {
                 self.type_text(nudge, attempt, text, item);
             }
             Effect::Settle { worker, item, how } => self.inboxes.settle(worker, item, how),
+            Effect::WriteHandoff(gate) => self.write_handoff(&gate),
+            Effect::DropHandoff(gate) => self.drop_handoff(gate),
+            Effect::ReadHandoff(gate) => self.read_handoff(gate),
+            Effect::TellHandoff {
+                gate,
+                worker,
+                item,
+                text,
+            } => self.inboxes.send(gate, worker, item, text),
+            Effect::RevokeHandoff { gate, worker, but } => self.inboxes.revoke(gate, worker, but),
+            Effect::AnswerAsk { by, id, answer } => self.handoffs.answer(by, id, answer),
             Effect::CompareSecrets(attempt, files) => {
                 let worker = self.config.workers.get(&attempt.worker).cloned();
                 let seen = self.host.secrets_of(&attempt, files, worker);
@@ -104,6 +116,7 @@ impl Daemon {
                 self.host.reload(&attempt, &identity, signal);
             }
             Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
+            Effect::LookAtCheckout(attempt, path) => self.look_at_checkout(attempt, path),
             Effect::Tell(notice) => self.tell(&notice),
             Effect::Notify(notice) => self.notify(&notice),
             Effect::Answer(id, answer) => self.answer(id, answer),
@@ -122,7 +135,7 @@ impl Daemon {
     }
 
     /// Reports what the store found, and that its directory is somebody else's.
-    fn stored(&mut self, result: Result<(), StoreError>) -> Result<(), String> {
+    pub(super) fn stored(&mut self, result: Result<(), StoreError>) -> Result<(), String> {
         for problem in self.store.problems() {
             self.report(&problem);
         }
@@ -291,6 +304,12 @@ fn environment(worker: &Worker, phase: Option<&Told>, state: &Path) -> BTreeMap<
     if worker.agent.is_some() {
         let inbox = inbox::path(state, &worker.name).display().to_string();
         environment.insert("LOOPKEEPER_INBOX".into(), inbox);
+        let asks = handoff::path(state, &Asker::Worker(worker.name.clone()));
+        environment.insert("LOOPKEEPER_HANDOFF".into(), asks.display().to_string());
+        if let Some(worktree) = &worker.worktree {
+            let worktree = worktree.display().to_string();
+            environment.insert("LOOPKEEPER_WORKTREE".into(), worktree);
+        }
     }
     if let Some(told) = phase {
         environment.insert("LOOPKEEPER_PHASE".into(), told.id.to_string());

@@ -16,6 +16,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ContextKind};
 
 use super::{Options, StartError, command, journal, perform::own_notice};
 use crate::{
+    checkout,
     decide::Level,
     host::boot,
     launch::{as_user::AsUser, exec, pane, recorder},
@@ -88,6 +89,17 @@ pub(crate) enum Role {
     /// Becomes a worker that has secrets in its environment
     #[command(hide = true)]
     Become(Attempt),
+    /// Says what is half-done in a checkout of git
+    #[command(hide = true)]
+    GitLook {
+        /// Where it is
+        path: PathBuf,
+        #[command(flatten)]
+        user: Option<AsUser>,
+    },
+    /// Makes the worktree that is wanted on its standard input, or puts it right
+    #[command(hide = true)]
+    GitMake,
     /// Becomes a command that has a worker's user
     #[command(hide = true)]
     As {
@@ -137,6 +149,7 @@ impl Role {
             Self::ProxyReady(_) => c"lk-proxy-ready",
             Self::Pane(_) => c"lk-pane",
             Self::Record { .. } => c"lk-record",
+            Self::GitLook { .. } | Self::GitMake => c"lk-git",
             Self::Exec(_) | Self::Become(_) | Self::As { .. } => c"lk-exec",
         }
     }
@@ -152,6 +165,8 @@ impl Role {
             }
             Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
+            Self::GitLook { path, user } => checkout::main(&path, user),
+            Self::GitMake => checkout::make::main(),
             Self::As { user, words } => {
                 say(&user.become_command(&words).to_string());
                 ExitCode::from(command::NOT_EXECUTABLE)

@@ -160,6 +160,7 @@ impl Daemon {
         self.look_at_limits();
         self.follow_needs();
         self.inboxes.follow(&self.config);
+        self.handoffs.follow(&self.config);
     }
 
     fn diff_view(&self, config: &Config, warnings: Vec<String>, note: Option<String>) -> DiffView {

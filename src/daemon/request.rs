@@ -37,6 +37,8 @@ impl Daemon {
             Request::PhaseSet { phase } => Command::PhaseSet(self.phase_ref(phase)),
             Request::PhaseDone {} => Command::PhaseDone,
             Request::Forget { worker } => Command::Forget(worker),
+            Request::HandOver { cutover } => Command::HandOver(cutover),
+            Request::TakeBack {} => Command::TakeBack,
             Request::Reload { dry_run } => return self.reload(answer, dry_run),
             Request::Status {} => {
                 return self.ask_what_was_written(answer);

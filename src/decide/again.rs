@@ -15,7 +15,7 @@ use crate::model::{Exit, Now, WorkerName};
 impl Rig {
     /// An attempt ended by itself and nothing of it is left: again, or not.
     pub(super) fn own_end(&mut self, now: Now, attempt: &Attempt, exit: &Exit, healthy: bool) {
-        self.conversation_ended(&attempt.of, exit, healthy);
+        self.conversation_ended(now, &attempt.of, exit, healthy);
         let name = &attempt.of.worker;
         let same_phase = self.progress.is_still_at(attempt.phase.as_ref());
         let kept = |worker: &Worker| self.is_kept(worker);

@@ -2,13 +2,17 @@
 //!
 //! Promise: nothing is started before the host has said what lives; a boot is recorded once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Boot, Effect, Fact, Level, Machine, Reboot, Restarts, Restored, Rig, SIGN_OF_LIFE, SetBy,
-    attempt::in_words, ledger::Ledger, limit::Limit, plan::Progress, say::Past, worker::Worker,
+    attempt::in_words, breaker::Breaker, handoff::Handoffs, ledger::Ledger, limit::Limit,
+    plan::Progress, say::Past, spend::Spend, unstick::Unstick, worker::Worker,
 };
 use crate::{
     config::{Config, Resume},
@@ -42,6 +46,11 @@ impl Rig {
                 worker.restarts = known.restarts.clone();
                 worker.restarts.belong_to(&machine.boot);
                 worker.limit = known.limit.clone().map(Limit::new);
+                worker.spend = Spend::restored(known.spent.clone());
+                let rounds = known.breaker.clone();
+                worker.breaker = rounds.map(Breaker::restored).unwrap_or_default();
+                let trouble = known.trouble.clone();
+                worker.unstick = trouble.map(|known| Unstick::restored(known, now));
                 worker.last_exit = known.last_exit.clone();
                 worker.past = known
                     .last
@@ -76,6 +85,7 @@ impl Rig {
             rng: fastrand::Rng::with_seed(seed),
             workers,
             progress,
+            ending: None,
             paused: restored.paused,
             ledger: Ledger::default(),
             reboots: restored.reboots + u64::from(is_new && last_boot.reboot.is_some()),
@@ -84,6 +94,7 @@ impl Rig {
             sender: None,
             nudges: Vec::new(),
             inboxes: BTreeMap::new(),
+            handoffs: Handoffs::restored(restored.handoffs),
             strays: BTreeMap::new(),
             remembered: Some(restored.workers),
             survey_at: None,
@@ -96,6 +107,8 @@ impl Rig {
         };
         rig.begin(now, is_new, restored.resume_point.is_none(), &before);
         rig.tell_begun(now, restored.nudges);
+        rig.tell_unreadable_gates(now);
+        rig.tell_gates_in_vain(now, &BTreeSet::new());
         let effects = rig.finish_turn(now);
         (rig, effects)
     }
@@ -167,6 +180,24 @@ impl Rig {
                 self.ledger.add(Fact::Limit {
                     worker: name.clone(),
                     limit: None,
+                });
+            }
+            if known.spent.take().is_some() {
+                self.ledger.add(Fact::Spent {
+                    worker: name.clone(),
+                    spent: None,
+                });
+            }
+            if known.breaker.take().is_some() {
+                self.ledger.add(Fact::Breaker {
+                    worker: name.clone(),
+                    breaker: None,
+                });
+            }
+            if known.trouble.take().is_some() {
+                self.ledger.add(Fact::Trouble {
+                    worker: name.clone(),
+                    trouble: None,
                 });
             }
             if known.restarts != Restarts::default() {

@@ -30,15 +30,11 @@ impl Rig {
             }
             Command::Resume(phase) => self.resume(now, id, phase.as_ref()),
             Command::PhaseSet(phase) => self.phase_set(now, id, &phase),
-            Command::PhaseDone => match self.progress.at {
-                At::Phase(index) => {
-                    self.move_to(now, index + 1, SetBy::Operator, Some(id));
-                    Ok(None)
-                }
-                At::NoPlan | At::Complete | At::Astray(_) => Err(self.no_phase()),
-            },
+            Command::PhaseDone => self.phase_done(now, id),
             Command::Reload(config) => self.reload(now, *config).map(Some),
             Command::Forget(name) => self.leave_conversation(now, id, &name),
+            Command::HandOver(cutover) => self.hand_over(now, id, &cutover).map(|()| None),
+            Command::TakeBack => self.take_back(now, id).map(|()| None),
             Command::Nudge(nudge) => self.nudge(now, id, nudge).map(|()| None),
         };
         match done {
@@ -95,7 +91,9 @@ impl Rig {
             };
             let mut wanted = worker.clone();
             wanted.run = true;
-            if let Some(why) = self.unwanted(&wanted) {
+            wanted.spend.forgive();
+            wanted.breaker.try_now();
+            if let Some(why) = self.barred(&wanted) {
                 let hint = match &self.paused {
                     Some(_) => format!("{} ends the pause", self.way_out()),
                     None => "`supervisorctl phase set ID` moves the resume point".into(),
@@ -125,6 +123,8 @@ impl Rig {
         let mut not = None;
         // Before the host has answered nobody knows whether there is a present one.
         let unclear = self.remembered.is_some() || self.stray_of(name).is_some();
+        self.forgive_spent(name);
+        self.try_breaker(name);
         if let Some(worker) = self.workers.get_mut(name) {
             if !worker.run {
                 worker.run = true;
@@ -212,8 +212,8 @@ impl Rig {
         if self.paused.is_some() && !self.point_is_lost() {
             return "the rig is paused already".into();
         }
-        self.paused = Some(why.to_owned());
-        self.ledger.add(Fact::Paused(self.paused.clone()));
+        self.give_up_ending("the rig was paused");
+        self.is_paused_for(why.to_owned());
         self.tell(
             now,
             "paused",
@@ -225,12 +225,19 @@ impl Rig {
         format!("paused: loops are being stopped and stay resumable; {out} goes on")
     }
 
+    /// It is recorded why the rig is paused.
+    pub(super) fn is_paused_for(&mut self, why: String) {
+        self.paused = Some(why);
+        self.ledger.add(Fact::Paused(self.paused.clone()));
+    }
+
     fn resume(
         &mut self,
         now: Now,
         id: RequestId,
         phase: Option<&PhaseRef>,
     ) -> Result<Option<String>, Refusal> {
+        self.refuse_handed_over()?;
         let target = phase.map(|phase| self.resolve(phase)).transpose()?;
         if let (Some(why), None) = (self.progress.why_astray(), target) {
             return Err(failed(
@@ -277,9 +284,21 @@ impl Rig {
         id: RequestId,
         phase: &PhaseRef,
     ) -> Result<Option<String>, Refusal> {
+        self.refuse_handed_over()?;
         let index = self.resolve(phase)?;
         self.move_to(now, index, SetBy::Operator, Some(id));
         Ok(None)
+    }
+
+    fn phase_done(&mut self, now: Now, id: RequestId) -> Result<Option<String>, Refusal> {
+        self.refuse_handed_over()?;
+        match self.progress.at {
+            At::Phase(index) => {
+                self.end_phase(now, index + 1, SetBy::Operator, Some(id));
+                Ok(None)
+            }
+            At::NoPlan | At::Complete | At::Astray(_) => Err(self.no_phase()),
+        }
     }
 
     fn resolve(&self, phase: &PhaseRef) -> Result<usize, Refusal> {

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
-use super::{Fact, Notice, NudgeId, Nudged, RequestId, Settle};
+use super::{AskId, Asker, Fact, Gate, MakingId, Notice, NudgeId, Nudged, RequestId, Settle};
 use crate::{
     agent::{profile::Profile, signs::Sights, typed::Permission},
     config::{Condition, Probe, Worker},
-    model::{AttemptRef, Identity, ItemName, PhaseId, Signal, WorkerName},
+    model::{AttemptRef, GateName, Identity, ItemName, PhaseId, Signal, WorkerName},
 };
 
 /// Something to be done, in the order given. All facts of a turn come before what rests on them.
@@ -29,6 +29,9 @@ pub enum Effect {
         /// The phase it is told.
         phase: Option<Told>,
     },
+    /// Make the worktree of a worker, or put it right, as the worker's user; answered by
+    /// [`Event::WorktreeMade`](super::Event::WorktreeMade).
+    MakeWorktree(MakingId, Box<Worker>),
     /// Watch an attempt that an earlier daemon started.
     Adopt(AttemptRef, Identity),
     /// Signal the whole tree of an attempt, and tell when nothing of it lives.
@@ -64,6 +67,45 @@ pub enum Effect {
         /// Where to.
         how: Settle,
     },
+    /// Write where a gate stands, in the place of what its file says; answered by
+    /// [`Event::HandoffWritten`](super::Event::HandoffWritten).
+    WriteHandoff(Box<Gate>),
+    /// Take the file of a gate away; answered by [`Event::HandoffWritten`](super::Event::HandoffWritten).
+    DropHandoff(GateName),
+    /// Read the file of a gate that could not be read before; answered by
+    /// [`Event::HandoffRead`](super::Event::HandoffRead).
+    ReadHandoff(GateName),
+    /// Leave a text in the inbox of a worker, unless it was left there before; answered by
+    /// [`Event::HandoffTold`](super::Event::HandoffTold).
+    TellHandoff {
+        /// Of which gate.
+        gate: GateName,
+        /// In whose inbox.
+        worker: WorkerName,
+        /// As which file.
+        item: ItemName,
+        /// What is in it.
+        text: String,
+    },
+    /// Take what still waits of a gate out of the inbox of a worker; nobody hears how that went.
+    RevokeHandoff {
+        /// Of which gate.
+        gate: GateName,
+        /// Out of whose inbox.
+        worker: WorkerName,
+        /// What stays there.
+        but: Vec<ItemName>,
+    },
+    /// Answer a request about a gate, and take it away; answered by
+    /// [`Event::AskAnswered`](super::Event::AskAnswered).
+    AnswerAsk {
+        /// Who asked.
+        by: Asker,
+        /// Which request.
+        id: AskId,
+        /// What was done, or why it was not.
+        answer: Result<String, Refusal>,
+    },
     /// Look whether what is in these files is still what the attempt was handed; told once for each
     /// change, by [`Event::SecretsDiffer`](super::Event::SecretsDiffer).
     CompareSecrets(AttemptRef, BTreeMap<String, PathBuf>),
@@ -71,6 +113,9 @@ pub enum Effect {
     Reload(AttemptRef, Identity, Signal),
     /// Look whether this phase is over.
     CheckPhase(PhaseId, Condition),
+    /// Look whether anything is half-done in the checkout that an attempt works in; answered by
+    /// [`Event::Checkout`](super::Event::Checkout).
+    LookAtCheckout(AttemptRef, PathBuf),
     /// Say it in the journal and to those who follow events.
     Tell(Notice),
     /// Run the operator's notification command for this.

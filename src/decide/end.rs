@@ -139,6 +139,9 @@ impl Rig {
             self.release(now, &of.worker);
             return self.becomes(now, &of.worker, Life::Waiting("about to start".into()));
         }
+        if matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
+            self.round_over(now, &of.worker, None);
+        }
         match cause {
             Cause::Stop(_) | Cause::Restart(_) => {}
             Cause::Shortage(why) => self.put_off(now, &of.worker, why),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Lies, Notice, NudgeId};
+use super::{AskId, Asker, Gate, Lies, Lying, MakingId, Notice, NudgeId, Prepared};
 use crate::{
     agent::{
         signs::Signs,
         typed::{By, Refusal},
     },
     config::Config,
-    model::{AttemptRef, Found, HostEvent, ItemName, PhaseId, WorkerName},
+    model::{AttemptRef, CutoverId, Found, GateName, HostEvent, ItemName, PhaseId, WorkerName},
 };
 
 /// Something that happened. Events may come late, twice or in another order than they happened;
@@ -34,11 +34,32 @@ pub enum Event {
     /// A file of an inbox was moved and is called so now; without a name it was not there any more; or
     /// why it was not moved. Answers [`Effect::Settle`](super::Effect::Settle).
     Settled(WorkerName, ItemName, Result<Option<ItemName>, String>),
+    /// What this one asks of gates, oldest first: requests, or why one cannot be read.
+    HandoffAsks(Asker, Vec<Lying>),
+    /// A request was answered and taken away, or why not; answers
+    /// [`Effect::AnswerAsk`](super::Effect::AnswerAsk).
+    AskAnswered(Asker, AskId, Result<(), String>),
+    /// The file of a gate was written, or taken away, or why not; answers
+    /// [`Effect::WriteHandoff`](super::Effect::WriteHandoff) and
+    /// [`Effect::DropHandoff`](super::Effect::DropHandoff).
+    HandoffWritten(GateName, Result<(), String>),
+    /// What the file of a gate says, if there is one, or why it cannot be read; answers
+    /// [`Effect::ReadHandoff`](super::Effect::ReadHandoff).
+    HandoffRead(GateName, Result<Option<Box<Gate>>, String>),
+    /// A text is in an inbox, or was there before, or why it is not; answers
+    /// [`Effect::TellHandoff`](super::Effect::TellHandoff).
+    HandoffTold(GateName, ItemName, Result<(), String>),
     /// Whoever asked for this has hung up. Said of every text that was asked for, also of one that is
     /// answered.
     HungUp(RequestId),
     /// The end condition of this phase was looked at: over, not over, or it could not be looked at.
     PhaseChecked(PhaseId, Result<bool, String>),
+    /// What was done to a worktree, or why it cannot be worked in; answers
+    /// [`Effect::MakeWorktree`](super::Effect::MakeWorktree).
+    WorktreeMade(MakingId, Result<Prepared, String>),
+    /// What is half-done in the checkout of an attempt, or why nobody can tell; answers
+    /// [`Effect::LookAtCheckout`](super::Effect::LookAtCheckout).
+    Checkout(AttemptRef, Result<Vec<String>, String>),
     /// A file that an end condition names may have changed.
     PhaseMayBeOver,
     /// Something happened to what workers need of the machine, or on the way to it: the files of
@@ -135,6 +156,10 @@ pub enum Command {
     PhaseDone,
     /// Another configuration, already checked.
     Reload(Box<Config>),
+    /// The rig is paused, and another machine runs it from now on, by the cutover of this id.
+    HandOver(CutoverId),
+    /// A rig that was handed over is run here again; it stays paused.
+    TakeBack,
     /// The next start of this agent begins a new conversation.
     Forget(WorkerName),
     /// A text for the terminal of an agent.

@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{BegunNudge, Debt, NudgeId, Owed};
-use crate::model::{AttemptId, AttemptRef, BootId, Exit, Identity, Mono, PhaseId, WorkerName};
+use super::{BegunNudge, Debt, Gate, NudgeId, Owed};
+use crate::model::{
+    AttemptId, AttemptRef, BootId, Exit, GateName, Identity, Mono, PhaseId, WorkerName,
+};
 
 /// Something to be recorded. A slice of them is recorded in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,6 +57,13 @@ pub enum Fact {
         /// What.
         limit: Option<KnownLimit>,
     },
+    /// What keeps a worker from its work, and what was done about it; `None`: nothing.
+    Trouble {
+        /// Whose.
+        worker: WorkerName,
+        /// What.
+        trouble: Option<KnownTrouble>,
+    },
     /// The operator's decision about one worker.
     Operator {
         /// Which.
@@ -76,6 +85,20 @@ pub enum Fact {
         worker: WorkerName,
         /// What is counted.
         restarts: Restarts,
+    },
+    /// What a worker has spent of a day.
+    Spent {
+        /// Which.
+        worker: WorkerName,
+        /// What; `None`: nobody counts it.
+        spent: Option<KnownSpent>,
+    },
+    /// What is known of the rounds of a worker; `None`: nothing.
+    Breaker {
+        /// Which.
+        worker: WorkerName,
+        /// What.
+        breaker: Option<KnownBreaker>,
     },
     /// An attempt is about to be started.
     Decided {
@@ -149,9 +172,12 @@ impl Fact {
             | Self::NudgeOver { .. }
             | Self::Conversation { .. }
             | Self::Limit { .. }
+            | Self::Trouble { .. }
             | Self::Operator { .. } => true,
             Self::Held { .. }
             | Self::Restarts { .. }
+            | Self::Spent { .. }
+            | Self::Breaker { .. }
             | Self::Decided { .. }
             | Self::Started { .. }
             | Self::Owes { .. }
@@ -181,6 +207,44 @@ pub struct KnownLimit {
     pub failed: u32,
 }
 
+/// What keeps an attempt from its work, as it is known until it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownTrouble {
+    /// Which attempt: with that it is over.
+    pub attempt: AttemptId,
+    /// What.
+    pub what: Trouble,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// When it was last tried to help.
+    pub tried: Option<Timestamp>,
+    /// The text was taken then, or may have been.
+    pub taken: bool,
+    /// Tries in a row that changed nothing, with the last one.
+    pub tries: u32,
+    /// The text of the last one waits, as for somebody who types there: nothing of it is typed yet.
+    #[serde(default)]
+    pub waits: bool,
+    /// The newest commit in its worktree when it was last tried, where one was seen.
+    pub committed: Option<Timestamp>,
+    /// A person was told to look.
+    pub told: bool,
+    /// When it was seen to be over. It is known for a while still, should it come again.
+    pub over: Option<Timestamp>,
+}
+
+/// What may keep an agent from its work, and can be helped by a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trouble {
+    /// It gives no sign of work.
+    Stall,
+    /// Its provider does not answer.
+    Outage,
+    /// It waits at its input line, for longer than it is to.
+    Idle,
+}
+
 /// The budget of one worker, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Restarts {
@@ -194,6 +258,51 @@ pub struct Restarts {
     pub streak: u32,
     /// All restarts in this boot.
     pub total: u64,
+}
+
+/// What a worker has spent of a day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownSpent {
+    /// Of which day, in the machine's zone.
+    pub day: Date,
+    /// All of it.
+    pub spent: Amounts,
+    /// How much of it was forgiven, when the operator started it again.
+    pub forgiven: Amounts,
+    /// How many turns its screen showed last, of one conversation.
+    pub shown_turns: Option<u64>,
+    /// How many cents its screen showed last.
+    pub shown_cost: Option<u64>,
+    /// That it has spent all it may is told.
+    pub told: bool,
+    /// Until when this was counted.
+    pub at: Timestamp,
+}
+
+/// What is known of the rounds of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct KnownBreaker {
+    /// So many in a row came to nothing.
+    pub fruitless: u32,
+    /// The newest commit after the last of them, where one was seen.
+    pub committed: Option<Timestamp>,
+    /// Since it opened: when a round is tried again.
+    pub until: Option<Timestamp>,
+    /// How many milliseconds were waited for that.
+    pub waits: Option<u64>,
+    /// A round is tried.
+    pub probing: bool,
+}
+
+/// What is counted against a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Amounts {
+    /// Turns of its agent.
+    pub turns: u64,
+    /// Milliseconds in which it ran.
+    pub time: u64,
+    /// Cents.
+    pub cost: u64,
 }
 
 /// The conversation of an agent, by which it is gone on with after its program ended.
@@ -354,6 +463,8 @@ pub struct Restored {
     pub paused: Option<String>,
     /// Texts that were begun to be typed, oldest first, and nobody knows how they went.
     pub nudges: Vec<BegunNudge>,
+    /// Where each gate stands, or why its file cannot be read.
+    pub handoffs: BTreeMap<GateName, Result<Gate, String>>,
     /// What is known of each worker.
     pub workers: BTreeMap<WorkerName, RestoredWorker>,
 }
@@ -371,6 +482,12 @@ pub struct RestoredWorker {
     pub conversation: Option<KnownConversation>,
     /// The usage limit it was at when that was last seen.
     pub limit: Option<KnownLimit>,
+    /// What kept it from its work when that was last seen.
+    pub trouble: Option<KnownTrouble>,
+    /// What it has spent of the last day on which that was counted.
+    pub spent: Option<KnownSpent>,
+    /// What is known of its rounds.
+    pub breaker: Option<KnownBreaker>,
     /// Its last attempt.
     pub last: Option<KnownAttempt>,
     /// Its other attempts whose end is not recorded.

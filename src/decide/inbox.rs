@@ -31,7 +31,10 @@ use super::{
     BegunNudge, Effect, Fact, Level, NudgeId, Nudged, Rig, Typed, life::Life, nudge::Nudging,
 };
 use crate::{
-    agent::typed::{By, Refusal},
+    agent::{
+        profile::Profile,
+        typed::{By, Refusal},
+    },
     model::{AttemptRef, ItemName, Mono, Now, WorkerName},
 };
 
@@ -128,9 +131,43 @@ impl Rig {
         }
     }
 
+    /// Files of this inbox that are being typed, or moved.
+    pub(super) fn items_in_hand(&self, worker: &WorkerName) -> impl Iterator<Item = &ItemName> {
+        let begun = self.nudges.iter();
+        let begun = begun.filter(|nudge| nudge.is_begun_item_of(worker));
+        let settling = self.inboxes.get(worker);
+        let settling = settling.and_then(|inbox| inbox.settling.as_ref());
+        let settling = settling.map(|settling| &settling.item);
+        begun.filter_map(Nudging::item).chain(settling)
+    }
+
+    /// These are being taken out of it: none is typed that is not begun.
+    pub(super) fn forget_items(
+        &mut self,
+        worker: &WorkerName,
+        is_meant: impl Fn(&ItemName) -> bool,
+    ) {
+        self.nudges.retain(|nudge| {
+            !nudge.is_waiting_item_of(worker) || !nudge.item().is_some_and(&is_meant)
+        });
+        let Some(inbox) = self.inboxes.get_mut(worker) else {
+            return;
+        };
+        // Until the next look nothing is there.
+        let taken = inbox.lies.first.take_if(|(item, _)| is_meant(item));
+        if taken.is_some() {
+            inbox.lies.queued = inbox.lies.queued.saturating_sub(1);
+        }
+    }
+
     fn has_inbox(&self, worker: &WorkerName) -> bool {
-        let worker = self.workers.get(worker);
-        worker.is_some_and(|worker| worker.declared && worker.rules.agent.is_some())
+        self.agent_with_inbox(worker).is_some()
+    }
+
+    /// What a worker's inbox is typed to, if it has one.
+    pub(super) fn agent_with_inbox(&self, worker: &WorkerName) -> Option<&Profile> {
+        let worker = self.workers.get(worker).filter(|worker| worker.declared)?;
+        worker.rules.agent.as_deref()
     }
 
     /// What is due for inboxes: the first text of each waits for its agent, what cannot be typed is put
@@ -209,6 +246,7 @@ impl Rig {
         if matches!(typed, Typed::Taken(_) | Typed::Undecided) {
             let attempt = self.nudges[at].attempt.clone();
             self.conversation_began(&attempt);
+            self.word_came(now, &attempt);
         }
         match typed {
             Typed::Taken(by) => {
@@ -419,6 +457,8 @@ impl Settling {
     fn move_if_due(&mut self, now: Mono, worker: &WorkerName) -> Option<Effect> {
         match self.step {
             Step::Moving { until } if now >= until => {
+                // If it is gone, this move may have done it, and nobody has told of that.
+                self.found = false;
                 self.wait(now, "nobody said how it went".into());
                 None
             }
@@ -457,6 +497,7 @@ fn never(why: &Refusal) -> bool {
         | Refusal::Limited { .. }
         | Refusal::Crashed { .. }
         | Refusal::Busy
+        | Refusal::Moved
         | Refusal::Unsent { .. }
         | Refusal::NoInput { .. }
         | Refusal::Attached { .. } => false,

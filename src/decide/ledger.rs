@@ -104,6 +104,7 @@ impl Ledger {
                         | Fact::Conversation { .. }
                         | Fact::Owes { .. }
                         | Fact::Limit { .. }
+                        | Fact::Trouble { .. }
                         | Fact::Operator { .. }
                 );
             if !keep {

@@ -154,6 +154,8 @@ pub(super) enum Stopped {
     PlanComplete,
     /// The current phase is not one of its own.
     Phase,
+    /// The current phase is being wound up.
+    PhaseOver,
     /// It ended, and its restart policy is content.
     Finished,
     /// The daemon leaves and takes its workers along.
@@ -161,6 +163,10 @@ pub(super) enum Stopped {
     Removed,
     /// The plan is astray: nobody knows which phase it is.
     Astray,
+    /// It has spent what it may in a day.
+    Spent,
+    /// Its rounds came to nothing.
+    Breaker,
 }
 
 impl Stopped {
@@ -171,10 +177,13 @@ impl Stopped {
             Self::Paused => "the rig is paused",
             Self::PlanComplete => "the plan is complete",
             Self::Phase => "not part of this phase",
+            Self::PhaseOver => "its phase is over",
             Self::Finished => "finished",
             Self::Leaving => "the supervisor is shutting down",
             Self::Removed => "removed from the configuration",
             Self::Astray => "the resume point is not in the plan",
+            Self::Spent => "spent its budget of the day",
+            Self::Breaker => "its rounds came to nothing",
         }
     }
 }
@@ -215,8 +224,9 @@ impl Life {
         match self {
             Self::Waiting(_) => StateName::Waiting,
             Self::BackingOff { .. } => StateName::BackingOff,
+            // It waits for the operator, or for its time.
+            Self::Stopped(Stopped::Spent | Stopped::Breaker) | Self::Held(_) => StateName::Held,
             Self::Stopped(_) => StateName::Stopped,
-            Self::Held(_) => StateName::Held,
             Self::Starting { .. } => StateName::Starting,
             Self::Running { .. } => StateName::Running,
             Self::Stopping { .. } => StateName::Stopping,

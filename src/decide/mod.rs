@@ -30,16 +30,20 @@ pub mod access;
 mod again;
 mod attempt;
 mod begin;
+mod breaker;
 mod budget;
 mod close;
 mod command;
 mod conversation;
+mod cutover;
 mod deadline;
 mod effect;
 mod end;
+mod ending;
 mod event;
 mod fact;
 mod hand;
+mod handoff;
 mod inbox;
 mod lacking;
 mod ledger;
@@ -56,34 +60,50 @@ mod scenario;
 mod secret;
 mod sender;
 mod settle;
+mod spend;
 mod standing;
 mod stray;
+mod unstick;
 mod verdict;
 mod view;
 mod waiter;
 mod watch;
 mod worker;
+mod worktree;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
+pub use cutover::{CUT_OFF, HANDED_OVER, handed_over, stands_still};
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Said, Told};
 pub(crate) use end::NEVER_RAN;
+pub use ending::EndingRow;
 pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
-    Boot, Fact, KnownAttempt, KnownConversation, KnownLimit, Level, Notice, POINT_LOST, Reboot,
-    Restarts, Restored, RestoredWorker, ResumePoint, SetBy, Stopping,
+    Amounts, Boot, Fact, KnownAttempt, KnownBreaker, KnownConversation, KnownLimit, KnownSpent,
+    KnownTrouble, Level, Notice, POINT_LOST, Reboot, Restarts, Restored, RestoredWorker,
+    ResumePoint, SetBy, Stopping, Trouble,
+};
+pub use handoff::{
+    ANSWERED_WITHIN, Ask, AskId, Asker, Claim, Gate, GateState, Happened, Lying, Step, Verified,
+    is_text_of,
 };
 pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use say::{Debt, Owed};
-pub use view::{InboxRow, PhaseRow, Row, View};
+pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};
+pub use worktree::{MakingId, Prepared};
 
 use crate::{
     config::{self, Config, Notify},
     model::{AttemptRef, BootId, Mono, Now, WorkerName},
 };
+use ending::Ending;
+use handoff::Handoffs;
 use inbox::Inbox;
 use ledger::Ledger;
 use nudge::Nudging;
@@ -108,6 +128,18 @@ pub struct Machine {
     pub booted: Timestamp,
     /// Attempts that no daemon saw ending, and that were over before their boot was.
     pub over: BTreeSet<AttemptRef>,
+    /// In which its days begin.
+    pub zone: Zone,
+}
+
+/// A time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(pub TimeZone);
+
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iana_name().hash(state);
+    }
 }
 
 /// The whole rig: every worker, the plan, and what is on its way to the store.
@@ -119,6 +151,8 @@ pub struct Rig {
     rng: fastrand::Rng,
     workers: BTreeMap<WorkerName, Worker>,
     progress: Progress,
+    /// The current phase, while it is being wound up.
+    ending: Option<Ending>,
     paused: Option<String>,
     ledger: Ledger,
     reboots: u64,
@@ -129,6 +163,7 @@ pub struct Rig {
     nudges: Vec<Nudging>,
     /// By whose they are.
     inboxes: BTreeMap<WorkerName, Inbox>,
+    handoffs: Handoffs,
     /// Attempts that live and should not.
     strays: BTreeMap<AttemptRef, Stray>,
     /// What earlier daemons knew of the workers, until the host has answered.
@@ -154,7 +189,11 @@ impl Rig {
         let workers = self
             .workers
             .values()
-            .flat_map(|worker| [worker.life.next_deadline(), worker.limit_deadline()])
+            .flat_map(|worker| {
+                let (limit, unstick) = (worker.limit_deadline(), worker.unstick_deadline());
+                let tree = worker.tree.next_deadline();
+                [worker.life.next_deadline(), limit, unstick, tree]
+            })
             .flatten();
         let waiters = self.waiters.iter().map(|waiter| waiter.until);
         let nudges = self.nudges.iter().filter_map(Nudging::next_deadline);
@@ -162,9 +201,11 @@ impl Rig {
             .chain(waiters)
             .chain(nudges)
             .chain(self.inboxes.values().filter_map(Inbox::next_deadline))
+            .chain(self.handoffs.next_deadline())
             .chain(self.sender.as_ref().map(|sender| sender.until))
             .chain(self.strays.values().map(|stray| stray.next))
             .chain(self.phase_deadline())
+            .chain(self.ending_deadline())
             .chain(self.ledger.next_deadline())
             .chain(self.survey_at)
             .chain(Some(self.sign_of_life))
@@ -180,15 +221,22 @@ impl Rig {
             Event::Probed(attempt, result) => self.probed(now, &attempt, result),
             Event::Watched(attempt, signs) => {
                 if let Ok(signs) = &signs {
-                    self.conversation_seen(&attempt, signs);
+                    self.conversation_seen(now, &attempt, signs);
                 }
                 self.watched(now, &attempt, signs);
             }
             Event::Typed(nudge, typed) => self.typed(now, nudge, typed),
             Event::Inbox(worker, lies) => self.inbox_seen(worker, lies),
             Event::Settled(worker, item, moved) => self.settled(now, &worker, &item, moved),
+            Event::HandoffAsks(by, lying) => self.asks_seen(by, lying),
+            Event::AskAnswered(by, id, done) => self.ask_answered(&by, &id, done),
+            Event::HandoffWritten(gate, done) => self.handoff_written(now, gate, done),
+            Event::HandoffRead(gate, read) => self.handoff_read(gate, read),
+            Event::HandoffTold(gate, item, left) => self.handoff_told(now, &gate, &item, left),
             Event::HungUp(id) => self.hung_up(now, id),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
+            Event::WorktreeMade(id, done) => self.worktree_made(now, id, done),
+            Event::Checkout(attempt, seen) => self.checkout_seen(now, &attempt, seen),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::NeedsMayDiffer => self.needs_may_differ(now),
             Event::SecretsDiffer(of) => self.secrets_differ(now, &of),
@@ -222,9 +270,12 @@ impl Rig {
             | Fact::NudgeOver { .. }
             | Fact::Conversation { .. }
             | Fact::Limit { .. }
+            | Fact::Trouble { .. }
             | Fact::Operator { .. }
             | Fact::Held { .. }
             | Fact::Restarts { .. }
+            | Fact::Spent { .. }
+            | Fact::Breaker { .. }
             | Fact::Decided { .. }
             | Fact::Started { .. }
             | Fact::Owes { .. }
@@ -242,9 +293,12 @@ impl Rig {
             worker.still_since = None;
         }
         self.tend_inboxes(now);
+        self.tend_handoffs(now);
         self.drop_wakes(now);
+        self.drop_tries(now);
         self.tend_nudges(now);
-        if self.tend_limits(now) {
+        let woken = self.tend_limits(now);
+        if self.tend_troubles(now) || woken {
             self.tend_nudges(now);
         }
         self.answer_waiters(now);
@@ -262,6 +316,7 @@ impl Rig {
             self.sign_of_life = now.mono + SIGN_OF_LIFE;
             self.ledger.add(Fact::Alive { at: now.wall });
             self.ask_for_what_runs();
+            self.look_at_unreadable_gates();
         }
         if self.survey_at.is_some_and(|at| now.mono >= at) {
             self.survey_at = None;
@@ -270,6 +325,10 @@ impl Rig {
         self.expire_phase(now);
         self.expire_attempts(now);
         self.expire_strays(now);
+        self.expire_worktrees(now);
+        self.tend_ending(now);
+        self.count_spent(now);
+        self.tend_breakers(now);
     }
 
     fn come_up(&mut self, now: Now) {
@@ -292,6 +351,9 @@ impl Rig {
             Leave::StopWorkers => "the supervisor ends and stops its workers",
         };
         self.tell(now, "leaving", Level::Info, None, text.into());
+        self.give_up_ending("the supervisor ends");
+        self.count_spent(now);
+        self.record_all_spent();
         self.hurry_nudges(now);
         self.hurry_inboxes(now);
     }

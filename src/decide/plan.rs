@@ -3,6 +3,8 @@
 //! Promise: the resume point moves only to where somebody sent it, and nobody is told of a new
 //! phase before it is recorded. A stored point that the plan does not have is never replaced by a
 //! guess: the plan is *astray* until the operator says where to go on.
+//!
+//! The end of a phase comes before its move (`ending`).
 
 use std::time::Duration;
 
@@ -179,7 +181,11 @@ impl Rig {
             Ok(over) => {
                 self.progress.failed = None;
                 let just_set = std::mem::take(&mut self.progress.just_set);
-                if over && self.progress.pending.is_none() && self.paused.is_none() {
+                // The next daemon looks for itself.
+                let stands_still = self.paused.is_some() || self.leaving.is_some();
+                if !over {
+                    self.phase_is_not_over(now);
+                } else if self.progress.pending.is_none() && !stands_still {
                     if just_set {
                         let text = format!(
                             "the end condition of phase {id} holds already, so the plan goes on at \
@@ -188,7 +194,7 @@ impl Rig {
                         self.sent_in_vain(&text);
                         self.tell(now, "phase-over-already", Level::Warning, None, text);
                     }
-                    self.move_to(now, index + 1, SetBy::Plan, None);
+                    self.end_phase(now, index + 1, SetBy::Plan, None);
                 }
             }
             Err(why) if self.progress.failed.as_ref() != Some(&why) => {
@@ -209,8 +215,20 @@ impl Rig {
             .map(|_| cannot_be_told(&phase.id, why))
     }
 
-    /// Sends the resume point to `index`; it counts once it is recorded.
+    /// Sends the resume point to `index` at once; it counts once it is recorded.
     pub(super) fn move_to(&mut self, now: Now, index: usize, by: SetBy, asked: Option<RequestId>) {
+        // Whom the end of the phase has stopped is not started before the move is recorded.
+        self.refuse_who_waits("another move of the resume point came first");
+        self.record_move(now, index, by, asked);
+    }
+
+    pub(super) fn record_move(
+        &mut self,
+        now: Now,
+        index: usize,
+        by: SetBy,
+        asked: Option<RequestId>,
+    ) {
         let point = self.progress.point_at(index, now, by);
         let earlier = self.progress.pending.replace((point.clone(), asked));
         if let Some((earlier, asked)) = earlier {
@@ -242,6 +260,7 @@ impl Rig {
             Some(_) => At::Phase(point.index),
             None => At::Complete,
         };
+        let waits = self.ending.take().and_then(|ending| ending.who_asked());
         self.progress.stored = Some(point.clone());
         self.progress.just_set = point.by != SetBy::Plan;
         self.progress.look = Look::at(now.mono);
@@ -253,8 +272,8 @@ impl Rig {
             None => ("plan-complete", format!("{over}the plan is {words}")),
         };
         self.tell(now, event, Level::Info, None, text.clone());
-        if let Some(id) = asked {
-            self.sent(now, id, text);
+        for id in asked.into_iter().chain(waits) {
+            self.sent(now, id, text.clone());
         }
     }
 
@@ -266,6 +285,7 @@ impl Rig {
         let Some((point, asked)) = self.progress.pending.take_if(given_up) else {
             return;
         };
+        self.ending_refused(now);
         self.ledger.withdraw(&Fact::Phase(point));
         self.progress.look = Look::at(now.mono + SLOW_LOOK);
         if let Some(id) = asked {

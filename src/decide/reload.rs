@@ -55,6 +55,9 @@ impl Rig {
 
     pub(super) fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
         let progress = self.progress_in(now, &config)?;
+        if progress.plan != self.progress.plan {
+            self.give_up_ending("the plan is another one");
+        }
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         let was_astray = self.progress.why_astray().is_some();
         let stored = self.progress.stored().cloned();
@@ -65,6 +68,7 @@ impl Rig {
         if let Some(point) = point.filter(|point| stored.as_ref() != Some(point)) {
             self.ledger.add(Fact::Phase(point));
         }
+        let in_vain = self.names_in_vain();
         let removed: Vec<_> = self
             .workers
             .keys()
@@ -105,6 +109,7 @@ impl Rig {
             None,
             "the configuration was reloaded".into(),
         );
+        self.tell_gates_in_vain(now, &in_vain);
         if let (Some(why), false) = (self.progress.why_astray(), was_astray) {
             return Ok(format!("reloaded; {}", self.tell_astray(now, &why)));
         }
@@ -117,6 +122,9 @@ impl Rig {
     /// A worker is no longer declared: what was decided about it is void, should it come back.
     fn forget(&mut self, now: Now, name: &WorkerName) {
         self.release(now, name);
+        self.forget_trouble(name);
+        self.forget_spent(name);
+        self.forget_breaker(name);
         if let Some(worker) = self.workers.get_mut(name) {
             worker.declared = false;
             worker.asked = Asked::Nothing;

@@ -213,10 +213,12 @@ impl Rig {
         }
     }
 
-    /// Did it end by itself, is its policy content with that, and has nothing changed since?
+    /// Did it end by itself, is its policy content with that, and has nothing changed since? What
+    /// may never have run was held, until something released it: so it is not finished.
     fn is_finished(&self, name: &WorkerName, last: &KnownAttempt, exit: &Exit) -> bool {
+        let ran = last.identity.is_some() || !exit.may_never_have_run();
         self.workers.get(name).is_some_and(|worker| {
-            last.boot == self.machine.boot
+            ran && last.boot == self.machine.boot
                 && worker.is_of(last.definition)
                 && !wants_restart(worker.rules.restart, exit)
                 && (self.progress.is_still_at(last.phase.as_ref()) || self.is_kept(worker))

@@ -17,6 +17,7 @@ impl Hash for Rig {
             rng: _,
             workers,
             progress,
+            ending,
             paused,
             ledger,
             reboots,
@@ -25,6 +26,7 @@ impl Hash for Rig {
             sender,
             nudges,
             inboxes,
+            handoffs,
             strays,
             remembered,
             survey_at,
@@ -34,9 +36,10 @@ impl Hash for Rig {
             gone,
             out,
         } = self;
-        (config, machine, started, workers, progress, paused).hash(state);
+        (config, machine, started, workers, progress, ending, paused).hash(state);
         (
-            ledger, reboots, last_boot, waiters, sender, nudges, inboxes, strays, remembered,
+            ledger, reboots, last_boot, waiters, sender, nudges, inboxes, handoffs, strays,
+            remembered,
         )
             .hash(state);
         (survey_at, sign_of_life, up, leaving, gone).hash(state);

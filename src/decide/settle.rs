@@ -1,7 +1,7 @@
 //! The next step of every worker: what is wanted of it, against where its life stands.
 //!
 //! Promise: a worker is started only when nothing of an earlier attempt lives, nobody else works in
-//! its worktree and everything that it requires is ready; it is stopped only for a reason that can
+//! its worktree, that was seen to (`worktree`), and everything that it requires is ready; it is stopped only for a reason that can
 //! be named.
 
 use super::{
@@ -9,11 +9,15 @@ use super::{
     life::{Attempt, Cause, Life, Stopped},
     plan::At,
     worker::{Asked, START_SILENCE, Worker},
+    worktree::Tree,
 };
 use crate::{
     config::OnPhase,
     model::{AttemptId, AttemptRef, Exit, Kind, Now, WorkerName},
 };
+
+/// Why who never ran is tried again, where nobody remembers more.
+const BEGAN_NOTHING: &str = "nothing was begun by the last try";
 
 impl Rig {
     /// Takes the next step of each worker. One pass is enough: what frees a worktree or makes a worker
@@ -87,11 +91,14 @@ impl Rig {
                         until,
                         why: worker.short.clone().unwrap_or_else(|| {
                             let last = worker.last_exit.as_ref();
-                            last.map_or(String::new(), Exit::to_string)
+                            last.map_or_else(|| BEGAN_NOTHING.to_owned(), Exit::to_string)
                         }),
                     },
                     (None, Some(obstacle)) => Life::Waiting(obstacle),
-                    (None, None) => return self.start(now, name),
+                    (None, None) => match self.prepare_worktree(now, name) {
+                        Some(words) => Life::Waiting(words),
+                        None => return self.start(now, name),
+                    },
                 };
                 self.becomes(now, name, life);
             }
@@ -112,6 +119,11 @@ impl Rig {
 
     /// Why this worker should not run now, if it should not.
     pub(super) fn unwanted(&self, worker: &Worker) -> Option<Stopped> {
+        self.barred(worker).or_else(|| self.is_over_for(worker))
+    }
+
+    /// The same but for the end of the phase, which passes by itself.
+    pub(super) fn barred(&self, worker: &Worker) -> Option<Stopped> {
         let is_loop = worker.rules.kind == Kind::Loop;
         if !worker.declared {
             return Some(Stopped::Removed);
@@ -126,6 +138,8 @@ impl Rig {
             return Some(Stopped::Paused);
         }
         self.out_of_place(worker)
+            .or(worker.spend.is_out().then_some(Stopped::Spent))
+            .or(worker.breaker.is_open().then_some(Stopped::Breaker))
     }
 
     /// Whether a change of phase leaves this worker alone: what it does or has finished, it need not
@@ -136,12 +150,17 @@ impl Rig {
 
     /// Why this worker has nothing to do where the plan stands, if so.
     fn out_of_place(&self, worker: &Worker) -> Option<Stopped> {
+        self.out_of_place_at(worker, &self.progress.at)
+    }
+
+    /// The same where the plan stands there.
+    pub(super) fn out_of_place_at(&self, worker: &Worker, at: &At) -> Option<Stopped> {
         let is_loop = worker.rules.kind == Kind::Loop;
-        match &self.progress.at {
+        match at {
             At::Astray(_) if is_loop => Some(Stopped::Astray),
             At::Complete if is_loop => Some(Stopped::PlanComplete),
-            At::Phase(_) => {
-                let (_, current) = self.progress.current()?;
+            At::Phase(index) => {
+                let current = self.progress.plan.phases.get(*index)?;
                 let own = worker.rules.phases.as_ref();
                 own.is_some_and(|own| !own.contains(&current.id))
                     .then_some(Stopped::Phase)
@@ -195,6 +214,9 @@ impl Rig {
                 ));
             }
         }
+        if let Some(other) = self.is_made_for(worker) {
+            return Some(format!("its worktree is being made for {other}"));
+        }
         let missing: Vec<_> = worker
             .rules
             .requires
@@ -219,6 +241,8 @@ impl Rig {
             return;
         };
         worker.asked = Asked::Nothing;
+        // The next start has it seen to again.
+        worker.tree = Tree::Unseen;
         // That it waits was told, and how often it is tried says nothing more.
         let again = worker.short.is_some();
         let attempt = AttemptId::new(now.wall, self.rng.u32(..));
@@ -272,7 +296,7 @@ impl Rig {
         if opening.lost {
             self.tell_lost_conversation(now, &of);
         }
-        if again {
+        if again && !opening.new {
             return;
         }
         self.tell(

@@ -3,6 +3,7 @@
 use super::{
     Refusal, ResumePoint, Rig,
     command::failed,
+    cutover::{handed_over, stands_still},
     plan::{At, Progress},
 };
 use crate::model::PhaseId;
@@ -84,6 +85,10 @@ impl Rig {
     /// The command that ends a pause: it has to say where to go on where nobody knows it.
     pub(super) fn way_out(&self) -> &'static str {
         match self.progress.at {
+            _ if handed_over(self.paused.as_deref()).is_some() => {
+                "`supervisorctl cutover cancel`, only if it was not imported,"
+            }
+            _ if stands_still(self.paused.as_deref()) => "`supervisorctl cutover cancel`",
             At::Astray(_) => "`supervisorctl resume --phase ID`",
             At::NoPlan | At::Phase(_) | At::Complete => "`supervisorctl resume`",
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Looked,
     attempt::in_words,
-    life::{Health, Life},
+    life::{Health, Life, Stopped},
     watch::Watching,
     worker::Worker,
 };
@@ -16,6 +16,9 @@ pub(super) fn by_looks(worker: &Worker, watching: &Watching, now: Now) -> Option
     let mut verdict = watching.verdict(now, &worker.rules.watch)?;
     let plan = worker.limit_plan();
     if let Some(plan) = plan.filter(|_| verdict.is == VerdictIs::Limited) {
+        verdict.evidence = format!("{}; {plan}", verdict.evidence);
+    }
+    if let Some(plan) = worker.unstick_plan(now, verdict.is) {
         verdict.evidence = format!("{}; {plan}", verdict.evidence);
     }
     Some(verdict)
@@ -40,6 +43,8 @@ pub(super) fn verdict(worker: &Worker, now: Now, quiet: Option<Duration>) -> Ver
         Life::BackingOff { why, .. } => {
             (VerdictIs::Waiting, format!("for its restart after {why}"))
         }
+        Life::Stopped(Stopped::Spent) => (VerdictIs::Waiting, worker.spent_in_words()),
+        Life::Stopped(Stopped::Breaker) => (VerdictIs::Waiting, worker.breaker_in_words()),
         Life::Stopped(why) => (VerdictIs::Waiting, why.as_str().to_owned()),
         Life::Held(why) => (VerdictIs::Waiting, format!("for the operator: {why}")),
         Life::Starting { last, .. } => (

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Boot, KnownConversation, Looked, Rig,
+    Amounts, Boot, EndingRow, Gate, KnownConversation, Looked, Rig,
     inbox::Inbox,
     life::{Health, Life, Stopped},
     plan::At,
@@ -13,7 +13,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    config::{Keeps, Phase},
+    config::{Daily, Keeps, Phase},
     model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
@@ -37,6 +37,8 @@ pub struct View<'a> {
     pub degraded: Vec<String>,
     /// One row a worker, by name.
     pub workers: Vec<Row<'a>>,
+    /// Gates that are not over, by name.
+    pub handoffs: Vec<&'a Gate>,
 }
 
 /// Where the plan stands.
@@ -50,6 +52,8 @@ pub struct PhaseRow<'a> {
     pub phases: &'a [Phase],
     /// The same in words.
     pub words: String,
+    /// How far its end has come, while it is being wound up.
+    pub ending: Option<EndingRow>,
 }
 
 /// One worker.
@@ -87,6 +91,17 @@ pub struct Row<'a> {
     pub conversation: Option<&'a KnownConversation>,
     /// What lies in its inbox, if it has an agent.
     pub inbox: Option<InboxRow>,
+    /// What it has spent of this day, where it may not spend all it likes.
+    pub spent: Option<SpentRow>,
+}
+
+/// What a worker has spent of a day, and how much it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpentRow {
+    /// Since the last time it was started with a whole budget.
+    pub spent: Amounts,
+    /// How much it may.
+    pub may: Daily,
 }
 
 /// What lies in the inbox of a worker.
@@ -133,6 +148,7 @@ impl Rig {
                 id,
                 phases: &plan.plan.phases,
                 words,
+                ending: self.ending_row(now),
             }),
             paused: self.paused.as_deref(),
             degraded: self
@@ -141,6 +157,8 @@ impl Rig {
                 .into_iter()
                 .chain(self.phase_trouble())
                 .chain(self.inbox_troubles())
+                .chain(self.handoffs.troubles())
+                .chain(self.vain_troubles())
                 .chain(self.workers.values().filter_map(Worker::unable))
                 .collect(),
             workers: {
@@ -150,6 +168,7 @@ impl Rig {
                 rows.sort_by_key(|row| row.name);
                 rows
             },
+            handoffs: self.handoffs.open().collect(),
         }
     }
 
@@ -191,6 +210,7 @@ impl Rig {
                 worktree: None,
                 conversation: None,
                 inbox: None,
+                spent: None,
             }
         })
     }
@@ -256,6 +276,7 @@ impl Rig {
                 .as_ref()
                 .filter(|_| worker.rules.conversation != Keeps::Nothing),
             inbox: self.inbox_row(worker, now),
+            spent: worker.spent_row(),
         })
     }
 

@@ -220,6 +220,8 @@ impl Rig {
                         "it is tried again; `supervisorctl logs {name}` shows its output"
                     )),
                 ))),
+                // It is started as soon as the plan has gone on.
+                Life::Stopped(Stopped::PhaseOver) => None,
                 Life::Stopped(why) => {
                     let text = format!("{name} {}", why.as_str());
                     let well = worker.last_exit.as_ref().is_some_and(Exit::is_success);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{KnownConversation, Restarts, life::Life, limit::Limit, say::Past};
+use super::{
+    KnownConversation, Restarts, breaker::Breaker, life::Life, limit::Limit, say::Past,
+    spend::Spend, unstick::Unstick, watch::Watching, worktree::Tree,
+};
 use crate::{
     config,
     model::{AttemptRef, Exit, Now, WorkerName},
@@ -40,16 +43,30 @@ pub(super) struct Worker {
     pub(super) restarts: Restarts,
     /// Its usage limit, from when it was seen until it is seen to be over.
     pub(super) limit: Option<Limit>,
+    /// What keeps its agent from its work, from when it was seen until it is over.
+    pub(super) unstick: Option<Unstick>,
+    /// What it has spent of this day.
+    pub(super) spend: Spend,
+    /// What its rounds came to.
+    pub(super) breaker: Breaker,
     /// How its last attempt ended that ran; that of one that never ran only where none ever did.
     pub(super) last_exit: Option<Exit>,
     /// What its last attempt leaves to what the next one is told.
     pub(super) past: Option<Past>,
     /// For what its last start was put off; `None` since it was started, or is not to be.
     pub(super) short: Option<String>,
+    /// How far its worktree is, where that is made before each start.
+    pub(super) tree: Tree,
+    /// What of its worktree was told last that is not as declared.
+    pub(super) left: Vec<String>,
     /// What its agent goes on with.
     pub(super) conversation: Option<KnownConversation>,
     /// Something was said in it since its present attempt began.
     pub(super) conversed: bool,
+    /// It was started to go on with its conversation.
+    pub(super) resumes: bool,
+    /// The id of a conversation that the last look at it saw.
+    pub(super) shown: Option<String>,
 }
 
 /// What the operator asked for.
@@ -75,11 +92,18 @@ impl Worker {
             still_since: None,
             restarts: Restarts::default(),
             limit: None,
+            unstick: None,
+            spend: Spend::default(),
+            breaker: Breaker::default(),
             last_exit: None,
             past: None,
             short: None,
+            tree: Tree::Unseen,
+            left: Vec::new(),
             conversation: None,
             conversed: false,
+            resumes: false,
+            shown: None,
         }
     }
 
@@ -133,6 +157,21 @@ impl Worker {
         if self.last_exit.as_ref().is_none_or(Exit::never_ran) {
             self.last_exit = Some(exit);
         }
+    }
+
+    /// What the looks at its agent came to.
+    pub(super) fn watching(&self) -> Option<&Watching> {
+        let Life::Running { watching, .. } = &self.life else {
+            return None;
+        };
+        watching.as_deref()
+    }
+
+    pub(super) fn watching_mut(&mut self) -> Option<&mut Watching> {
+        let Life::Running { watching, .. } = &mut self.life else {
+            return None;
+        };
+        watching.as_deref_mut()
     }
 
     /// Its attempt, if it is the one that is spoken of.

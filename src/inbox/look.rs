@@ -4,33 +4,22 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::Read as _,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::{OsStrExt as _, OsStringExt as _},
-    },
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use jiff::Timestamp;
-use rustix::{
-    fs::{Dir, Mode, OFlags, Stat, fstat, openat},
-    io::Errno,
-};
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 
-use super::{
-    DELIVERED, FAILED, Inbox, InboxError, QUIET, WHY,
-    place::{is_directory, is_plain},
-    settle::when,
-};
+use super::{DELIVERED, FAILED, Inbox, InboxError, QUIET, WHY, settle::when};
 use crate::{
     agent::typed::{LONGEST, check},
     decide::Lies,
+    foreign::{Left, is_directory, is_plain, names},
     model::ItemName,
     sys,
 };
 
-/// Read by everybody.
-const BY_ALL: u32 = 0o004;
 /// What others have in hand ends so.
 const OF_WRITERS: [&str; 4] = ["~", ".tmp", ".part", ".swp"];
 
@@ -44,6 +33,20 @@ pub struct Waiting {
     /// How long it is.
     pub bytes: u64,
     plain: bool,
+}
+
+impl Waiting {
+    /// Nothing is in it yet, so nobody waits for it to be typed.
+    pub fn is_empty(&self) -> bool {
+        self.plain && self.bytes == 0
+    }
+}
+
+/// Those that wait to be typed: how many, and since when the oldest is as it is.
+pub fn queued(waiting: &[Waiting]) -> (usize, Option<Timestamp>) {
+    let mut full = waiting.iter().filter(|one| !one.is_empty()).peekable();
+    let oldest = full.peek().map(|one| one.since);
+    (full.count(), oldest)
 }
 
 /// A file that failed.
@@ -103,11 +106,12 @@ impl Inbox {
         if let (None, Some(error)) = (&first, unread) {
             return Err(error);
         }
+        let (queued, oldest) = queued(&waiting);
         let lies = Lies {
             first,
-            queued: waiting.len(),
-            failed: self.failures()?.len(),
-            oldest: waiting.first().map(|one| one.since),
+            queued,
+            failed: self.failed_names()?.1.len(),
+            oldest,
         };
         Ok((lies, again))
     }
@@ -118,7 +122,7 @@ impl Inbox {
     /// It cannot be looked at.
     pub fn waiting(&self) -> Result<Vec<Waiting>, InboxError> {
         let mut found = Vec::new();
-        for name in names(&self.directory).map_err(self.failed("", "read"))? {
+        for name in self.place.names().map_err(self.failed("", "read"))? {
             if is_of_writers(&name) {
                 continue;
             }
@@ -141,12 +145,23 @@ impl Inbox {
     /// # Errors
     /// It cannot be looked at.
     pub fn failures(&self) -> Result<Vec<Failed>, InboxError> {
+        let (below, names) = self.failed_names()?;
+        let failed = names.into_iter().map(|name| Failed {
+            at: when(&name),
+            why: reason(&below, &name),
+            name: name.into(),
+        });
+        Ok(failed.collect())
+    }
+
+    /// The names of what has failed, oldest first, and the directory that has them.
+    fn failed_names(&self) -> Result<(OwnedFd, Vec<OsString>), InboxError> {
         let below = self.below(FAILED)?;
         let mut names = names(&below).map_err(self.failed(FAILED, "read"))?;
         names.sort();
         let has = |name: &[u8]| {
             names
-                .binary_search(&OsString::from_vec(name.to_vec()))
+                .binary_search_by(|known| known.as_bytes().cmp(name))
                 .is_ok()
         };
         // A reason is there before what it is of; a file that is called like one has its own.
@@ -154,14 +169,9 @@ impl Inbox {
             let of = name.as_bytes().strip_suffix(WHY.as_bytes());
             of.is_some_and(|of| has(of) || !has(&[name.as_bytes(), WHY.as_bytes()].concat()))
         };
-        let failed = names.iter().filter(|name| !is_reason(name));
-        Ok(failed
-            .map(|name| Failed {
-                at: when(name),
-                why: reason(&below, name),
-                name: name.clone().into(),
-            })
-            .collect())
+        let failed = names.iter().filter(|name| !is_reason(name)).cloned();
+        let failed = failed.collect();
+        Ok((below, failed))
     }
 
     /// How many were delivered and are kept.
@@ -186,30 +196,13 @@ impl Inbox {
     }
 
     fn read(&self, name: &OsStr, now: SystemTime) -> Result<Content, InboxError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&self.directory, name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT) => return Ok(Content::Gone),
-            // Somebody has it to himself for now (fcntl(2), leases).
-            Err(Errno::AGAIN) => return Ok(Content::Unfinished),
-            Err(Errno::LOOP) => return Ok(unfit("it is a symbolic link, and no link is followed")),
-            Err(Errno::NXIO) => return Ok(unfit("it is no plain file")),
-            Err(Errno::ACCESS) => return Ok(unfit("it may not be read by who types it")),
-            Err(source) => return Err(InboxError::new(self.at(name), "opened", source)),
+        let left = self.place.left(name);
+        let (file, stat) = match left.map_err(self.failed(name, "opened"))? {
+            Left::File(file, stat) => (file, stat),
+            Left::Unfit(why) => return Ok(Content::Unfit(why)),
+            Left::Taken => return Ok(Content::Unfinished),
+            Left::Nothing => return Ok(Content::Gone),
         };
-        let stat = fstat(&file).map_err(self.failed(name, "looked at"))?;
-        if !is_plain(&stat) {
-            return Ok(unfit("it is no plain file"));
-        }
-        if stat.st_nlink > 1 {
-            return Ok(unfit("it has another name elsewhere (a hard link)"));
-        }
-        // Whoever owns the directory can move what he could not read.
-        if stat.st_uid != self.owner && stat.st_mode & BY_ALL == 0 {
-            let user = stat.st_uid;
-            let why = format!("it is user {user}'s, and the owner of the inbox may not read it");
-            return Ok(unfit(why));
-        }
         if stat.st_size == 0 || !is_quiet(changed(&stat), now) {
             return Ok(Content::Unfinished);
         }
@@ -261,19 +254,6 @@ fn is_quiet(since: Timestamp, now: SystemTime) -> bool {
     };
     // A clock that was put back must not hold it up.
     now.checked_sub(since).is_none_or(|age| age >= QUIET)
-}
-
-/// All names in a directory, but its own.
-pub(super) fn names(directory: &OwnedFd) -> Result<Vec<OsString>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory.as_fd())? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name.to_vec()));
-        }
-    }
-    Ok(names)
 }
 
 /// Why a file failed.

@@ -21,27 +21,31 @@
 //!
 //! # How
 //!
-//! The directory may be another user's, and the daemon root. Everything is done through descriptors of
-//! the directories, and no link is followed. What is read is a plain file with one name, that this user
-//! could read as well; nothing is waited for, and no more is read than can be typed.
+//! The directory may be another user's, and the daemon root: `foreign` has what is kept to. No more is read
+//! than can be typed.
 
 mod look;
 mod place;
 mod send;
 mod settle;
+mod take;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    ffi::OsStr,
     io,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-pub use look::{Content, Failed, Waiting};
+pub use look::{Content, Failed, Waiting, queued};
+pub use take::Taken;
 
-use crate::model::{ItemName, WorkerName};
+use crate::{
+    foreign::Owned,
+    model::{ItemName, WorkerName},
+};
 
 /// Below the state directory.
 const NAME: &str = "inbox";
@@ -64,12 +68,16 @@ pub fn path(state: &Path, worker: &WorkerName) -> PathBuf {
     state.join(NAME).join(worker.as_str())
 }
 
+/// Whether a directory of this name in an inbox has what was delivered, or what failed.
+pub fn is_end(name: &OsStr) -> bool {
+    name == DELIVERED || name == FAILED
+}
+
 /// The inbox of a worker, open.
 #[derive(Debug)]
 pub struct Inbox {
     path: PathBuf,
-    directory: OwnedFd,
-    owner: u32,
+    place: Owned,
 }
 
 /// Something cannot be done in an inbox.

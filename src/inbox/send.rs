@@ -2,23 +2,17 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::File,
-    io::{self, Write as _},
-    os::fd::OwnedFd,
+    io,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::{
-    fs::{
-        AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, fchown, fsync, openat, renameat_with,
-        unlinkat,
-    },
+    fs::{AtFlags, RenameFlags, fsync, renameat_with, unlinkat},
     io::Errno,
-    process::geteuid,
 };
 
-use super::{Inbox, InboxError};
-use crate::model::ItemName;
+use super::{DELIVERED, FAILED, Inbox, InboxError, settle::own_name};
+use crate::{fault, foreign::names, model::ItemName};
 
 /// Two that are sent within the same microsecond are told apart by a number.
 const MOST: u32 = 1000;
@@ -44,39 +38,68 @@ impl Inbox {
         Err(InboxError::new(self.path.clone(), "written", Errno::EXIST))
     }
 
+    /// Leaves a text there under this name, unless that was done before: it waits, or was put away.
+    ///
+    /// # Errors
+    /// Nothing of it is there, or nobody can tell.
+    pub fn send_once(&self, item: &ItemName, text: &str) -> Result<(), InboxError> {
+        let name = item.as_os_str();
+        // In the order in which it moves: it cannot pass unseen.
+        if self.stat(name)?.is_some() {
+            return Ok(());
+        }
+        for place in [DELIVERED, FAILED] {
+            let put_away = names(&self.below(place)?).map_err(self.failed(place, "read"))?;
+            if put_away.iter().any(|one| own_name(one) == name) {
+                return Ok(());
+            }
+        }
+        // Whoever was to write it before may have been killed.
+        let directory = &self.place.directory;
+        let _ = unlinkat(directory, hidden(name), AtFlags::empty());
+        match self.send_as(name, text) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            sent => sent.map_err(|source| InboxError::new(self.at(name), "written", source)),
+        }
+    }
+
+    /// Takes away those that wait and are meant.
+    ///
+    /// # Errors
+    /// One of them may be there still.
+    pub fn revoke(&self, is_meant: impl Fn(&ItemName) -> bool) -> Result<(), InboxError> {
+        let names = self.place.names().map_err(self.failed("", "read"))?;
+        let directory = &self.place.directory;
+        for name in names {
+            if !is_meant(&name.clone().into()) {
+                continue;
+            }
+            match unlinkat(directory, &name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(source) => return Err(self.failed(&name, "removed")(source)),
+            }
+        }
+        fsync(directory).map_err(self.failed("", "synced"))
+    }
+
     fn send_as(&self, name: &OsStr, text: &str) -> io::Result<()> {
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        write(&self.directory, &hidden, text.as_bytes(), self.owner)?;
-        let (directory, flags) = (&self.directory, RenameFlags::NOREPLACE);
+        let hidden = hidden(name);
+        self.place.write(&hidden, text.as_bytes())?;
+        fault::point(|| "before the text is in its inbox".into());
+        let (directory, flags) = (&self.place.directory, RenameFlags::NOREPLACE);
         if let Err(error) = renameat_with(directory, &hidden, directory, name, flags) {
             // It is in nobody's way, and what it was for has failed.
             let _ = unlinkat(directory, &hidden, AtFlags::empty());
             return Err(error.into());
         }
+        fault::point(|| "after the text is in its inbox".into());
         Ok(fsync(directory)?)
     }
 }
 
-/// Writes a file that is not there yet, for this owner; all of it, on the disk, or nothing.
-pub(super) fn write(
-    directory: &OwnedFd,
-    name: &OsStr,
-    content: &[u8],
-    owner: u32,
-) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?);
-    let hand_over = |file: &File| match geteuid().as_raw() {
-        us if us == owner => Ok(()),
-        _ => fchown(file, Some(Uid::from_raw(owner)), None::<Gid>).map_err(io::Error::from),
-    };
-    let written = file
-        .write_all(content)
-        .and_then(|()| hand_over(&file))
-        .and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = unlinkat(directory, name, AtFlags::empty());
-    }
-    written
+/// While it is written.
+fn hidden(name: &OsStr) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden
 }

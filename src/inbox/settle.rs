@@ -14,8 +14,13 @@ use rustix::{
     io::Errno,
 };
 
-use super::{DELIVERED, FAILED, Inbox, InboxError, WHY, look::names, send::write};
-use crate::{decide::Settle, fault, model::ItemName};
+use super::{DELIVERED, FAILED, Inbox, InboxError, WHY};
+use crate::{
+    decide::Settle,
+    fault,
+    foreign::{names, write},
+    model::ItemName,
+};
 
 /// How many are kept of what was delivered.
 pub(super) const KEPT: usize = 1000;
@@ -52,15 +57,20 @@ impl Inbox {
         let reason = match why {
             Some(why) => {
                 let reason = reason_of(&moved);
-                write(&below, &reason, format!("{why}\n").as_bytes(), self.owner)
-                    .map_err(|source| InboxError::new(self.at(place), "written", source))?;
+                write(
+                    &below,
+                    &reason,
+                    format!("{why}\n").as_bytes(),
+                    self.place.owner,
+                )
+                .map_err(|source| InboxError::new(self.at(place), "written", source))?;
                 Some(reason)
             }
             None => None,
         };
         fault::point(|| "before the move".into());
         let flags = RenameFlags::NOREPLACE;
-        match renameat_with(&self.directory, name, &below, &moved, flags) {
+        match renameat_with(&self.place.directory, name, &below, &moved, flags) {
             Ok(()) => {}
             Err(source) => {
                 if let Some(reason) = reason {
@@ -73,7 +83,7 @@ impl Inbox {
             }
         }
         // It is moved, whatever becomes of the rest.
-        if let Err(error) = fsync(&below).and_then(|()| fsync(&self.directory)) {
+        if let Err(error) = fsync(&below).and_then(|()| fsync(&self.place.directory)) {
             tracing::warn!(
                 "{}: may be back after a power cut: {error}",
                 self.at(name).display()
@@ -97,11 +107,11 @@ impl Inbox {
         let name = failed.as_os_str();
         let own = own_name(name);
         let flags = RenameFlags::NOREPLACE;
-        renameat_with(&below, name, &self.directory, &own, flags)
+        renameat_with(&below, name, &self.place.directory, &own, flags)
             .map_err(|source| InboxError::new(self.at(FAILED).join(name), "put back", source))?;
         remove(&below, &reason_of(name));
         fsync(&below)
-            .and_then(|()| fsync(&self.directory))
+            .and_then(|()| fsync(&self.place.directory))
             .map_err(self.failed(&own, "known to have been put back"))?;
         Ok(own.into())
     }

@@ -123,7 +123,8 @@ fn what_somebody_still_has_in_hand_is_left_alone() {
     assert_eq!(place.look(), Lies::default());
     place.write("empty", "");
     let (lies, again) = place.inbox.look(later()).unwrap();
-    assert_eq!((lies.first, lies.queued, again), (None, 1, Some(QUIET)));
+    assert_eq!((lies.first, lies.queued, again), (None, 0, Some(QUIET)));
+    assert_eq!(lies.oldest, None);
     place.write("empty", "not any more");
     let (lies, again) = place.inbox.look(SystemTime::now()).unwrap();
     assert_eq!(
@@ -401,7 +402,7 @@ fn of_another_user_it_is_theirs_and_root_reads_nothing_for_them() {
     fs::set_permissions(place.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
     let said = place.first().unwrap().1.unwrap_err();
     assert!(
-        said.contains("the owner of the inbox may not read it"),
+        said.contains("the directory's owner may not read it"),
         "{said}"
     );
     chown(place.path("secret"), Some(USER), None).unwrap();
@@ -461,4 +462,19 @@ fn what_is_delivered_by_a_clock_that_was_set_back_stays() {
     let names = place.names("delivered");
     assert_eq!(names.len(), KEPT);
     assert!(names.contains(&moved), "{moved}");
+}
+
+#[test]
+fn what_is_meant_is_taken_away_and_nothing_else() {
+    let place = place();
+    for name in ["1.md", "2.md", ".1.md"] {
+        place.write(name, "x");
+    }
+    place.settle("2.md", &Settle::Delivered);
+    place.write("2.md", "y");
+    let is_meant = |item: &ItemName| item.to_string() == "2.md";
+    place.inbox.revoke(is_meant).unwrap();
+    assert_eq!(place.look().queued, 1);
+    assert_eq!(place.inbox.delivered().unwrap(), 1);
+    place.inbox.revoke(is_meant).unwrap();
 }

@@ -31,7 +31,8 @@ pub(super) const OF_USER: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 #[derive(Debug, Clone, Args)]
 pub struct AsUser {
     /// The user
-    #[arg(long)]
+    // It is not for every role that somebody has to be said.
+    #[arg(long, required = false)]
     user: String,
     /// The group, instead of the user's own
     #[arg(long)]

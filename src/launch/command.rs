@@ -134,6 +134,25 @@ impl Runner {
     /// # Errors
     /// See [`CommandError`].
     pub async fn run(&self, request: Request) -> Result<Outcome, CommandError> {
+        let (outcome, mut left) = self.run_through(request).await?;
+        // What it left running is meant to run.
+        left.tree = None;
+        Ok(outcome)
+    }
+
+    /// The same for what is to leave nothing behind: whatever it left running is killed when it is done.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub(crate) async fn run_alone(&self, request: Request) -> Result<Outcome, CommandError> {
+        let (outcome, mut left) = self.run_through(request).await?;
+        if let Some(tree) = left.tree.take() {
+            left.kill(&tree).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn run_through(&self, request: Request) -> Result<(Outcome, Abandoned), CommandError> {
         let program = request.program.clone();
         let limit = request.limit;
         let keep = request.keep;
@@ -141,7 +160,7 @@ impl Runner {
             mut child,
             output,
             errors,
-            mut killed_unless_done,
+            killed_unless_done,
         } = self.begin(request).await?;
         let (mut output, mut errors) = (Head::new(output, keep), Head::new(errors, keep));
         let run = async {
@@ -157,12 +176,12 @@ impl Runner {
         let done = tokio::time::timeout(limit, run).await;
         match done {
             Ok(exit) => {
-                killed_unless_done.tree = None;
-                Ok(Outcome {
+                let outcome = Outcome {
                     exit,
                     output: output.head,
                     errors: errors.head,
-                })
+                };
+                Ok((outcome, killed_unless_done))
             }
             Err(_) => Err(CommandError::TimedOut { program, limit }),
         }
@@ -296,18 +315,25 @@ struct Abandoned {
     tree: Option<Tree>,
 }
 
+impl Abandoned {
+    async fn kill(&self, tree: &Tree) {
+        if let Err(error) = self.looker.signal(tree, Part::All, Signal::KILL).await {
+            tracing::warn!("a command is left behind: {}", in_one_line(&error));
+        }
+    }
+}
+
 impl Drop for Abandoned {
     fn drop(&mut self) {
         let Some(tree) = self.tree.take() else {
             return;
         };
-        let looker = self.looker.clone();
+        let left = Self {
+            looker: self.looker.clone(),
+            tree: None,
+        };
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = looker.signal(&tree, Part::All, Signal::KILL).await {
-                    tracing::warn!("a command is left behind: {}", in_one_line(&error));
-                }
-            });
+            runtime.spawn(async move { left.kill(&tree).await });
         } else if let Err(error) = tree.root.map_or(Ok(()), end_group) {
             tracing::warn!("a command is left behind: {}", in_words(&error));
         }

@@ -36,7 +36,7 @@ const NUMBER: RawFd = 100;
 
 /// A worktree that is held; dropping it lets go of our part.
 #[derive(Debug)]
-pub(super) struct Lease(OwnedFd);
+pub(crate) struct Lease(OwnedFd);
 
 /// A worktree could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ impl Lease {
     ///
     /// # Errors
     /// It is no directory that can be opened, or has no locks.
-    pub(super) fn take_if_free(worktree: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn take_if_free(worktree: &Path) -> io::Result<Option<Self>> {
         let mut open = OpenOptions::new();
         open.read(true).custom_flags(nix::libc::O_DIRECTORY);
         let directory = open.open(worktree)?;

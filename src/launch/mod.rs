@@ -53,7 +53,7 @@ pub mod directory;
 mod end;
 pub(crate) mod environment;
 pub mod exec;
-mod lease;
+pub(crate) mod lease;
 mod life;
 mod local;
 mod needs;

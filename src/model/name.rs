@@ -1,4 +1,4 @@
-//! Names that people type: workers and phases.
+//! Names that people type: workers, phases, cutovers and gates.
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 
@@ -107,6 +107,14 @@ name!(
 name!(
     /// A phase's id: the same characters as a worker's name.
     PhaseId
+);
+name!(
+    /// The id of a move of a rig to another machine: the same characters as a worker's name.
+    CutoverId
+);
+name!(
+    /// The name of a gate that workers hand to each other: the same characters as a worker's name.
+    GateName
 );
 
 impl WorkerName {

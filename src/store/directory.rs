@@ -60,6 +60,8 @@ impl Store {
         if !exists(&phase_file::place(&self.dir)) {
             self.write_phase_file()?;
         }
+        self.write_gates()?;
+        self.write_standstill()?;
         self.commit(Survives::PowerCut, |conn| {
             conn.execute("UPDATE boot SET listed = 0", []).map(drop)
         })?;

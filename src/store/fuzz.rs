@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 34] = [
+const COLUMNS: [(&str, &str); 37] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -47,6 +47,9 @@ const COLUMNS: [(&str, &str); 34] = [
     ("nudge", "item"),
     ("attempt", "owed"),
     ("attempt", "knows"),
+    ("worker", "unstick"),
+    ("worker", "spent"),
+    ("worker", "breaker"),
 ];
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
     read::{self, RecordedBoot},
     reboots_file,
     resume::{Kept, Record},
+    standstill,
     write::{self, POINT_LOST},
 };
 use crate::decide::Restored;
@@ -129,6 +130,7 @@ pub(super) fn traces(dir: &Path) -> Option<String> {
             "attempts",
             fs::read_dir(attempts).is_ok_and(|mut all| all.next().is_some()),
         ),
+        (standstill::NAME, standstill::read(dir).is_some()),
     ];
     let found = traces.iter().filter(|(_, is_there)| *is_there);
     let names: Vec<_> = found.map(|(name, _)| *name).collect();

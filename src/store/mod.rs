@@ -3,7 +3,7 @@
 //! Promise: a fact is on the disk when [`Store::record`] has returned `Ok`. The facts up to
 //! [`Fact::Operator`] survive a power cut from then on, the others a crash of the daemon (a power
 //! cut may take those of the last seconds; what they tell of is mostly gone with it). After an
-//! `Err` none of the slice counts, except that a resume point or a boot may have got as far as the
+//! `Err` none of the slice counts, except that a resume point, a boot or a pause may have got as far as the
 //! database; recording it again is right in every case. Damage is set aside under a new name and
 //! reported, and never written over. The resume point is in two places, and either one is enough.
 //! A database that is taken away or overwritten while the daemon runs is noticed by the next commit
@@ -16,6 +16,8 @@
 //! |---|---|---|
 //! | `loopkeeper.db`, `-wal` | everything below, and the history, in SQLite | 0600 |
 //! | `phase-idx` | the resume point, to be read and edited: [`phase_file`] | 0644 |
+//! | `handoff/GATE.toml` | where a gate stands: [`gates`] | 0600 |
+//! | `standstill` | why it runs no loop, whatever the database says: handed over, or an import cut off | 0644 |
 //! | `REBOOTS.md` | one entry for each reboot | 0644 |
 //! | `lock` | of the daemon that has the directory's flock(2), or had it last: pid, configuration | 0600 |
 //! | `<name>.damaged-<UTC time>` | what was set aside; ours to make, yours to delete | |
@@ -54,29 +56,36 @@ mod directory;
 mod error;
 #[cfg(test)]
 mod fuzz;
+pub mod gates;
 mod load;
 mod lock;
+mod moved;
 mod open;
 pub mod phase_file;
 mod read;
 mod reboots_file;
 mod resume;
 mod snapshot;
+mod standstill;
 mod structure;
 mod twin;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 pub use declared::Declared;
 pub use error::{Problem, StoreError};
+pub use moved::{DATABASE, FILES};
 pub use open::Opened;
 pub use read::{History, RecordedAttempt, RecordedBoot};
 pub use snapshot::ReadOnly;
 
 use crate::{
-    decide::{Fact, ResumePoint},
-    model::PhaseId,
+    decide::{Fact, Gate, ResumePoint},
+    model::{GateName, PhaseId},
 };
 use access::{Access, Survives};
 use database::database_error;
@@ -93,6 +102,8 @@ pub struct Store {
     twin: Twin,
     /// The resume point and the texts of its file that are our own.
     kept: Option<Kept>,
+    /// Where gates stand, by their files.
+    gates: BTreeMap<GateName, Gate>,
     problems: Vec<Problem>,
     lock: lock::Lock,
     /// What is told of us beside the lock.
@@ -169,6 +180,7 @@ impl Store {
             file.publish()?;
             self.confirm_phase_file();
         }
+        self.follow_pause(facts)?;
         if facts.iter().any(|fact| matches!(fact, Fact::Boot(_))) {
             self.list_boots()?;
         }

@@ -4,7 +4,10 @@
 //! and `phase-idx` are brought together by the rule of `resume`. Where nothing can be written,
 //! what can be read is restored all the same, and opening is tried again at the next record.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -54,12 +57,15 @@ pub(super) fn open(dir: &Path, plan: &[PhaseId]) -> Result<Opened, StoreError> {
                 database: path,
                 twin,
                 kept: loaded.kept,
+                gates: BTreeMap::new(),
                 problems,
                 lock,
                 config: None,
             };
             let mut restored = loaded.restored;
+            store.keep_standing_still(&mut restored);
             store.settle(record, plan, &mut restored);
+            store.take_gates(&mut restored);
             if let Err(error) = store.list_boots() {
                 store.problems.push(Problem::Degraded(error));
             }
@@ -94,18 +100,21 @@ fn degraded(
     let told = problems.iter().any(is_damage);
     let more = std::mem::take(&mut seen.problems).into_iter();
     problems.extend(more.filter(|problem| !(told && is_damage(problem))));
-    let restored = seen.restored.clone();
+    let mut restored = seen.restored.clone();
     let path = database::path(dir);
-    let store = Store {
+    let mut store = Store {
         dir: dir.to_owned(),
         twin: twin_of(&seen.conn, &path)?,
         database: path,
         kept: seen.kept.clone(),
         access: Access::Degraded(Box::new(seen)),
+        gates: BTreeMap::new(),
         problems: Vec::new(),
         lock,
         config: None,
     };
+    store.take_gates(&mut restored);
+    problems.extend(store.problems());
     Ok(Opened {
         store,
         restored,

@@ -154,10 +154,14 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         resume_point: None,
         paused: meta_text(conn, "paused")?,
         nudges: nudges(conn)?,
+        // They are in files of their own.
+        handoffs: BTreeMap::new(),
         workers: BTreeMap::new(),
     };
-    let mut rows = conn
-        .prepare("SELECT name, stopped, held, restarts, conversation, usage_limit FROM worker")?;
+    let mut rows = conn.prepare(
+        "SELECT name, stopped, held, restarts, conversation, usage_limit, unstick, spent, breaker
+         FROM worker",
+    )?;
     let found = rows.query_map([], |row| {
         let worker = RestoredWorker {
             stopped: row.get(1)?,
@@ -165,6 +169,9 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
             restarts: optional_json(row, 3)?.unwrap_or_default(),
             conversation: optional_json(row, 4)?,
             limit: optional_json(row, 5)?,
+            trouble: optional_json(row, 6)?,
+            spent: optional_json(row, 7)?,
+            breaker: optional_json(row, 8)?,
             ..RestoredWorker::default()
         };
         Ok((text(row, 0)?, worker))

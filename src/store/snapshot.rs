@@ -22,11 +22,14 @@ use super::{
     load::{self, Loaded},
     phase_file, reboots_file,
     resume::{self, Kept, Stale, Standing},
+    standstill,
 };
 use crate::{decide::Restored, model::PhaseId};
 
 /// How often a copy is tried while a daemon writes.
 const TRIES: u32 = 20;
+/// What there is of a database: itself and its log.
+const FILES: [&str; 2] = ["", "-wal"];
 
 /// A look at a state directory.
 #[derive(Debug)]
@@ -103,6 +106,7 @@ impl ReadOnly {
     ) -> Self {
         let record = loaded.record();
         let mut restored = loaded.restored;
+        restored.paused = standstill::read(dir).or(restored.paused);
         let path = phase_file::path(dir);
         match resume::judge(record, resume::File::of(dir), plan, Timestamp::now()) {
             Standing::Fresh => {}
@@ -185,22 +189,34 @@ fn load_copy(path: &Path) -> Result<Option<(Loaded, TempDir)>, Trouble> {
 
 /// Copies what there is of the database; `None` when there is nothing.
 fn copy(path: &Path) -> Result<Option<TempDir>, Trouble> {
-    let names = ["", "-wal"];
-    if names.iter().all(|name| !exists(&with_suffix(path, name))) {
+    if FILES.iter().all(|name| !exists(&with_suffix(path, name))) {
         return Ok(None);
     }
     let dir = private_dir()?;
+    copy_into(path, dir.path())?;
+    Ok(Some(dir))
+}
+
+/// Copies the database into a directory that has none.
+pub(super) fn copy_to(path: &Path, dir: &Path) -> Result<(), StoreError> {
+    copy_into(path, dir).map_err(|trouble| match trouble {
+        Trouble::Refused(error) => error,
+        Trouble::Damaged(why) => file_error("copied", path, io::Error::other(why)),
+    })
+}
+
+fn copy_into(path: &Path, dir: &Path) -> Result<(), Trouble> {
     for _ in 0..TRIES {
-        let before = names.map(|name| stamp(&with_suffix(path, name)));
-        for name in names {
+        let before = FILES.map(|name| stamp(&with_suffix(path, name)));
+        for name in FILES {
             let (from, to) = (
                 with_suffix(path, name),
-                with_suffix(&dir.path().join(database::NAME), name),
+                with_suffix(&dir.join(database::NAME), name),
             );
             copy_file(&from, &to)?;
         }
-        if before == names.map(|name| stamp(&with_suffix(path, name))) {
-            return Ok(Some(dir));
+        if before == FILES.map(|name| stamp(&with_suffix(path, name))) {
+            return Ok(());
         }
     }
     let busy = io::Error::new(

@@ -31,6 +31,7 @@ pub(super) const STRUCTURES: &[&str] = &[
     include_str!("schema-1.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
 ];
 /// Under this name the table `meta` says which program wrote the database.
 const WRITTEN_BY: &str = "written_by";

@@ -69,8 +69,20 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             let limit = limit.as_ref().map(json).transpose()?;
             set_worker(tx, worker, "usage_limit", limit)
         }
+        Fact::Trouble { worker, trouble } => {
+            let trouble = trouble.as_ref().map(json).transpose()?;
+            set_worker(tx, worker, "unstick", trouble)
+        }
         Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
         Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
+        Fact::Spent { worker, spent } => {
+            let spent = spent.as_ref().map(json).transpose()?;
+            set_worker(tx, worker, "spent", spent)
+        }
+        Fact::Breaker { worker, breaker } => {
+            let breaker = breaker.as_ref().map(json).transpose()?;
+            set_worker(tx, worker, "breaker", breaker)
+        }
         Fact::Restarts { worker, restarts } => set_worker(tx, worker, "restarts", json(restarts)?),
         Fact::Decided {
             attempt,

@@ -175,7 +175,7 @@ const SYSTEM_IDENTITY: &str = "\
 # phases, notifications. Workers are services of their own, which PID 1 starts: nothing in here confines
 # them. (With User=, or without D-Bus, they would be in here: for a rig without root take the unit for a
 # user, supervisorctl generate unit --user.)
-CapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE CAP_SYS_RESOURCE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_SETUID CAP_SETGID
+CapabilityBoundingSet=CAP_KILL CAP_SYS_PTRACE CAP_SYS_RESOURCE CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_LEASE CAP_SETUID CAP_SETGID
 NoNewPrivileges=yes
 PrivateDevices=yes
 PrivateMounts=yes
@@ -201,6 +201,7 @@ SystemCallErrorNumber=EPERM
 #   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 #                                  work trees and files of other users, also for the ends of phases
 #   CAP_CHOWN, CAP_FOWNER          an attempt's files are its user's; the control socket its group's
+#   CAP_LEASE                      whether another user still writes a file of his inbox (fcntl(2))
 #   CAP_SETUID, CAP_SETGID         runuser in a command
 #   @privileged, @resources        the calls of these capabilities
 #   ProtectControlGroups=, Delegate=

@@ -230,9 +230,13 @@ impl Stage {
         });
     }
 
+    /// The lines that are there whole: of a long one a reader may see the beginning first.
     pub(crate) fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.file("log")).unwrap_or_default();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+        let lines = whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
         lines.collect()
     }
 

@@ -162,10 +162,12 @@ pub(crate) fn status() -> StatusView {
             index: Some(2),
             id: Some("2".into()),
             count: 6,
+            ending: None,
         }),
         paused: false,
         paused_because: None,
         degraded: vec![],
+        handoffs: vec![],
         reboots: RebootsView {
             count: 3,
             last: Some(LastReboot {
@@ -201,5 +203,6 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         worktree: None,
         conversation: None,
         inbox: None,
+        spent: None,
     }
 }

@@ -143,6 +143,7 @@ fn the_plan_is_shown() {
                 index: Some(0),
                 id: Some("1d".into()),
                 count: 1,
+                ending: None,
             }),
             phases: vec![PhaseRow {
                 id: "1d".parse().unwrap(),

@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 
 use loopkeeper::{
     config::{
-        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, Input, OnPhase,
-        OnSecretChange, Probe, Program, Restart, Resume, Secrets,
+        self, Auth, Backoff, Budget, Builtin, Command, Condition, Credentials, Daily, Input,
+        OnPhase, OnSecretChange, Probe, Program, Restart, Resume, Secrets,
     },
     model::{Kind, LauncherKind, Signal, Stop},
     systemd::property::Value,
@@ -87,6 +87,7 @@ fn a_worker_that_says_only_its_command_is_a_loop_in_tmux_kept_by_the_defaults() 
         Program::Command(command("/etc/loopkeeper/loop.sh", &["--fast"]))
     );
     assert_eq!(worker.workdir, Path::new("/etc/loopkeeper"));
+    assert_eq!(worker.daily, Daily::default());
     assert_eq!(worker.worktree, None);
     assert_eq!(worker.restart, Restart::Always);
     assert_eq!(
@@ -387,6 +388,39 @@ fn a_very_long_chain_of_requirements_is_no_circle() {
 }
 
 #[test]
+fn a_worktree_says_from_where_it_is_made() {
+    let machine = Machine::new();
+    let origin = |keys: &str| {
+        let text = format!("[workers.a]\ncommand = ['make']\nworktree = {keys}");
+        let mut config = machine.valid(&text);
+        let worker = config.workers.remove("a").unwrap();
+        assert_eq!(worker.worktree.as_ref(), Some(&worker.workdir));
+        worker.origin
+    };
+    assert_eq!(origin("'/srv/builder'"), None);
+    let made = |repo: &str| origin(&format!("{{ path = '/srv/x', repo = '{repo}' }}")).unwrap();
+    for (written, is) in [
+        ("repo.git", "/etc/loopkeeper/repo.git"),
+        ("../repo.git", "/etc/loopkeeper/../repo.git"),
+        ("~/repo.git", "/home/op/repo.git"),
+        ("/srv/repo.git", "/srv/repo.git"),
+        ("file:///srv/repo.git", "file:///srv/repo.git"),
+        ("git@host:x.git", "git@host:x.git"),
+        ("ssh://git@host/x.git", "ssh://git@host/x.git"),
+    ] {
+        assert_eq!(made(written).repo, is);
+    }
+    let linked = "{ path = 'x', repo = '/srv/r', branch = 'of/a', as = 'worktree' }";
+    let linked = origin(linked).unwrap();
+    assert_eq!(linked.to_string(), "a worktree of /srv/r, branch of/a");
+    // What is not there will be made.
+    let text =
+        "[workers.a]\ncommand = ['./loop']\nworktree = { path = '/mnt/none', repo = '/srv/r' }";
+    let doubts = config::doubts(&machine.valid(text), &machine.env);
+    assert_eq!(doubts, [""; 0]);
+}
+
+#[test]
 fn a_notification_command_alone_is_a_table_with_it() {
     let machine = Machine::new();
     let notify = |value: &str| {
@@ -400,4 +434,21 @@ fn a_notification_command_alone_is_a_table_with_it() {
     assert_eq!(notify("{ command = 'mail root' }"), Some(alone));
     let none = notify("{ command = 'x', on = [] }").unwrap();
     assert!(none.on.is_empty());
+}
+
+#[test]
+fn who_verifies_what_is_claimed_may_be_any_other_agent() {
+    let rig = Machine::new().valid(
+        "[workers.a]
+        command = 'x'
+        agent = 'generic'
+        handoff = { to = 'b' }
+        [workers.b]
+        command = 'x'
+        agent = 'generic'
+        handoff = { to = 'a', rounds = 1 }",
+    );
+    let handoff = |name: &str| rig.workers[name].handoff.clone().unwrap();
+    assert_eq!((handoff("a").to.as_str(), handoff("a").rounds), ("b", 5));
+    assert_eq!((handoff("b").to.as_str(), handoff("b").rounds), ("a", 1));
 }

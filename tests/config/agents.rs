@@ -194,3 +194,23 @@ fn the_agent_of_the_readme_is_right() {
     assert_eq!(agent.limit[0].line.as_str(), "^limit reached, resets ");
     assert_eq!(rig.agents["claude"].programs, ["claude", "claude-beta"]);
 }
+
+#[test]
+fn only_who_has_a_conversation_is_unstuck_by_itself() {
+    let machine = Machine::new();
+    let nudged = |text: &str| {
+        let file = format!("[workers.a]\ncommand = 'x'\n{text}");
+        machine.valid(&file).workers["a"].unstick.nudge
+    };
+    for agent in ["claude", "codex", "aider"] {
+        assert!(nudged(&format!("agent = '{agent}'")), "{agent}");
+    }
+    assert!(!nudged("agent = 'claude'\nunstick = { nudge = false }"));
+    // A shell takes words for a command.
+    for agent in ["shell", "generic"] {
+        assert!(!nudged(&format!("agent = '{agent}'")), "{agent}");
+        assert!(nudged(&format!(
+            "agent = '{agent}'\nunstick = {{ tries = 3 }}"
+        )));
+    }
+}

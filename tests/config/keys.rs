@@ -25,6 +25,7 @@ fn file_with(section: &Section, line: &str) -> String {
     let generic = "proxy = {}\n[agents.a]\nextends = 'generic'\n";
     let phases = "[[plan.phases]]\nid = '1'\n";
     let agent = format!("{worker}agent = 'generic'\n");
+    let adversary = "[workers.adversary]\ncommand = 'x'\nagent = 'generic'\n";
     match section.name {
         "" => format!("{line}\n{}", fill(&[("proxy", "{}")])),
         "proxy" if has(section, "allow") => format!("[proxy]\n{line}"),
@@ -54,8 +55,17 @@ fn file_with(section: &Section, line: &str) -> String {
             let other = if is_whole { "" } else { other };
             format!("proxy = {{}}\n[[plan.phases]]\nid = '1'\n[plan.phases.until]\n{other}\n{line}")
         }
-        "workers.NAME" if line.starts_with("watch") || line.starts_with("limit") => {
+        "workers.NAME"
+            if ["watch", "limit", "unstick", "breaker"]
+                .iter()
+                .any(|key| line.starts_with(key)) =>
+        {
             format!("{agent}{line}")
+        }
+        "workers.NAME" if line.starts_with("handoff") => format!("{adversary}{agent}{line}"),
+        "workers.NAME.handoff" => {
+            let to = fill(&[("to", "'adversary'")]);
+            format!("{adversary}{agent}[workers.a.handoff]\n{to}{line}")
         }
         "workers.NAME" if line.starts_with("conversation") => {
             format!("[workers.a]\ncommand = ['x']\nagent = 'codex'\n{line}")
@@ -64,8 +74,18 @@ fn file_with(section: &Section, line: &str) -> String {
         "workers.NAME.say" => format!("{phases}{agent}[workers.a.say]\n{line}"),
         "workers.NAME.say.phase" => format!("{phases}{agent}[workers.a.say.phase]\n{line}"),
         "workers.NAME" => format!("[workers.a]\n{}{line}", fill(&[("command", "'x'")])),
+        "workers.NAME.worktree" => {
+            let needed = fill(&[("path", "'/srv/x'"), ("repo", "'/srv/y'")]);
+            format!("{worker}[workers.a.worktree]\n{needed}{line}")
+        }
+        // Turns and costs are counted where an agent shows them.
+        "workers.NAME.budget" => {
+            format!("{worker}agent = 'claude'\n[workers.a.budget]\n{line}")
+        }
         "workers.NAME.watch" => format!("{agent}[workers.a.watch]\n{line}"),
         "workers.NAME.limit" => format!("{agent}[workers.a.limit]\n{line}"),
+        "workers.NAME.breaker" => format!("{agent}[workers.a.breaker]\n{line}"),
+        "workers.NAME.unstick" => format!("{agent}[workers.a.unstick]\n{line}"),
         "workers.NAME.ready" | "workers.NAME.alive" => {
             let probe = ["socks", "tcp", "command", "file", "output"]
                 .iter()

@@ -60,6 +60,9 @@ fn each_mistake_of_a_worker_is_told() {
         "backoff = { first = '-1s', most = '0s', jitter = 101 }",
         "backoff.first = '6m'",
         "budget.window = '0s'",
+        "budget = { turns = 5, cost = 1 }",
+        "agent = 'generic'\nbudget = { turns = 0, time = '0s', cost = 20 }",
+        "agent = 'claude'\nbudget = { cost = -1.5 }",
         "ready = { tcp = 'h:1', every = '1ms' }",
         "ready = {}",
         "ready = { command = [] }",
@@ -77,6 +80,16 @@ fn each_mistake_of_a_worker_is_told() {
         "limit = { margin = '0s' }",
         "agent = 'codex'\nlimit = { text = '', margin = '-1s', again = '10ms', account = '' }",
         "agent = 'codex'\nlimit.text = \"a\\rb\"",
+        "handoff = { to = 'b' }",
+        "agent = 'codex'\nhandoff = { rounds = 0, too = 'b' }",
+        "agent = 'codex'\nhandoff = { to = 'a' }",
+        "agent = 'codex'\nhandoff = { to = 'b c', rounds = 1001 }",
+        "agent = 'codex'\nhandoff = { to = 'nobody' }",
+        "breaker = { rounds = 3 }",
+        "agent = 'codex'\nbreaker = { rounds = 0, again = '0s' }",
+        "unstick = { tries = 3 }",
+        "agent = 'codex'\nunstick = { text = '', again = '10ms', tries = 0, idle = '0s', then = 'restrat' }",
+        "agent = 'codex'\nunstick = { nudge = 'no', trys = 2 }",
         "keep_output = '16 elephants'",
         "keep_output = 1048576",
         "keep_attempts = 99999999999999999999999999999999999999999",
@@ -131,6 +144,30 @@ fn each_mistake_of_a_command_is_told() {
 }
 
 #[test]
+fn each_mistake_of_a_worktree_is_told() {
+    let mut told = String::new();
+    for text in [
+        "worktree = {}",
+        "worktree = 1",
+        "worktree = { path = '/srv/x' }",
+        "worktree = { path = 'x', rep = '/srv/repo.git' }",
+        "worktree = { path = '/srv/x', repo = '--upload-pack=x' }",
+        "worktree = { path = '/srv/x', repo = 'ext::sh -c date' }",
+        "worktree = { path = '/srv/x', repo = 'https://me:secret@example.org/x' }",
+        "worktree = { path = '/srv/x', repo = '/srv/repo.git', as = 'link' }",
+        "worktree = { path = '/srv/x', repo = '/srv/repo.git', as = 'worktree' }",
+        "worktree = { path = '/srv/x', repo = 'git@host:x', branch = 'b', as = 'worktree' }",
+        "worktree = { path = '/srv/x', repo = '/srv/repo.git', branch = '-b' }",
+        "worktree = { path = '/srv/x', repo = '/srv/repo.git', branch = 'a..b' }",
+    ] {
+        let file = format!("[workers.a]\ncommand = 'x'\n{text}");
+        let wrong = Machine::new().wrong(&file).join("\n    ");
+        told.push_str(&format!("{text}\n    {wrong}\n"));
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn each_mistake_across_the_file_is_told() {
     let mut told = String::new();
     let workers = |lines: [&str; 3]| {
@@ -161,6 +198,17 @@ fn each_mistake_across_the_file_is_told() {
             "worktree = '/mnt/none/a'",
             "worktree = '/mnt/none/./a/'",
             "worktree = '/mnt/none/a/b'",
+        ],
+        // One that is made is in no other, whatever is there.
+        [
+            "worktree = { path = '/srv/builder/.worktrees/own', repo = '/srv/repo.git' }",
+            "worktree = '/srv/builder'",
+            "worktree = { path = '/srv/x', repo = '/srv/repo.git' }",
+        ],
+        [
+            "worktree = { path = '/srv/1', repo = '/srv/r', branch = 'b', as = 'worktree' }",
+            "worktree = { path = '/srv/2', repo = '/srv/r', branch = 'b', as = 'worktree' }",
+            "worktree = { path = '/srv/3', repo = '/srv/r', branch = 'c', as = 'worktree' }",
         ],
         // What is wrong with one worker is no mistake of those that need it.
         ["requires = ['b']", "kind = 'x'", "requires = ['a']"],

@@ -70,6 +70,18 @@ fn only_what_a_running_process_cannot_learn_restarts_it() {
     let (keys, restart) = change(&worker(""), &worker("worktree = '/srv/builder'"));
     assert_eq!(keys, ["workdir", "worktree"]);
     assert!(restart);
+    let at = |keys: &str| worker(&format!("workdir = '/srv'\nworktree = {keys}"));
+    let made = at("{ path = '/srv/builder', repo = '/srv/repo.git' }");
+    let moved = at("{ path = '/srv/other', repo = '/srv/repo.git' }");
+    assert_eq!(change(&made, &moved), (vec!["worktree".to_owned()], true));
+    // From where it is made counts at the next start.
+    for other in [
+        "'/srv/builder'",
+        "{ path = '/srv/builder', repo = '/srv/other.git' }",
+    ] {
+        let changed = change(&made, &at(other));
+        assert_eq!(changed, (vec!["worktree".to_owned()], false), "{other}");
+    }
 }
 
 #[test]

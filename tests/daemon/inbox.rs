@@ -278,22 +278,11 @@ fn whatever_a_daemon_is_killed_at_each_is_typed_once_or_seen_to_be_undecided() {
     for number in 0..200 {
         let text = format!("text {number}");
         rig.done(&["inbox", "a", "send", &text]);
-        rig.write("faults", &format!("{number}\n"));
-        let faults = rig.path("faults");
-        rig.start_with(|command| {
-            command.env("LOOPKEEPER_FAULTS", &faults);
-        });
+        crate::fated::start_fated(&mut rig, number);
         let died = rig.eventually("it dies, or is done", |rig| {
             let queued = names(&list(rig), "queued");
             let done = queued.is_empty() && begun(rig).is_empty();
-            let daemon = rig.daemon.as_ref().unwrap();
-            let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).unwrap();
-            let dead = stat
-                .rsplit(')')
-                .next()
-                .unwrap()
-                .trim_start()
-                .starts_with('Z');
+            let dead = crate::fated::is_dead(rig);
             (dead || done).then_some(dead)
         });
         rig.kill_daemon();

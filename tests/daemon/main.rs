@@ -10,18 +10,25 @@
 mod activated;
 mod agent;
 mod canary;
+mod checkouts;
 mod conversations;
 mod copied;
+mod cutover;
 mod disk;
 mod elsewhere;
+mod ending;
 mod events;
+#[cfg(feature = "fault-points")]
+mod fated;
 mod faults;
 mod foreign;
+mod handoffs;
 mod hang;
 mod inbox;
 mod lacks;
 mod limits;
 mod looks;
+mod matrix;
 #[path = "../store/mount.rs"]
 mod mount;
 mod notification;
@@ -35,7 +42,9 @@ mod say;
 mod secrets;
 mod service;
 mod silent;
+mod spend;
 mod takeover;
 mod unkept;
+mod unstick;
 mod upgrade;
 mod worktree;

@@ -132,7 +132,7 @@ fn a_daemon_that_is_older_than_the_store_says_so_and_leaves_it_alone() {
     let rig = of_version_1();
     database(&rig)
         .execute_batch(
-            "PRAGMA user_version = 4; UPDATE meta SET value = '0.2.0' WHERE name = 'written_by'",
+            "PRAGMA user_version = 5; UPDATE meta SET value = '0.2.0' WHERE name = 'written_by'",
         )
         .unwrap();
     let before = seen(&rig.path("state"));
@@ -143,8 +143,8 @@ fn a_daemon_that_is_older_than_the_store_says_so_and_leaves_it_alone() {
     let ours = env!("CARGO_PKG_VERSION");
     for said in [text(&refused.stderr), text(&shown.stderr)] {
         let what = format!(
-            "database {} was written by a newer loopkeeper, version 0.2.0: it has structure 4, and \
-             version {ours}, which this is, knows structures up to 3\n",
+            "database {} was written by a newer loopkeeper, version 0.2.0: it has structure 5, and \
+             version {ours}, which this is, knows structures up to 4\n",
             rig.path("state/loopkeeper.db").display()
         );
         assert!(said.contains(&what), "{said}");

@@ -97,8 +97,10 @@ fn it_shows_everything_and_what_it_says_is_in_the_repository() {
         "below-100\nbelow-300\n"
     );
 
+    // One that comes between two pieces of work, as on a busy machine, is made once more.
+    let kills = said.matches("the Builder dies").count();
     assert!(
-        row(said, "crashes").starts_with("1 healed: the Builder was back after"),
+        row(said, "crashes").starts_with(&format!("{kills} healed: the Builder was back after")),
         "{said}"
     );
     assert_eq!(
@@ -111,7 +113,7 @@ fn it_shows_everything_and_what_it_says_is_in_the_repository() {
     let exits = row(said, "exits");
     let known = numbers(exits);
     assert!(known[0] >= 5.0 && known[0] == known[1], "{exits}");
-    assert!(exits.contains("1 by SIGKILL"), "{exits}");
+    assert!(exits.contains(&format!("{kills} by SIGKILL")), "{exits}");
 
     // One attempt of the proxy, whatever became of the daemon; one exit record for each attempt.
     let attempts = |worker: &str| -> Vec<PathBuf> {
@@ -122,7 +124,7 @@ fn it_shows_everything_and_what_it_says_is_in_the_repository() {
     assert_eq!(attempts("proxy").len(), 1);
     assert_eq!(
         (attempts("builder").len(), attempts("adversary").len()),
-        (4, 3)
+        (3 + kills, 3)
     );
     for worker in ["proxy", "builder", "adversary"] {
         for attempt in attempts(worker) {

@@ -12,7 +12,8 @@ use std::{
 use jiff::Timestamp;
 use loopkeeper::{
     config::{
-        self, Backoff, Budget, Keeps, Limit, OnPhase, Program, Restart, Say, Secrets, Watch, Worker,
+        self, Backoff, Budget, Daily, Keeps, Limit, OnPhase, Program, Restart, Say, Secrets,
+        Unstick, Watch, Worker,
     },
     host::Executable,
     launch::{
@@ -131,6 +132,7 @@ impl World {
             }),
             workdir: self.path().to_owned(),
             worktree: None,
+            origin: None,
             environment: BTreeMap::new(),
             systemd: BTreeMap::new(),
             secrets: Secrets::default(),
@@ -147,6 +149,7 @@ impl World {
                 restarts: 0,
                 window: Duration::ZERO,
             },
+            daily: Daily::default(),
             ready: None,
             alive: None,
             agent: None,
@@ -154,6 +157,9 @@ impl World {
             watch: Watch::default(),
             say: Say::default(),
             limit: Limit::default(),
+            handoff: None,
+            unstick: Unstick::default(),
+            breaker: None,
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::from_secs(1),

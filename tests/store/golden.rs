@@ -71,7 +71,7 @@ fn structure_of(database: &Path) -> (u32, Vec<String>) {
 
 #[test]
 fn every_version_opens_and_all_of_it_is_there() {
-    for structure in 1..=3 {
+    for structure in 1..=4 {
         let (_temp, dir) = state_dir();
         lay_out(structure, &dir);
         let seen = Store::read_only(&dir, &plan()).unwrap();

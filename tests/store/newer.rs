@@ -84,7 +84,7 @@ fn a_newer_store_is_refused_and_nothing_is_touched() {
                     refused,
                     StoreError::Newer {
                         found: 7,
-                        known: 3,
+                        known: 4,
                         ..
                     }
                 ),
@@ -95,7 +95,7 @@ fn a_newer_store_is_refused_and_nothing_is_touched() {
                 refused.to_string(),
                 format!(
                     "database {database} was written by a newer loopkeeper, version 3.1.4: it has \
-                     structure 7, and version {}, which this is, knows structures up to 3",
+                     structure 7, and version {}, which this is, knows structures up to 4",
                     env!("CARGO_PKG_VERSION")
                 )
             );

@@ -117,6 +117,7 @@ fn every_fact_comes_back() {
         resume_point: Some(point(1)),
         paused: Some("quota".to_owned()),
         nudges: vec![begun(u64::MAX, 31), begun(9, 33)],
+        handoffs: [].into(),
         workers: [
             (
                 worker("adversary"),

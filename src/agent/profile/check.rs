@@ -193,10 +193,13 @@ impl Of<'_> {
     }
 
     fn typing(&mut self, raw: &RawTyping) -> Option<Typing> {
+        let interrupt = raw.interrupt.as_deref();
+        let interrupt = interrupt.and_then(|name| self.key("typing.interrupt", name));
         Some(Typing {
             bracketed: raw.bracketed.unwrap_or(true),
             submit: self.key("typing.submit", raw.submit.as_deref().unwrap_or("Enter"))?,
             escape: raw.escape.unwrap_or(false),
+            interrupt,
         })
     }
 

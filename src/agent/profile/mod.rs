@@ -21,7 +21,7 @@
 //! | `programs` | names of the foreground process that may be typed to |
 //! | `start` | the command, without the arguments of the session |
 //! | `[session]` | `by = "chosen"`: by us, given with `start` and `resume`; `"shown"`: on the screen, found by `shown` and given with `resume`; `"kept"`: by the program, which goes on with `resume`; `"nobody"` |
-//! | `[typing]` | `bracketed`, `submit` (a key), `escape` (pressed before) |
+//! | `[typing]` | `bracketed`, `submit` (a key), `escape` (pressed before), `interrupt` (a key that ends what it does) |
 //! | `[input]` | `line` with capture `typed`, `boxed`, `more`, `placeholder`, `pasted`, `below`: see [`InputLine`] |
 //! | `entry`, `reach` | what an entry of the transcript begins with; how many lines above the input line count |
 //! | `[[question]]` `[[menu]]` `[[busy]]` `[[limit]]` `[[outage]]` `[[crash]]` | `line`, `with`, `live`, `below`, `last`: see [`Pattern`]; `last` holds of limits, outages and crashes if nothing is said; a menu may have a `key` |
@@ -132,6 +132,8 @@ pub struct Typing {
     pub submit: String,
     /// Escape is pressed before, to leave whatever is open.
     pub escape: bool,
+    /// The key that ends what it does and nothing else, as tmux calls it; `None` where none is known.
+    pub interrupt: Option<String>,
 }
 
 /// Where the input line is, and what on it nobody has typed.
@@ -213,9 +215,20 @@ impl Profile {
         read_last(screen, self.cost.as_ref()?, "cost")
     }
 
-    /// How many turns the conversation has had, where the screen says it.
+    /// The same in cents.
+    pub fn cents(&self, screen: &Screen) -> Option<u64> {
+        let cents = (self.cost(screen)? * 100.0).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "what is out of range is no cost"
+        )]
+        (0.0..=1e15).contains(&cents).then_some(cents as u64)
+    }
+
+    /// How many turns the conversation has had, where the screen says it; more than a billion are none.
     pub fn turns(&self, screen: &Screen) -> Option<u64> {
-        read_last(screen, self.turns.as_ref()?, "turns")
+        read_last(screen, self.turns.as_ref()?, "turns").filter(|turns| *turns <= 1_000_000_000)
     }
 }
 

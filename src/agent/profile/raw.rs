@@ -77,6 +77,7 @@ pub(crate) struct RawTyping {
     pub(crate) bracketed: Option<bool>,
     pub(crate) submit: Option<String>,
     pub(crate) escape: Option<bool>,
+    pub(crate) interrupt: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -152,6 +153,7 @@ impl Raw {
                 bracketed: self.typing.bracketed.or(base.typing.bracketed),
                 submit: self.typing.submit.or(base.typing.submit),
                 escape: self.typing.escape.or(base.typing.escape),
+                interrupt: self.typing.interrupt.or(base.typing.interrupt),
             },
             input: RawInput {
                 line: self.input.line.or(base.input.line),

@@ -44,8 +44,22 @@ fn the_id_of_codex_is_read_from_its_screen() {
         codex.session_on(&Screen::read(&screen, None)).as_deref(),
         Some(ID)
     );
-    let quoted = format!("• it says codex resume {ID}");
-    assert_eq!(codex.session_on(&Screen::read(&quoted, None)), None);
+    // What it quotes, and what another program prints in it, is further in.
+    for quoted in [
+        format!("• it says codex resume {ID}"),
+        format!("  To continue this session, run codex resume {ID}"),
+        format!("    codex resume {ID}"),
+        format!("  Session:  {ID}"),
+        format!("    │  Session:  {ID}  │"),
+        format!("  └ session id: {ID}"),
+        format!("    session id: {ID}"),
+    ] {
+        assert_eq!(
+            codex.session_on(&Screen::read(&quoted, None)),
+            None,
+            "{quoted}"
+        );
+    }
 }
 
 #[test]
@@ -196,10 +210,9 @@ fn what_an_agent_has_cost_is_read_from_the_lowest_line() {
     assert_eq!(aider.turns(&Screen::read(text, None)), None);
     let counted = "extends = \"generic\"\nturns = '^turn (?P<turns>\\d+)'";
     let counted = Profile::read("mine", counted).unwrap();
-    assert_eq!(
-        counted.turns(&Screen::read("turn 6\nturn 7\n", None)),
-        Some(7)
-    );
+    let turns = |text| counted.turns(&Screen::read(text, None));
+    assert_eq!(turns("turn 6\nturn 7\n"), Some(7));
+    assert_eq!(turns("turn 18446744073709551615\n"), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Look, Standing, standing, standing::is_whole};
-use crate::agent::{profile::Profile, sighting::Seen};
+use crate::agent::{profile::Profile, screen::Fingerprint, sighting::Seen};
 
 /// How much is quoted of what others typed or asked.
 const QUOTED: usize = 120;
@@ -16,6 +16,12 @@ pub struct Permission {
     /// Also while its usage limit is reached; what it asks about that may be closed with the key that its
     /// profile has for it.
     pub limited: bool,
+    /// Also where no input line is seen, in a program of which its profile cannot know every one.
+    pub unseen: bool,
+    /// What it does is ended first, with the key that its profile has for that.
+    pub interrupt: bool,
+    /// Only while this is on its screen: then it was seen to do nothing.
+    pub still: Option<Fingerprint>,
     /// Who is attached and pressed a key within that time is not disturbed.
     pub undisturbed: Duration,
 }
@@ -25,6 +31,9 @@ impl Default for Permission {
         Self {
             busy: true,
             limited: false,
+            unseen: true,
+            interrupt: false,
+            still: None,
             undisturbed: Duration::from_secs(30),
         }
     }
@@ -35,6 +44,8 @@ impl Default for Permission {
 pub enum Ready {
     /// What it asks about its usage limit is to be closed with this key; then it is looked again.
     Close(String),
+    /// What it does is to be ended with this key; then it is looked again.
+    Interrupt(String),
     /// The text is to be typed.
     Type,
     /// It is on the input line, left by an earlier try, and only has to be submitted.
@@ -81,6 +92,9 @@ pub enum Refusal {
     /// It works.
     #[error("it works")]
     Busy,
+    /// It was seen to do nothing, and goes on.
+    #[error("it goes on: its screen is not what it was at the last look")]
+    Moved,
     /// Somebody else's text is there.
     #[error("somebody has typed and not submitted")]
     Unsent {
@@ -151,6 +165,20 @@ pub fn may_type(
     if let Some(refusal) = engaged(permission, look) {
         return Err(refusal);
     }
+    let moved = |still: Fingerprint| profile.fingerprint(&look.screen) != still;
+    if permission.still.is_some_and(moved) {
+        return Err(Refusal::Moved);
+    }
+    if let Some(key) = interrupts(profile, permission, look) {
+        // With the same key many programs clear their input line.
+        if let Standing::Other(typed) = standing(profile, text, look) {
+            return Err(Refusal::Unsent { typed });
+        }
+        return match disturbed(permission, look) {
+            Some(idle) => Err(Refusal::Attached { idle }),
+            None => Ok(Ready::Interrupt(key.to_owned())),
+        };
+    }
     if !permission.busy {
         idle(profile, look)?;
     }
@@ -162,7 +190,7 @@ pub fn may_type(
             return Err(Refusal::Unsent { typed });
         }
         // A profile for whatever runs there cannot know every input line.
-        (Standing::Unseen, _) if !profile.programs.is_empty() => {
+        (Standing::Unseen, _) if !profile.programs.is_empty() || !permission.unseen => {
             let profile = profile.name.clone();
             return Err(Refusal::NoInput { profile });
         }
@@ -223,6 +251,12 @@ fn reachable(profile: &Profile, look: &Look) -> Result<(), Refusal> {
 fn closes(permission: Permission, look: &Look) -> Option<&str> {
     let menu = look.sighting.menu().filter(|_| permission.limited);
     menu?.key.as_deref()
+}
+
+/// The key that ends what it does, if it may be pressed: it says that it works.
+fn interrupts<'a>(profile: &'a Profile, permission: Permission, look: &Look) -> Option<&'a str> {
+    let works = permission.interrupt && look.sighting.seen == Seen::Busy;
+    profile.typing.interrupt.as_deref().filter(|_| works)
 }
 
 /// What it is engaged in that text would disturb.

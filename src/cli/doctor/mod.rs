@@ -6,6 +6,7 @@
 mod cgroups;
 mod clock;
 mod file_system;
+mod gates;
 mod machine;
 mod memory;
 mod output;
@@ -112,6 +113,7 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     ));
     if let Answer::Status(status) = &answer {
         findings.push(workers::judge(status));
+        findings.extend(gates::judge(status));
         findings.extend(output::judge(status));
     }
     findings.extend(clock::findings());

@@ -65,7 +65,10 @@ pub(super) fn show(
     let zone = context.screen.look().zone;
     let mut text = format!("{}: {} waiting\n", inbox.path().display(), waiting.len());
     for one in &waiting {
-        let bytes = count(one.bytes, "byte");
+        let bytes = match one.is_empty() {
+            true => "empty, so not typed yet".to_owned(),
+            false => count(one.bytes, "byte"),
+        };
         text.push_str(&format!(
             "  {}  {bytes}, {} ago\n",
             one.name,

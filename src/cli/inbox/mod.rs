@@ -21,10 +21,11 @@ use super::{
     Context, check,
     failure::{Exit, Failure},
     nudge::text_of,
+    offline,
 };
 use crate::{
     causes::in_one_line,
-    config,
+    config::{self, Worker},
     control::protocol::PROTOCOL,
     inbox::{self, Inbox, InboxError},
     model::{ItemName, WorkerName},
@@ -104,7 +105,7 @@ pub(super) fn send(
     json: bool,
     context: &Context,
 ) -> Result<(), Failure> {
-    let inbox = open(worker, context)?;
+    let inbox = open_to_leave(worker, context)?;
     let name = inbox.send(text, Timestamp::now());
     let name = name.map_err(|error| refused(worker, inbox.path(), &error))?;
     let [delivered, failed] = inbox.ends();
@@ -132,7 +133,7 @@ fn retry(
     all: bool,
     context: &Context,
 ) -> Result<(), Failure> {
-    let inbox = open(worker, context)?;
+    let inbox = open_to_leave(worker, context)?;
     let of = |error: InboxError| Failure::new(Exit::Failed, &error);
     let failed: Vec<ItemName> = inbox
         .failures()
@@ -190,6 +191,19 @@ fn meant(worker: &WorkerName, name: &OsString, failed: &[ItemName]) -> Result<It
     })
 }
 
+/// The same, where what is left in it is typed here, as far as that can be seen.
+fn open_to_leave(worker: &WorkerName, context: &Context) -> Result<Inbox, Failure> {
+    let inbox = open(worker, context)?;
+    let Some(cutover) = offline::handed_over_by(context.paths()?) else {
+        return Ok(inbox);
+    };
+    let message = format!(
+        "the rig was handed over by cutover {cutover}, so nothing is left in the inbox of {worker}"
+    );
+    let hint = "type the same where it was imported; `supervisorctl cutover cancel` takes it back, only if it was not";
+    Err(Failure::say(Exit::Failed, message).hint(hint))
+}
+
 /// The inbox of a worker that has one.
 fn open(worker: &WorkerName, context: &Context) -> Result<Inbox, Failure> {
     let paths = context.paths()?;
@@ -198,12 +212,11 @@ fn open(worker: &WorkerName, context: &Context) -> Result<Inbox, Failure> {
         .map_err(|error| refused(worker, &inbox::path(&paths.state, worker), &error))
 }
 
-/// Whether this worker has an inbox, where the configuration says so.
-fn is_known(worker: &WorkerName, file: &Path) -> Result<(), Failure> {
+/// The worker of this name; nothing where no configuration could say that there is none.
+pub(super) fn declared(worker: &WorkerName, file: &Path) -> Result<Option<Worker>, Failure> {
     let environment = check::environment()?;
-    // Without one there may be a directory all the same.
     let Ok(config) = config::load(file, &environment) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(declared) = config.workers.get(worker) else {
         let names = config.workers.keys().map(WorkerName::as_str);
@@ -212,6 +225,15 @@ fn is_known(worker: &WorkerName, file: &Path) -> Result<(), Failure> {
         let hint = format!("{near}`supervisorctl status` lists the workers");
         let message = format!("worker {worker} does not exist");
         return Err(Failure::say(Exit::Unknown, message).hint(hint));
+    };
+    Ok(Some(declared.clone()))
+}
+
+/// Whether this worker has an inbox, where the configuration says so.
+fn is_known(worker: &WorkerName, file: &Path) -> Result<(), Failure> {
+    // Without one there may be a directory all the same.
+    let Some(declared) = declared(worker, file)? else {
+        return Ok(());
     };
     if declared.agent.is_none() {
         let key = "set launcher = \"tmux\" and agent = \"claude\" (or what runs in it)";
@@ -244,7 +266,7 @@ fn refused(worker: &WorkerName, path: &Path, error: &InboxError) -> Failure {
 }
 
 /// Whose a place is, or the nearest one above it that can be seen.
-fn owner(path: &Path) -> Option<String> {
+pub(super) fn owner(path: &Path) -> Option<String> {
     let seen = path
         .ancestors()
         .find_map(|path| fs::symlink_metadata(path).ok())?;

@@ -21,7 +21,12 @@ fn at(text: &str, now: &Zoned) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<civil::DateTime>() {
         return in_zone(at);
     }
-    if let (true, Ok(time)) = (text.contains(':'), text.parse::<civil::Time>()) {
+    // People leave out the zero of an early hour, which the standard wants.
+    let padded = match text.find(':') {
+        Some(1) => format!("0{text}"),
+        Some(_) | None => text.to_owned(),
+    };
+    if let (true, Ok(time)) = (text.contains(':'), padded.parse::<civil::Time>()) {
         let today = in_zone(now.date().to_datetime(time))?;
         return match today <= now.timestamp() {
             true => Some(today),
@@ -54,6 +59,7 @@ mod tests {
             ("2 days ago", "2026-11-19T13:30:00Z"),
             ("90s", "2026-11-21T13:28:30Z"),
             ("14:00", "2026-11-21T13:00:00Z"),
+            ("3:12", "2026-11-21T02:12:00Z"),
             ("14:00:30", "2026-11-21T13:00:30Z"),
             ("23:50", "2026-11-20T22:50:00Z"),
             ("2026-11-20 08:15", "2026-11-20T07:15:00Z"),
@@ -66,7 +72,7 @@ mod tests {
             let meant: Timestamp = meant.parse().unwrap();
             assert_eq!(at(said, &now), Some(meant), "{said}");
         }
-        for said in ["", "soon", "25:00", "10", "2026-13-01"] {
+        for said in ["", "soon", "25:00", "x:00", "10", "2026-13-01"] {
             assert_eq!(at(said, &now), None, "{said}");
         }
     }

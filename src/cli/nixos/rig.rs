@@ -133,7 +133,7 @@ impl Rig {
                 let phases = phases.iter().filter_map(Value::as_table).map(phase);
                 entry(key, Expression::List(phases.collect()))
             }
-            None => entry(key, value.into()),
+            None => entry(key, self.place.inner(key, value)),
         });
         Expression::Set(entries.collect())
     }
@@ -199,6 +199,9 @@ impl Rig {
         let mut worker = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {
+                ("worktree", Value::Table(table)) => {
+                    worker.push(entry(key, self.place.worktree(table)));
+                }
                 ("workdir" | "worktree", value) => worker.push(entry(key, self.place.path(value))),
                 ("secrets", Value::Table(files)) => {
                     worker.push(entry("secrets", self.secrets_of(name, files)));

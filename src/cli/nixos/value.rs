@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
-use toml::Value;
+use toml::{Table, Value};
 
 use super::expression::Expression;
-use crate::model::Signal;
+use crate::{config::Origin, model::Signal};
 
 /// Where the file lay: relative paths began there.
 pub(super) struct Place {
@@ -38,6 +38,20 @@ impl Place {
             Some(path) => Expression::Text(path.display().to_string()),
             None => value.into(),
         }
+    }
+
+    /// A worktree with its repository, of which both may be paths.
+    pub(super) fn worktree(&self, table: &Table) -> Expression {
+        let entries = table.iter().map(|(key, value)| {
+            let is_url = value.as_str().is_some_and(Origin::is_url);
+            let value = match key.as_str() {
+                "path" => self.path(value),
+                "repo" if !is_url => self.path(value),
+                _ => value.into(),
+            };
+            (key.clone(), value)
+        });
+        Expression::Set(entries.collect())
     }
 
     /// A command that ran in the file's directory, and still does.
@@ -101,9 +115,8 @@ impl Place {
             "file" | "heartbeat" => return self.path(value),
             "command" => return self.program(value),
             "first" | "most" | "healthy" | "window" | "grace" | "every" | "slow" | "stuck"
-            | "timeout" | "idle" | "handshake" | "connect" | "drain" => {
-                text.parse().ok().map(duration)
-            }
+            | "timeout" | "time" | "margin" | "again" | "idle" | "handshake" | "connect"
+            | "drain" | "quiesce" => text.parse().ok().map(duration),
             "keep_output" => text.parse().ok().and_then(size),
             "signal" | "on_secret_change" => text.parse().ok().map(|one: Signal| one.to_string()),
             _ => None,

@@ -6,6 +6,7 @@ mod status;
 
 use std::{collections::BTreeSet, path::Path};
 
+use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
         client::ClientError,
         protocol::{PlanView, RebootView, Request},
     },
-    decide::{Machine, Notice, Restored, Rig},
+    decide::{Machine, Notice, Restored, Rig, Zone, handed_over},
     host::{
         boot,
         look::{PATIENCE, look_at},
@@ -86,6 +87,19 @@ pub(super) fn notices(
     notices.map_err(|error| failed(&error))
 }
 
+/// A worker of this state directory that lives, and its process.
+pub(super) fn living(state: &Path) -> Result<Option<(WorkerName, i32)>, Failure> {
+    let store = Store::read_only(state, &[]).map_err(|error| failed(&error))?;
+    status::living(state, &store.restored, &machine()?.boot)
+        .map_err(|unseen| Failure::say(Exit::Failed, unseen))
+}
+
+/// The cutover by which the rig was handed over, as far as whoever asks may read that.
+pub(super) fn handed_over_by(paths: &Paths) -> Option<String> {
+    let restored = Look::at(paths).ok()?.store.restored;
+    handed_over(restored.paused.as_deref()).map(str::to_owned)
+}
+
 /// What lies in the daemon's directories.
 struct Look {
     /// `Err` with why there is none.
@@ -124,6 +138,7 @@ fn machine() -> Result<Machine, Failure> {
         booted: boot::booted_at().map_err(unknown)?,
         // What they are told in is recorded by a daemon alone.
         over: BTreeSet::new(),
+        zone: Zone(TimeZone::system()),
     })
 }
 

@@ -9,7 +9,8 @@ use super::{
     words::{self, printable},
 };
 use crate::{
-    control::protocol::{PhaseView, StatusView, WorkerView},
+    control::protocol::{HandoffView, PartView, PhaseView, SpentView, StatusView, WorkerView},
+    decide::{CUT_OFF, GateState, handed_over},
     model::{Exit, Kind, StateName},
 };
 
@@ -26,11 +27,20 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
             .as_deref()
             .unwrap_or("the loops are stopped");
         let astray = status.phase.as_ref().is_some_and(PhaseView::is_astray);
-        let words = format!(
-            "PAUSED: {}; go on with: supervisorctl resume{}",
-            printable(why),
-            if astray { " --phase ID" } else { "" }
-        );
+        let how = match handed_over(Some(why)) {
+            Some(_) => {
+                "take it back, only if it was not imported, with: supervisorctl cutover cancel"
+            }
+            None if why == CUT_OFF => {
+                "stop the daemon, then: supervisorctl cutover import --replace FILE"
+            }
+            None if astray => "go on with: supervisorctl resume --phase ID",
+            None => "go on with: supervisorctl resume",
+        };
+        let words = format!("PAUSED: {}; {how}", printable(why));
+        text.push_str(&painted(&words, look, AnsiColor::Yellow));
+    }
+    if let Some(words) = ending(status.phase.as_ref(), now) {
         text.push_str(&painted(&words, look, AnsiColor::Yellow));
     }
     for trouble in &status.degraded {
@@ -57,7 +67,46 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
     {
         text.push_str(&painted(&notice, look, AnsiColor::Yellow));
     }
+    for gate in &status.handoffs {
+        let words = handoff(gate, now);
+        match gate.state {
+            GateState::Asks => text.push_str(&painted(&words, look, AnsiColor::Yellow)),
+            GateState::Claimed | GateState::Back | GateState::Passed => {
+                text.push_str(&format!("{words}\n"));
+            }
+        }
+    }
     text
+}
+
+/// Whose turn it is with a gate.
+fn handoff(view: &HandoffView, now: Timestamp) -> String {
+    let HandoffView {
+        gate,
+        from,
+        to,
+        round,
+        rounds,
+        ..
+    } = view;
+    let since = words::age(view.since, now);
+    match view.state {
+        GateState::Claimed => {
+            format!(
+                "GATE {gate}: claimed by {from}, {to}'s turn for {since}, round {round} of {rounds}"
+            )
+        }
+        GateState::Back => {
+            format!(
+                "GATE {gate}: back from {to}, {from}'s turn for {since}, round {round} of {rounds}"
+            )
+        }
+        GateState::Passed => format!("GATE {gate}: passed {since} ago"),
+        GateState::Asks => format!(
+            "GATE {gate}: waits for a person for {since}, after round {round} of {rounds}; see: supervisorctl \
+             handoff list {gate}"
+        ),
+    }
 }
 
 /// What of an inbox a person is to look at.
@@ -119,8 +168,11 @@ fn head(status: &StatusView, look: &Look, now: Timestamp) -> String {
 }
 
 /// Where the plan stands.
-fn place(phase: Option<&PhaseView>) -> String {
-    let Some(PhaseView { index, id, count }) = phase else {
+pub(super) fn place(phase: Option<&PhaseView>) -> String {
+    let Some(PhaseView {
+        index, id, count, ..
+    }) = phase
+    else {
         return "no plan".to_owned();
     };
     match (id, index) {
@@ -129,6 +181,26 @@ fn place(phase: Option<&PhaseView>) -> String {
         (None, Some(_)) => format!("plan complete, {count} phases"),
         (None, None) => format!("resume point lost, plan of {count}"),
     }
+}
+
+/// Who is waited for before the plan goes on, and why.
+fn ending(phase: Option<&PhaseView>, now: Timestamp) -> Option<String> {
+    let ending = phase?.ending.as_ref()?;
+    let waits: Vec<_> = ending
+        .waits_for
+        .iter()
+        .map(|one| format!("{} ({})", one.worker, printable(&one.because)))
+        .collect();
+    let waits = match waits.is_empty() {
+        true => "nobody any more".to_owned(),
+        false => waits.join(", "),
+    };
+    Some(format!(
+        "ENDING: the phase is over since {}, and waits for a safe point of {waits}; in {} at the latest \
+         it goes on; at once with: supervisorctl phase set ID",
+        words::age(ending.since, now),
+        words::age(now, ending.until)
+    ))
 }
 
 fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
@@ -259,6 +331,7 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     if let Some(next) = worker.next_start {
         parts.push(format!("next start in {}", words::age(now, next)));
     }
+    parts.extend(worker.spent.iter().flat_map(near));
     if worker.state == StateName::Held {
         let name = &worker.name;
         // Who never ran wrote nothing, and its reason says where to look.
@@ -268,6 +341,22 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
         parts.push(format!("release: supervisorctl start {name}"));
     }
     parts.join("; ")
+}
+
+/// What it has nearly spent of this day, in words.
+fn near(spent: &SpentView) -> impl Iterator<Item = String> {
+    let near = |part: Option<PartView>| part.filter(|part| part.is_near() && part.spent < part.of);
+    let turns = near(spent.turns).map(|part| format!("spent {} of {} turns", part.spent, part.of));
+    let time = near(spent.seconds).map(|part| {
+        let minutes = |seconds: u64| format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60);
+        format!("ran {} of {}", minutes(part.spent), minutes(part.of))
+    });
+    let cost = near(spent.cents).map(|part| {
+        let dollars = |cents: u64| format!("${}.{:02}", cents / 100, cents % 100);
+        format!("spent {} of {}", dollars(part.spent), dollars(part.of))
+    });
+    let all = [turns, time, cost].into_iter().flatten();
+    all.map(|words| format!("{words} today"))
 }
 
 #[cfg(test)]

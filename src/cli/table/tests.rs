@@ -4,7 +4,9 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::{
-    control::protocol::{InboxView, LastReboot, PROTOCOL, RebootsView},
+    control::protocol::{
+        EndingView, HandoffView, InboxView, LastReboot, PROTOCOL, RebootsView, WaitedFor,
+    },
     model::{Kind, LauncherKind, Signal, Verdict, VerdictIs},
 };
 
@@ -44,6 +46,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         worktree: None,
         conversation: None,
         inbox: None,
+        spent: None,
     }
 }
 
@@ -61,6 +64,7 @@ fn empty() -> StatusView {
         paused: false,
         paused_because: None,
         degraded: vec![],
+        handoffs: vec![],
         reboots: RebootsView {
             count: 0,
             last: None,
@@ -83,6 +87,7 @@ fn rig() -> StatusView {
             index: Some(2),
             id: Some("2".into()),
             count: 6,
+            ending: None,
         }),
         reboots: RebootsView {
             count: 3,
@@ -203,6 +208,37 @@ fn what_failed_in_an_inbox_or_waits_there_for_long_is_told_below() {
 }
 
 #[test]
+fn whose_turn_it_is_with_a_gate_is_told_below() {
+    let mut status = rig();
+    status.workers.truncate(1);
+    let quiet = shown(&status, None, false);
+    let gate = |gate: &str, state, turn: Option<&str>| HandoffView {
+        gate: gate.parse().unwrap(),
+        state,
+        from: "builder".parse().unwrap(),
+        to: "adversary".parse().unwrap(),
+        turn: turn.map(|worker| worker.parse().unwrap()),
+        round: 2,
+        rounds: 5,
+        since: at("11:58:00"),
+    };
+    status.handoffs = vec![
+        gate("1d", GateState::Claimed, Some("adversary")),
+        gate("1e", GateState::Back, Some("builder")),
+        gate("2", GateState::Asks, None),
+    ];
+    let lines = [
+        "GATE 1d: claimed by builder, adversary's turn for 2m 0s, round 2 of 5",
+        "GATE 1e: back from adversary, builder's turn for 2m 0s, round 2 of 5",
+        "GATE 2: waits for a person for 2m 0s, after round 2 of 5; see: supervisorctl handoff list 2",
+    ];
+    let lines = lines.map(|line| format!("{line}\n")).concat();
+    assert_eq!(shown(&status, None, false), format!("{quiet}{lines}"));
+    let loud = shown(&status, None, true);
+    assert_eq!(loud.matches("\x1b[1m\x1b[33mGATE").count(), 1, "{loud:?}");
+}
+
+#[test]
 fn the_daemon_down() {
     let mut status = rig();
     status.daemon = false;
@@ -230,6 +266,7 @@ fn a_plan_that_is_complete_or_astray() {
             index,
             id: id.map(str::to_owned),
             count: 6,
+            ending: None,
         });
         shown(&status, None, false)
             .lines()
@@ -243,6 +280,40 @@ fn a_plan_that_is_complete_or_astray() {
 }
 
 #[test]
+fn a_phase_that_is_wound_up_says_who_is_waited_for() {
+    let mut status = empty();
+    let waits = |worker: &str, because: &str| WaitedFor {
+        worker: worker.parse().unwrap(),
+        because: because.to_owned(),
+    };
+    let mut line = |waits_for: Vec<WaitedFor>| {
+        status.phase = Some(PhaseView {
+            index: Some(0),
+            id: Some("1d".into()),
+            count: 6,
+            ending: Some(EndingView {
+                since: at("11:57:00"),
+                until: at("12:07:00"),
+                waits_for,
+            }),
+        });
+        let shown = shown(&status, None, false);
+        shown.lines().nth(1).unwrap().to_owned()
+    };
+    let both = vec![
+        waits("a", "1 file is not committed: \u{1b}[2Jx"),
+        waits("b", "it is being stopped"),
+    ];
+    assert_eq!(
+        line(both),
+        "ENDING: the phase is over since 3m 0s, and waits for a safe point of a (1 file is not committed: \
+         \u{fffd}[2Jx), b (it is being stopped); in 7m 0s at the latest it goes on; at once with: \
+         supervisorctl phase set ID"
+    );
+    assert!(line(Vec::new()).contains(" of nobody any more; "));
+}
+
+#[test]
 fn a_paused_rig_says_how_it_goes_on() {
     let mut status = empty();
     let mut pause = |index| {
@@ -252,6 +323,7 @@ fn a_paused_rig_says_how_it_goes_on() {
             index,
             id: None,
             count: 6,
+            ending: None,
         });
         shown(&status, None, false)
             .lines()

@@ -211,6 +211,7 @@ impl Parts<'_, '_> {
             bracketed: self.get(table, agent_typing::BRACKETED, values::boolean),
             submit: self.get(table, agent_typing::SUBMIT, text),
             escape: self.get(table, agent_typing::ESCAPE, values::boolean),
+            interrupt: self.get(table, agent_typing::INTERRUPT, text),
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn limit(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>
 }
 
 /// A text that can be typed.
-fn text_of(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<String> {
+pub(super) fn text_of(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let text = entry.any_string(reading)?;
     if let Err(unfit) = check(text) {
         entry.wrong(reading, format_args!("cannot be typed: {unfit}"));

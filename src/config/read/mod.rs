@@ -1,6 +1,8 @@
 //! From TOML's tree to typed values: one file for each table.
 
 mod agents;
+mod breaker;
+mod handoff;
 mod limit;
 mod machine;
 mod notify;
@@ -11,9 +13,11 @@ mod rules;
 mod say;
 mod secrets;
 mod systemd;
+mod unstick;
 mod values;
 mod watch;
 mod worker;
+mod worktree;
 
 use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
@@ -21,7 +25,7 @@ use toml::{Spanned, de::DeTable};
 
 use self::{agents::Agents, rules::Rules};
 use super::{
-    Notify, Plan, Worker,
+    Notify, Origin, Plan, Worker,
     reader::{Entry, Reading, Table},
     schema::{self, rig, top},
 };
@@ -49,8 +53,14 @@ pub(super) struct Draft {
 pub(super) struct Declared {
     pub(super) name: WorkerName,
     pub(super) worktree: Option<Spanned<PathBuf>>,
+    /// From where the worktree is made, if it is.
+    pub(super) origin: Option<Origin>,
     pub(super) requires: Vec<Spanned<WorkerName>>,
     pub(super) phases: Vec<Spanned<PhaseId>>,
+    /// Who verifies the gates that it claims.
+    pub(super) handoff: Option<Spanned<WorkerName>>,
+    /// An agent of it is declared, right or wrong.
+    pub(super) is_agent: bool,
     /// `None` when too much of it is wrong.
     pub(super) worker: Option<Worker>,
 }

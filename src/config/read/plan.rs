@@ -24,6 +24,9 @@ pub(super) fn plan(
         let words = [("on-boot", Resume::OnBoot), ("manual", Resume::Manual)];
         entry.word(reading, &words)
     });
+    let quiesce = table
+        .get(plan::QUIESCE)
+        .and_then(|entry| values::duration(&entry, reading, Duration::ZERO));
     let items = table
         .get(plan::PHASES)
         .and_then(|entry| entry.items("a table", reading))
@@ -34,6 +37,7 @@ pub(super) fn plan(
     Some(Plan {
         phases: phases.collect(),
         resume: resume.unwrap_or_default(),
+        quiesce: quiesce.unwrap_or(Plan::default().quiesce),
     })
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{
         Alive, Auth, Backoff, Builtin, Keeps, Limit, OnPhase, OnSecretChange, Probe, Program,
-        Ready, Say, Secrets, Tailscale, Watch, Worker,
+        Ready, Say, Secrets, Tailscale, Unstick, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
     },
@@ -247,6 +247,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         program,
         workdir: reading.base.to_owned(),
         worktree: None,
+        origin: None,
         environment: rules.environment,
         systemd: rules.systemd,
         secrets: Secrets::default(),
@@ -259,6 +260,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
             ..rules.backoff
         },
         budget: rules.budget,
+        daily: rules.daily,
         ready: Some(Ready {
             probe: probe.clone(),
             every: READY_EVERY,
@@ -274,6 +276,9 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
         watch: Watch::default(),
         say: Say::default(),
         limit: Limit::default(),
+        handoff: None,
+        unstick: Unstick::default(),
+        breaker: None,
         stop: rules.stop,
         phases: None,
         on_phase: OnPhase::Keep,

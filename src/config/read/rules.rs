@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{
-        Backoff, Budget, Restart,
+        Backoff, Budget, Daily, Restart,
         reader::{Entry, Reading, Table},
         schema::{self, backoff, budget, rules, stop},
     },
@@ -23,6 +23,7 @@ pub(super) struct Rules {
     pub(super) restart: Restart,
     pub(super) backoff: Backoff,
     pub(super) budget: Budget,
+    pub(super) daily: Daily,
     pub(super) stop: Stop,
     /// `None` is `auto`.
     pub(super) launcher: Option<LauncherKind>,
@@ -46,6 +47,7 @@ impl Default for Rules {
                 restarts: 10,
                 window: Duration::from_secs(10 * 60),
             },
+            daily: Daily::default(),
             stop: Stop {
                 signal: Signal::TERM,
                 grace: Duration::from_secs(10),
@@ -74,7 +76,7 @@ impl Rules {
             read_backoff(&mut self.backoff, &entry, reading);
         }
         if let Some(entry) = table.get(rules::BUDGET) {
-            read_budget(&mut self.budget, &entry, reading);
+            read_budget(&mut self.budget, &mut self.daily, &entry, reading);
         }
         if let Some(entry) = table.get(rules::STOP) {
             read_stop(&mut self.stop, &entry, reading);
@@ -154,7 +156,12 @@ fn read_backoff(backoff: &mut Backoff, entry: &Entry<'_>, reading: &mut Reading<
     }
 }
 
-fn read_budget(budget: &mut Budget, entry: &Entry<'_>, reading: &mut Reading<'_>) {
+fn read_budget(
+    budget: &mut Budget,
+    daily: &mut Daily,
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+) {
     let Some(table) = Table::open(entry, reading) else {
         return;
     };
@@ -167,6 +174,15 @@ fn read_budget(budget: &mut Budget, entry: &Entry<'_>, reading: &mut Reading<'_>
             &mut budget.window,
             values::duration(&entry, reading, SHORTEST),
         );
+    }
+    if let Some(entry) = table.get(budget::TURNS) {
+        daily.turns = entry.whole(reading, 1, 1_000_000);
+    }
+    if let Some(entry) = table.get(budget::TIME) {
+        daily.time = values::duration(&entry, reading, SHORTEST);
+    }
+    if let Some(entry) = table.get(budget::COST) {
+        daily.cost = values::dollars(&entry, reading);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 use regex::Regex;
+use toml::de::DeValue;
 
 use crate::config::reader::{Entry, Reading, Table};
 
@@ -140,6 +141,35 @@ pub(super) fn boolean(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<bo
         entry.wrong_type(reading);
     }
     value
+}
+
+/// An amount in dollars, as cents.
+pub(super) fn dollars(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<u64> {
+    let written = match entry.value() {
+        DeValue::Integer(number) => number.as_str().parse::<f64>().ok(),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        DeValue::String(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => {
+            entry.wrong_type(reading);
+            return None;
+        }
+    };
+    let cents = written.map(|dollars| (dollars * 100.0).round());
+    let cents = cents.filter(|cents| (1.0..=1e9).contains(cents));
+    if cents.is_none() {
+        entry
+            .wrong(reading, "is no such amount")
+            .hint("from 0.01 to 10000000");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was rounded, and is within a range that fits"
+    )]
+    cents.map(|cents| cents as u64)
 }
 
 /// Variables that are added to an environment.

@@ -10,14 +10,15 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Common, Declared, agents::Agents, limit, machine, probe, rules::Rules, say, secrets, watch,
+    Common, Declared, agents::Agents, breaker, handoff, limit, machine, probe, rules::Rules, say,
+    secrets, unstick, watch, worktree,
 };
 use crate::{
     agent::profile::{Profile, Session},
     config::{
-        Command, Keeps, OnPhase, Program, Worker,
+        Command, Keeps, OnPhase, Program, Unstick, Worker,
         reader::{Entry, Reading, Table},
-        schema::{self, worker},
+        schema::{self, budget, rules, worker},
     },
     model::{Kind, LauncherKind, WorkerName},
 };
@@ -42,10 +43,12 @@ pub(super) fn worker(
         })
         .unwrap_or(Kind::Loop);
     let worktree = table.get(worker::WORKTREE).map(|entry| {
-        let path = machine::path(&entry, reading);
-        (entry.at, path)
+        let worktree = worktree::worktree(&entry, reading);
+        (entry.at, worktree)
     });
-    let workdir = workdir(&table, worktree.as_ref().map(|(_, path)| path), reading);
+    let tree = worktree.as_ref().map(|(_, worktree)| &worktree.path);
+    let workdir = workdir(&table, tree, reading);
+    let origin = worktree.as_ref().and_then(|(_, one)| one.origin.clone());
     let at = workdir.as_deref();
     let rules = common.defaults.clone().changed_by(&table, reading);
     let launcher = launcher(&rules, kind);
@@ -61,6 +64,7 @@ pub(super) fn worker(
             .need(worker::COMMAND, reading)
             .and_then(|entry| machine::command(&entry, reading, at)),
     };
+    counted(&table, agent.as_deref(), is_agent, reading);
     let conversation = conversation(&table, agent.as_deref(), is_agent, reading);
     let requires = table
         .get(worker::REQUIRES)
@@ -100,6 +104,17 @@ pub(super) fn worker(
     let limit = table.get(worker::LIMIT);
     let limit = limit.and_then(|entry| limit::limit(&entry, is_agent, reading));
     let limit = limit.unwrap_or_default();
+    let handoff = table.get(worker::HANDOFF);
+    let handoff = handoff.and_then(|entry| handoff::handoff(&entry, is_agent, reading));
+    let (verifier, handoff) = handoff.unzip();
+    let unstick = table.get(worker::UNSTICK);
+    let unstick = unstick.and_then(|entry| unstick::unstick(&entry, is_agent, reading));
+    let unstick = unstick.unwrap_or_else(|| Unstick {
+        nudge: agent.as_deref().is_some_and(has_conversation),
+        ..Unstick::default()
+    });
+    let breaker = table.get(worker::BREAKER);
+    let breaker = breaker.and_then(|entry| breaker::breaker(&entry, is_agent, reading));
     let secrets = secrets::secrets(&table, reading);
     // Its own word wins over that of [defaults], here as well.
     let mut environment = rules.environment;
@@ -109,7 +124,8 @@ pub(super) fn worker(
         kind,
         program: Program::Command(command),
         workdir,
-        worktree: worktree.as_ref().and_then(|(_, path)| path.clone()),
+        worktree: worktree.as_ref().and_then(|(_, one)| one.path.clone()),
+        origin: origin.clone(),
         environment,
         systemd: rules.systemd,
         secrets,
@@ -118,6 +134,7 @@ pub(super) fn worker(
         restart: rules.restart,
         backoff: rules.backoff,
         budget: rules.budget,
+        daily: rules.daily,
         ready: ready.flatten(),
         alive: alive.flatten(),
         agent,
@@ -125,6 +142,9 @@ pub(super) fn worker(
         watch,
         say: say.unwrap_or_default(),
         limit,
+        handoff,
+        unstick,
+        breaker,
         stop: rules.stop,
         phases: phases.as_deref().map(plain),
         on_phase,
@@ -133,9 +153,12 @@ pub(super) fn worker(
     });
     Some(Declared {
         name,
-        worktree: worktree.and_then(|(at, path)| Some(Spanned::new(at, path?))),
+        worktree: worktree.and_then(|(at, one)| Some(Spanned::new(at, one.path?))),
+        origin,
         requires,
         phases: phases.unwrap_or_default(),
+        handoff: verifier,
+        is_agent,
         worker,
     })
 }
@@ -187,6 +210,36 @@ fn starts(agent: &Profile, workdir: &Path) -> Option<Command> {
     })
 }
 
+/// What its budget names has to be counted by somebody. `is_agent`: one is declared, also where that was wrong.
+fn counted(table: &Table<'_>, agent: Option<&Profile>, is_agent: bool, reading: &mut Reading<'_>) {
+    let budget = table.get(rules::BUDGET).filter(Entry::is_table);
+    let Some(budget) = budget.and_then(|entry| Table::open(&entry, reading)) else {
+        return;
+    };
+    for key in [budget::TURNS, budget::COST] {
+        if let Some(entry) = budget.get(key).filter(|_| !is_agent) {
+            entry
+                .wrong(reading, "is without `agent`, so nobody counts it")
+                .hint("write agent = \"generic\" for a program that is none of the others");
+        }
+    }
+    if let (Some(entry), Some(agent)) = (budget.get(budget::COST), agent)
+        && agent.cost.is_none()
+    {
+        entry
+            .wrong(
+                reading,
+                format_args!("cannot be counted: agent {} shows no cost", agent.name),
+            )
+            .hint("cost in [agents.NAME] says where it is shown");
+    }
+}
+
+/// It is told something in words; a shell, say, would take them for a command.
+fn has_conversation(agent: &Profile) -> bool {
+    !matches!(agent.session, Session::None)
+}
+
 /// Which conversation is gone on with. `is_agent`: one is declared, also where that was wrong itself.
 fn conversation(
     table: &Table<'_>,
@@ -195,7 +248,7 @@ fn conversation(
     reading: &mut Reading<'_>,
 ) -> Keeps {
     let command = table.get(worker::COMMAND);
-    let has_none = |agent: &Profile| matches!(agent.session, Session::None);
+    let has_none = |agent: &Profile| !has_conversation(agent);
     let Some(entry) = table.get(worker::CONVERSATION) else {
         return match agent.is_some_and(|agent| command.is_none() && !has_none(agent)) {
             true => Keeps::Always,

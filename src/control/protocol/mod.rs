@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
 pub use view::{
-    ConversationView, DiffView, InboxView, LastReboot, NudgeView, PhaseRow, PhaseView, PlanView,
-    RebootView, RebootsView, StatusView, WhereView, WorkerView,
+    ConversationView, DiffView, EndingView, HandoffView, InboxView, LastReboot, NudgeView,
+    PartView, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, SpentView, StatusView,
+    WaitedFor, WhereView, WorkerView,
 };
 
 use crate::{
     decide::{Notice, access::Access},
-    model::{PhaseId, WorkerName},
+    model::{CutoverId, PhaseId, WorkerName},
 };
 
 /// Raised when an old client could misunderstand a new server, or the other way round.
@@ -102,6 +103,13 @@ pub enum Request {
         /// Whose.
         worker: WorkerName,
     },
+    /// A paused rig is another machine's to run from now on. [`Done`].
+    HandOver {
+        /// The id of the cutover.
+        cutover: CutoverId,
+    },
+    /// A rig that was handed over may be resumed here again. [`Done`].
+    TakeBack {},
     /// Let the next start of an agent begin a new conversation. [`Done`].
     Forget {
         /// Whose.
@@ -152,6 +160,8 @@ impl Request {
             | Self::PhaseSet { .. }
             | Self::PhaseDone {}
             | Self::Forget { .. }
+            | Self::HandOver { .. }
+            | Self::TakeBack {}
             | Self::Nudge { .. }
             | Self::Reload { dry_run: false } => Access::Steer,
         }
@@ -172,6 +182,8 @@ impl Request {
             | Self::PhaseSet { .. }
             | Self::PhaseDone {}
             | Self::Forget { .. }
+            | Self::HandOver { .. }
+            | Self::TakeBack {}
             | Self::Reboots {}
             | Self::History { .. }
             | Self::Reload { .. }

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Diff,
-    decide::{Boot, ResumePoint},
-    model::{AttemptId, BootId, Exit, Kind, LauncherKind, PhaseId, StateName, Verdict, WorkerName},
+    decide::{Boot, Gate, GateState, ResumePoint},
+    model::{
+        AttemptId, BootId, Exit, GateName, Kind, LauncherKind, PhaseId, StateName, Verdict,
+        WorkerName,
+    },
 };
 
 /// The whole rig at one moment.
@@ -48,6 +51,45 @@ pub struct StatusView {
     pub reboots: RebootsView,
     /// Rows, in the order of the configuration.
     pub workers: Vec<WorkerView>,
+    /// Gates that are not over, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handoffs: Vec<HandoffView>,
+}
+
+/// A gate that one worker claims and another one verifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoffView {
+    /// Its name.
+    pub gate: GateName,
+    /// Where it stands.
+    pub state: GateState,
+    /// Who claims it.
+    pub from: WorkerName,
+    /// Who verifies it.
+    pub to: WorkerName,
+    /// Whose turn it is; null for a person's.
+    pub turn: Option<WorkerName>,
+    /// In which round.
+    pub round: u32,
+    /// Of so many.
+    pub rounds: u32,
+    /// Since when it stands there.
+    pub since: Timestamp,
+}
+
+impl From<&Gate> for HandoffView {
+    fn from(gate: &Gate) -> Self {
+        Self {
+            gate: gate.gate.clone(),
+            state: gate.state,
+            from: gate.from.clone(),
+            to: gate.to.clone(),
+            turn: gate.turn().cloned(),
+            round: gate.round,
+            rounds: gate.rounds,
+            since: gate.since,
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -63,6 +105,29 @@ pub struct PhaseView {
     pub id: Option<String>,
     /// Phases in the plan.
     pub count: usize,
+    /// How far its end has come, while it is being wound up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<EndingView>,
+}
+
+/// A phase that is over, and waits for those whom it stops to come to a safe point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndingView {
+    /// Since when.
+    pub since: Timestamp,
+    /// When the plan goes on at the latest.
+    pub until: Timestamp,
+    /// Who is waited for.
+    pub waits_for: Vec<WaitedFor>,
+}
+
+/// Somebody who is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitedFor {
+    /// Which worker.
+    pub worker: WorkerName,
+    /// Why, such as what is half-done.
+    pub because: String,
 }
 
 impl PhaseView {
@@ -156,6 +221,7 @@ impl From<&ResumePoint> for PhaseView {
             index: Some(point.index),
             id: point.id.as_ref().map(ToString::to_string),
             count: point.count,
+            ending: None,
         }
     }
 }
@@ -213,6 +279,39 @@ pub struct WorkerView {
     /// What lies in its inbox; null without an agent.
     #[serde(default)]
     pub inbox: Option<InboxView>,
+    /// What it has spent of this day; null where it may spend all it likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<SpentView>,
+}
+
+/// What a worker has spent of a day, of each where that is bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentView {
+    /// Turns of its agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<PartView>,
+    /// Seconds in which it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<PartView>,
+    /// What its agent has cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cents: Option<PartView>,
+}
+
+/// A part of what may be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartView {
+    /// So much is.
+    pub spent: u64,
+    /// So much may be.
+    pub of: u64,
+}
+
+impl PartView {
+    /// More than four fifths of it are spent.
+    pub fn is_near(&self) -> bool {
+        self.spent.saturating_mul(5) > self.of.saturating_mul(4)
+    }
 }
 
 /// What lies in the inbox of a worker.

@@ -25,9 +25,7 @@ mod told;
 
 use jiff::Timestamp;
 
-use super::{
-    BegunNudge, Fact, KnownLimit, Rig, life::Life, nudge::Nudging, watch::Watching, worker::Worker,
-};
+use super::{BegunNudge, Fact, KnownLimit, Rig, nudge::Nudging, watch::Watching, worker::Worker};
 use crate::{
     config,
     model::{AttemptRef, Mono, Now, VerdictIs, WorkerName},
@@ -108,21 +106,6 @@ impl KnownLimit {
 }
 
 impl Worker {
-    /// What the looks at its agent came to.
-    fn watching(&self) -> Option<&Watching> {
-        let Life::Running { watching, .. } = &self.life else {
-            return None;
-        };
-        watching.as_deref()
-    }
-
-    fn watching_mut(&mut self) -> Option<&mut Watching> {
-        let Life::Running { watching, .. } = &mut self.life else {
-            return None;
-        };
-        watching.as_deref_mut()
-    }
-
     /// It is at its limit, and no two looks agree on something else.
     fn is_limited(&self) -> bool {
         self.limit.is_some() && self.watching().is_some_and(Watching::is_limited)

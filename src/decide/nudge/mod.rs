@@ -24,8 +24,10 @@
 //!
 //! The text itself is kept in memory alone. In the records is how long it is, and how its first line
 //! begins. What an agent is told by itself ([`say`](super::say)) is one of them (`own`), before those of
-//! people that wait as well. `turn` does what is due, `refused` says what helps, and `told` what is told.
+//! people that wait as well. What is to [wake](super::limit) a worker or to [unstick](super::unstick) it is one of
+//! them, too. `nudging` is one text, `turn` does what is due, `refused` says what helps, and `told` what is told.
 
+mod nudging;
 mod own;
 mod refused;
 mod told;
@@ -34,19 +36,18 @@ mod turn;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Answer, Effect, Fact, Nudge, Owed, Refusal, RefusalKind, RequestId, Rig, Typed, When,
-    attempt::in_words, command::failed, life::Life, worker::Worker,
+    Answer, Effect, Fact, Nudge, Refusal, RefusalKind, RequestId, Rig, Trouble, Typed, When,
+    attempt::in_words, command::failed, life::Life,
 };
 use crate::{
-    agent::{
-        self,
-        profile::Profile,
-        typed::{By, Permission},
-    },
+    agent::{self, profile::Profile, typed::By},
     config,
-    model::{AttemptRef, ItemName, Mono, Now, WorkerName},
+    model::{AttemptRef, ItemName, Mono, Now},
 };
+pub(super) use nudging::Nudging;
+use nudging::{Origin, Patience, Stage};
 use refused::{TRY_EVERY, hint, leaving, not_running, passes, passes_at_last, unheard};
+pub(super) use told::about;
 
 /// Who types says within half a minute how it went; after this time it never will.
 const TYPING_SILENCE: Duration = Duration::from_secs(60);
@@ -79,214 +80,6 @@ pub struct Nudged {
     pub attempt: AttemptRef,
     /// What proves that it was taken; `None` where the screen does not say it.
     pub by: Option<By>,
-}
-
-/// Who wants a text to be typed, and hears how that went.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Origin {
-    /// Somebody who waits for the answer.
-    Asked(RequestId),
-    /// Nobody: it lies in the worker's inbox, as this file (`inbox`).
-    Inbox(ItemName),
-    /// We: its agent is to be told this by itself.
-    Own(Owed),
-    /// The rig, for its worker is at a usage limit that is over by its words. It tells by itself.
-    Wake,
-}
-
-/// How long a text waits for its turn, and for its agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Patience {
-    until: Mono,
-    within: Duration,
-}
-
-/// A text, and how far it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Nudging {
-    origin: Origin,
-    pub(super) id: NudgeId,
-    pub(super) attempt: AttemptRef,
-    agent: Arc<Profile>,
-    text: String,
-    when: When,
-    /// `None`: as long as its attempt runs.
-    patience: Option<Patience>,
-    /// Whoever asked for it has hung up.
-    unheard: bool,
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Stage {
-    /// For its turn, and for its agent.
-    Waiting {
-        /// It was refused, and is tried again by a look that is at least as late as this.
-        again: Option<Mono>,
-    },
-    /// The store is asked to take it.
-    Recording(Fact),
-    Typing {
-        /// By when it should have been said how it went.
-        until: Mono,
-        /// It is not tried again.
-        last: bool,
-    },
-    /// The store is asked to take how it ended; then that is answered.
-    Over(Fact, Answer),
-}
-
-impl Nudging {
-    /// What the agent of an attempt is to be told by itself; its words are found when it is begun.
-    pub(super) fn own(
-        id: u64,
-        attempt: AttemptRef,
-        agent: Arc<Profile>,
-        owed: Owed,
-        now: Mono,
-    ) -> Self {
-        Self {
-            origin: Origin::Own(owed),
-            id: NudgeId(id),
-            attempt,
-            agent,
-            text: String::new(),
-            when: When::Idle,
-            patience: None,
-            unheard: false,
-            stage: Stage::Waiting { again: Some(now) },
-        }
-    }
-
-    pub(super) fn is_own(&self) -> bool {
-        matches!(self.origin, Origin::Own(_))
-    }
-
-    pub(super) fn is_for(&self, of: &AttemptRef) -> bool {
-        self.attempt == *of
-    }
-
-    /// Somebody has it in hand, so that no other one may be typed.
-    fn is_begun(&self) -> bool {
-        matches!(self.stage, Stage::Recording(_) | Stage::Typing { .. })
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<Mono> {
-        match &self.stage {
-            Stage::Waiting { .. } => self.patience.map(|patience| patience.until),
-            Stage::Typing { until, .. } => Some(*until),
-            Stage::Recording(_) | Stage::Over(..) => None,
-        }
-    }
-
-    /// A text in the inbox of a worker, for this attempt.
-    pub(super) fn of_item(
-        id: NudgeId,
-        item: ItemName,
-        attempt: AttemptRef,
-        agent: Arc<Profile>,
-        text: String,
-    ) -> Self {
-        Self {
-            origin: Origin::Inbox(item),
-            id,
-            attempt,
-            agent,
-            text,
-            when: When::Idle,
-            patience: None,
-            unheard: false,
-            stage: Stage::Waiting { again: None },
-        }
-    }
-
-    /// The file that it came in.
-    pub(super) fn item(&self) -> Option<&ItemName> {
-        match &self.origin {
-            Origin::Inbox(item) => Some(item),
-            Origin::Asked(_) | Origin::Own(_) | Origin::Wake => None,
-        }
-    }
-
-    fn is_item_of(&self, worker: &WorkerName) -> bool {
-        self.item().is_some() && self.attempt.worker == *worker
-    }
-
-    pub(super) fn is_waiting_item_of(&self, worker: &WorkerName) -> bool {
-        self.is_item_of(worker) && !self.is_begun()
-    }
-
-    pub(super) fn is_begun_item_of(&self, worker: &WorkerName) -> bool {
-        self.is_item_of(worker) && self.is_begun()
-    }
-
-    /// Another text lies there, or another file.
-    pub(super) fn is_now(&mut self, item: ItemName, text: String) {
-        (self.origin, self.text) = (Origin::Inbox(item), text);
-    }
-
-    /// Nothing of it was typed; the try that is over.
-    pub(super) fn waits_again(&mut self, another: NudgeId, again: Mono) -> NudgeId {
-        self.stage = Stage::Waiting { again: Some(again) };
-        std::mem::replace(&mut self.id, another)
-    }
-
-    /// For whom it is typed.
-    pub(super) fn worker(&self) -> &WorkerName {
-        &self.attempt.worker
-    }
-
-    /// Into which attempt it is typed.
-    pub(super) fn attempt(&self) -> &AttemptRef {
-        &self.attempt
-    }
-
-    /// It is for what runs of the worker, as it is known now.
-    pub(super) fn is_of(&self, worker: &Worker) -> bool {
-        worker.is_attempt(&self.attempt) && worker.rules.agent.as_ref() == Some(&self.agent)
-    }
-
-    /// Since when it waits for its turn and for its agent, if it does not do so for ever.
-    pub(super) fn began(&self) -> Option<Mono> {
-        let Patience { until, within } = self.patience?;
-        Some(Mono(until.0.saturating_sub(
-            u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
-        )))
-    }
-
-    /// It is to wake its worker.
-    pub(super) fn is_wake(&self) -> bool {
-        self.origin == Origin::Wake
-    }
-
-    /// It is to wake this worker, and nobody knows yet how that goes.
-    pub(super) fn wakes(&self, worker: &WorkerName) -> bool {
-        self.is_wake() && self.worker() == worker && !matches!(self.stage, Stage::Over(..))
-    }
-
-    /// It is not being typed, and was refused for something that passes.
-    pub(super) fn is_put_off(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { again: Some(_) })
-    }
-
-    /// Nobody has it in hand.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { .. })
-    }
-
-    /// It has waited for as long as it may.
-    pub(super) fn is_late(&self, now: Mono) -> bool {
-        self.patience.is_some_and(|patience| now >= patience.until)
-    }
-
-    /// What it is called in the history.
-    pub(super) fn about(&self) -> String {
-        let about = told::about(&self.text);
-        match &self.origin {
-            Origin::Asked(_) | Origin::Inbox(_) | Origin::Wake => about,
-            Origin::Own(owed) => format!("{owed}: {about}"),
-        }
-    }
 }
 
 impl Rig {
@@ -360,6 +153,31 @@ impl Rig {
         });
     }
 
+    /// A worker is to be unstuck. Who is in the way is waited for until it would be tried again anyway.
+    pub(super) fn nudge_to_unstick(
+        &mut self,
+        now: Now,
+        attempt: AttemptRef,
+        agent: Arc<Profile>,
+        rules: &config::Unstick,
+        (what, interrupts): (Trouble, bool),
+    ) {
+        self.nudges.push(Nudging {
+            origin: Origin::Unstick { what, interrupts },
+            id: NudgeId(self.rng.u64(..)),
+            attempt,
+            agent,
+            text: rules.text.clone(),
+            when: When::Idle,
+            patience: Some(Patience {
+                until: now.mono + rules.again,
+                within: rules.again,
+            }),
+            unheard: false,
+            stage: Stage::Waiting { again: None },
+        });
+    }
+
     /// Nobody waits for the answer any more: what is not begun is not typed.
     pub(super) fn hung_up(&mut self, now: Now, request: RequestId) {
         let asked = |nudge: &Nudging| nudge.origin == Origin::Asked(request);
@@ -397,6 +215,12 @@ impl Rig {
         if let Some(why) = leaving.or_else(|| self.nudge_lost(&self.nudges[at])) {
             return self.fail_nudge(now, at, why);
         }
+        // While a slow disk took it, its agent may have gone on.
+        if !self.is_try_wanted(&self.nudges[at]) {
+            return self.waits_again_for(now.mono, at);
+        }
+        let picture = self.workers.get(self.nudges[at].worker());
+        let picture = picture.and_then(|worker| worker.watching()?.picture());
         let nudge = &mut self.nudges[at];
         nudge.stage = Stage::Typing {
             until: now.mono + TYPING_SILENCE,
@@ -408,12 +232,10 @@ impl Rig {
             agent: nudge.agent.clone(),
             text: nudge.text.clone(),
             item: nudge.item().cloned(),
-            permission: Permission {
-                busy: nudge.when == When::Now,
-                limited: nudge.origin == Origin::Wake,
-                ..Permission::default()
-            },
+            permission: nudge.permission(picture),
         });
+        let nudge = nudge.clone();
+        self.types_to_unstick(&nudge, Some(now.mono + TYPING_SILENCE));
     }
 
     /// Who typed says how it went.
@@ -423,6 +245,11 @@ impl Rig {
         let Some(at) = self.nudges.iter().position(is_typed) else {
             return;
         };
+        let nudge = self.nudges[at].clone();
+        self.typed_to_unstick(now, &nudge, &typed);
+        if let (Typed::Taken(by), Some(worker)) = (&typed, self.worker_of(&nudge.attempt)) {
+            worker.spend.taken(by);
+        }
         if let Some(item) = self.nudges[at].item().cloned() {
             return self.item_typed(now, at, item, typed);
         }
@@ -433,6 +260,12 @@ impl Rig {
             Typed::Nothing { .. } if self.nudges[at].is_own() => {
                 self.waits_again_for(now.mono + TRY_EVERY, at);
             }
+            // Its terminal was lost on the way: what stands on the input line is only submitted next time.
+            Typed::Failed {
+                screen: None,
+                submitted: false,
+                ..
+            } if self.nudges[at].is_own() => self.waits_again_for(now.mono + TRY_EVERY, at),
             Typed::Nothing { why } => self.not_taken(now, at, &why, None, false),
             Typed::Failed {
                 why,
@@ -513,7 +346,7 @@ impl Rig {
             // How it went is told by where it lies.
             Origin::Inbox(_) => {}
             // That is told in the history.
-            Origin::Own(_) | Origin::Wake => {}
+            Origin::Own(_) | Origin::Wake | Origin::Unstick { .. } => {}
         }
     }
 

@@ -1,6 +1,9 @@
 //! Texts that an agent is told by itself, where they go another way than those of people.
 
-use super::{super::Rig, Nudging, Origin, Stage};
+use super::{
+    super::{Rig, Trouble},
+    Nudging, Origin, Stage,
+};
 use crate::{agent::sighting::Seen, model::Now};
 
 impl Nudging {
@@ -8,7 +11,7 @@ impl Nudging {
     /// why not.
     pub(super) fn may_try(&self, seen: &Seen) -> bool {
         match seen {
-            Seen::Busy | Seen::Unknown => false,
+            Seen::Busy | Seen::Unknown => self.unsticks() == Some(Trouble::Stall),
             Seen::Waiting | Seen::Outage { .. } => true,
             Seen::Asking { .. } | Seen::Limited { .. } | Seen::Crashed { .. } => !self.is_own(),
         }
@@ -41,7 +44,7 @@ impl Rig {
     /// A try has come to nothing: what it was to tell is owed again.
     pub(super) fn not_paid(&mut self, nudge: &Nudging) -> bool {
         match &nudge.origin {
-            Origin::Asked(_) | Origin::Inbox(_) | Origin::Wake => false,
+            Origin::Asked(_) | Origin::Inbox(_) | Origin::Wake | Origin::Unstick { .. } => false,
             Origin::Own(owed) => self.owe_again(&nudge.attempt, owed.clone()),
         }
     }

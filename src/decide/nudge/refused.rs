@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::{Refusal, command::failed, life::Life, worker::Worker};
+use super::super::{
+    Refusal,
+    command::failed,
+    life::{Life, Stopped},
+    worker::Worker,
+};
 use crate::{agent::typed::Refusal as R, model::WorkerName};
 
 /// From a text that was refused for somebody who is there, and not for work, to the next try.
@@ -13,7 +18,7 @@ pub(super) const TRY_EVERY: Duration = Duration::from_secs(5);
 pub(super) fn passes(why: &R) -> Option<Duration> {
     match why {
         // The next look is soon enough.
-        R::Busy => Some(Duration::from_millis(1)),
+        R::Busy | R::Moved => Some(Duration::from_millis(1)),
         R::Mode | R::Unsent { .. } | R::NoInput { .. } | R::Attached { .. } => Some(TRY_EVERY),
         R::Dead
         | R::Foreground { .. }
@@ -46,6 +51,7 @@ pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
         R::Busy => format!(
             "`supervisorctl nudge {worker} --when now` does not wait for it; --within waits longer"
         ),
+        R::Moved => "`supervisorctl status` shows what it does".into(),
         R::NoInput { .. } => format!("{attach} to see what it shows instead"),
         R::Mode | R::Unsent { .. } => format!("{attach} to leave it, then nudge it again"),
         R::Attached { .. } => "nudge it again when nobody types there".into(),
@@ -74,6 +80,10 @@ pub(super) fn not_running(worker: &Worker) -> Refusal {
         Life::Held(why) => (
             format!("held: {why}"),
             format!("`supervisorctl start {name}`"),
+        ),
+        Life::Stopped(Stopped::Paused) => (
+            format!("stopped: {}", Stopped::Paused.as_str()),
+            "`supervisorctl status` shows what ends the pause".to_owned(),
         ),
         Life::Stopped(why) => (
             format!("stopped: {}", why.as_str()),

@@ -32,7 +32,7 @@ impl fmt::Display for Nudged {
 }
 
 /// What a text is called in the history.
-pub(super) fn about(text: &str) -> String {
+pub(in crate::decide) fn about(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
     let mut words: String = first.chars().take(RECORDED).collect();
@@ -66,11 +66,20 @@ impl Rig {
                 "worker-woken",
                 format!("{worker} was woken ({about}): {nudged}"),
             ),
+            Origin::Unstick { what, .. } => (
+                "worker-nudged",
+                format!("{worker} {what}, and was nudged ({about}): {nudged}"),
+            ),
         };
         match nudged.by {
             Some(_) => {
                 self.tell(now, event, Level::Info, Some(&nudge.attempt), text);
-                self.may_be_woken(now, &nudge);
+                self.may_have_helped(now, &nudge);
+            }
+            // Looks say whether it has helped.
+            None if nudge.unsticks().is_some() => {
+                self.tell(now, event, Level::Info, Some(&nudge.attempt), text);
+                self.may_have_helped(now, &nudge);
             }
             None => self.tell_undecided(now, &nudge, text),
         }
@@ -126,12 +135,22 @@ impl Rig {
             }
             Origin::Own(owed) => self.tell_not_told(now, &nudge.attempt, owed, why_not),
             Origin::Wake => self.not_woken(now, nudge, why),
+            Origin::Unstick { what, .. } => self.not_unstuck(now, nudge, *what, why),
         }
     }
 
     pub(super) fn tell_undecided(&mut self, now: Now, nudge: &Nudging, text: String) {
         self.tell_of_undecided(now, &nudge.attempt, text);
+        self.may_have_helped(now, nudge);
+    }
+
+    /// The text was taken, or nobody knows.
+    fn may_have_helped(&mut self, now: Now, nudge: &Nudging) {
         self.may_be_woken(now, nudge);
+        match nudge.unsticks() {
+            Some(_) => self.tried_to_unstick(now, nudge.worker(), true),
+            None => self.word_came(now, nudge.attempt()),
+        }
     }
 
     fn tell_of_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
@@ -154,6 +173,7 @@ impl Rig {
             );
             self.tell_of_undecided(now, &begun.attempt, text);
             self.may_have_been_woken(&begun);
+            self.may_have_been_unstuck(now, &begun);
             let nudge = begun.nudge;
             self.ledger.add(Fact::NudgeOver { nudge });
         }

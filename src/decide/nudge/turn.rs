@@ -143,6 +143,7 @@ impl Rig {
         let behind = nudge.when == When::Idle
             && !nudge.is_own()
             && !nudge.is_wake()
+            && nudge.unsticks().is_none()
             && self.nudges.iter().any(first);
         if late || !waits && !behind {
             return self.begin_nudge(now, at);
@@ -160,7 +161,7 @@ impl Rig {
             .workers
             .get(&worker)
             .is_some_and(|worker| worker.limit.is_some());
-        if nudge.is_wake() || limited {
+        if nudge.is_wake() || nudge.unsticks().is_some() || limited {
             return;
         }
         if let Some(Life::Running {
@@ -221,6 +222,7 @@ impl Rig {
 
     /// Who types did not say how it went.
     fn silent(&mut self, now: Now, nudge: &Nudging) -> Stage {
+        self.types_to_unstick(nudge, Some(now.mono));
         let worker = &nudge.attempt.worker;
         let message =
             format!("nobody knows whether it was typed into {worker}: there was no word of it");

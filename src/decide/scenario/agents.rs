@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use super::*;
 use crate::{
     agent::{
@@ -32,6 +30,10 @@ pub(super) fn agent(name: &str) -> Worker {
             wake: false,
             ..Limit::default()
         },
+        unstick: Unstick {
+            nudge: false,
+            ..Unstick::default()
+        },
         watch: Watch {
             slow: Duration::from_millis(SLOW),
             stuck: Duration::from_millis(2 * SLOW),
@@ -41,7 +43,7 @@ pub(super) fn agent(name: &str) -> Worker {
     }
 }
 
-fn signs(screen: &str) -> Signs {
+pub(super) fn signs(screen: &str) -> Signs {
     signs_at(screen, now(0).wall)
 }
 
@@ -52,11 +54,14 @@ pub(super) fn signs_at(screen: &str, now: Timestamp) -> Signs {
         sighting: sight(&profile, &screen, now, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
         size: (80, 24),
+        attended: None,
         taken: 1,
         children: Vec::new(),
         committed: Trace::Unseen,
         heartbeat: Trace::Unseen,
         session: None,
+        turns: None,
+        cost: None,
     }
 }
 
@@ -90,7 +95,7 @@ fn menu() -> Signs {
     signs(&format!("{limit}\n{choices}\n\nEnter to confirm\n"))
 }
 
-fn with_child(cpu: u64) -> Signs {
+pub(super) fn with_child(cpu: u64) -> Signs {
     let child = Child {
         pid: 7,
         start: 3,

@@ -152,6 +152,67 @@ fn an_id_that_the_screen_shows_is_used() {
     assert_eq!(with, ["resume", SHOWN]);
 }
 
+/// Its screen shows this id.
+fn shows(id: &str, signs: Signs) -> Signs {
+    let session = Some(id.into());
+    Signs { session, ..signs }
+}
+
+#[test]
+fn one_whose_id_was_seen_and_whose_work_was_not_is_gone_on_with() {
+    let (mut play, of, _) = begun(keeps("codex", Keeps::Always));
+    sees(&mut play, &of, shows(SHOWN, idle()));
+    let done = play.reboot(Vec::new());
+    assert_eq!(owned(&arguments(&done)[0]), ["resume", SHOWN]);
+    let goes_on = format!("starting a, with its conversation {SHOWN}");
+    assert_eq!(told(&done, "worker-starting"), [goes_on]);
+}
+
+#[test]
+fn one_in_which_nothing_may_have_been_said_is_left_loudly_where_nobody_can_go_on_with_it() {
+    let (mut play, of, _) = begun(keeps("codex", Keeps::Always));
+    sees(&mut play, &of, shows(SHOWN, idle()));
+    let (of, with) = again(&mut play, &of, Exit::Code(1));
+    assert_eq!(with, ["resume", SHOWN]);
+    // It does not know it.
+    let mut done = play.ends(&of, Exit::Code(1));
+    done.extend(play.pass(600_000));
+    let of = started(&done).remove(0);
+    assert!(arguments(&done)[0].is_empty());
+    let new = ["starting a, with a new conversation"];
+    assert_eq!(told(&done, "worker-starting"), new);
+    let lost = told(&done, "worker-conversation-lost");
+    assert!(lost.len() == 1 && lost[0].contains(SHOWN), "{lost:?}");
+    // Of one in which it worked nobody lets go.
+    play.runs(&of);
+    sees(&mut play, &of, shows(SHOWN, busy("Read")));
+    let (of, with) = again(&mut play, &of, Exit::Code(1));
+    assert_eq!(with, ["resume", SHOWN]);
+    let (_, with) = again(&mut play, &of, Exit::Code(1));
+    assert_eq!(with, ["resume", SHOWN]);
+}
+
+#[test]
+fn another_id_in_the_place_of_a_known_one_takes_two_looks_and_is_told() {
+    let other = "11111111-1111-1111-1111-111111111111";
+    let (mut play, of, _) = begun(keeps("codex", Keeps::Always));
+    sees(&mut play, &of, shows(SHOWN, busy("Read")));
+    let mut done = sees(&mut play, &of, shows(other, busy("Replay")));
+    done.extend(sees(&mut play, &of, shows(SHOWN, busy("Read"))));
+    done.extend(sees(&mut play, &of, shows(other, busy("Replay"))));
+    done.extend(sees(&mut play, &of, busy("Write")));
+    done.extend(sees(&mut play, &of, shows(other, busy("Replay"))));
+    assert_eq!(told(&done, "worker-conversation-changed"), [""; 0]);
+    let done = sees(&mut play, &of, shows(other, busy("Replay")));
+    let changed = format!(
+        "a shows that it is in conversation {other} now, and no longer in {SHOWN}; its next start goes \
+         on with {other}"
+    );
+    assert_eq!(told(&done, "worker-conversation-changed"), [changed]);
+    let (_, with) = again(&mut play, &of, Exit::Code(1));
+    assert_eq!(with, ["resume", other]);
+}
+
 #[test]
 fn a_new_one_in_the_place_of_one_that_nobody_can_go_on_with_is_told() {
     let (mut play, of, _) = begun(keeps("codex", Keeps::Always));
@@ -229,6 +290,23 @@ fn the_operator_may_have_a_new_one() {
     let with = owned(&arguments(&done)[0]);
     assert_eq!(with[0], "--session-id");
     assert_ne!(with[1], first[1]);
+}
+
+#[test]
+fn a_new_one_is_told_also_where_a_start_is_tried_again() {
+    let (mut play, of, _) = begun(keeps("claude", Keeps::Always));
+    sees(&mut play, &of, busy("Read"));
+    let mut done = play.ends(&of, Exit::Code(1));
+    done.extend(play.pass(600_000));
+    let short = |of: &AttemptRef| HostEvent::Shortage(of.clone(), "no space left".into());
+    play.says(short(&started(&done)[0]));
+    play.command(Command::Forget(of.worker.clone()));
+    let done = play.pass(600_000);
+    let new = ["starting a, with a new conversation"];
+    assert_eq!(told(&done, "worker-starting"), new);
+    // It is the same at the next try.
+    play.says(short(&started(&done)[0]));
+    assert_eq!(told(&play.pass(600_000), "worker-starting"), [""; 0]);
 }
 
 #[test]

@@ -447,6 +447,20 @@ fn what_a_killed_daemon_had_begun_is_put_away_as_undecided_and_never_typed() {
 }
 
 #[test]
+fn what_a_killed_daemon_had_begun_is_told_though_nobody_says_that_it_was_moved() {
+    let (mut play, of, done) = waiting(&[("1.md", "first")]);
+    let id = one(&done);
+    let alive = play.alive(&of);
+    let failed = settled(&play.next_daemon(vec![alive]));
+    assert!(matches!(&failed[..], [(_, Settle::Failed(_))]));
+    assert_eq!(settled(&play.pass(70_000)), failed);
+    // The first of the two moves had done it, as far as anybody knows.
+    let done = moved(&mut play, "1.md", None);
+    assert!(is_over(&done, id));
+    assert_eq!(told(&done)[0].0, "worker-inbox-failed");
+}
+
+#[test]
 fn what_a_killed_daemon_had_typed_or_moved_is_not_typed_again() {
     // Typed, and not moved: nobody recorded how it went.
     let (mut play, of, done) = waiting(&[("1.md", "first")]);

@@ -170,6 +170,26 @@ fn what_may_have_run_is_neither_finished_nor_run_a_second_time() {
 }
 
 #[test]
+fn what_was_released_is_not_finished_although_its_definition_is_the_old_one_again() {
+    let mut play = Play::unasked(one(|a| a.restart = Restart::Never));
+    let starts = started(&play.tell(Event::Surveyed(Ok(Vec::new()))));
+    play.next_daemon(vec![ended(&starts[0], Exit::start_unseen(), 0)]);
+    play.command(Command::Pause);
+    for version in [Some("2"), None] {
+        play.reload(|config| {
+            let mut again = one(|a| a.restart = Restart::Never);
+            let a = again.workers.get_mut("a").unwrap();
+            let version = version.map(|version| ("VERSION".into(), version.into()));
+            a.environment.extend(version);
+            *config = again;
+        });
+    }
+    play.next_daemon(Vec::new());
+    let done = play.command(Command::Resume(None));
+    assert_eq!(started(&done).len(), 1, "{done:?}");
+}
+
+#[test]
 fn what_may_have_failed_counts_as_a_failure() {
     for restart in [Restart::Always, Restart::OnFailure] {
         let mut play = Play::unasked(one(|a| a.restart = restart));

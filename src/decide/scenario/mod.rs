@@ -6,11 +6,15 @@
 )]
 
 mod agents;
+mod breaker;
 mod commands;
 mod conversations;
+mod cutover;
 mod deadlines;
+mod ending;
 mod erlang;
 mod hand;
+mod handoffs;
 mod inbox;
 mod kills;
 mod limits;
@@ -23,21 +27,24 @@ mod reboots;
 mod say;
 mod secrets;
 mod shortage;
+mod spend;
 mod strays;
+mod unstick;
+mod worktrees;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 
-use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig, Said};
+use super::{Command, Effect, Event, Leave, Looked, Machine, PhaseRef, RequestId, Rig, Said, Zone};
 use crate::{
     config::{
-        self, Alive, Backoff, Budget, Condition, Config, Keeps, Limit, Notify, OnPhase, Phase,
-        Plan, Probe, Program, Ready, Restart, Watch, Worker,
+        self, Alive, Backoff, Budget, Condition, Config, Daily, Keeps, Limit, Notify, OnPhase,
+        Phase, Plan, Probe, Program, Ready, Restart, Unstick, Watch, Worker,
     },
     model::{
         self, AttemptRef, BootId, Exit, Found, HostEvent, Identity, Kind, LauncherKind, Mono, Now,
@@ -247,6 +254,7 @@ fn machine(boot: &BootId) -> Machine {
         boot: boot.clone(),
         booted: Timestamp::UNIX_EPOCH,
         over: BTreeSet::new(),
+        zone: Zone(TimeZone::UTC),
     }
 }
 
@@ -365,6 +373,7 @@ pub(super) fn worker(name: &str) -> Worker {
         }),
         workdir: "/".into(),
         worktree: None,
+        origin: None,
         environment: BTreeMap::new(),
         systemd: BTreeMap::new(),
         secrets: config::Secrets::default(),
@@ -381,6 +390,7 @@ pub(super) fn worker(name: &str) -> Worker {
             restarts: 3,
             window: Duration::from_secs(600),
         },
+        daily: Daily::default(),
         ready: None,
         alive: None,
         agent: None,
@@ -388,6 +398,9 @@ pub(super) fn worker(name: &str) -> Worker {
         watch: Watch::default(),
         say: config::Say::default(),
         limit: Limit::default(),
+        handoff: None,
+        unstick: Unstick::default(),
+        breaker: None,
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

@@ -375,6 +375,31 @@ fn who_asks_or_is_at_its_limit_is_told_afterwards() {
 }
 
 #[test]
+fn who_did_not_get_it_for_a_terminal_that_was_lost_is_told_afterwards() {
+    let (mut play, starts) = Play::running(talkative());
+    let of = &starts[0];
+    let fails = |play: &mut Play, effects: &[Effect], screen: Option<String>| {
+        let [(nudge, ..)] = typed(effects)[..] else {
+            panic!("{effects:?}")
+        };
+        let failed = Typed::Failed {
+            why: "tmux does not answer".into(),
+            screen,
+            submitted: false,
+        };
+        play.tell(Event::Typed(nudge, failed))
+    };
+    let typed = looks(&mut play, of, idle());
+    let done = fails(&mut play, &typed, None);
+    assert_eq!((texts(&done), told(&done)), (vec![], vec![]));
+    let again = waits(&mut play, of);
+    assert_eq!(texts(&again), ["begin p1"]);
+    // Where it is seen what is there instead, a person has to look.
+    let done = fails(&mut play, &again, Some("what is there".into()));
+    assert_eq!(told(&done)[0].0, "worker-not-told");
+}
+
+#[test]
 fn what_no_waiting_changes_is_told_as_not_told() {
     let (mut play, starts) = Play::running(talkative());
     let typed = looks(&mut play, &starts[0], idle());

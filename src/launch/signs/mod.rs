@@ -42,6 +42,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a screen that are taken; one of 200 columns and 50 lines has some 60 KiB with its colours.
 const LARGEST: usize = 1024 * 1024;
+/// What [`words_for_screen`] asks for beside the screen.
+const STATE: &str = "#{pane_width} #{pane_height} #{session_attached} #{session_activity}";
 /// Processes that are told of. Who has more is known by those that compute.
 const MOST: usize = 64;
 
@@ -58,7 +60,7 @@ pub(super) async fn look(
     let start = context.directory(attempt).start();
     let start = start.filter(|start| start.pane.is_some());
     let start = start.ok_or("it has no terminal")?;
-    let (screen, size) = screen(context, attempt, &start).await?;
+    let (screen, size, attended) = screen(context, attempt, &start).await?;
     let sighting = sight(profile, &screen, Timestamp::now(), &TimeZone::system());
     let taken = ticks_now();
     let (children, committed, heartbeat) = join!(
@@ -70,31 +72,34 @@ pub(super) async fn look(
         sighting,
         picture: profile.fingerprint(&screen),
         size,
+        attended,
         taken,
         children,
         committed,
         heartbeat,
         session: profile.session_on(&screen),
+        turns: profile.turns(&screen),
+        cost: profile.cents(&screen),
     })
 }
 
-/// What tmux is asked for a worker's screen, with its colours: columns and rows are in the first line of
-/// the answer, below them is what the screen shows. It is one question, so that they belong together.
+/// What tmux is asked for a worker's screen, with its colours: in the first line of the answer are columns
+/// and rows, how many are attached and when one of them last pressed a key; below it is what the screen
+/// shows. It is one question, so that they belong together.
 pub(crate) fn words_for_screen(worker: &WorkerName) -> impl Iterator<Item = String> {
     let target = tmux::target(worker);
     let size = ["display-message", "-p", "-t", &target].map(str::to_owned);
-    let size = size
-        .into_iter()
-        .chain(["#{pane_width} #{pane_height}".to_owned(), ";".to_owned()]);
+    let size = size.into_iter().chain([STATE.to_owned(), ";".to_owned()]);
     size.chain(["capture-pane", "-p", "-e", "-t", &target].map(str::to_owned))
 }
 
-/// What is on the screen, with its colours; and its columns and rows, 0 where they are not told.
+/// What is on the screen, with its colours; its columns and rows, 0 where they are not told; and how long
+/// ago somebody who is attached pressed a key.
 async fn screen(
     context: &Context,
     attempt: &AttemptRef,
     start: &Start,
-) -> Result<(Screen, (u16, u16)), String> {
+) -> Result<(Screen, (u16, u16), Option<Duration>), String> {
     let socket = way_in(context, attempt).await?;
     let socket = socket.ok_or("it has no terminal")?;
     let as_user = to_be_asked_as(&socket);
@@ -123,11 +128,21 @@ async fn screen(
         return Err(format!("tmux: {}: {}", outcome.exit, said.trim()));
     }
     let text = String::from_utf8_lossy(&outcome.output);
-    let (size, screen) = text.split_once('\n').unwrap_or_default();
-    let mut size = size.split(' ').map(|number| number.parse().ok());
-    let (columns, rows) = (size.next().flatten(), size.next().flatten());
+    let (state, screen) = text.split_once('\n').unwrap_or_default();
+    let mut state = state.split(' ');
+    let mut number = || state.next().and_then(|number| number.parse().ok());
+    let (columns, rows) = (number(), number());
+    let attended = attended(state.next(), state.next(), Timestamp::now());
     let size = (columns.unwrap_or_default(), rows.unwrap_or_default());
-    Ok((Screen::read(screen, columns), size))
+    Ok((Screen::read(screen, columns), size, attended))
+}
+
+/// How long ago somebody who is attached pressed a key, by how many are and the second in which that was.
+fn attended(attached: Option<&str>, second: Option<&str>, now: Timestamp) -> Option<Duration> {
+    let attached: u32 = attached?.parse().ok()?;
+    let at = Timestamp::from_second(second?.parse().ok()?).ok()?;
+    let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+    (attached > 0).then_some(ago)
 }
 
 /// Why a server may say nothing, and what helps.

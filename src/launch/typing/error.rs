@@ -28,13 +28,11 @@ pub enum TypingError {
         /// What is on the screen.
         screen: String,
     },
-    /// What it asked about its limit was to be closed first, and then it could not be typed either.
-    #[error(
-        "nothing was typed: {key} was pressed to leave what it asked about its limit, and then: {why}"
-    )]
-    Closed {
-        /// The key.
-        key: String,
+    /// Something was in the way, a key was pressed first, and then it could not be typed either.
+    #[error("nothing was typed: {pressed}, and then: {why}")]
+    Pressed {
+        /// Which key was, and what for.
+        pressed: String,
         /// Why not.
         why: Refusal,
         /// What is on the screen.
@@ -92,7 +90,7 @@ impl TypingError {
     /// How far it went: what is not [`Extent::Nothing`] must not be typed again unseen.
     pub fn extent(&self) -> Extent {
         match self {
-            Self::Unfit(_) | Self::Refused { .. } | Self::Closed { .. } => Extent::Nothing,
+            Self::Unfit(_) | Self::Refused { .. } | Self::Pressed { .. } => Extent::Nothing,
             Self::Unseen { .. } => Extent::Typed,
             Self::Left { .. } => Extent::Submitted,
             Self::Held { extent, .. } | Self::Terminal { extent, .. } => *extent,
@@ -103,7 +101,7 @@ impl TypingError {
     pub fn screen(&self) -> Option<&str> {
         match self {
             Self::Refused { screen, .. }
-            | Self::Closed { screen, .. }
+            | Self::Pressed { screen, .. }
             | Self::Unseen { screen, .. }
             | Self::Held { screen, .. }
             | Self::Left { screen, .. } => Some(screen),

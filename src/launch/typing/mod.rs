@@ -10,6 +10,8 @@
 //!
 //! 1. One look: may it be typed? What an earlier try has left there is only submitted. What it asks about
 //!    its usage limit is closed first, with one press of the key that its profile has for that.
+//!    So is what it does ended, where that is wanted, with the key that its profile has for it; whoever works on
+//!    after that is left alone.
 //! 2. Escape is pressed before, where the profile says so, and it is looked again.
 //! 3. The text goes to tmux on its standard input, and from there into the terminal in the same call,
 //!    as a bracketed paste. A program that has not asked for one would get its line breaks as keys, so
@@ -42,6 +44,7 @@ use crate::{
             may_press, may_submit, may_type, shows, standing, verdict,
         },
     },
+    fault,
     model::AttemptRef,
 };
 
@@ -128,15 +131,23 @@ struct Task<'a> {
 impl Task<'_> {
     async fn perform(&self) -> Result<Typed, TypingError> {
         let before = self.look().await?;
-        let (before, ready) = match self.ready(&before)? {
-            Ready::Close(key) => self.close(key).await?,
-            ready => (before, ready),
+        let first = self.ready(&before)?;
+        let (before, ready) = match &first {
+            Ready::Close(key) => {
+                let to = "leave what it asked about its limit";
+                self.press_first(&first, key, to).await?
+            }
+            Ready::Interrupt(key) => self.press_first(&first, key, "end what it did").await?,
+            Ready::Type | Ready::Submit => (before, first.clone()),
         };
         let (before, ready) = match ready {
-            Ready::Type if self.text.profile.typing.escape => {
+            // Of a program that was interrupted, a second key may open something.
+            Ready::Type
+                if self.text.profile.typing.escape && !matches!(first, Ready::Interrupt(_)) =>
+            {
                 self.press("Escape").await?;
                 let before = self.wait(ESCAPE, |_| false).await?;
-                let ready = refused(self.ready_at_last(&before), &before)?;
+                let ready = refused(self.ready_at_last(&before, &first), &before)?;
                 (before, ready)
             }
             ready => (before, ready),
@@ -147,7 +158,9 @@ impl Task<'_> {
                 false if self.text.text.contains('\n') => Extent::Submitted,
                 _ => Extent::Typed,
             });
+            fault::point(|| "before the paste".into());
             let pasted = self.terminal.paste(&self.text.text).await;
+            fault::point(|| "after the paste".into());
             pasted.map_err(|why| self.unreachable(why))?;
             self.seen(&before).await?;
         }
@@ -163,10 +176,19 @@ impl Task<'_> {
         refused(may_type(profile, text, *permission, look), look)
     }
 
-    /// What was to be closed is: what it asks now has no key any more.
-    fn ready_at_last(&self, look: &Look) -> Result<Ready, Refusal> {
+    /// Nothing is left to be pressed first: what it asks now has no key any more, and who was interrupted does
+    /// nothing. `before`: what was there to be done first.
+    fn ready_at_last(&self, look: &Look, before: &Ready) -> Result<Ready, Refusal> {
         let Text { profile, text, .. } = self.text;
-        match may_type(profile, text, self.text.permission, look)? {
+        let interrupted = matches!(before, Ready::Interrupt(_));
+        let permission = Permission {
+            busy: self.text.permission.busy && !interrupted,
+            interrupt: false,
+            // What was pressed changes it.
+            still: None,
+            ..self.text.permission
+        };
+        match may_type(profile, text, permission, look)? {
             Ready::Close(_) => {
                 let menu = look.sighting.menu().map(|menu| menu.question.clone());
                 Err(Refusal::Limited { menu })
@@ -175,16 +197,21 @@ impl Task<'_> {
         }
     }
 
-    /// Presses the key that closes what it asks, once, and waits until text may be typed.
-    async fn close(&self, key: String) -> Result<(Look, Ready), TypingError> {
-        self.press(&key).await?;
+    /// Presses a key, once, to this end, and waits until text may be typed.
+    async fn press_first(
+        &self,
+        first: &Ready,
+        key: &str,
+        to: &'static str,
+    ) -> Result<(Look, Ready), TypingError> {
+        self.press(key).await?;
         self.wait(ESCAPE, |_| false).await?;
-        let ready = |look: &Look| self.ready_at_last(look).is_ok();
+        let ready = |look: &Look| self.ready_at_last(look, first).is_ok();
         let look = self.wait(SEEN_WITHIN, ready).await?;
-        match self.ready_at_last(&look) {
+        match self.ready_at_last(&look, first) {
             Ok(ready) => Ok((look, ready)),
-            Err(why) => Err(TypingError::Closed {
-                key,
+            Err(why) => Err(TypingError::Pressed {
+                pressed: format!("{key} was pressed to {to}"),
                 why,
                 screen: plain(&look.screen),
             }),
@@ -272,7 +299,10 @@ impl Task<'_> {
         } = self.text;
         may_press(profile, *permission, look).map_err(|why| self.held(why, look))?;
         self.went(Extent::Submitted);
-        self.press(&profile.typing.submit).await
+        fault::point(|| "before the key that submits".into());
+        let pressed = self.press(&profile.typing.submit).await;
+        fault::point(|| "after the key that submits".into());
+        pressed
     }
 
     fn held(&self, why: Refusal, look: &Look) -> TypingError {

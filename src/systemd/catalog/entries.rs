@@ -114,12 +114,36 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "f365d34d73ed47ce8bdb1edcc7a1fd9f",
         subject: "Worker @LOOPKEEPER_WORKER@ is stalled",
         text: "Its agent says that it works, or nothing that is known, and for `watch.stuck` there was no \
-               sign of work; or its program is over. The message says what was seen last. Nothing was \
-               done to it.\n\n\
+               sign of work; or its program is over. The message says what was seen last. It is \
+               nudged, unless its unstick has nudge = false; whether that helps is told by itself \
+               (worker-unstuck, worker-stuck).\n\n\
                See its screen:\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
                Answer it, or type to it:\n\
                $ supervisorctl attach @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-unstuck",
+        id: "509c0ab9737d4a07aefb29b85a446454",
+        subject: "Worker @LOOPKEEPER_WORKER@ goes on again",
+        text: "It was stalled, or its provider did not answer, and two looks in a row saw it go on after it \
+               was nudged. The message says how often, and for how long it had done nothing.\n\n\
+               Nothing has to be done. What happened meanwhile:\n\
+               $ supervisorctl history @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-stuck",
+        id: "9471bd4312ed493c889da854fcdce817",
+        subject: "Worker @LOOPKEEPER_WORKER@ is stuck",
+        text: "It does nothing any more, and no nudge has changed that; the message says how often it was \
+               tried, and what is done now. One whose provider does not answer is nudged on, ever more \
+               seldom; one with unstick.then = \"restart\" is started again; all others are left to you.\n\n\
+               See its screen:\n\
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               Look what keeps it, and type to it:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@\n\n\
+               Start it anew:\n\
+               $ supervisorctl restart @LOOPKEEPER_WORKER@",
     },
     Entry {
         event: "worker-limited",
@@ -161,7 +185,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "75ba973c99aa48cb9acbacc7ced4a443",
         subject: "The provider of worker @LOOPKEEPER_WORKER@ does not answer",
         text: "Its agent says so, in the words of the message. Agents try again by themselves for a while, \
-               and then wait for a word.\n\n\
+               and then wait for a word: they are nudged, ever more seldom, until it answers, unless \
+               their unstick has nudge = false.\n\n\
                See its screen:\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
                Answer it, or type to it:\n\
@@ -183,12 +208,23 @@ pub(super) const ENTRIES: &[Entry] = &[
         event: "worker-conversation-lost",
         id: "17d9c3f544434f5f827b509a4351b8fd",
         subject: "Worker @LOOPKEEPER_WORKER@ begins a new conversation",
-        text: "It was to go on with the one before, and nobody knows how: the screen never showed its id. \
-               Agents that are told their id, such as claude, cannot lose it.\n\n\
+        text: "It was to go on with the one before, and nobody knows how: the screen never showed its id, or \
+               the program failed with that at once. Agents that are told their id, such as claude, cannot lose it.\n\n\
                See what was said in it:\n\
                $ supervisorctl replay @LOOPKEEPER_WORKER@ --list\n\n\
                Tell the agent where it stood:\n\
                $ supervisorctl nudge @LOOPKEEPER_WORKER@ TEXT",
+    },
+    Entry {
+        event: "worker-conversation-changed",
+        id: "5f2c9d1e8a4b4c37b6e0a7d3914f28c6",
+        subject: "Worker @LOOPKEEPER_WORKER@ shows that it is in another conversation",
+        text: "Two looks in a row saw another id on its screen than the one that was known, as after somebody \
+               began a new conversation in it. Its next start goes on with the one that is shown.\n\n\
+               See what was said in it:\n\
+               $ supervisorctl replay @LOOPKEEPER_WORKER@ --list\n\n\
+               Should it not be the right one, begin a new one:\n\
+               $ supervisorctl forget @LOOPKEEPER_WORKER@",
     },
     Entry {
         event: "worker-conversation-left",
@@ -259,6 +295,79 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl doctor",
     },
     Entry {
+        event: "handoff-claimed",
+        id: "546792e59c3d4bd19b15110d70c7deed",
+        subject: "A gate is claimed",
+        text: "A worker says that it has passed the gate. Whoever verifies that has a text in the inbox, and \
+               says pass or back.\n\n\
+               See where all gates stand:\n\
+               $ supervisorctl handoff list",
+    },
+    Entry {
+        event: "handoff-back",
+        id: "578652a6eba14bfeac1d8d68984fd795",
+        subject: "A gate goes back to who claimed it",
+        text: "Something is wrong, says who verified it, or a person. Whoever claimed it has a text in the \
+               inbox, and claims it again once that is mended.\n\n\
+               See what was said in each round:\n\
+               $ supervisorctl handoff list GATE",
+    },
+    Entry {
+        event: "handoff-passed",
+        id: "0fe87912c11f4ecc84c4e4a5b7ade1f7",
+        subject: "A gate has passed",
+        text: "So says who verified it, or a person. Whoever claimed it has a text in the inbox.",
+    },
+    Entry {
+        event: "handoff-rounds",
+        id: "bc21c3468b4b4194b9daab95011dd021",
+        subject: "A gate waits for a person",
+        text: "It was claimed as often as is allowed, and whoever verified it says once more that something is \
+               wrong. Neither of the two can do anything with it now.\n\n\
+               See what was said in each round:\n\
+               $ supervisorctl handoff list GATE\n\n\
+               Let it pass, send it back for as many rounds once more, or take it away:\n\
+               $ supervisorctl handoff pass GATE\n\
+               $ supervisorctl handoff back GATE -m WHY\n\
+               $ supervisorctl handoff drop GATE",
+    },
+    Entry {
+        event: "handoff-dropped",
+        id: "fa64b703128948c79c8938cfd1a04511",
+        subject: "A gate was taken away",
+        text: "A person said supervisorctl handoff drop. A worker may claim one of this name anew.",
+    },
+    Entry {
+        event: "handoff-stuck",
+        id: "453543b9c3524a6e91001ba8864779ec",
+        subject: "A gate cannot go on",
+        text: "Where it stands cannot be written, or whoever is to hear of that has no inbox in which a text \
+               could be left: that is tried again. Or it waits for a worker that is not declared any more. \
+               The message says why, and what helps.\n\n\
+               See whether it is so still, and look at the disk:\n\
+               $ supervisorctl status\n\
+               $ supervisorctl doctor",
+    },
+    Entry {
+        event: "handoff-refused",
+        id: "5d0c83b1f0e94b0c9a3e6f1d7728c4aa",
+        subject: "A step of a gate was refused, and nobody heard it",
+        text: "It was asked for while no daemon ran, or by a worker that was removed since. Nothing was done; \
+               the message says why.\n\n\
+               See where the gate stands, and ask again:\n\
+               $ supervisorctl handoff list",
+    },
+    Entry {
+        event: "handoff-unreadable",
+        id: "71c35a3a274340a8a5eb67a9f7392e28",
+        subject: "The file of a gate cannot be read",
+        text: "Nobody knows where the gate stands, and nothing is done with it. The file is left as it is: \
+               mend it, or take it away, and a worker claims the gate anew. It is looked at again each \
+               minute.\n\n\
+               See which one it is, and why:\n\
+               $ supervisorctl handoff list",
+    },
+    Entry {
         event: "worker-stopping",
         id: "f7e7d330b5804a3986f5c88750c78fed",
         subject: "Worker @LOOPKEEPER_WORKER@ is being stopped",
@@ -320,6 +429,41 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl doctor",
     },
     Entry {
+        event: "worker-worktree-made",
+        id: "8d47276b01c6439096cd22df49a5abc7",
+        subject: "The worktree of worker @LOOPKEEPER_WORKER@ was made",
+        text: "It was not there, or was an empty directory. git made it from the repository that \
+               is declared, as the worker's user.",
+    },
+    Entry {
+        event: "worker-worktree-repaired",
+        id: "eddf974623814ca4aa2fbecee32a9f11",
+        subject: "The worktree of worker @LOOPKEEPER_WORKER@ was put right",
+        text: "A git that was killed had left something behind in it, in whose way the next one \
+               would have been, or it was moved. The message says what was done. No work was \
+               touched: nothing is reset, cleaned or checked out.",
+    },
+    Entry {
+        event: "worker-worktree-left",
+        id: "2cace6231f9f41308aa01bfc9498f30f",
+        subject: "The worktree of worker @LOOPKEEPER_WORKER@ is not as declared",
+        text: "The message says what it is: a rebase or a merge that is under way, another branch, \
+               another origin. It may be what the worker is at, so it is left as it is, and the \
+               worker is started in it. This is told once.",
+    },
+    Entry {
+        event: "worker-worktree-failed",
+        id: "e7cf6364cdaf4653861fe17e7994ec66",
+        subject: "The worktree of worker @LOOPKEEPER_WORKER@ cannot be made",
+        text: "The message says why, in git's own words: mostly that the repository cannot be \
+               reached, or that the worker's user may not log in there. The worker waits, and it \
+               is tried again; that does not count against its budget.\n\n\
+               See when it is tried next:\n\
+               $ supervisorctl status\n\n\
+               To try it now:\n\
+               $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
         event: "worker-held",
         id: "10c172cda6e9472a923ebcf94798a96b",
         subject: "Worker @LOOPKEEPER_WORKER@ is held",
@@ -331,6 +475,34 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl history @LOOPKEEPER_WORKER@\n\n\
                With the cause mended:\n\
                $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-budget",
+        id: "781b9d4a03ee41a4a76e3665ca90b26d",
+        subject: "Worker @LOOPKEEPER_WORKER@ has spent what it may in a day",
+        text: "Its budget says how many turns, how much time or how much money it may spend in a day; the \
+               message says which of them it has. A turn that went on had ten minutes to end. It begins again \
+               by itself when the day is over.\n\n\
+               Give it as much once more:\n\
+               $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-breaker",
+        id: "08efad5a5a4849dc8fc387dc8de92ba9",
+        subject: "Worker @LOOPKEEPER_WORKER@ stands still: its rounds came to nothing",
+        text: "So many turns of its agent in a row, or attempts that ended by themselves, left no commit in its \
+               worktree and, where none was ever seen, no other screen; its breaker says how many may. One is \
+               tried at the time that the message names, and if that comes to something it goes on.\n\n\
+               See what it did:\n\
+               $ supervisorctl replay @LOOPKEEPER_WORKER@\n\n\
+               Try one now:\n\
+               $ supervisorctl start @LOOPKEEPER_WORKER@",
+    },
+    Entry {
+        event: "worker-breaker-closed",
+        id: "731fdd3604664cf08c66f9b7902eeb85",
+        subject: "Worker @LOOPKEEPER_WORKER@ goes on: a round came to something",
+        text: "It had stood still because rounds came to nothing. Nothing has to be done.",
     },
     Entry {
         event: "worker-told",
@@ -397,6 +569,32 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl phase",
     },
     Entry {
+        event: "handed-over",
+        id: "581a341ef50a4bf29c607c9f10fae53d",
+        subject: "The rig was handed over to another machine",
+        text: "It was exported by `supervisorctl cutover`. No loop runs here any more, also after a \
+               reboot, and the rig cannot be resumed.\n\n\
+               If it was not imported elsewhere, and is to go on here:\n\
+               $ supervisorctl cutover cancel",
+    },
+    Entry {
+        event: "taken-back",
+        id: "ba8f398a78274daf866a3769f9618a88",
+        subject: "The rig was taken back",
+        text: "Its cutover was cancelled: it may run here again, and does when somebody says so:\n\
+               $ supervisorctl resume\n\n\
+               Was it imported elsewhere, it must not run in both places.",
+    },
+    Entry {
+        event: "moved-here",
+        id: "e9ee1a06d4e7416798bf2afbcac28a4d",
+        subject: "The rig was moved here",
+        text: "It was imported by `supervisorctl cutover`, with its history and its resume point, \
+               and is paused until somebody has looked at it:\n\
+               $ supervisorctl status\n\
+               $ supervisorctl resume",
+    },
+    Entry {
         event: "phase",
         id: "6319639b847b4a6c9e09f7a93a0e0df6",
         subject: "The plan stands at phase @LOOPKEEPER_PHASE@",
@@ -407,6 +605,35 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ supervisorctl phase\n\n\
                To go elsewhere:\n\
                $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "phase-ending",
+        id: "f3a8b7e264a94b1a9a3306b470d14a28",
+        subject: "Phase @LOOPKEEPER_PHASE@ is over, and is wound up",
+        text: "Its end condition holds, or somebody said that it is over. Workers with a worktree \
+               that the next phase stops are let go on until nothing in it is half-done, and \
+               are stopped there. Then the plan goes on; after `plan.quiesce` it does so anyway.\n\n\
+               Who is waited for, and why:\n\
+               $ supervisorctl status\n\n\
+               To wait for nobody:\n\
+               $ supervisorctl phase set ID",
+    },
+    Entry {
+        event: "phase-not-quiet",
+        id: "66b24647bf5f47cc98c00190b0239433",
+        subject: "Phase @LOOPKEEPER_PHASE@ ended, and not all were at a safe point",
+        text: "The time for it, `plan.quiesce`, was over. The message says in whose worktree \
+               something was half-done, and what. It is still there: the worker begins the next \
+               phase with it.\n\n\
+               If it never has a clean worktree, look at what it leaves there:\n\
+               $ supervisorctl quiesce --dry-run",
+    },
+    Entry {
+        event: "phase-goes-on",
+        id: "c2761574b50943159a145d13bdcb1f9e",
+        subject: "Phase @LOOPKEEPER_PHASE@ goes on",
+        text: "It was being wound up, and its end condition, `until`, does not hold any more. Who \
+               was stopped for its end is started again.",
     },
     Entry {
         event: "phase-over-already",

@@ -32,7 +32,7 @@ impl Log {
         self.write(line)
     }
 
-    /// A line is written whole, so that no reader sees a part of it.
+    /// A line is one write, so that lines of two writers never mix.
     fn write(&mut self, mut line: Value) -> io::Result<()> {
         let Some(file) = &mut self.0 else {
             return Ok(());

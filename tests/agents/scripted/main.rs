@@ -26,6 +26,7 @@
 //! | `repaint 5s` | spinner and counters move, and nothing is done |
 //! | `child 5s` | the same, while a child of it uses a processor: a long build |
 //! | `stall` | the busy line stands still, until a text is submitted |
+//! | `hang` | the same, and a text is queued; until it is interrupted |
 //! | `say "text"` | the agent says it |
 //! | `ask "…?" ["choice" …]` | its question, until it is answered; without choices about a permission |
 //! | `limit "resets 3pm (UTC)" [for 5s]` | its limit is reached, until a text is submitted; one that comes before that time is over meets the limit again |
@@ -43,7 +44,8 @@
 //! A paste goes to the input line whole, and its line breaks submit nothing; long ones are folded
 //! where the agent folds them. Enter submits; while it works, the text is queued and submitted when
 //! the turn is over. Alt-Enter and, where the agent knows it, Ctrl-J break the line. Escape takes a
-//! queue back to the input line and, where none is, clears the line, as Ctrl-U and Ctrl-C do. At a
+//! queue back to the input line and, where none is, clears the line, as Ctrl-U and Ctrl-C do; what hangs
+//! is interrupted by Escape and Ctrl-C, and goes on with what is queued. At a
 //! question with choices, their digits, the arrows, Enter and Escape count, and a paste is unheard;
 //! the others take a line. All other keys are ignored.
 //!
@@ -52,7 +54,7 @@
 //! One JSON object a line, with the time of it as `at`. `{"submitted": "…"}` is a text to the byte,
 //! but line breaks are line feeds. `{"event": …}` is one of `started` (with `profile`, `pid`,
 //! `arguments`, `session`, `resumed`), `step` (with `step`, when its first picture is written) and
-//! `done`, `resized`, `pasted`, `lost`, `unheard`, `queued`, `unqueued`, `ignored`, `answered` (with
+//! `done`, `resized`, `pasted`, `lost`, `unheard`, `queued`, `unqueued`, `interrupted`, `ignored`, `answered` (with
 //! `answer`), `child` (with `pid`), `end` of the script, and `exited` (with `code`).
 //!
 //! # How

@@ -25,6 +25,8 @@ pub(crate) struct Paper {
     /// How many lines of the transcript are on the terminal.
     printed: usize,
     drawn: Vec<String>,
+    /// How many of the rows that are drawn are below that of the cursor.
+    below: usize,
 }
 
 impl Paper {
@@ -47,6 +49,7 @@ impl Paper {
             transcript: Vec::new(),
             printed: 0,
             drawn: Vec::new(),
+            below: 0,
         })
     }
 
@@ -69,11 +72,12 @@ impl Paper {
         (self.columns, self.rows) = (columns.into(), rows.into());
         self.printed = self.transcript.len().saturating_sub(self.rows);
         self.drawn.clear();
+        self.below = 0;
         put("\x1b[H\x1b[2J\x1b[3J")
     }
 
-    /// Draws below the transcript.
-    pub(crate) fn draw(&mut self, live: &[Line]) -> io::Result<()> {
+    /// Draws below the transcript, and leaves the cursor in the row that has so many below it.
+    pub(crate) fn draw(&mut self, live: &[Line], below: usize) -> io::Result<()> {
         let mut rows: Vec<String> = live
             .iter()
             .flat_map(|line| line.rows(self.columns))
@@ -82,10 +86,14 @@ impl Paper {
         if rows.is_empty() {
             rows.push(String::new());
         }
-        if self.printed == self.transcript.len() && rows == self.drawn {
+        let below = below.min(rows.len() - 1);
+        if self.printed == self.transcript.len() && rows == self.drawn && below == self.below {
             return Ok(());
         }
         let mut picture = String::from("\r");
+        if self.below > 0 {
+            picture.push_str(&format!("\x1b[{}B", self.below));
+        }
         if self.drawn.len() > 1 {
             picture.push_str(&format!("\x1b[{}A", self.drawn.len() - 1));
         }
@@ -108,8 +116,11 @@ impl Paper {
             picture.push_str("\x1b[J");
             picture.push_str(last);
         }
+        if below > 0 {
+            picture.push_str(&format!("\x1b[{below}A"));
+        }
         self.printed = self.transcript.len();
-        self.drawn = rows;
+        (self.drawn, self.below) = (rows, below);
         put(&picture)
     }
 
@@ -125,6 +136,9 @@ impl Paper {
     pub(crate) fn close(self, words: &[Line]) -> io::Result<()> {
         let mut out = io::stdout();
         execute!(out, DisableBracketedPaste, Show)?;
+        if self.below > 0 {
+            put(&format!("\x1b[{}B", self.below))?;
+        }
         if self.alternate {
             execute!(out, terminal::LeaveAlternateScreen)?;
         } else {

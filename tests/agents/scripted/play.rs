@@ -127,6 +127,7 @@ impl Player {
                 self.turn(Work::Build(child), now + *time)?;
             }
             Step::Stall => self.perform(Doing::Stalled)?,
+            Step::Hang => self.perform(Doing::Hanging)?,
             Step::Ask { question, choices } => {
                 let asked = Asked {
                     question: question.clone(),
@@ -246,8 +247,9 @@ impl Player {
             columns: self.paper.columns(),
             room: self.paper.room(),
         };
+        let mut below = self.skin.below_input();
         let live = match doing {
-            Doing::Working { .. } | Doing::Stalled => {
+            Doing::Working { .. } | Doing::Stalled | Doing::Hanging => {
                 let mut live = match doing {
                     Doing::Working {
                         work: Work::Retry, ..
@@ -260,13 +262,18 @@ impl Player {
                 };
                 if self.skin.is_open() {
                     live.extend(self.skin.input(&field));
+                } else {
+                    below = 0;
                 }
                 live
             }
-            Doing::Asking(asked) => self.skin.asks(asked, &self.draft),
+            Doing::Asking(asked) => {
+                below = 0;
+                self.skin.asks(asked, &self.draft)
+            }
             Doing::Limited { .. } | Doing::Waiting | Doing::Ended => self.skin.input(&field),
         };
-        self.paper.draw(&live)
+        self.paper.draw(&live, below)
     }
 
     fn tell_begun(&mut self) -> io::Result<()> {

@@ -14,6 +14,7 @@ pub(crate) enum Step {
     Repaint(Duration),
     Child(Duration),
     Stall,
+    Hang,
     Ask {
         question: String,
         choices: Vec<String>,
@@ -140,6 +141,7 @@ fn step(words: &[&str]) -> Result<Step, String> {
         ["repaint", time] => Step::Repaint(duration(time)?),
         ["child", time] => Step::Child(duration(time)?),
         ["stall"] => Step::Stall,
+        ["hang"] => Step::Hang,
         ["ask", question, choices @ ..] => Step::Ask {
             question: (*question).to_owned(),
             choices: choices.iter().map(|&choice| choice.to_owned()).collect(),

@@ -161,3 +161,71 @@ fn enter_is_pressed_first_only_while_nobody_else_types() {
     // It is pressed again over whatever came since.
     assert_eq!(may_press(&claude_is, quiet, &typing(2)), Ok(()));
 }
+
+#[test]
+fn who_says_that_it_works_is_interrupted_where_that_is_wanted() {
+    let claude_is = profile("claude");
+    let ends = Permission {
+        interrupt: true,
+        ..Permission::default()
+    };
+    let allowed = |look: &Look| may_type(&claude_is, "go on", ends, look);
+    let busy = claude("✻ Thinking… (3s)", "");
+    assert_eq!(allowed(&busy), Ok(Ready::Interrupt("Escape".into())));
+    let ours = claude("✻ Thinking… (3s)", "go on");
+    assert_eq!(allowed(&ours), Ok(Ready::Interrupt("Escape".into())));
+    // Who does nothing is not: the key would do something else.
+    assert_eq!(allowed(&claude("⏺ Done.", "")), Ok(Ready::Type));
+    let question = look(
+        &claude_is,
+        "Do you want to proceed?\n❯ 1. Yes\n  2. No\n",
+        None,
+    );
+    assert!(matches!(allowed(&question), Err(Refusal::Asking { .. })));
+    // What somebody has typed is not cleared by it, and nobody is disturbed.
+    let theirs = claude("✻ Thinking… (3s)", "half a th");
+    assert!(matches!(allowed(&theirs), Err(Refusal::Unsent { .. })));
+    let attached = Look {
+        clients: vec![Client {
+            idle: Duration::from_secs(3),
+            readonly: false,
+        }],
+        ..busy.clone()
+    };
+    assert!(matches!(allowed(&attached), Err(Refusal::Attached { .. })));
+    // Of a program whose key nobody knows nothing is pressed.
+    let generic = profile("generic");
+    assert_eq!(may_type(&generic, "go on", ends, &busy), Ok(Ready::Type));
+}
+
+#[test]
+fn where_no_input_line_is_seen_a_text_may_be_unwanted() {
+    let generic = profile("generic");
+    let output = look(&generic, "line 1\nline 2\n", None);
+    let allowed = |unseen| {
+        let permission = Permission {
+            unseen,
+            ..Permission::default()
+        };
+        may_type(&generic, "go on", permission, &output)
+    };
+    assert_eq!(allowed(true), Ok(Ready::Type));
+    assert!(matches!(allowed(false), Err(Refusal::NoInput { .. })));
+}
+
+#[test]
+fn who_goes_on_after_the_last_look_is_left_alone() {
+    let claude_is = profile("claude");
+    let look_then = claude("✻ Thinking… (3s)", "");
+    let still = Permission {
+        interrupt: true,
+        still: Some(claude_is.fingerprint(&look_then.screen)),
+        ..Permission::default()
+    };
+    let allowed = |look: &Look| may_type(&claude_is, "go on", still, look);
+    // The counter alone is no other screen.
+    let same = claude("✻ Thinking… (9s)", "");
+    assert_eq!(allowed(&same), Ok(Ready::Interrupt("Escape".into())));
+    let another = claude("⏺ Read a file\n\n✻ Thinking… (9s)", "");
+    assert_eq!(allowed(&another), Err(Refusal::Moved));
+}

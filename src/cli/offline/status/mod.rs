@@ -10,23 +10,24 @@ use jiff::Timestamp;
 
 use super::{Failure, Look, about_to_begin, machine};
 use crate::{
+    causes::in_one_line,
     config::{Config, Worker},
     control::{
         astray,
         protocol::{
-            InboxView, LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView, StatusView,
-            WorkerView,
+            HandoffView, InboxView, LastReboot, PROTOCOL, PhaseView, PlanView, RebootsView,
+            StatusView, WorkerView,
         },
     },
-    decide::{Machine, Restored, RestoredWorker},
+    decide::{Gate, GateState, Machine, Restored, RestoredWorker},
     host::boot,
-    inbox::Inbox,
+    inbox::{self, Inbox},
     model::{
-        BootId, Condition, Found, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs,
+        BootId, Condition, Found, GateName, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs,
         WorkerName,
     },
     paths::Paths,
-    store::{Declared, Problem},
+    store::{Declared, Problem, gates},
 };
 
 /// What there is without a daemon.
@@ -55,6 +56,10 @@ pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
         let worker = worker.and_then(|config| config.workers.get(&row.name));
         row.inbox = worker.and_then(|worker| inbox_of(&paths.state, worker, known.now.wall));
     }
+    match gates::all(&paths.state) {
+        Ok(all) => status.handoffs = open_gates(all, &mut status.degraded),
+        Err(error) => status.degraded.push(in_one_line(&error)),
+    }
     Ok(StatusView {
         config: paths.config.to_str().map(str::to_owned),
         state_dir: paths.state.to_str().map(str::to_owned),
@@ -62,19 +67,36 @@ pub(in crate::cli) fn status(paths: &Paths) -> Result<StatusView, Failure> {
     })
 }
 
+/// Those that are not over; and what of them cannot be read.
+fn open_gates(
+    all: BTreeMap<GateName, Result<Gate, String>>,
+    trouble: &mut Vec<String>,
+) -> Vec<HandoffView> {
+    let mut open = Vec::new();
+    for (name, read) in all {
+        match read {
+            Ok(gate) if gate.state == GateState::Passed => {}
+            Ok(gate) => open.push(HandoffView::from(&gate)),
+            Err(why) => trouble.push(format!("where gate {name} stands cannot be read: {why}")),
+        }
+    }
+    open
+}
+
 /// What lies in the inbox of a worker; nothing without an agent, or where nobody may look.
 fn inbox_of(state: &Path, worker: &Worker, now: Timestamp) -> Option<InboxView> {
     worker.agent.as_ref()?;
-    let inbox = Inbox::open(state, &worker.name).ok()?;
-    let waiting = inbox.waiting().ok()?;
+    let lying = Inbox::open(state, &worker.name).ok()?;
+    let waiting = lying.waiting().ok()?;
     let is_late = |since: &Timestamp| {
         let waits = Duration::try_from(now.duration_since(*since));
         waits.is_ok_and(|waits| waits >= worker.watch.slow)
     };
+    let (queued, oldest) = inbox::queued(&waiting);
     Some(InboxView {
-        queued: waiting.len(),
-        failed: inbox.failures().ok()?.len(),
-        late: waiting.first().map(|first| first.since).filter(is_late),
+        queued,
+        failed: lying.failures().ok()?.len(),
+        late: oldest.filter(is_late),
     })
 }
 
@@ -198,7 +220,25 @@ fn view(known: &Known) -> StatusView {
             }),
         },
         workers: workers.collect(),
+        handoffs: Vec::new(),
         degraded: trouble,
+    }
+}
+
+/// One that lives, if there is one; or what cannot be looked at.
+pub(super) fn living(
+    state: &Path,
+    restored: &Restored,
+    boot: &BootId,
+) -> Result<Option<(WorkerName, i32)>, String> {
+    let (found, unseen) = attempts::latest(state, restored, boot);
+    let alive = found.into_iter().find_map(|found| match found.is {
+        Condition::Alive(identity) => Some((found.attempt.worker, identity.pid)),
+        Condition::Ended { .. } | Condition::NeverStarted | Condition::Unknown(_) => None,
+    });
+    match (alive, unseen) {
+        (None, Some(unseen)) => Err(unseen),
+        (alive, _) => Ok(alive),
     }
 }
 
@@ -259,6 +299,7 @@ fn row(
         worktree: None,
         conversation: None,
         inbox: None,
+        spent: None,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::{
     config::{self, Credentials, Environment},
-    decide::{Boot, Reboot, Restarts, ResumePoint, SetBy},
+    decide::{Boot, Reboot, Restarts, ResumePoint, SetBy, Zone},
     model::{AttemptId, AttemptRef, Exit as Ended, Identity, Mono, Signal},
 };
 
@@ -90,6 +92,7 @@ fn known() -> Known {
             boot: boot('1'),
             booted: at,
             over: BTreeSet::new(),
+            zone: Zone(TimeZone::UTC),
         },
         now: Now {
             wall: at,
@@ -171,7 +174,8 @@ fn the_store_and_the_host_tell_what_the_daemon_would() {
         Some(PhaseView {
             index: Some(1),
             id: Some("2".into()),
-            count: 2
+            count: 2,
+            ending: None,
         })
     );
     assert_eq!(status.paused_because.as_deref(), Some("by the operator"));

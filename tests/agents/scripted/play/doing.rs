@@ -22,6 +22,8 @@ pub(super) enum Doing {
     },
     /// The spinner stands still.
     Stalled,
+    /// So it does, and it takes nothing until it is interrupted.
+    Hanging,
     /// It waits for an answer.
     Asking(Asked),
     /// It meets its limit with every text that comes before `until`.
@@ -47,7 +49,10 @@ pub(super) enum Work {
 impl Doing {
     /// It is a part of a turn.
     pub(super) fn is_turn(&self) -> bool {
-        matches!(self, Self::Working { .. } | Self::Stalled | Self::Asking(_))
+        matches!(
+            self,
+            Self::Working { .. } | Self::Stalled | Self::Hanging | Self::Asking(_)
+        )
     }
 
     /// When something happens by itself.
@@ -55,6 +60,7 @@ impl Doing {
         match self {
             Self::Working { until, frame, .. } => Some((*until).min(*frame)),
             Self::Stalled
+            | Self::Hanging
             | Self::Asking(_)
             | Self::Limited { .. }
             | Self::Waiting

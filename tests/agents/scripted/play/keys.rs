@@ -47,6 +47,7 @@ impl Player {
             Doing::Asking(asked) => self.skin.choices(asked),
             Doing::Working { .. }
             | Doing::Stalled
+            | Doing::Hanging
             | Doing::Limited { .. }
             | Doing::Waiting
             | Doing::Ended => None,
@@ -71,6 +72,11 @@ impl Player {
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let interrupts = key.code == KeyCode::Esc || key.code == KeyCode::Char('c') && control;
+        if interrupts && matches!(doing, Doing::Hanging) {
+            self.log.event("interrupted", Value::Null)?;
+            return Ok(true);
+        }
         match key.code {
             KeyCode::Enter if alt => self.draft.typed('\n'),
             KeyCode::Enter => return self.enter(doing),
@@ -118,7 +124,7 @@ impl Player {
         }
         match text {
             None => Ok(false),
-            Some(text) if matches!(doing, Doing::Working { .. }) => {
+            Some(text) if matches!(doing, Doing::Working { .. } | Doing::Hanging) => {
                 let queued = json!({ "text": text.whole });
                 self.queue.push(text);
                 self.draw(doing)?;
@@ -151,6 +157,7 @@ impl Player {
             Doing::Limited { .. }
             | Doing::Waiting
             | Doing::Stalled
+            | Doing::Hanging
             | Doing::Asking(_)
             | Doing::Working { .. } => {
                 self.turn = Some(Instant::now());

@@ -35,6 +35,11 @@ impl Skin for Codex {
         true
     }
 
+    /// A blank line, and that of its status.
+    fn below_input(&self) -> usize {
+        2
+    }
+
     fn banner(&self) -> Vec<Line> {
         let banner = [
             "╭───────────────────────────────────────────────────╮",

@@ -66,6 +66,11 @@ pub(crate) trait Skin {
         true
     }
 
+    /// How many rows it shows below its input line, in which the cursor is.
+    fn below_input(&self) -> usize {
+        0
+    }
+
     /// What it shows at its start.
     fn banner(&self) -> Vec<Line>;
 

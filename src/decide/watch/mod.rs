@@ -3,8 +3,9 @@
 //! # Promise
 //!
 //! Nothing is stopped, typed or restarted in here. A look that could not be made says nothing; what a
-//! spinner, a clock or a counter moves on the screen is no sign of work. A verdict goes into the history
-//! when two looks in a row come to it; so does another question.
+//! spinner, a clock or a counter moves on the screen is no sign of work, nor is what a text changes there
+//! that was typed because there was none. A verdict goes into the history when two looks in a row come to
+//! it; so does another question.
 //!
 //! # How
 //!
@@ -14,25 +15,28 @@
 //! a process that computes. After `slow` it is named, after `stuck` it is a stall. Before the first one of
 //! this watch it is unknown. A child that computes is work: a long build shows nothing else.
 
-use std::{fmt::Display, time::Duration};
+mod words;
 
-use jiff::{Timestamp, tz::TimeZone};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::{
     Effect, Level, Rig,
-    attempt::in_words,
     life::{Life, Look},
-    verdict::{ago, by_looks},
+    verdict::by_looks,
     worker::PROBE_SILENCE,
 };
 use crate::{
     agent::{
+        screen::Fingerprint,
         sighting::Seen,
         signs::{Child, Sights, Signs, Trace},
     },
     config,
-    model::{AttemptRef, Mono, Now, Verdict, VerdictIs},
+    model::{AttemptRef, Mono, Now, VerdictIs},
 };
+pub(super) use words::{short, to_the_minute, whole};
 
 /// Of the time between two looks, one part in so many is computed by those that compute, together. What
 /// waits for others, as a server of tools does, wakes up for less.
@@ -44,8 +48,12 @@ pub(super) struct Watching {
     pub(super) look: Look,
     /// The last look that saw something, and when it was.
     seen: Option<(Mono, Signs)>,
+    /// When that was asked for, and when the one that is on its way.
+    asked: (Mono, Mono),
     /// Why the looks since then saw nothing.
     blind: Option<String>,
+    /// Until when a text changed the screen that is no sign of work.
+    ours: Option<Mono>,
     /// The last sign of work.
     sign: (Mono, Sign),
     /// The last one that was not computing.
@@ -80,7 +88,9 @@ impl Watching {
         Some(Box::new(Self {
             look: Look::at(now.mono),
             seen: None,
+            asked: (now.mono, now.mono),
             blind: None,
+            ours: None,
             sign: (now.mono, Sign::Begun),
             shown: now.mono,
             over: None,
@@ -100,6 +110,7 @@ impl Watching {
             self.see(now, Err("the look at it did not come back".into()));
         }
         self.look = Look::asked_until(now.mono + PROBE_SILENCE);
+        self.asked.1 = now.mono;
         Some(Effect::Watch(of.clone(), sights))
     }
 
@@ -108,7 +119,9 @@ impl Watching {
         match signs {
             Ok(mut signs) => {
                 if let Some((at, before)) = &self.seen {
-                    if let Some(sign) = sign(before, &signs, now.mono.since(*at)) {
+                    let ours = self.ours.is_some_and(|until| self.asked.0 <= until);
+                    let sign = sign(before, &signs, now.mono.since(*at), ours);
+                    if let Some(sign) = sign {
                         if !matches!(sign, Sign::Computes(_)) {
                             self.shown = now.mono;
                         }
@@ -119,6 +132,7 @@ impl Watching {
                 let over = matches!(signs.sighting.seen, Seen::Crashed { .. });
                 self.over = over.then(|| self.over.unwrap_or(now.mono));
                 self.seen = Some((now.mono, *signs));
+                self.asked.0 = self.asked.1;
                 self.blind = None;
             }
             Err(why) => self.blind = Some(why),
@@ -223,6 +237,59 @@ impl Watching {
         self.told.0 == VerdictIs::Limited
     }
 
+    /// Two looks in a row came to this, no two since then to something else, and the last one as well.
+    pub(super) fn shows(&self, is: VerdictIs, rules: &config::Watch) -> bool {
+        self.told.0 == is && self.judged(rules) == is
+    }
+
+    /// Since when looks come to the same.
+    pub(super) fn since(&self) -> Now {
+        self.since
+    }
+
+    /// What it says at the end of its program, if the last look saw that.
+    pub(super) fn last_words(&self) -> Option<&str> {
+        match self.seen()?.1 {
+            Seen::Crashed { words } => Some(words),
+            Seen::Waiting
+            | Seen::Busy
+            | Seen::Asking { .. }
+            | Seen::Limited { .. }
+            | Seen::Outage { .. }
+            | Seen::Unknown => None,
+        }
+    }
+
+    /// The newest commit in its worktree, where one was seen.
+    pub(super) fn committed(&self) -> Option<Timestamp> {
+        match self.seen.as_ref()?.1.committed {
+            Trace::At(at) => Some(at),
+            Trace::Unseen | Trace::Absent => None,
+        }
+    }
+
+    /// How many turns and cents the last look saw on its screen.
+    fn shown_spent(&self) -> (Option<u64>, Option<u64>) {
+        let seen = self.seen.as_ref().filter(|_| self.blind.is_none());
+        seen.map_or((None, None), |(_, signs)| (signs.turns, signs.cost))
+    }
+
+    /// What was last seen on its screen.
+    pub(super) fn picture(&self) -> Option<Fingerprint> {
+        Some(self.seen.as_ref()?.1.picture)
+    }
+
+    /// Somebody is attached, and has pressed a key less than so long before the last look.
+    pub(super) fn is_attended(&self, within: Duration) -> bool {
+        let attended = self.seen.as_ref().and_then(|(_, signs)| signs.attended);
+        attended.is_some_and(|ago| ago < within)
+    }
+
+    /// A text changes its screen until then, which is no sign of work; `None`: it has changed nothing.
+    pub(super) fn is_typed_to(&mut self, until: Option<Mono>) {
+        self.ours = until;
+    }
+
     /// What the last look saw of a limit: its words, and its end.
     pub(super) fn limit(&self) -> Option<(&str, Option<Timestamp>)> {
         match self.seen()?.1 {
@@ -244,104 +311,22 @@ impl Watching {
             *until = at;
         }
     }
-
-    /// The verdict with its evidence; `None` before the first look.
-    pub(super) fn verdict(&self, now: Now, rules: &config::Watch) -> Option<Verdict> {
-        let evidence = match (&self.blind, &self.seen) {
-            (Some(why), Some((at, _))) => {
-                let blind = in_words(whole(now.mono.since(*at)));
-                format!("nobody could look at it for {blind}: {why}")
-            }
-            (Some(why), None) => format!("nobody could look at it yet: {why}"),
-            (None, Some((_, signs))) => self.evidence(signs, now, rules),
-            (None, None) => return None,
-        };
-        Some(Verdict {
-            is: self.judged(rules),
-            evidence,
-            since: Some(self.since.wall),
-        })
-    }
-
-    fn evidence(&self, signs: &Signs, at: Now, rules: &config::Watch) -> String {
-        let now = at.mono;
-        match &signs.sighting.seen {
-            Seen::Waiting => {
-                let typed = signs.sighting.input.as_ref();
-                // What it is, not everybody who may read the status is to know.
-                match typed.is_some_and(|input| input.typed.is_some()) {
-                    true => "text is on its input line, and not sent".into(),
-                    false => "for a word, at its input line".into(),
-                }
-            }
-            Seen::Asking { question } => short(question),
-            Seen::Limited { words, until, menu } => {
-                let words = short(words);
-                let limit = match until {
-                    Some(until) if *until <= at.wall => {
-                        format!("was to end at {}: {words}", to_the_minute(*until))
-                    }
-                    Some(until) => format!("until {}: {words}", to_the_minute(*until)),
-                    None => format!("until nobody knows when: {words}"),
-                };
-                match menu {
-                    Some(menu) => format!("{limit}; and it asks: {}", short(&menu.question)),
-                    None => limit,
-                }
-            }
-            Seen::Outage { words } => short(words),
-            Seen::Crashed { words } if self.is_over() => {
-                format!("its program is over: {}", short(words))
-            }
-            Seen::Crashed { words } => {
-                let over = "its screen says that a program is over";
-                format!(
-                    "{}; {over}: {}",
-                    self.signs_of_work(now, rules),
-                    short(words)
-                )
-            }
-            Seen::Busy => self.signs_of_work(now, rules),
-            Seen::Unknown => {
-                let known = "its screen shows nothing that is known";
-                format!("{}; {known}", self.signs_of_work(now, rules))
-            }
-        }
-    }
-
-    /// When there was a sign of work, and which.
-    fn signs_of_work(&self, now: Mono, rules: &config::Watch) -> String {
-        let (at, sign) = &self.sign;
-        let idle = now.since(*at);
-        let last = match sign {
-            Sign::Begun => format!("watched since {}", in_words(whole(idle))),
-            Sign::Screen => format!("its screen changed {}", ago(idle)),
-            Sign::Commit => format!("committed {}", ago(idle)),
-            Sign::Heartbeat => format!("touched its heartbeat {}", ago(idle)),
-            Sign::Computes(name) if idle < rules.slow => {
-                let quiet = now.since(self.shown);
-                match quiet >= rules.slow {
-                    true => format!(
-                        "{name} computes; nothing else of it was seen for {}",
-                        in_words(whole(quiet))
-                    ),
-                    false => format!("{name} computes"),
-                }
-            }
-            Sign::Computes(name) => format!("{name} computed {}", ago(idle)),
-        };
-        match idle >= rules.slow {
-            true => format!("no sign of work for {}: {last}", in_words(whole(idle))),
-            false => last,
-        }
-    }
 }
 
 /// What is a sign of work between these looks; the strongest, if there are several. What ran before the
-/// first of them and was not seen then may have computed whenever it did.
-fn sign(before: &Signs, after: &Signs, between: Duration) -> Option<Sign> {
+/// first of them and was not seen then may have computed whenever it did. `ours`: a text of ours may have
+/// changed the screen.
+fn sign(before: &Signs, after: &Signs, between: Duration, ours: bool) -> Option<Sign> {
+    // Who begins to work does something, whatever else is drawn meanwhile.
+    let stood = matches!(
+        before.sighting.seen,
+        Seen::Waiting | Seen::Asking { .. } | Seen::Limited { .. } | Seen::Outage { .. }
+    );
+    if stood && after.sighting.seen == Seen::Busy {
+        return Some(Sign::Screen);
+    }
     // In a terminal of another size everything is drawn elsewhere.
-    if before.picture != after.picture && before.size == after.size {
+    if before.picture != after.picture && before.size == after.size && !ours {
         return Some(Sign::Screen);
     }
     if after.committed.is_newer_than(before.committed) {
@@ -379,30 +364,6 @@ fn go_on(before: &Signs, after: &mut Signs) {
             == words.split_whitespace().collect::<String>()
     {
         *until = first.or(*until);
-    }
-}
-
-pub(super) fn to_the_minute(at: Timestamp) -> impl Display {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC")
-}
-
-/// Whole seconds in the first minute, whole minutes from then on.
-fn whole(duration: Duration) -> Duration {
-    let seconds = duration.as_secs();
-    Duration::from_secs(match seconds {
-        0..60 => seconds,
-        seconds => seconds - seconds % 60,
-    })
-}
-
-/// A screen's words, as much as fits into a line of `status`.
-pub(super) fn short(words: &str) -> String {
-    const MOST: usize = 100;
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let words = words.join(" ");
-    match words.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
     }
 }
 
@@ -450,8 +411,14 @@ impl Rig {
         watching.look = Look::at(now.mono + rules.every);
         watching.see(now, signs);
         let agreed = watching.agreed(rules);
+        let shown = watching.shown_spent();
         let is_news = watching.is_news(now, rules);
+        let agent = worker.rules.agent.as_ref();
+        let counts_turns = agent.is_some_and(|agent| agent.turns.is_some());
+        worker.spend.see(agreed, shown, counts_turns);
+        self.see_round(now, &of.worker, agreed);
         let over = self.learn_limit(now, of, agreed);
+        self.learn_trouble(now, of, agreed);
         if let Some(is) = agreed.filter(|_| is_news || over) {
             self.tell_verdict(now, of, is, over);
         }

@@ -1,0 +1,411 @@
+//! The end of a phase: whom it stops comes to a safe point first.
+//!
+//! # Promise
+//!
+//! Who has a worktree and is stopped by a change of phase is let go on until nothing in its worktree is
+//! half-done, and is stopped there; it is not started again before the plan has gone on. When all of them
+//! have ended, or `plan.quiesce` is over, the resume point is moved as ever: recorded, and then told. What
+//! is in a worktree by then stays there, and whose it is, is told. Who says where the plan goes, or that it
+//! stands still, does not wait.
+//!
+//! # How
+//!
+//! Each of them is looked at every few seconds ([`Effect::LookAtCheckout`]). Whose checkout was at a safe
+//! point is unwanted from then on, so that settling stops it, and whoever has ended is unwanted as well. Of
+//! those without a worktree nobody can tell; they go on until the plan does.
+//!
+//! Nothing of this is recorded. A daemon that begins knows only that the condition holds, once somebody has
+//! looked, and winds up the phase anew. Until then it starts whom the one before has stopped for it: they
+//! begin in the phase that is over, and are stopped once more.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    Effect, Level, RequestId, Rig, SetBy,
+    attempt::in_words,
+    command::failed,
+    life::{Attempt, Life, Look, Stopped},
+    plan::At,
+    worker::Worker,
+};
+use crate::{
+    config::OnPhase,
+    model::{AttemptRef, Mono, Now, WorkerName},
+};
+
+/// From one look at a checkout to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A look that has not answered by then is asked for again.
+const LOOK_SILENCE: Duration = Duration::from_secs(3 * 60);
+/// A resume point that could not be recorded is tried again after this time.
+const RECORD_AGAIN: Duration = Duration::from_secs(10);
+/// The longest that a person waits for the end of a phase.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The current phase is over, and is being wound up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Ending {
+    /// Where the plan goes on.
+    to: usize,
+    by: SetBy,
+    /// Who waits for it, and until when.
+    asked: Option<(RequestId, Mono)>,
+    since: Timestamp,
+    /// When the plan goes on whatever is half-done.
+    until: Mono,
+    /// The store refused the move, and is not asked again before.
+    refused_until: Option<Mono>,
+    /// Who was not at a safe point in time has been told.
+    told_late: bool,
+    checkouts: BTreeMap<AttemptRef, Checkout>,
+}
+
+/// Where somebody works whom the end of the phase stops.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Checkout {
+    look: Look,
+    seen: Seen,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Seen {
+    Nothing,
+    /// With what that is, or why nobody can tell.
+    HalfDone(String),
+    Safe,
+}
+
+/// A phase that is being wound up, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndingRow {
+    /// Since when.
+    pub since: Timestamp,
+    /// When the plan goes on at the latest.
+    pub until: Timestamp,
+    /// Who is waited for, and why.
+    pub waits_for: Vec<(WorkerName, String)>,
+}
+
+impl Ending {
+    /// Who waits for it.
+    pub(super) fn who_asked(&self) -> Option<RequestId> {
+        self.asked.map(|(id, _)| id)
+    }
+
+    fn is_safe(&self, of: &AttemptRef) -> bool {
+        let checkout = self.checkouts.get(of);
+        checkout.is_some_and(|checkout| checkout.seen == Seen::Safe)
+    }
+
+    /// Why somebody is waited for who lives.
+    fn why(&self, life: &Life, attempt: &Attempt) -> String {
+        match (life, self.checkouts.get(&attempt.of)) {
+            (Life::Lost { .. }, _) => "its host cannot say whether it lives".into(),
+            (Life::Stopping { .. }, _) => "it is being stopped".into(),
+            (_, None) => "nobody has looked at its worktree yet".into(),
+            (_, Some(checkout)) => match &checkout.seen {
+                Seen::Nothing => "nobody has looked at its worktree yet".into(),
+                Seen::HalfDone(why) => why.clone(),
+                Seen::Safe => "it is being stopped".into(),
+            },
+        }
+    }
+}
+
+impl Rig {
+    /// The current phase is over, and the plan goes on at `to` once it is wound up.
+    pub(super) fn end_phase(&mut self, now: Now, to: usize, by: SetBy, asked: Option<RequestId>) {
+        if self.ending.is_some() && self.progress.pending.is_none() {
+            return self.end_phase_too(now, asked);
+        }
+        let quiesce = self.progress.plan.quiesce;
+        // Who was said to go on somewhere, or not at all, does not wait for anybody.
+        let at_once = quiesce.is_zero()
+            || self.paused.is_some()
+            || self.leaving.is_some()
+            || self.progress.pending.is_some();
+        let lives = |worker: &&Worker| worker.life.attempt().is_some();
+        let mut stopped = self.workers.values().filter(lives);
+        // Before the host has answered nobody knows who lives.
+        let waits =
+            self.remembered.is_some() || stopped.any(|worker| self.is_stopped_by_move(worker, to));
+        if at_once || !waits {
+            return self.move_to(now, to, by, asked);
+        }
+        self.ending = Some(Ending {
+            to,
+            by,
+            asked: asked.map(|id| (id, now.mono + PATIENCE)),
+            since: now.wall,
+            until: now.mono + quiesce,
+            refused_until: None,
+            told_late: false,
+            checkouts: BTreeMap::new(),
+        });
+        let names: Vec<_> = self.waited_for().map(|(worker, _)| worker.name()).collect();
+        let names: Vec<_> = names.into_iter().map(WorkerName::as_str).collect();
+        let who = match names.is_empty() {
+            true => String::new(),
+            false => format!(": {}", names.join(", ")),
+        };
+        let id = self.phase_in_words();
+        let text = format!(
+            "{id} is over; whom it stops comes to a safe point first, within {}{who}",
+            in_words(quiesce)
+        );
+        self.tell(now, "phase-ending", Level::Info, None, text);
+    }
+
+    /// Somebody asks for the end of a phase that is being wound up.
+    fn end_phase_too(&mut self, now: Now, asked: Option<RequestId>) {
+        let (Some(ending), Some(id)) = (&mut self.ending, asked) else {
+            return;
+        };
+        ending.by = SetBy::Operator;
+        let earlier = ending.asked.replace((id, now.mono + PATIENCE));
+        if let Some((earlier, _)) = earlier {
+            self.refuse(earlier, "another `phase done` came after it", None);
+        }
+    }
+
+    /// What is due while a phase is wound up: looks at checkouts, and the move once nobody is waited for.
+    pub(super) fn tend_ending(&mut self, now: Now) {
+        if self.progress.pending.is_some() {
+            return;
+        }
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        if ending.refused_until.is_some_and(|until| now.mono < until) {
+            return;
+        }
+        ending.refused_until = None;
+        let until = ending.until;
+        let waits = self.remembered.is_some() || self.waited_for().next().is_some();
+        if !waits || now.mono >= until {
+            return self.go_on(now);
+        }
+        self.look_at_checkouts(now);
+        self.tell_who_waits(now);
+    }
+
+    fn look_at_checkouts(&mut self, now: Now) {
+        let living: Vec<_> = self
+            .waited_for()
+            .filter_map(|(worker, attempt)| {
+                let tree = worker.rules.worktree.clone()?;
+                let goes_on = matches!(worker.life, Life::Starting { .. } | Life::Running { .. });
+                goes_on.then(|| (attempt.of.clone(), tree))
+            })
+            .collect();
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        ending
+            .checkouts
+            .retain(|of, _| living.iter().any(|(living, _)| living == of));
+        for (of, tree) in living {
+            let checkout = ending.checkouts.entry(of.clone()).or_insert(Checkout {
+                look: Look::at(now.mono),
+                seen: Seen::Nothing,
+            });
+            if checkout.seen != Seen::Safe && now.mono >= checkout.look.at {
+                checkout.look = Look::asked_until(now.mono + LOOK_SILENCE);
+                self.out.push(Effect::LookAtCheckout(of, tree));
+            }
+        }
+    }
+
+    /// Somebody has looked at a checkout: what in it is half-done, or why nobody can tell.
+    pub(super) fn checkout_seen(
+        &mut self,
+        now: Now,
+        of: &AttemptRef,
+        seen: Result<Vec<String>, String>,
+    ) {
+        let checkouts = self.ending.as_mut().map(|ending| &mut ending.checkouts);
+        let Some(checkout) = checkouts.and_then(|checkouts| checkouts.get_mut(of)) else {
+            return;
+        };
+        if !checkout.look.asked || checkout.seen == Seen::Safe {
+            return;
+        }
+        checkout.look = Look::at(now.mono + LOOK_EVERY);
+        checkout.seen = match seen {
+            Ok(half_done) if half_done.is_empty() => Seen::Safe,
+            Ok(half_done) => Seen::HalfDone(half_done.join("; ")),
+            Err(why) => Seen::HalfDone(format!("its worktree cannot be looked at: {why}")),
+        };
+    }
+
+    /// The plan goes on, as soon as that is recorded.
+    fn go_on(&mut self, now: Now) {
+        let row = self.ending_row(now);
+        let phase = self.phase_in_words();
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        let (to, by) = (ending.to, ending.by);
+        let asked = ending.asked.take().map(|(id, _)| id);
+        let told = std::mem::replace(&mut ending.told_late, true);
+        let late: Vec<_> = self
+            .waited_for()
+            .filter(|(worker, _)| self.is_over_for(worker).is_none())
+            .filter(|(worker, _)| !matches!(worker.life, Life::Stopping { .. }))
+            .map(|(worker, _)| worker.name().clone())
+            .collect();
+        let late: Vec<_> = row
+            .into_iter()
+            .flat_map(|row| row.waits_for)
+            .filter(|(name, _)| late.contains(name))
+            .map(|(name, why)| format!("{name} ({why})"))
+            .collect();
+        if !late.is_empty() && !told {
+            let text = format!(
+                "the plan goes on after {phase}, and not at a safe point were: {}; what is in their \
+                 worktrees stays there",
+                late.join(", ")
+            );
+            self.tell(now, "phase-not-quiet", Level::Warning, None, text);
+        }
+        self.record_move(now, to, by, asked);
+    }
+
+    /// Who asked for the end of the phase does not wait for ever.
+    fn tell_who_waits(&mut self, now: Now) {
+        let due = |(_, until): &mut (RequestId, Mono)| now.mono >= *until;
+        let asked = self
+            .ending
+            .as_mut()
+            .and_then(|ending| ending.asked.take_if(due));
+        let (Some((id, _)), Some(row)) = (asked, self.ending_row(now)) else {
+            return;
+        };
+        let message = format!(
+            "not done after {}: {} waits for {}",
+            in_words(PATIENCE),
+            self.phase_in_words(),
+            row.in_words()
+        );
+        let hint = "it goes on; `supervisorctl status` shows how far it is, and `supervisorctl phase \
+                    set ID` does not wait";
+        let late = failed(&message, Some(hint));
+        self.out.push(Effect::Answer(id, Err(late)));
+    }
+
+    /// Its end condition does not hold any more, and nobody else has ended the phase.
+    pub(super) fn phase_is_not_over(&mut self, now: Now) {
+        let is_plans = |ending: &mut Ending| ending.by == SetBy::Plan;
+        if self.progress.pending.is_some() || self.ending.take_if(is_plans).is_none() {
+            return;
+        }
+        let text = format!(
+            "{} goes on: its end condition does not hold any more",
+            self.phase_in_words()
+        );
+        self.tell(now, "phase-goes-on", Level::Info, None, text);
+    }
+
+    /// Somebody has said something else of the plan: nobody is stopped for the end of this phase any more.
+    pub(super) fn give_up_ending(&mut self, why: &str) {
+        self.refuse_who_waits(why);
+        self.ending = None;
+    }
+
+    /// Who waits for the end of the phase is told that something else comes first.
+    pub(super) fn refuse_who_waits(&mut self, why: &str) {
+        let asked = self.ending.as_mut().and_then(|ending| ending.asked.take());
+        if let Some((id, _)) = asked {
+            let message = format!("the end of the phase was given up: {why}");
+            self.refuse(id, &message, None);
+        }
+    }
+
+    /// The move was refused by the store. That of the plan is tried again; who asked for his was told.
+    pub(super) fn ending_refused(&mut self, now: Now) {
+        match &mut self.ending {
+            Some(ending) if ending.by == SetBy::Plan => {
+                ending.refused_until = Some(now.mono + RECORD_AGAIN);
+            }
+            Some(_) | None => self.give_up_ending("the resume point cannot be recorded"),
+        }
+    }
+
+    /// When something is due for it.
+    pub(super) fn ending_deadline(&self) -> Option<Mono> {
+        let moves = self.progress.pending.is_some();
+        let ending = self.ending.as_ref().filter(|_| !moves)?;
+        if ending.refused_until.is_some() {
+            return ending.refused_until;
+        }
+        let open = |checkout: &&Checkout| checkout.seen != Seen::Safe;
+        let looks = ending.checkouts.values().filter(open);
+        looks
+            .map(|checkout| checkout.look.at)
+            .chain(ending.asked.map(|(_, until)| until))
+            .chain(Some(ending.until))
+            .min()
+    }
+
+    /// Why a worker is not to run although it could: its phase is over, and it has nothing half-done.
+    pub(super) fn is_over_for(&self, worker: &Worker) -> Option<Stopped> {
+        let ending = self.ending.as_ref()?;
+        let attempt = worker.life.attempt();
+        let ended = attempt.is_none_or(|attempt| ending.is_safe(&attempt.of));
+        (ended && self.is_stopped_by_move(worker, ending.to)).then_some(Stopped::PhaseOver)
+    }
+
+    /// Whether a worker that works in a checkout is stopped when the plan moves there.
+    fn is_stopped_by_move(&self, worker: &Worker, to: usize) -> bool {
+        let at = match to < self.progress.plan.phases.len() {
+            true => At::Phase(to),
+            false => At::Complete,
+        };
+        let anew = worker.rules.on_phase == OnPhase::Restart && matches!(at, At::Phase(_));
+        let stopped = anew || self.out_of_place_at(worker, &at).is_some();
+        worker.rules.worktree.is_some() && stopped
+    }
+
+    /// Those that live, and have to end before the plan goes on.
+    fn waited_for(&self) -> impl Iterator<Item = (&Worker, &Attempt)> {
+        let to = self.ending.as_ref().map(|ending| ending.to);
+        let stopped =
+            move |worker: &&Worker| to.is_some_and(|to| self.is_stopped_by_move(worker, to));
+        let workers = self.workers.values().filter(stopped);
+        workers.filter_map(|worker| Some((worker, worker.life.attempt()?)))
+    }
+
+    /// The phase that is being wound up, as it is shown.
+    pub(super) fn ending_row(&self, now: Now) -> Option<EndingRow> {
+        let ending = self.ending.as_ref()?;
+        let waits_for = self.waited_for().map(|(worker, attempt)| {
+            let why = ending.why(&worker.life, attempt);
+            (worker.name().clone(), why)
+        });
+        let left = ending.until.since(now.mono);
+        Some(EndingRow {
+            since: ending.since,
+            until: now.wall.checked_add(left).unwrap_or(now.wall),
+            waits_for: waits_for.collect(),
+        })
+    }
+
+    fn phase_in_words(&self) -> String {
+        let current = self.progress.current();
+        current.map_or_else(
+            || "the plan".into(),
+            |(_, phase)| format!("phase {}", phase.id),
+        )
+    }
+}
+
+impl EndingRow {
+    /// Who is waited for, and why, for people.
+    fn in_words(&self) -> String {
+        let waits = self.waits_for.iter();
+        let waits: Vec<_> = waits.map(|(name, why)| format!("{name} ({why})")).collect();
+        waits.join(", ")
+    }
+}

@@ -1,0 +1,10 @@
+-- From structure 3 to structure 4. Never changed.
+
+-- What keeps the worker's agent from its work, and what was done about it, as JSON; null where nothing does.
+ALTER TABLE worker ADD COLUMN unstick TEXT;
+
+-- What the worker has spent of a day, as JSON; null where nobody counts it.
+ALTER TABLE worker ADD COLUMN spent TEXT;
+
+-- What is known of the rounds of a worker, as JSON; null where that is nothing.
+ALTER TABLE worker ADD COLUMN breaker TEXT;
