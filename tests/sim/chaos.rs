@@ -106,6 +106,10 @@ impl Nature {
         !self.calm && !self.by_hand && rng.u32(0..100) < percent
     }
 
+    pub(crate) fn trouble(&self) -> u32 {
+        self.trouble
+    }
+
     pub(crate) fn loses(&self, rng: &mut Rng) -> bool {
         self.percent(rng, self.losses)
     }
@@ -179,6 +183,7 @@ impl World {
             3,
             3,
             4,
+            12,
         ];
         let mut drawn = self.rng.u32(0..weights.iter().sum());
         let chosen = weights.iter().position(|weight| {
@@ -214,7 +219,8 @@ impl World {
             Some(11) => return self.edit_phase_file(),
             Some(12) => return self.tell(Event::PhaseMayBeOver),
             Some(13) => return self.tell(Event::Wake),
-            _ => return self.late_double(),
+            Some(14) => return self.late_double(),
+            _ => self.file_comes(),
         }
         Ok(())
     }
@@ -400,6 +406,9 @@ impl World {
         }
         if self.nature.percent(&mut self.rng, self.nature.kills / 4) {
             self.add_double();
+        }
+        while self.nature.percent(&mut self.rng, 50) {
+            self.file_comes();
         }
     }
 }

@@ -9,14 +9,16 @@
 //!
 //! [`Checks`] remembers, and says what holds of each turn as a whole: its order, its deadline, that
 //! somebody answers. What holds of an answer is in `answers`, of what is recorded in `recorded`, of
-//! a start in `starts`, of a signal in `signals`, of a notice in `notices`; which ends weigh on the
-//! budget is in `ends`.
+//! a start in `starts`, of a signal in `signals`, of a notice in `notices`, of texts in `nudges` and `says`,
+//! of conversations in `conversations`; which ends weigh on the budget is in `ends`.
 
 mod answers;
+mod conversations;
 mod ends;
 mod notices;
 mod nudges;
 mod recorded;
+mod says;
 mod signals;
 mod starts;
 
@@ -29,6 +31,7 @@ use loopkeeper::{
 };
 
 pub(crate) use notices::explained;
+pub(crate) use says::Says;
 
 use crate::{
     body::Body,
@@ -70,6 +73,7 @@ pub(crate) enum Why {
     Definition,
     Restart,
     Phase,
+    PhaseOver,
     Verdict(&'static str),
     Double,
     Continued,
@@ -132,6 +136,8 @@ pub(crate) struct Checks {
     moved: u64,
     pub(crate) overdue: Overdue,
     pub(crate) nudges: nudges::Nudges,
+    pub(crate) says: Says,
+    pub(crate) conversations: conversations::Conversations,
     pub(crate) ready: bool,
     wakes: (u64, u32),
 }
@@ -166,7 +172,7 @@ impl Checks {
             self.unknown_stops.extend(self.condemned.keys().cloned());
         }
         self.open.clear();
-        self.nudges.waiting.clear();
+        self.nudges.daemon_died();
     }
 
     /// Before the effects of a turn are performed.
@@ -210,9 +216,11 @@ impl Checks {
             for name in &told.redefined {
                 self.failures.doubt(name);
             }
+            self.says.declared(&told.config, content);
+            self.conversations.declared(&told.config, content);
             self.moved = t;
         }
-        self.nudges.turn(effects, content)?;
+        self.nudges.turn(event, effects, content)?;
         for effect in effects {
             if let Effect::Answer(id, answer) = effect {
                 self.answered(*id, answer, told, world, content)?;
@@ -233,6 +241,18 @@ impl Checks {
             late.map(|(_, open)| (&open.command, t - open.asked))
         );
         Ok(())
+    }
+
+    /// Of a turn: with which conversations agents are started; how many go on with theirs.
+    pub(crate) fn goes_on(
+        &mut self,
+        effects: &[Effect],
+        before: &Content,
+    ) -> Result<u64, Violation> {
+        if self.owes {
+            return Ok(0);
+        }
+        self.conversations.turn(effects, before)
     }
 
     fn grant(&mut self, plan: &Plan, index: Option<usize>) {

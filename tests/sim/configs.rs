@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -14,8 +14,9 @@ use fastrand::Rng;
 use loopkeeper::{
     agent::profile::Profile,
     config::{
-        Alive, Backoff, Budget, Command, Condition, Config, Keeps, Limit, OnPhase, Phase, Plan,
-        Probe, Program, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
+        Alive, Backoff, Budget, Command, Condition, Config, Credentials, Daily, Environment, Form,
+        Keeps, Limit, OnPhase, Origin, Phase, Plan, Probe, Program, Ready, Restart, Resume, Say,
+        Secrets, Unstick, Watch, Worker, parse,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -116,10 +117,17 @@ fn change(config: &mut Config, name: &WorkerName, how: impl FnOnce(&mut Worker))
 fn swap_worktrees(rng: &mut Rng, config: &mut Config, name: &WorkerName) {
     let other = rng.usize(0..config.workers.len());
     let other = config.workers.keys().nth(other).cloned().unwrap();
-    let mine = config.workers[name].worktree.clone();
-    let theirs = config.workers[&other].worktree.clone();
-    change(config, name, |worker| worker.worktree = theirs);
-    change(config, &other, |worker| worker.worktree = mine);
+    let of = |name: &WorkerName| {
+        let worker = &config.workers[name];
+        (worker.worktree.clone(), worker.origin.clone())
+    };
+    let (mine, theirs) = (of(name), of(&other));
+    change(config, name, |worker| {
+        (worker.worktree, worker.origin) = theirs
+    });
+    change(config, &other, |worker| {
+        (worker.worktree, worker.origin) = mine
+    });
 }
 
 fn insert_phase(rng: &mut Rng, plan: &mut Plan) {
@@ -145,6 +153,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         .workers
         .values()
         .any(|other| other.worktree.as_ref() == Some(&tree));
+    let worktree = (!taken && rng.bool()).then_some(tree);
     let worker = Worker {
         kind: if rng.bool() {
             Kind::Loop
@@ -153,7 +162,8 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         },
         program: Program::Command(command()),
         workdir: "/".into(),
-        worktree: (!taken && rng.bool()).then_some(tree),
+        origin: (worktree.is_some() && rng.u32(0..3) == 0).then(origin),
+        worktree,
         environment: BTreeMap::new(),
         systemd: BTreeMap::new(),
         secrets: Secrets::default(),
@@ -162,13 +172,20 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         restart: restart(rng),
         backoff: backoff(rng),
         budget: budget(rng),
+        daily: Daily::default(),
         ready: ready(rng),
         alive: alive(rng),
         agent: (rng.u32(0..3) == 0).then(|| Arc::clone(&CLAUDE)),
         conversation: [Keeps::Nothing, Keeps::Always, Keeps::InPhase][rng.usize(0..3)],
         watch: watch(rng),
-        say: Say::default(),
+        say: say(rng),
         limit: limit(rng, &name),
+        handoff: None,
+        unstick: Unstick {
+            nudge: false,
+            ..Unstick::default()
+        },
+        breaker: None,
         stop: Stop {
             signal: if rng.u32(0..4) == 0 {
                 Signal::HUP
@@ -184,6 +201,14 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         name: name.clone(),
     };
     config.workers.insert(name, worker);
+}
+
+fn origin() -> Origin {
+    Origin {
+        repo: "/srv/repo.git".into(),
+        branch: None,
+        form: Form::Clone,
+    }
 }
 
 fn command() -> Command {
@@ -249,6 +274,58 @@ fn alive(rng: &mut Rng) -> Option<Alive> {
 /// How a text begins that wakes an agent; the others are made up by who asks for them.
 pub(crate) const WAKES: &str = "go on, ";
 
+/// How a text begins by which an agent is told something.
+pub(crate) const SAYS: &str = "told ";
+
+const RIG: &str = r#"
+[plan]
+phases = [{ id = "p0", until = "operator" }]
+
+[workers.a]
+command = "true"
+agent = "claude"
+
+[workers.a.say]
+start = "told to begin\nthe rest of it"
+crash = "told crash {{ exit }}\nthe rest of it"
+phase = "told phase {{ phase }} after {{ previous_phase }}\nthe rest of it"
+reboot = "told reboot {{ reboot_count }}\nthe rest of it"
+"#;
+
+static SAY: LazyLock<Say> = LazyLock::new(|| {
+    let config = written(RIG);
+    config.workers.into_values().next().unwrap().say
+});
+
+/// What somebody has written, on a machine of which nothing counts.
+pub(crate) fn written(text: &str) -> Config {
+    let environment = Environment {
+        root: "/".into(),
+        path: vec!["/bin".into()],
+        home: None,
+        executable: "/bin/loopkeeperd".into(),
+        credentials: Credentials::None,
+        host_name: "sim".into(),
+    };
+    let file = Path::new("/etc/loopkeeper/loopkeeper.toml");
+    parse(text, file, &environment).unwrap()
+}
+
+fn say(rng: &mut Rng) -> Say {
+    let Say {
+        start,
+        reboot,
+        crash,
+        phase,
+    } = SAY.clone();
+    Say {
+        start: start.filter(|_| rng.bool()),
+        reboot: reboot.filter(|_| rng.bool()),
+        crash: crash.filter(|_| rng.bool()),
+        phase: phase.filter(|_| rng.bool()),
+    }
+}
+
 fn limit(rng: &mut Rng, name: &WorkerName) -> Limit {
     Limit {
         wake: rng.u32(0..4) > 0,
@@ -289,7 +366,11 @@ fn plan(rng: &mut Rng) -> Plan {
     } else {
         Resume::OnBoot
     };
-    Plan { phases, resume }
+    Plan {
+        phases,
+        resume,
+        quiesce: Duration::from_secs(if rng.bool() { rng.u64(1..60) } else { 0 }),
+    }
 }
 
 fn phase(rng: &mut Rng, id: &str) -> Phase {

@@ -9,6 +9,7 @@ pub(crate) fn is_quiet(effect: &Effect) -> bool {
         Effect::Probe(..)
         | Effect::Watch(..)
         | Effect::CheckPhase(..)
+        | Effect::LookAtCheckout(..)
         | Effect::CompareSecrets(..)
         | Effect::Inquire(_) => true,
         _ => false,
@@ -19,20 +20,28 @@ pub(crate) fn is_quiet(effect: &Effect) -> bool {
 pub(crate) fn leaves_a_trace(effect: &Effect) -> bool {
     match effect {
         Effect::Record(_)
+        | Effect::MakeWorktree(..)
         | Effect::Start { .. }
         | Effect::Type { .. }
         | Effect::Settle { .. }
+        | Effect::WriteHandoff(_)
+        | Effect::DropHandoff(_)
+        | Effect::TellHandoff { .. }
+        | Effect::RevokeHandoff { .. }
+        | Effect::AnswerAsk { .. }
         | Effect::Signal(..)
         | Effect::Reload(..)
         | Effect::Conclude(_)
         | Effect::Answer(..)
         | Effect::Exit => true,
         Effect::Survey
+        | Effect::ReadHandoff(_)
         | Effect::Inquire(_)
         | Effect::Adopt(..)
         | Effect::Probe(..)
         | Effect::Watch(..)
         | Effect::CheckPhase(..)
+        | Effect::LookAtCheckout(..)
         | Effect::Tell(_)
         | Effect::Notify(_)
         | Effect::CompareSecrets(..)

@@ -8,11 +8,12 @@
 
 mod fates;
 mod news;
+mod night;
 mod trees;
 mod typing;
 
 use loopkeeper::{
-    decide::{Effect, Event},
+    decide::{Effect, Event, Prepared},
     model::{Exit, Found},
 };
 
@@ -55,7 +56,7 @@ impl World {
                     "records refused"
                 });
                 if result.is_ok() {
-                    self.checks.nudges.recorded(&facts)?;
+                    self.checks.nudges.recorded(&facts, &daemon.told.config)?;
                     let (content, boot) = (&self.store.now, &self.machine.boot);
                     self.checks.recorded(&facts, content, boot)?;
                 }
@@ -153,14 +154,35 @@ impl World {
                 nudge,
                 attempt,
                 text,
+                item,
+                permission,
                 ..
-            } => self.type_text(nudge, &attempt, &text)?,
+            } => match self.night {
+                Some(_) => self.type_at_night(nudge, &attempt, permission),
+                None => self.type_text(nudge, &attempt, &text, item.as_ref())?,
+            },
+            Effect::Settle { worker, item, how } => self.settle_file(worker, item, how)?,
             Effect::CheckPhase(id, _) => {
                 let says = match self.nature.percent(&mut self.rng, 5) {
                     true => Err("cannot be looked at".into()),
                     false => Ok(self.over.contains(&id)),
                 };
                 self.result_or_loss(Event::PhaseChecked(id, says));
+            }
+            Effect::LookAtCheckout(of, _) => {
+                let seen = self.checkout();
+                self.result_or_loss(Event::Checkout(of, seen));
+            }
+            Effect::MakeWorktree(id, _) => {
+                let done = match self.nature.percent(&mut self.rng, 20) {
+                    true => Err("fatal: repository does not exist".into()),
+                    false => Ok(Prepared::default()),
+                };
+                self.coverage.count(match done {
+                    Ok(_) => "worktrees made",
+                    Err(_) => "worktrees that could not be made",
+                });
+                self.result(Event::WorktreeMade(id, done));
             }
             Effect::Answer(_, answer) => {
                 self.coverage.count(if answer.is_ok() {
@@ -171,19 +193,30 @@ impl World {
             }
             Effect::Tell(notice) => {
                 explained(&notice)?;
+                if let Some(night) = &mut self.night {
+                    night.told(&notice.event);
+                }
                 match notice.event.as_str() {
                     "worker-held" => self.coverage.count("workers held"),
                     "plan-astray" => self.coverage.count("plan astray"),
+                    "phase-ending" => self.coverage.count("phases wound up"),
+                    "phase-not-quiet" => self.coverage.count("phases not wound up in time"),
+                    "phase-goes-on" => self.coverage.count("phases that went on"),
                     "worker-stray" => self.coverage.count("strays"),
                     _ => {}
                 }
             }
-            // No worker of these worlds has secrets, or anything in an inbox.
+            // No worker of these worlds has secrets, or claims a gate.
             Effect::Notify(_)
             | Effect::Ready
             | Effect::CompareSecrets(..)
             | Effect::Reload(..)
-            | Effect::Settle { .. } => {}
+            | Effect::WriteHandoff(_)
+            | Effect::DropHandoff(_)
+            | Effect::ReadHandoff(_)
+            | Effect::TellHandoff { .. }
+            | Effect::RevokeHandoff { .. }
+            | Effect::AnswerAsk { .. } => {}
             Effect::Exit => {
                 self.check_exit()?;
                 self.coverage.count("daemon left");

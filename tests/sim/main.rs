@@ -1,11 +1,12 @@
 //! The rig in a simulated world, thousands of times.
 //!
-//! A world is made from a seed: a random configuration, a host, a disk, clocks, an operator, and
+//! A world is made from a seed: a random configuration, a host, a disk, clocks, inboxes, an operator, and
 //! faults at every joint, and a while in
 //! which nothing but its own deadlines wakes the rig (`still`). After every event the invariants of the design are checked (`check`,
 //! `budget`); when the faults are over, the rig must come to rest in the state that an independent
 //! reading of its configuration calls for (`end`). In small worlds everything that can happen does, in
-//! every order, to a depth (`explore`).
+//! every order, to a depth (`explore`). Through whole nights agents live lives of their own, and what is lost of
+//! their time is counted (`night`).
 //!
 //! `SIM_SEED=N cargo test --release --test sim -- replay --nocapture` shows one world; `SIM_SEEDS`,
 //! `SIM_FIRST` and `SIM_FAILURES` say how many are run, from which on, and until how many failed; `SIM_DEEPER`, how many
@@ -23,6 +24,8 @@ mod effects;
 mod end;
 mod explore;
 mod host;
+mod inboxes;
+mod night;
 mod overdue;
 mod seeds;
 mod still;
@@ -43,9 +46,14 @@ const FAULTS: &[&str] = &[
     "answers of the host delayed",
     "answers: unknown",
     "attempts for want of something not started",
+    "agents told of a crash",
+    "agents told of a phase",
+    "agents told of a reboot",
+    "agents told to begin",
     "attempts that could not be started",
     "batches lost by power cuts",
     "clock jumps",
+    "conversations gone on with",
     "configuration edited while no daemon runs",
     "daemon killed between two effects",
     "disk refuses writes",
@@ -53,6 +61,13 @@ const FAULTS: &[&str] = &[
     "ends in calm that nobody heard of",
     "events doubled",
     "events doubled, very late",
+    "files delivered",
+    "files dropped in",
+    "files dropped over others",
+    "files failed",
+    "files moved unheard",
+    "files taken away",
+    "files that could not be moved",
     "host does not answer",
     "leftovers that stay",
     "limits gone on after",
@@ -61,13 +76,18 @@ const FAULTS: &[&str] = &[
     "looks that nobody could take",
     "lost: Ended",
     "lost: Gone",
+    "lost: Checkout",
     "lost: PhaseChecked",
     "lost: Probed",
+    "lost: Settled",
     "lost: Shortage",
     "lost: Started",
     "lost: Typed",
     "attempts that went down with the machine, and it is known how",
     "people who hung up",
+    "phases not wound up in time",
+    "phases that went on",
+    "phases wound up",
     "reboots, clean",
     "reboots, unclean",
     "stillness: an attempt too many heeds no signal",
@@ -76,6 +96,8 @@ const FAULTS: &[&str] = &[
     "texts refused",
     "texts typed",
     "workers that stood still across daemons",
+    "worktrees made",
+    "worktrees that could not be made",
 ];
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -260,7 +260,7 @@ impl Overdue {
         }
         for effect in effects {
             if let Effect::Record(facts) = effect {
-                self.lasting = facts.iter().any(|fact| !matches!(fact, Fact::Phase(_)));
+                self.lasting = facts.iter().any(lasts);
                 self.store = None;
             }
         }
@@ -324,5 +324,14 @@ impl Overdue {
         };
         self.look = Some((id.clone(), due));
         Ok(())
+    }
+}
+
+/// Whether it is offered until a disk takes it. What is not begun is offered when it is tried again.
+fn lasts(fact: &Fact) -> bool {
+    match fact {
+        Fact::Phase(_) => false,
+        Fact::NudgeBegun(begun) => begun.item.is_none(),
+        _ => true,
     }
 }

@@ -73,36 +73,39 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// Runs the seeds from `first` on, on all cores.
-pub(crate) fn run_many(first: u64, count: u64, failures_wanted: usize) -> Report {
+/// Does it with each seed from `first` on, on all cores, until it says that it is enough.
+pub(crate) fn on_all_cores(first: u64, count: u64, goes_on: impl Fn(u64) -> bool + Sync) {
     let next = AtomicU64::new(first);
-    let simulated = AtomicU64::new(0);
-    let all = Mutex::new((Coverage::default(), Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let mut coverage = Coverage::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= first + count {
                         break;
                     }
-                    let (world, done) = run(seed, Trace::off());
-                    coverage.merge(&world.coverage);
-                    simulated.fetch_add(world.t, Ordering::Relaxed);
-                    if let Err(failure) = done {
-                        let mut all = all.lock().unwrap();
-                        all.1.push(failure);
-                        if all.1.len() >= failures_wanted {
-                            next.store(first + count, Ordering::Relaxed);
-                        }
+                    if !goes_on(seed) {
+                        next.store(first + count, Ordering::Relaxed);
                     }
                 }
-                all.lock().unwrap().0.merge(&coverage);
             });
         }
+    });
+}
+
+/// Runs the seeds from `first` on.
+pub(crate) fn run_many(first: u64, count: u64, failures_wanted: usize) -> Report {
+    let simulated = AtomicU64::new(0);
+    let all = Mutex::new((Coverage::default(), Vec::new()));
+    let began = Instant::now();
+    on_all_cores(first, count, |seed| {
+        let (world, done) = run(seed, Trace::off());
+        simulated.fetch_add(world.t, Ordering::Relaxed);
+        let mut all = all.lock().unwrap();
+        all.0.merge(&world.coverage);
+        all.1.extend(done.err());
+        all.1.len() < failures_wanted
     });
     let (coverage, mut failures) = all.into_inner().unwrap();
     failures.sort_by_key(|failure| failure.seed);

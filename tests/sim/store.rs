@@ -129,6 +129,12 @@ impl Content {
         restored.boot = self.boots.last().cloned();
         restored.reboots = u64::try_from(self.boots.len().saturating_sub(1)).unwrap();
         restored.goodbye = self.goodbye();
+        // The name of a file is what is kept of it.
+        let items = restored
+            .nudges
+            .iter_mut()
+            .filter_map(|begun| begun.item.as_mut());
+        items.for_each(|item| *item = item.as_os_str().to_owned().into());
         for (name, of) in &self.last {
             let worker = restored.workers.entry(name.clone()).or_default();
             worker.last = self.attempts.get(of).cloned();
@@ -180,6 +186,9 @@ impl Content {
                 nudges.push(begun.clone());
             }
             Fact::Limit { worker, limit } => self.worker(worker).limit = limit.clone(),
+            Fact::Trouble { worker, trouble } => {
+                self.worker(worker).trouble.clone_from(trouble);
+            }
             Fact::NudgeOver { nudge } => {
                 self.restored.nudges.retain(|known| known.nudge != *nudge);
             }
@@ -189,6 +198,8 @@ impl Content {
             } => self.worker(worker).conversation.clone_from(conversation),
             Fact::Operator { worker, run } => self.worker(worker).stopped = !run,
             Fact::Held { worker, reason } => self.worker(worker).held = reason.clone(),
+            Fact::Spent { worker, spent } => self.worker(worker).spent.clone_from(spent),
+            Fact::Breaker { worker, breaker } => self.worker(worker).breaker.clone_from(breaker),
             Fact::Restarts { worker, restarts } => {
                 self.worker(worker).restarts = restarts.clone();
             }

@@ -25,7 +25,8 @@ static SCREENS: LazyLock<Vec<Signs>> = LazyLock::new(|| {
     screens.iter().map(|text| signs(text)).collect()
 });
 
-fn signs(text: &str) -> Signs {
+/// What is seen in a terminal with this on its screen.
+pub(crate) fn signs(text: &str) -> Signs {
     signs_at(text, Timestamp::UNIX_EPOCH)
 }
 
@@ -36,11 +37,14 @@ fn signs_at(text: &str, now: Timestamp) -> Signs {
         sighting: sight(&profile, &screen, now, &TimeZone::UTC),
         picture: profile.fingerprint(&screen),
         size: (80, 24),
+        attended: None,
         taken: 0,
         children: Vec::new(),
         committed: Trace::Unseen,
         heartbeat: Trace::Unseen,
         session: None,
+        turns: None,
+        cost: None,
     }
 }
 

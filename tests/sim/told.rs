@@ -4,13 +4,18 @@
 //! delivered, from what lies in the store and from the configuration; of the rig's effects only
 //! the answers are read: whether a reload was accepted, and a start refused for what it needs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use loopkeeper::{
     config::{Config, OnPhase, Plan, Resume, Worker},
     decide::{
-        Answer, Command, Effect, Event, Leave, Looked, PhaseRef, RequestId, ResumePoint, SetBy,
+        Answer, Command, Effect, Event, Leave, Looked, MakingId, PhaseRef, RequestId, ResumePoint,
+        SetBy,
     },
     model::{AttemptRef, Condition, HostEvent, Kind, PhaseId, WorkerName},
 };
@@ -120,6 +125,14 @@ pub(crate) struct Told {
     pub(crate) surveyed: bool,
     /// Those that a reload gave another definition in this turn.
     pub(crate) redefined: Vec<WorkerName>,
+    /// Attempts whose checkouts were said to have nothing half-done.
+    pub(crate) safe: BTreeSet<AttemptRef>,
+    /// Worktrees that are being made, and where.
+    pub(crate) makings: BTreeMap<MakingId, (WorkerName, Option<PathBuf>)>,
+    /// Workers whose worktree was said to be made.
+    pub(crate) made: BTreeSet<WorkerName>,
+    /// Those that were started in the last turn.
+    started: Vec<WorkerName>,
 }
 
 impl Told {
@@ -153,6 +166,10 @@ impl Told {
             surveyed: false,
             graces: BTreeMap::new(),
             redefined: Vec::new(),
+            safe: BTreeSet::new(),
+            makings: BTreeMap::new(),
+            made: BTreeSet::new(),
+            started: Vec::new(),
         };
         told.settle_point();
         told
@@ -189,7 +206,18 @@ impl Told {
         alive: &[AttemptRef],
     ) {
         self.redefined.clear();
+        for name in std::mem::take(&mut self.started) {
+            self.made.remove(&name);
+        }
         match event {
+            Event::Checkout(of, Ok(half_done)) if half_done.is_empty() => {
+                self.safe.insert(of.clone());
+            }
+            Event::WorktreeMade(id, done) => {
+                let making = self.makings.remove(id);
+                self.made
+                    .extend(making.filter(|_| done.is_ok()).map(|(name, _)| name));
+            }
             Event::Surveyed(Ok(found)) => {
                 if !self.surveyed {
                     // What was asked for before is done now, whatever ended before.
@@ -264,6 +292,11 @@ impl Told {
             }
             if let Effect::Start { attempt, .. } = effect {
                 self.heard(attempt).ordered = true;
+                self.started.push(attempt.worker.clone());
+            }
+            if let Effect::MakeWorktree(id, worker) = effect {
+                let making = (worker.name.clone(), worker.worktree.clone());
+                self.makings.insert(*id, making);
             }
             if let Effect::Adopt(of, _) = effect {
                 let heard = self.heard(of);
@@ -294,6 +327,8 @@ impl Told {
     fn reload(&mut self, config: &Config) {
         self.stopped
             .retain(|name, _| config.workers.contains_key(name));
+        self.makings
+            .retain(|_, (name, _)| config.workers.contains_key(name));
         self.asked
             .retain(|name, _| config.workers.contains_key(name));
         for (of, heard) in &mut self.heard {
@@ -377,6 +412,8 @@ impl Told {
             | Command::PhaseDone
             | Command::Reload(_)
             | Command::Forget(_)
+            | Command::HandOver(_)
+            | Command::TakeBack
             | Command::Nudge(_) => {}
         }
     }

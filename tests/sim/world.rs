@@ -18,11 +18,11 @@ mod daemon;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use loopkeeper::{
     config::Config,
-    decide::{Event, Machine},
-    model::{AttemptRef, BootId, Mono, Now, PhaseId},
+    decide::{Event, Machine, Settle, Zone},
+    model::{AttemptRef, BootId, ItemName, Mono, Now, PhaseId, WorkerName},
 };
 
 use crate::{
@@ -32,6 +32,8 @@ use crate::{
     configs,
     coverage::Coverage,
     host::Act,
+    inboxes::Inboxes,
+    night::Night,
     stood::Stood,
     store::Store,
     trace::Trace,
@@ -57,6 +59,10 @@ pub(crate) enum Item {
     DiskHeals,
     /// A daemon that was asked to leave has had its time.
     Impatience(u64),
+    /// Somebody looks into the inboxes for that daemon; or looks again after a while, for as long as it lives.
+    Inboxes(u64, bool),
+    /// A file of an inbox is moved for that daemon.
+    Settle(u64, WorkerName, ItemName, Settle),
 }
 
 /// How the world goes on when the daemon has left.
@@ -104,6 +110,9 @@ pub(crate) struct World {
     /// When the rig last did something that is not a sign of life or a look.
     pub(crate) busy: u64,
     pub(crate) stood: Stood,
+    pub(crate) inboxes: Inboxes,
+    /// What its agents are about, where that is no matter of chance at each look.
+    pub(crate) night: Option<Box<Night>>,
 }
 
 impl World {
@@ -123,6 +132,7 @@ impl World {
                 boot: boot_id(&mut rng),
                 booted: Timestamp::UNIX_EPOCH,
                 over: BTreeSet::new(),
+                zone: Zone(TimeZone::UTC),
             },
             rng,
             nature,
@@ -150,6 +160,8 @@ impl World {
             trace,
             busy: 0,
             stood: Stood::new(),
+            inboxes: Inboxes::default(),
+            night: None,
         };
         world.machine.booted = world.wall();
         world.coverage.count("boots");
@@ -158,9 +170,7 @@ impl World {
     }
 
     pub(crate) fn wall(&self) -> Timestamp {
-        const START: i64 = 1_795_000_000_000;
-        let millis = START + i64::try_from(self.t).unwrap() + self.skew;
-        Timestamp::from_millisecond(millis.max(0)).unwrap()
+        moment(self.t, self.skew)
     }
 
     pub(crate) fn mono(&self) -> Mono {
@@ -244,6 +254,8 @@ impl World {
                 self.note(|| "disk takes writes again".into());
                 Ok(())
             }
+            Item::Inboxes(number, again) => self.look_into_inboxes(number, again),
+            Item::Settle(number, worker, item, how) => self.move_file(number, worker, item, &how),
             Item::Impatience(number) => {
                 if self
                     .daemon
@@ -266,7 +278,11 @@ impl World {
             self.dies_in = None;
             self.checks.daemon_died();
         }
+        self.cut_off_moves();
         self.note(|| format!("MACHINE goes down; power cut: {power_cut}"));
+        if let Some(night) = &mut self.night {
+            night.goes_down(self.t);
+        }
         let over = self.bodies_that_are_over();
         self.bodies_of_this_boot_die(power_cut);
         if power_cut {
@@ -285,12 +301,16 @@ impl World {
         let down = self.nature.downtime(&mut self.rng);
         self.t += down;
         self.booted = self.t;
+        if let Some(night) = &mut self.night {
+            night.comes_up(self.t);
+        }
         self.boot += 1;
         self.coverage.count("boots");
         self.machine = Machine {
             boot: boot_id(&mut self.rng),
             booted: self.wall(),
             over,
+            zone: Zone(TimeZone::UTC),
         };
         self.after = After::Restart;
         let up = self.rng.u64(100..5_000);
@@ -327,6 +347,13 @@ impl World {
         );
         Ok(())
     }
+}
+
+/// What a clock that is wrong by so much says at this time.
+pub(crate) fn moment(t: u64, skew: i64) -> Timestamp {
+    const START: i64 = 1_795_000_000_000;
+    let millis = START + i64::try_from(t).unwrap() + skew;
+    Timestamp::from_millisecond(millis.max(0)).unwrap()
 }
 
 fn boot_id(rng: &mut Rng) -> BootId {

@@ -53,7 +53,9 @@ impl Checks {
             | Command::Stop(_)
             | Command::Pause
             | Command::Resume(None)
-            | Command::Forget(_) => {}
+            | Command::Forget(_)
+            | Command::HandOver(_)
+            | Command::TakeBack => {}
         }
         self.open.insert(
             id,
@@ -143,6 +145,8 @@ impl Checks {
             | Command::PhaseDone
             | Command::Reload(_)
             | Command::Forget(_)
+            | Command::HandOver(_)
+            | Command::TakeBack
             | Command::Nudge(_) => {}
         }
         Ok(())
@@ -196,9 +200,12 @@ impl Checks {
                 let index = asked_for(&told.config.plan, phase);
                 known.resume_point.as_ref().map(|point| point.index) == index
             }
-            Command::PhaseDone | Command::Reload(_) | Command::Nudge(_) | Command::Forget(_) => {
-                true
-            }
+            Command::PhaseDone
+            | Command::Reload(_)
+            | Command::Nudge(_)
+            | Command::Forget(_)
+            | Command::HandOver(_)
+            | Command::TakeBack => true,
         };
         ensure!(
             recorded,

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use loopkeeper::{
-    decide::{Effect, Fact, Notice, Nudge, NudgeId, RequestId},
-    model::AttemptRef,
+    config::Config,
+    decide::{Effect, Event, Fact, Notice, Nudge, NudgeId, RequestId},
+    model::{AttemptRef, WorkerName},
 };
 
 use crate::{body::Body, store::Content};
@@ -26,6 +27,10 @@ pub(crate) struct Nudges {
     typed: BTreeSet<String>,
     /// That of which nothing is told yet.
     untold: BTreeMap<NudgeId, AttemptRef>,
+    /// What was not submitted of what agents are owed.
+    unsubmitted: BTreeSet<NudgeId>,
+    /// What the present daemon has given to who types, and of which it has heard nothing.
+    typing: BTreeMap<NudgeId, WorkerName>,
     /// Those who wait.
     pub(crate) waiting: BTreeSet<RequestId>,
 }
@@ -41,7 +46,10 @@ impl Nudges {
     }
 
     /// Of a turn: what is typed in it was recorded before.
-    pub(super) fn turn(&mut self, effects: &[Effect], content: &Content) -> Checked {
+    pub(super) fn turn(&mut self, event: &Event, effects: &[Effect], content: &Content) -> Checked {
+        if let Event::Typed(nudge, _) = event {
+            self.typing.remove(nudge);
+        }
         for effect in effects {
             match effect {
                 Effect::Type { nudge, attempt, .. } => {
@@ -52,15 +60,21 @@ impl Nudges {
                         "texts-once",
                         "{nudge:?} is typed into {attempt:?}, and that is not recorded"
                     );
-                    // It is to be the one of its worker.
+                    // It is to be the one of its worker, but for files that are only to be put away.
                     let others = content.plain().nudges.iter();
-                    let mut others = others.filter(|other| other.attempt.worker == attempt.worker);
+                    let mut others = others.filter(|other| {
+                        let typed = other.item.is_none() || self.typing.contains_key(&other.nudge);
+                        typed && other.attempt.worker == attempt.worker
+                    });
                     ensure!(
                         others.all(|other| other.nudge == *nudge),
                         "texts-once",
                         "{nudge:?} is typed into {attempt:?} while another one is"
                     );
+                    self.typing.insert(*nudge, attempt.worker.clone());
                 }
+                // Nobody waits for the word of who typed it any more.
+                Effect::Settle { worker, .. } => self.typing.retain(|_, of| of != worker),
                 Effect::Answer(id, _) => {
                     self.waiting.remove(id);
                 }
@@ -68,6 +82,11 @@ impl Nudges {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn daemon_died(&mut self) {
+        self.waiting.clear();
+        self.typing.clear();
     }
 
     /// A text is handed to who types; `typed`: it came to be in the terminal.
@@ -110,15 +129,25 @@ impl Nudges {
         Ok(())
     }
 
-    /// One that wakes an agent is handed to who types.
-    pub(crate) fn wakes(&mut self, nudge: NudgeId, attempt: &AttemptRef, typed: bool) {
+    /// How that text went is to be seen without a word of the rig.
+    pub(crate) fn is_seen_otherwise(&mut self, nudge: NudgeId) {
+        self.untold.remove(&nudge);
+    }
+
+    /// One that nobody asked for is handed to who types.
+    pub(crate) fn types_by_itself(&mut self, nudge: NudgeId, attempt: &AttemptRef, typed: bool) {
         if typed {
             self.untold.insert(nudge, attempt.clone());
         }
     }
 
+    /// What its agent is owed stands there, and was not submitted.
+    pub(crate) fn is_unsubmitted(&mut self, nudge: NudgeId) {
+        self.unsubmitted.insert(nudge);
+    }
+
     /// A batch was recorded: what is over has been told.
-    pub(crate) fn recorded(&mut self, facts: &[Fact]) -> Checked {
+    pub(crate) fn recorded(&mut self, facts: &[Fact], config: &Config) -> Checked {
         for fact in facts {
             let Fact::NudgeOver { nudge } = fact else {
                 continue;
@@ -134,14 +163,23 @@ impl Nudges {
                         | "worker-nudge-undecided"
                         | "worker-woken"
                         | "worker-wake-failed"
+                        | "worker-inbox-delivered"
+                        | "worker-inbox-failed"
+                        | "worker-told"
+                        | "worker-not-told"
                 );
                 event && notice.attempt.as_ref() == Some(&attempt.attempt)
             };
             let told = facts
                 .iter()
                 .any(|fact| matches!(fact, Fact::Notice(notice) if tells(notice)));
+            // What was not submitted may be owed still.
+            let owed = |fact: &Fact| matches!(fact, Fact::Owes { debt, .. } if debt.owed.is_some());
+            // Who is not declared any more is owed nothing.
+            let void =
+                self.unsubmitted.contains(nudge) && !config.workers.contains_key(&attempt.worker);
             ensure!(
-                told,
+                told || void || facts.iter().any(owed),
                 "texts-told",
                 "{nudge:?} was typed into {attempt:?}, and is over without a word"
             );

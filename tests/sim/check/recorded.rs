@@ -30,6 +30,9 @@ impl Checks {
         told: &Told,
         world: &[Body],
     ) -> Checked {
+        if !self.owes {
+            self.says.record(facts, before, told)?;
+        }
         let old = before.plain().resume_point.as_ref();
         let mut points: Vec<_> = old.into_iter().collect();
         for fact in facts {

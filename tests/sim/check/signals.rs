@@ -9,7 +9,7 @@ use loopkeeper::model::{AttemptRef, PhaseId, Signal};
 use crate::{
     body::{Body, Stage},
     store::Content,
-    told::{ASTRAY, Told, millis},
+    told::{ASTRAY, Place, Told, millis},
 };
 
 use super::{Checked, Checks, Violation, Why, ensure};
@@ -99,12 +99,24 @@ impl Checks {
         if told.heard.get(of).is_some_and(|heard| heard.restart) {
             return Some(Why::Restart);
         }
+        if told.safe.contains(of) && self.phase_may_end(told) {
+            return Some(Why::PhaseOver);
+        }
         if let Some(verdict) = told.verdict(t, of) {
             return Some(Why::Verdict(verdict));
         }
         let lives = |other: &&Body| other.of.worker == of.worker && other.lives();
         let doubled = world.iter().filter(lives).count() > 1 || told.another_lives(of);
         doubled.then_some(Why::Double)
+    }
+
+    /// The end of the current phase was seen, or asked for.
+    fn phase_may_end(&self, told: &Told) -> bool {
+        let Place::Phase(index, id) = &told.at else {
+            return false;
+        };
+        let next = index + 1;
+        self.over.contains(id) || self.granted.iter().any(|(granted, _)| *granted == next)
     }
 
     /// The phase and the definition of an attempt. Of one whose start no disk took, a later daemon

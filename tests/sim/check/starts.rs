@@ -74,6 +74,19 @@ impl Checks {
                 body.stage
             );
         }
+        ensure!(
+            worker.origin.is_none() || told.made.contains(name),
+            "worktree-made",
+            "{of:?} is started, and nobody has seen to its worktree for it"
+        );
+        let tree = worker.worktree.as_ref();
+        let mut makings = told.makings.values();
+        let making = makings.find(|(_, made)| tree.is_some() && made.as_ref() == tree);
+        ensure!(
+            making.is_none(),
+            "worktree-made",
+            "{of:?} is started in {tree:?} while that is being made for {making:?}"
+        );
         for needed in &worker.requires {
             let up = told
                 .heard

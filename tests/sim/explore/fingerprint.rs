@@ -52,7 +52,9 @@ pub(super) fn fingerprint(scene: &Scene) -> u64 {
                 | Item::DaemonUp
                 | Item::Chance
                 | Item::DiskHeals
-                | Item::Impatience(_) => item.hash(&mut state),
+                | Item::Impatience(_)
+                | Item::Inboxes(..)
+                | Item::Settle(..) => item.hash(&mut state),
             }
             state.finish()
         })

@@ -273,7 +273,11 @@ impl Scene {
                 (Act::Begin | Act::End(_) | Act::LeftoversEnd | Act::Killed, _) => false,
             },
             Item::DaemonUp => daemon.is_none(),
-            Item::Chance | Item::DiskHeals | Item::Impatience(_) => true,
+            Item::Chance
+            | Item::DiskHeals
+            | Item::Impatience(_)
+            | Item::Inboxes(..)
+            | Item::Settle(..) => true,
         });
     }
 }
@@ -294,9 +298,13 @@ fn may_be_lost(item: &Item) -> bool {
                 | Event::Typed(..)
                 | Event::PhaseChecked(..)
         ),
-        Item::Body(..) | Item::DaemonUp | Item::Chance | Item::DiskHeals | Item::Impatience(_) => {
-            false
-        }
+        Item::Body(..)
+        | Item::DaemonUp
+        | Item::Chance
+        | Item::DiskHeals
+        | Item::Impatience(_)
+        | Item::Inboxes(..)
+        | Item::Settle(..) => false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use loopkeeper::{
     config::{
-        Backoff, Budget, Command as Program, Condition, Config, Keeps, Limit, OnPhase, Phase, Plan,
-        Probe, Ready, Restart, Resume, Say, Secrets, Watch, Worker,
+        Backoff, Budget, Command as Program, Condition, Config, Daily, Keeps, Limit, OnPhase,
+        Phase, Plan, Probe, Ready, Restart, Resume, Say, Secrets, Unstick, Watch, Worker,
     },
     decide::{Command, PhaseRef},
     model::{Kind, LauncherKind, Signal, Stop, WorkerName},
@@ -128,6 +128,19 @@ pub(crate) const SCOPES: &[Scope] = &[
         begins: Begins::Running,
         depth: 6,
     },
+    Scope {
+        name: "a plan that is wound up",
+        config: wound_up,
+        commands: planning,
+        allowed: Allowed {
+            crashes: 1,
+            reboots: 0,
+            faults: 0,
+            commands: 1,
+        },
+        begins: Begins::Running,
+        depth: 6,
+    },
 ];
 
 /// A loop in a worktree and a service: the one always runs, the other until it succeeds, and has one
@@ -170,8 +183,18 @@ fn planned() -> Config {
     let plan = Plan {
         phases: vec![phase("p0", file), phase("p1", Condition::Operator)],
         resume: Resume::OnBoot,
+        quiesce: Duration::ZERO,
     };
     rig([worker("a", Kind::Loop, Restart::OnFailure), second], plan)
+}
+
+/// The same, and the loop of the first phase comes to a safe point before it ends.
+fn wound_up() -> Config {
+    let mut config = planned();
+    config.plan.quiesce = Duration::from_secs(5);
+    let looping = config.workers.get_mut("a").unwrap();
+    looping.worktree = Some("/srv/a".into());
+    config
 }
 
 fn rig(workers: [Worker; 2], plan: Plan) -> Config {
@@ -194,6 +217,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         }),
         workdir: "/".into(),
         worktree: None,
+        origin: None,
         environment: BTreeMap::new(),
         systemd: BTreeMap::new(),
         secrets: Secrets::default(),
@@ -210,6 +234,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
             restarts: 0,
             window: Duration::from_secs(300),
         },
+        daily: Daily::default(),
         ready: None,
         alive: None,
         agent: None,
@@ -217,6 +242,9 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
         watch: Watch::default(),
         say: Say::default(),
         limit: Limit::default(),
+        handoff: None,
+        unstick: Unstick::default(),
+        breaker: None,
         stop: Stop {
             signal: Signal::TERM,
             grace: Duration::from_secs(10),

@@ -48,11 +48,12 @@ impl World {
                 Event::Probed(..) => "lost: Probed",
                 Event::Watched(..) => "lost: Watched",
                 Event::Typed(..) => "lost: Typed",
+                Event::Checkout(..) => "lost: Checkout",
                 _ => "lost: PhaseChecked",
             });
             return;
         }
-        if self.nature.doubles(&mut self.rng) {
+        if self.nature.doubles(&mut self.rng) && !is_told_once(&event) {
             self.coverage.count("events doubled");
             let late = self.nature.delay(&mut self.rng);
             self.tell_later(late, event.clone());
@@ -67,7 +68,9 @@ impl World {
         if self.lately.len() >= 32 {
             self.lately.pop_front();
         }
-        self.lately.push_back(event.clone());
+        if !is_told_once(&event) {
+            self.lately.push_back(event.clone());
+        }
         self.later(late, Item::Tell(number, event));
     }
 
@@ -92,8 +95,23 @@ impl World {
         self.result_or_loss(Event::Probed(of, says));
     }
 
+    /// What is half-done in a checkout: of those who are in much trouble, always something.
+    pub(super) fn checkout(&mut self) -> Result<Vec<String>, String> {
+        if self.nature.percent(&mut self.rng, 5) {
+            return Err("git cannot be run".into());
+        }
+        let trouble = self.nature.trouble();
+        Ok(match self.nature.percent(&mut self.rng, trouble) {
+            true => vec!["1 file is not committed: a".into()],
+            false => Vec::new(),
+        })
+    }
+
     /// What a look at its terminal sees: of who lives, whatever its agent is about.
     pub(super) fn signs(&mut self, of: &AttemptRef) -> Result<Box<Signs>, String> {
+        if self.night.is_some() {
+            return self.signs_at_night(of);
+        }
         let body = self.index.get(of).map(|index| &self.bodies[*index]);
         let there = body.is_some_and(Body::lives);
         let limit = body.and_then(|body| body.limit.clone());
@@ -197,4 +215,9 @@ pub(super) fn doubled(found: &[Found]) -> Vec<WorkerName> {
         .filter(|(_, n)| *n > 1)
         .map(|(name, _)| name.clone())
         .collect()
+}
+
+/// Who looks at a terminal gives one answer: two of one look would count as two looks.
+fn is_told_once(event: &Event) -> bool {
+    matches!(event, Event::Watched(..))
 }

@@ -57,12 +57,16 @@ impl World {
             Some(condemned) if first => *condemned,
             _ => why,
         };
+        if let Some(night) = &mut self.night {
+            night.signalled(self.t, of, why);
+        }
         self.coverage.count(match why {
             Why::Leftovers => "signals to leftovers",
             Why::Wanted(_) => "stops because it was not wanted",
             Why::Definition => "stops for another definition",
             Why::Restart => "stops for the operator's restart",
             Why::Phase => "stops for another phase",
+            Why::PhaseOver => "stops at a safe point",
             Why::Verdict("not ready") => "stops by verdict: not ready",
             Why::Verdict(_) => "stops by verdict: not well",
             Why::Double => "stops of doubles",
@@ -183,6 +187,7 @@ impl World {
     }
 
     fn ends(&mut self, index: usize, exit: Exit) {
+        self.ends_at_night(index);
         let body = &mut self.bodies[index];
         let left = body.temper.leftovers;
         body.stage = Stage::Ended { left };

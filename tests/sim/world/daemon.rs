@@ -52,6 +52,10 @@ impl World {
                 self.checks.failures.doubt(name);
             }
         }
+        self.checks.says.declared(&self.config, &self.store.now);
+        self.checks
+            .conversations
+            .declared(&self.config, &self.store.now);
         let (rig, effects) = Rig::new(
             self.config.clone(),
             restored,
@@ -66,6 +70,7 @@ impl World {
             follow: VecDeque::new(),
             wake: None,
         });
+        self.keep_inboxes(self.daemons);
         self.turned(&Event::Wake, effects)?;
         self.follow()
     }
@@ -127,6 +132,8 @@ impl World {
             &self.bodies,
             &self.store.now,
         )?;
+        let kept = self.checks.goes_on(&effects, &self.store.now)?;
+        self.coverage.add("conversations gone on with", kept);
         if first_heard {
             self.check_who_stood(&effects)?;
         }
@@ -178,6 +185,7 @@ impl World {
         self.checks.daemon_died();
         self.lately.clear();
         self.orphan_bodies();
+        self.cut_off_moves();
         let down = self.nature.downtime(&mut self.rng);
         self.later(down, Item::DaemonUp);
     }
