@@ -74,6 +74,11 @@ in
       default = "on-boot";
       description = "After a boot: go on at the resume point, or wait for {command}`supervisorctl resume`.";
     };
+
+    quiesce = t.usually (t.durationFrom 0) "10m" ''
+      How long the end of a phase waits until those that it stops have nothing half-done in their
+      worktrees. When that is over, the plan goes on all the same; 0s: nobody is waited for.
+    '';
   };
 
   config = lib.mkIf cfg.enable {
@@ -84,6 +89,9 @@ in
       # Also where `settings` have the phases, or there are none: the rig waits all the same.
       (lib.mkIf (cfg.plan.phases != [ ] || cfg.plan.resume != "on-boot") {
         resume = lib.mkDefault cfg.plan.resume;
+      })
+      (lib.mkIf (cfg.plan.quiesce != null) {
+        quiesce = lib.mkDefault cfg.plan.quiesce;
       })
     ];
 

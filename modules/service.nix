@@ -140,6 +140,7 @@ in
           "CAP_DAC_READ_SEARCH"
           "CAP_CHOWN"
           "CAP_FOWNER"
+          "CAP_LEASE"
           "CAP_SETUID"
           "CAP_SETGID"
         ];

@@ -181,6 +181,48 @@ rec {
 
   absolutePath = matching "absolute path" "/[^\n]*";
 
+  # A checkout: its path, or from where it is made as well.
+  worktree =
+    let
+      made = types.submodule {
+        options = {
+          path = mkOption {
+            type = absolutePath;
+            example = "/srv/builder";
+            description = "Where it is. Its user has to be able to write to the directory above.";
+          };
+          repo = mkOption {
+            type = repository;
+            example = "ssh://git@git.example.org/rig.git";
+            description = "From where it is made: a URL or a path that git clone takes.";
+          };
+          branch =
+            key (matching "name of a branch" "[A-Za-z0-9_][A-Za-z0-9._/@+#=-]*") "main"
+              "What is checked out when it is made; by default what the repository has checked out.";
+          as =
+            usually
+              (types.enum [
+                "clone"
+                "worktree"
+              ])
+              "clone"
+              "A clone of its own, or one more worktree of a repository on this machine, on a branch of its own.";
+        };
+      };
+    in
+    described "absolute path, or attribute set with a path and a repository" (
+      types.either absolutePath made
+    )
+    # Of one of two types, nobody would document the options.
+    // {
+      inherit (made) getSubOptions;
+    };
+
+  # What begins with - is an option of git, and what has such a transport is a program that is run.
+  repository = checked "URL or path that git clone takes" (
+    text: text != "" && !lib.hasPrefix "-" text && builtins.match "[A-Za-z0-9]+::.*" text == null
+  );
+
   # Where everybody can read it: in the store, or copied there when the system is built.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir (toString path);
 

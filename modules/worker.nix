@@ -78,10 +78,18 @@ types.submodule {
     workdir = t.usually t.absolutePath "`worktree`, else {file}`/etc/loopkeeper`" "Where it is run.";
 
     worktree = mkOption {
-      type = types.nullOr t.absolutePath;
+      type = types.nullOr t.worktree;
       default = null;
-      example = "/srv/builder";
-      description = "The checkout that it works in; no two workers share one.";
+      example = {
+        path = "/srv/builder";
+        repo = "ssh://git@git.example.org/rig.git";
+        branch = "main";
+      };
+      description = ''
+        The checkout that it works in; no two workers share one. With a `repo` it is made by git, as the
+        worker's user, where it is not there, and what a killed git left behind in it is put right, before each
+        start; a path alone is yours to make.
+      '';
     };
 
     environment = mkOption {
@@ -166,9 +174,14 @@ types.submodule {
       type = t.table {
         restarts = t.usually (t.between 0 1000000) 10 "Restarts that are allowed within window.";
         window = t.usually t.duration "10m" "The sliding window in which they are counted.";
+        turns =
+          t.key (t.between 1 1000000) 500
+            "Turns of its agent in a day; then it is held until the next one.";
+        time = t.key t.duration "10h" "How long it may run in a day, likewise.";
+        cost = t.key types.numbers.positive 20 "Dollars that its agent may cost in a day, likewise.";
       };
       default = null;
-      description = "How many restarts, before it is held until the operator releases it.";
+      description = "How many restarts, before it is held until the operator releases it; and how much it may spend in a day.";
     };
 
     stop = mkOption {
@@ -294,6 +307,71 @@ types.submodule {
         account = "team";
       };
       description = "What is done when its agent has reached its usage limit.";
+    };
+
+    handoff = mkOption {
+      type = t.table {
+        to =
+          t.key t.name "adversary"
+            "Who is told of each claim, verifies it, and says pass or back: another worker with an agent.";
+        rounds =
+          t.usually (t.between 1 1000) 5
+            "What is said to be wrong in the last of so many rounds does not go back any more: a person is asked.";
+      };
+      default = null;
+      example = {
+        to = "adversary";
+      };
+      description = ''
+        Who verifies the gates that its agent claims with {command}`supervisorctl handoff claim`.
+      '';
+    };
+
+    unstick = mkOption {
+      type = t.table {
+        nudge =
+          t.usually types.bool true
+            "It is typed to when it stalls, or has no answer from its provider.";
+        text =
+          t.usually types.nonEmptyStr
+            "You seem to have stopped. Go on where you are; if you cannot, say what you need."
+            "What is typed.";
+        again =
+          t.usually (t.durationFrom 1000) "15m"
+            "How long after a text there may be no sign of work, before it is tried again.";
+        tries = t.usually (t.between 1 100) 2 "So many texts that change nothing, and then is done.";
+        idle =
+          t.key (t.durationFrom 1000) "10m"
+            "After so long at its input line, with the plan not over, it is given the text, too. Without it, it may wait for somebody.";
+        "then" =
+          t.usually
+            (types.enum [
+              "tell"
+              "restart"
+            ])
+            "tell"
+            "What is done about a stall at last: a person is told, or it is also stopped as failed and started again.";
+      };
+      default = null;
+      example = {
+        idle = "10m";
+      };
+      description = "What is done when its agent does nothing any more. By default as below for an agent with a conversation, such as claude; for others, which may take a text for a command, nothing.";
+    };
+
+    breaker = mkOption {
+      type = t.table {
+        rounds = t.usually (t.between 1 1000000) 5 "So many in a row, and it is held for a while.";
+        again = t.usually t.duration "30m" "How long, before one is tried.";
+      };
+      default = null;
+      example = {
+        rounds = 5;
+      };
+      description = ''
+        How many turns of its agent, or attempts that ended by themselves, may come to nothing, by the commits in
+        its worktree. By default all of them.
+      '';
     };
 
     secrets = mkOption {

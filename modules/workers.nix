@@ -56,6 +56,9 @@ let
         watch
         say
         limit
+        handoff
+        unstick
+        breaker
         phases
         ;
       environment =
@@ -118,10 +121,40 @@ let
     name:
     let
       worktree = workers.${name}.worktree or null;
+      path = if lib.isAttrs worktree then worktree.path or null else worktree;
     in
-    if lib.isString worktree then lib.removeSuffix "/" worktree else null;
+    if lib.isString path then lib.removeSuffix "/" path else null;
+  origin =
+    name:
+    let
+      worktree = workers.${name}.worktree or null;
+    in
+    if lib.isAttrs worktree then worktree else null;
+  linked = name: (origin name).as or "clone" == "worktree";
+  # One that is made is in no other: who works there would see it.
+  inAnother =
+    name:
+    lib.filter (
+      other:
+      other != name
+      && (origin name != null || origin other != null)
+      && checkout name != null
+      && checkout other != null
+      && lib.hasPrefix "${checkout other}/" (checkout name)
+    ) names;
+  onSameBranch =
+    name:
+    lib.filter (
+      other:
+      other < name
+      && linked name
+      && linked other
+      && (origin other).repo or null == (origin name).repo or null
+      && (origin other).branch or null == (origin name).branch or null
+    ) names;
   inSameCheckout = name: lib.filter (other: other < name && checkout other == checkout name) names;
   variable = file: lib.toUpper (lib.replaceStrings [ "." "-" ] [ "_" "_" ] file);
+  verifier = name: workers.${name}.handoff.to or null;
   duration = value: if lib.isString value then t.milliseconds value else null;
   unknown = known: lib.filter (one: !lib.elem one known);
   hasOne = kinds: table: lib.length (lib.filter (kind: table ? ${kind}) kinds) == 1;
@@ -223,7 +256,19 @@ let
       }
       {
         assertion = checkout name == null || inSameCheckout name == [ ];
-        message = "${at}.worktree ${worker.worktree or ""} is that of ${toString (inSameCheckout name)} as well. Two loops in one checkout spoil each other's work: give each a clone of its own.";
+        message = "${at}.worktree ${toString (checkout name)} is that of ${toString (inSameCheckout name)} as well. Two loops in one checkout spoil each other's work: give each a clone of its own.";
+      }
+      {
+        assertion = inAnother name == [ ];
+        message = "${at}.worktree ${toString (checkout name)} is inside of that of ${toString (inAnother name)}, who would see what is in it. Give it a place of its own.";
+      }
+      {
+        assertion = !linked name || (origin name).branch or null != null;
+        message = "${at}.worktree is a worktree of its repository, without a branch. Set its branch, which no other worktree has.";
+      }
+      {
+        assertion = onSameBranch name == [ ];
+        message = "${at}.worktree has the branch of that of ${toString (onSameBranch name)}. git checks out a branch in one worktree only: give each a branch of its own, or make clones.";
       }
       {
         assertion = first == null || most == null || first <= most;
@@ -261,6 +306,24 @@ let
       {
         assertion = !worker ? limit || worker ? agent;
         message = "${at}.limit is without agent, so nobody sees a limit. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion = !worker ? handoff || worker ? agent;
+        message = "${at}.handoff is without agent, so nobody can tell it what came of a gate. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion =
+          verifier name == null
+          || verifier name != name && workers ? ${verifier name} && workers.${verifier name} ? agent;
+        message = "${at}.handoff.to is ${toString (verifier name)}, and has to be another worker with an agent.";
+      }
+      {
+        assertion = !worker ? unstick || worker ? agent;
+        message = "${at}.unstick is without agent, so nobody sees that it stalls. Set agent to generic for a program that is none of the others.";
+      }
+      {
+        assertion = !worker ? breaker || worker ? agent;
+        message = "${at}.breaker is without agent, so nobody sees its rounds. Set agent to generic for a program that is none of the others.";
       }
       {
         assertion = slow == null || stuck == null || slow < stuck;

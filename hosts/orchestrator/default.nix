@@ -99,6 +99,7 @@ in
           reboot = "The machine rebooted at {{ rebooted_at }}; phase {{ phase }} goes on. Look at what is there, and go on with {{ brief }}.";
           crash = "You ended with {{ exit }}. Look at what is there, and go on with {{ brief }}.";
         };
+        handoff.to = "adversary";
         requires = [ "proxy" ];
         secrets = [
           "gitea-token"

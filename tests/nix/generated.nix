@@ -104,7 +104,35 @@ let
         // optional "user" 20 (what: value what [ "somebody" "1000" ] [ "nobody-here" ])
         // optional "workdir" 30 path
         // optional "worktree" 50 (
-          what: value what [ "/srv/${name}" "/home/${name}/work/" ] [ "/srv/same" "x" ]
+          what:
+          value what
+            [
+              "/srv/${name}"
+              "/home/${name}/work/"
+              {
+                path = "/srv/${name}";
+                repo = "ssh://git@git.example.org/rig.git";
+              }
+              {
+                path = "/srv/${name}";
+                repo = "/srv/rig.git";
+                branch = "of/${name}";
+                as = "worktree";
+              }
+            ]
+            [
+              "/srv/same"
+              "x"
+              {
+                path = "/srv/${name}";
+                repo = "ext::sh -c date";
+              }
+              {
+                path = "/srv/${name}";
+                repo = "/srv/rig.git";
+                as = "worktree";
+              }
+            ]
         )
         // optional "environment" 40 (
           what:
@@ -221,6 +249,14 @@ let
           // some "${what} stuck" 50 { stuck = value "${what} stuck" [ "2h" ] [ "1s" ]; }
           // some "${what} heartbeat" 50 { heartbeat = "/srv/heartbeat"; }
         )
+        // optional "unstick" 20 (
+          what:
+          some "${what} idle" 50 { idle = value "${what} idle" [ "10m" "1s" ] [ "500ms" "soon" ]; }
+          // some "${what} tries" 50 { tries = value "${what} tries" [ 1 100 ] [ 0 101 ]; }
+          // some "${what} then" 50 {
+            "then" = value "${what} then" [ "tell" "restart" ] [ "hold" ];
+          }
+        )
         // optional "say" 20 (
           what:
           some "${what} start" 50 {
@@ -232,6 +268,16 @@ let
           // some "${what} crash" 50 { crash = "You ended with {{ exit }}."; }
           # One that there is on every machine.
           // some "${what} reboot" 50 { reboot.file = "/etc/passwd"; }
+        )
+        // optional "handoff" 4 (
+          what:
+          {
+            to = pick what [
+              "builder"
+              "adversary"
+            ];
+          }
+          // some "${what} rounds" 50 { rounds = value "${what} rounds" [ 1 1000 ] [ 0 1001 ]; }
         )
         // {
           inherit secrets;
@@ -382,7 +428,8 @@ let
           )
         ];
       }
-      // some "resume" 30 { plan.resume = "manual"; };
+      // some "resume" 30 { plan.resume = "manual"; }
+      // some "quiesce" 10 { plan.quiesce = value "quiesce" [ "0s" "10m" ] [ "10" ]; };
     };
 
   fate =

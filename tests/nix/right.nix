@@ -68,6 +68,19 @@
     "sk-ecdsa-sha2-nistp256@openssh.com AAAA"
   ];
 
+  checkouts-that-are-made.services.loopkeeper = {
+    plan.quiesce = "30m";
+    workers.reviewer = {
+      command = "true";
+      worktree = {
+        path = "/srv/reviewer";
+        repo = "/srv/rig.git";
+        branch = "review";
+        as = "worktree";
+      };
+    };
+  };
+
   # What settings have takes the place of what an option says.
   worktree-that-settings-move =
     { lib, ... }:

@@ -55,6 +55,16 @@ in
     module = worker { worktree = "builder"; };
     inherit type;
   };
+  worktree-by-a-program = {
+    module.services.loopkeeper.workers.reviewer = {
+      command = "true";
+      worktree = {
+        path = "/srv/reviewer";
+        repo = "ext::sh -c date";
+      };
+    };
+    inherit type;
+  };
   misspelt-option = {
     module = worker { worktre = "/srv/builder"; };
     type = "does not exist";

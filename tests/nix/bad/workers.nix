@@ -79,6 +79,46 @@ in
     };
     says = "is that of builder as well";
   };
+  worktree-in-another = {
+    module.services.loopkeeper.workers.reviewer = {
+      command = "true";
+      worktree = {
+        path = "/srv/builder/review";
+        repo = "/srv/rig.git";
+      };
+    };
+    says = "is inside of that of builder";
+  };
+  worktree-without-a-branch = {
+    module.services.loopkeeper.workers.reviewer = {
+      command = "true";
+      worktree = {
+        path = "/srv/reviewer";
+        repo = "/srv/rig.git";
+        as = "worktree";
+      };
+    };
+    says = "without a branch";
+  };
+  branch-twice = {
+    module.services.loopkeeper.workers =
+      let
+        on-main = path: {
+          command = "true";
+          worktree = {
+            inherit path;
+            repo = "/srv/rig.git";
+            branch = "main";
+            as = "worktree";
+          };
+        };
+      in
+      {
+        one = on-main "/srv/one";
+        two = on-main "/srv/two";
+      };
+    says = "has the branch of that of one";
+  };
   unknown-phase = {
     module = worker { phases = [ "1e" ]; };
     says = "not in the plan: 1e. There are: 1d";
@@ -170,6 +210,35 @@ in
   watch-without-agent = {
     module = worker { watch.slow = "5m"; };
     says = "watch is without agent";
+  };
+  handoff-without-agent = {
+    module.services.loopkeeper.workers = {
+      builder.handoff.to = "adversary";
+      adversary.agent = "generic";
+    };
+    says = "handoff is without agent";
+  };
+  handoff-to-itself = {
+    module = worker {
+      agent = "generic";
+      handoff.to = "builder";
+    };
+    says = "handoff.to is builder, and has to be another worker with an agent";
+  };
+  handoff-to-nobody = {
+    module = worker {
+      agent = "generic";
+      handoff.to = "nobody";
+    };
+    says = "handoff.to is nobody";
+  };
+  unstick-without-agent = {
+    module = worker { unstick.tries = 3; };
+    says = "unstick is without agent";
+  };
+  breaker-without-agent = {
+    module = worker { breaker.rounds = 3; };
+    says = "breaker is without agent";
   };
   stuck-before-slow = {
     module = worker {
