@@ -135,7 +135,9 @@ fn what_it_asks_at_its_limit_is_left_first() {
 fn those_of_one_account_are_woken_one_after_the_other() {
     let account = "again = \"1h\", account = \"team\"";
     let rig = limited(&["a", "b"], "limit", &end().to_string(), account);
+    // Looks may see it before who typed has its proof.
     until_told(&rig, "worker-limit-over", "b");
+    until_told(&rig, "worker-woken", "b");
     let told = told(&rig);
     let at = |event: &str, name: &str| {
         let wanted = (event, name);
