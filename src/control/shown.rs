@@ -85,6 +85,7 @@ impl From<&Row<'_>> for WorkerView {
                 begun: known.begun,
             }),
             inbox: row.inbox.map(InboxView::from),
+            owed: row.owed.as_ref().map(ToString::to_string),
             spent: row.spent.map(SpentView::from),
         }
     }

@@ -88,6 +88,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
         worktree: None,
         conversation: None,
         inbox: None,
+        owed: None,
         spent: None,
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Amounts, Boot, EndingRow, Gate, KnownConversation, Looked, Rig,
+    Amounts, Boot, EndingRow, Gate, KnownConversation, Looked, Owed, Rig,
     inbox::Inbox,
     life::{Health, Life, Stopped},
     plan::At,
@@ -91,6 +91,8 @@ pub struct Row<'a> {
     pub conversation: Option<&'a KnownConversation>,
     /// What lies in its inbox, if it has an agent.
     pub inbox: Option<InboxRow>,
+    /// What its agent is to be told as soon as it waits, where it runs.
+    pub owed: Option<Owed>,
     /// What it has spent of this day, where it may not spend all it likes.
     pub spent: Option<SpentRow>,
 }
@@ -210,6 +212,7 @@ impl Rig {
                 worktree: None,
                 conversation: None,
                 inbox: None,
+                owed: None,
                 spent: None,
             }
         })
@@ -276,6 +279,7 @@ impl Rig {
                 .as_ref()
                 .filter(|_| worker.rules.conversation != Keeps::Nothing),
             inbox: self.inbox_row(worker, now),
+            owed: self.owed_now(worker),
             spent: worker.spent_row(),
         })
     }

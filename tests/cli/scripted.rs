@@ -203,6 +203,7 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         worktree: None,
         conversation: None,
         inbox: None,
+        owed: None,
         spent: None,
     }
 }

@@ -67,6 +67,14 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
     {
         text.push_str(&painted(&notice, look, AnsiColor::Yellow));
     }
+    for worker in &status.workers {
+        if let Some(owed) = &worker.owed {
+            let name = &worker.name;
+            text.push_str(&format!(
+                "TEXT for {name}: it is told of {owed} as soon as it waits\n"
+            ));
+        }
+    }
     for gate in &status.handoffs {
         let words = handoff(gate, now);
         match gate.state {

@@ -46,6 +46,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         worktree: None,
         conversation: None,
         inbox: None,
+        owed: None,
         spent: None,
     }
 }
@@ -204,6 +205,17 @@ fn what_failed_in_an_inbox_or_waits_there_for_long_is_told_below() {
     let notice = format!(
         "INBOX of {name}: 2 failed, the oldest of 4 waits for 3h 0m; see: supervisorctl inbox {name} list\n"
     );
+    assert_eq!(shown(&status, None, false), format!("{quiet}{notice}"));
+}
+
+#[test]
+fn what_an_agent_is_still_to_be_told_is_told_below() {
+    let mut status = rig();
+    status.workers.truncate(2);
+    let quiet = shown(&status, None, false);
+    status.workers[1].owed = Some("the phase".into());
+    let name = &status.workers[1].name;
+    let notice = format!("TEXT for {name}: it is told of the phase as soon as it waits\n");
     assert_eq!(shown(&status, None, false), format!("{quiet}{notice}"));
 }
 

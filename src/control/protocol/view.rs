@@ -279,6 +279,9 @@ pub struct WorkerView {
     /// What lies in its inbox; null without an agent.
     #[serde(default)]
     pub inbox: Option<InboxView>,
+    /// What its agent is to be told as soon as it waits at its input line; null where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed: Option<String>,
     /// What it has spent of this day; null where it may spend all it likes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<SpentView>,

@@ -180,6 +180,14 @@ impl Rig {
         told.max_by_key(Owed::occasion)
     }
 
+    /// What the agent of a worker that runs is to be told, and nobody has begun to type.
+    pub(super) fn owed_now(&self, worker: &Worker) -> Option<Owed> {
+        let Life::Running { attempt, .. } = &worker.life else {
+            return None;
+        };
+        self.due(worker, attempt)
+    }
+
     /// What is owed becomes texts that wait.
     pub(super) fn raise_debts(&mut self, now: Now) {
         if self.leaving.is_some() {
@@ -187,12 +195,12 @@ impl Rig {
         }
         let mut raised = Vec::new();
         for worker in self.workers.values() {
-            let Life::Running { attempt, .. } = &worker.life else {
+            let Some(attempt) = worker.life.attempt() else {
                 continue;
             };
             let waits = |nudge: &Nudging| nudge.is_own() && nudge.is_for(&attempt.of);
             if let Some(agent) = &worker.rules.agent
-                && let Some(owed) = self.due(worker, attempt)
+                && let Some(owed) = self.owed_now(worker)
                 && !self.nudges.iter().any(waits)
             {
                 raised.push((attempt.of.clone(), agent.clone(), owed));

@@ -10,7 +10,7 @@ use crate::{
         typed::{By, Refusal},
     },
     config::{Say, Template},
-    decide::{Nudge, NudgeId, Typed, When},
+    decide::{Nudge, NudgeId, Owed, Typed, When},
 };
 
 /// One that is told on each occasion, in three phases.
@@ -48,6 +48,12 @@ fn waits(play: &mut Play, of: &AttemptRef) -> Vec<Effect> {
     let mut done = play.pass(30_000);
     done.extend(looks(play, of, idle()));
     done
+}
+
+/// What `status` says that it is still to be told.
+fn owed(play: &Play) -> Option<Owed> {
+    let view = play.rig.view(play.now(), |_, _| None);
+    view.workers[0].owed.clone()
 }
 
 fn typed(effects: &[Effect]) -> Vec<(NudgeId, AttemptRef, String)> {
@@ -131,10 +137,12 @@ fn a_first_start_is_told_once_when_it_waits() {
     let (mut play, starts) = Play::running(talkative());
     let of = &starts[0];
     assert_eq!(texts(&looks(&mut play, of, busy("1"))), [""; 0]);
+    assert_eq!(owed(&play), Some(Owed::Start));
     // It is looked at often, for it has just been started.
     play.pass(2000);
     let done = looks(&mut play, of, idle());
     assert_eq!(texts(&done), ["begin p1"]);
+    assert_eq!(owed(&play), None);
     let done = taken(&mut play, &done);
     let words = "a was told of its start (\"begin p1\", 8 bytes): a took it: it works";
     assert_eq!(told(&done), [("worker-told", words)]);

@@ -299,6 +299,7 @@ fn row(
         worktree: None,
         conversation: None,
         inbox: None,
+        owed: None,
         spent: None,
     }
 }
