@@ -118,10 +118,7 @@ impl Rig {
             agent,
             text,
             when,
-            patience: Some(Patience {
-                until: now.mono + within,
-                within,
-            }),
+            patience: Some(Patience::from(now.mono, within)),
             unheard: false,
             stage: Stage::Waiting { again: None },
         });
@@ -137,20 +134,17 @@ impl Rig {
         agent: Arc<Profile>,
         rules: &config::Limit,
     ) {
-        self.nudges.push(Nudging {
-            origin: Origin::Wake,
-            id: NudgeId(self.rng.u64(..)),
+        let id = NudgeId(self.rng.u64(..));
+        let until = Patience::from(now.mono, rules.again);
+        let text = rules.text.clone();
+        self.nudges.push(Nudging::of_rig(
+            id,
+            Origin::Wake,
             attempt,
             agent,
-            text: rules.text.clone(),
-            when: When::Idle,
-            patience: Some(Patience {
-                until: now.mono + rules.again,
-                within: rules.again,
-            }),
-            unheard: false,
-            stage: Stage::Waiting { again: None },
-        });
+            text,
+            until,
+        ));
     }
 
     /// A worker is to be unstuck. Who is in the way is waited for until it would be tried again anyway.
@@ -162,20 +156,12 @@ impl Rig {
         rules: &config::Unstick,
         (what, interrupts): (Trouble, bool),
     ) {
-        self.nudges.push(Nudging {
-            origin: Origin::Unstick { what, interrupts },
-            id: NudgeId(self.rng.u64(..)),
-            attempt,
-            agent,
-            text: rules.text.clone(),
-            when: When::Idle,
-            patience: Some(Patience {
-                until: now.mono + rules.again,
-                within: rules.again,
-            }),
-            unheard: false,
-            stage: Stage::Waiting { again: None },
-        });
+        let id = NudgeId(self.rng.u64(..));
+        let origin = Origin::Unstick { what, interrupts };
+        let until = Patience::from(now.mono, rules.again);
+        let text = rules.text.clone();
+        self.nudges
+            .push(Nudging::of_rig(id, origin, attempt, agent, text, until));
     }
 
     /// Nobody waits for the answer any more: what is not begun is not typed.

@@ -38,6 +38,15 @@ pub(super) struct Patience {
     pub(super) within: Duration,
 }
 
+impl Patience {
+    pub(super) fn from(now: Mono, within: Duration) -> Self {
+        Self {
+            until: now + within,
+            within,
+        }
+    }
+}
+
 /// A text, and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::decide) struct Nudging {
@@ -92,6 +101,28 @@ impl Nudging {
             patience: None,
             unheard: false,
             stage: Stage::Waiting { again: Some(now) },
+        }
+    }
+
+    /// What the rig wants by itself, and tells by itself.
+    pub(super) fn of_rig(
+        id: NudgeId,
+        origin: Origin,
+        attempt: AttemptRef,
+        agent: Arc<Profile>,
+        text: String,
+        patience: Patience,
+    ) -> Self {
+        Self {
+            origin,
+            id,
+            attempt,
+            agent,
+            text,
+            when: When::Idle,
+            patience: Some(patience),
+            unheard: false,
+            stage: Stage::Waiting { again: None },
         }
     }
 
