@@ -102,9 +102,12 @@ fn copy_records(
             text,
         }),
     ];
+    let restored = Store::read_only(state, plan)?.restored;
+    // Its checkouts are made anew there, and other things are mounted.
+    let paths = restored.worktrees.into_keys();
+    facts.extend(paths.map(|path| Fact::Worktree { path, on: None }));
     // The machine that has it next is another boot, and the one before ended in order.
-    let boot = Store::read_only(state, plan)?.restored.boot;
-    facts.extend(boot.map(|last| Fact::Goodbye {
+    facts.extend(restored.boot.map(|last| Fact::Goodbye {
         boot: last.boot,
         at,
     }));

@@ -40,7 +40,11 @@ fn rig() -> TempDir {
     let state = tempfile::tempdir().unwrap();
     let mut opened = Store::open(state.path(), &phases()).unwrap();
     let point = ResumePoint::new(&phases(), 1, Timestamp::UNIX_EPOCH, SetBy::Plan);
-    opened.store.record(&[Fact::Phase(point)]).unwrap();
+    let on = Fact::Worktree {
+        path: "/srv/builder".into(),
+        on: Some("/srv".into()),
+    };
+    opened.store.record(&[Fact::Phase(point), on]).unwrap();
     let inbox = Inbox::make(state.path(), &worker(), None).unwrap();
     let mut order = Order::default();
     for name in ["c", "a", "b"] {
@@ -114,6 +118,8 @@ fn all_of_it_arrives_and_what_waits_keeps_its_order() {
     assert!(there.problems.is_empty(), "{:?}", there.problems);
     let restored = &there.restored;
     assert_eq!(restored.resume_point.as_ref().unwrap().index, 1);
+    // What is mounted there is another machine's.
+    assert_eq!(restored.worktrees, [].into());
     let paused = restored.paused.as_deref().unwrap();
     assert!(
         paused.starts_with("moved here from old by cutover"),

@@ -71,7 +71,7 @@ impl Daemon {
                 worker.program.add(arguments);
                 self.host.start(attempt, &worker, environment);
             }
-            Effect::MakeWorktree(id, worker) => self.make_worktree(id, &worker),
+            Effect::MakeWorktree(id, worker, was_on) => self.make_worktree(id, &worker, was_on),
             Effect::Adopt(attempt, identity) => self.host.adopt(&attempt, &identity),
             Effect::Signal(attempt, signal) => self.host.signal(&attempt, signal),
             Effect::Conclude(attempt) => self.host.conclude(&attempt),

@@ -50,8 +50,8 @@ impl Daemon {
         });
     }
 
-    pub(super) fn make_worktree(&self, id: MakingId, worker: &Worker) {
-        let Some(wanted) = Wanted::of(worker) else {
+    pub(super) fn make_worktree(&self, id: MakingId, worker: &Worker, was_on: Option<PathBuf>) {
+        let Some(wanted) = Wanted::of(worker, was_on) else {
             return;
         };
         let request = Request {

@@ -84,6 +84,7 @@ impl Rig {
             started: now,
             rng: fastrand::Rng::with_seed(seed),
             workers,
+            worktrees: restored.worktrees,
             progress,
             ending: None,
             paused: restored.paused,

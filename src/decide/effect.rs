@@ -29,9 +29,10 @@ pub enum Effect {
         /// The phase it is told.
         phase: Option<Told>,
     },
-    /// Make the worktree of a worker, or put it right, as the worker's user; answered by
+    /// Make the worktree of a worker, or put it right, as the worker's user. Where that was mounted on which it
+    /// was last seen, if that is known, says when it is to be waited for. Answered by
     /// [`Event::WorktreeMade`](super::Event::WorktreeMade).
-    MakeWorktree(MakingId, Box<Worker>),
+    MakeWorktree(MakingId, Box<Worker>, Option<PathBuf>),
     /// Watch an attempt that an earlier daemon started.
     Adopt(AttemptRef, Identity),
     /// Signal the whole tree of an attempt, and tell when nothing of it lives.

@@ -2,7 +2,10 @@
 //!
 //! Promise: the facts, applied in order, give the [`Restored`] of the next daemon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -63,6 +66,13 @@ pub enum Fact {
         worker: WorkerName,
         /// What.
         trouble: Option<KnownTrouble>,
+    },
+    /// On which file system a worktree was seen, by where that is mounted; `None`: nobody knows any more.
+    Worktree {
+        /// Its place.
+        path: PathBuf,
+        /// Where its file system is mounted.
+        on: Option<PathBuf>,
     },
     /// The operator's decision about one worker.
     Operator {
@@ -173,6 +183,7 @@ impl Fact {
             | Self::Conversation { .. }
             | Self::Limit { .. }
             | Self::Trouble { .. }
+            | Self::Worktree { .. }
             | Self::Operator { .. } => true,
             Self::Held { .. }
             | Self::Restarts { .. }
@@ -465,6 +476,8 @@ pub struct Restored {
     pub nudges: Vec<BegunNudge>,
     /// Where each gate stands, or why its file cannot be read.
     pub handoffs: BTreeMap<GateName, Result<Gate, String>>,
+    /// Where that is mounted on which each worktree was last seen.
+    pub worktrees: BTreeMap<PathBuf, PathBuf>,
     /// What is known of each worker.
     pub workers: BTreeMap<WorkerName, RestoredWorker>,
 }

@@ -105,6 +105,7 @@ impl Ledger {
                         | Fact::Owes { .. }
                         | Fact::Limit { .. }
                         | Fact::Trouble { .. }
+                        | Fact::Worktree { .. }
                         | Fact::Operator { .. }
                 );
             if !keep {

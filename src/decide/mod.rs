@@ -74,6 +74,7 @@ mod worktree;
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{Hash, Hasher},
+    path::PathBuf,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -96,6 +97,7 @@ pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};
+pub(crate) use worktree::away;
 pub use worktree::{MakingId, Prepared};
 
 use crate::{
@@ -150,6 +152,8 @@ pub struct Rig {
     started: Now,
     rng: fastrand::Rng,
     workers: BTreeMap<WorkerName, Worker>,
+    /// Where that was mounted on which each worktree was last seen.
+    worktrees: BTreeMap<PathBuf, PathBuf>,
     progress: Progress,
     /// The current phase, while it is being wound up.
     ending: Option<Ending>,
@@ -271,6 +275,7 @@ impl Rig {
             | Fact::Conversation { .. }
             | Fact::Limit { .. }
             | Fact::Trouble { .. }
+            | Fact::Worktree { .. }
             | Fact::Operator { .. }
             | Fact::Held { .. }
             | Fact::Restarts { .. }

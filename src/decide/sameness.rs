@@ -13,6 +13,7 @@ impl Hash for Rig {
         let Self {
             config,
             machine,
+            worktrees,
             started,
             rng: _,
             workers,
@@ -42,6 +43,7 @@ impl Hash for Rig {
             remembered,
         )
             .hash(state);
+        worktrees.hash(state);
         (survey_at, sign_of_life, up, leaving, gone).hash(state);
         debug_assert!(out.is_empty(), "between two turns");
     }

@@ -15,17 +15,24 @@
 //!               └─ failed ─► Unseen, and the worker waits for its delay
 //! ```
 //!
+//! Where the file system is mounted on which one was seen is recorded: one that is gone while nothing is
+//! mounted there is no reason to make another ([`away`]). That place is what a reboot does not change, other
+//! than a device's number, and some file systems have no other name (statfs(2), `f_fsid`).
+//!
 //! One that is being made goes on when the configuration changes, or its worker is not wanted any more: what
 //! it comes to counts for the place that it was made for. A daemon that begins knows nothing of it, and what
 //! is still being made keeps the next one out by a lock.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Level, Rig, life::Life, worker::Worker};
+use super::{Effect, Fact, Level, Rig, life::Life, worker::Worker};
 use crate::{
-    config::Origin,
+    config::{Form, Origin},
     model::{Mono, Now, WorkerName},
 };
 
@@ -47,6 +54,8 @@ pub struct Prepared {
     pub left: Vec<String>,
     /// What is left as it is and cannot be meant.
     pub mistakes: Vec<String>,
+    /// Where that is mounted on which it is; `None` where the kernel does not tell.
+    pub on: Option<PathBuf>,
 }
 
 /// How far the worktree of a worker is, where it is made.
@@ -116,7 +125,9 @@ impl Rig {
             place,
         };
         let rules = Box::new(worker.rules.clone());
-        self.out.push(Effect::MakeWorktree(id, rules));
+        let tree = rules.worktree.as_ref();
+        let was_on = tree.and_then(|tree| self.worktrees.get(tree)).cloned();
+        self.out.push(Effect::MakeWorktree(id, rules, was_on));
         Some(words)
     }
 
@@ -161,14 +172,38 @@ impl Rig {
         let name = worker.name().clone();
         let is_wanted = worker.place().as_ref() == Some(&place);
         match done {
-            Ok(prepared) => {
+            Ok(mut prepared) => {
                 worker.tree = Tree::Ready(place.clone());
+                self.is_on(&place.path, &mut prepared);
                 self.tell_prepared(now, &name, &place, prepared);
             }
             Err(why) if is_wanted => self.not_prepared(now, &name, &place, &why),
             // Another one is declared by now.
             Err(_) => {}
         }
+    }
+
+    /// On which file system it is, is recorded before somebody works there; and whoever has it elsewhere than
+    /// before is told, for there may be two of it.
+    fn is_on(&mut self, path: &Path, prepared: &mut Prepared) {
+        let Some(on) = prepared.on.take() else {
+            return;
+        };
+        let was_on = self.worktrees.insert(path.to_owned(), on.clone());
+        if was_on.as_ref() == Some(&on) {
+            return;
+        }
+        if let Some(was_on) = was_on {
+            prepared.mistakes.push(format!(
+                "it is on the file system that is mounted at {}, and was on that at {}",
+                on.display(),
+                was_on.display()
+            ));
+        }
+        self.ledger.add(Fact::Worktree {
+            path: path.to_owned(),
+            on: Some(on),
+        });
     }
 
     fn not_prepared(&mut self, now: Now, name: &WorkerName, place: &Place, why: &str) {
@@ -214,6 +249,34 @@ impl Rig {
             self.tell_of(now, "worker-worktree-left", level, name, text);
         }
     }
+}
+
+/// Why a worktree of which nothing is there is not made anew: it was on a file system that was mounted at
+/// `was_on`, and that place is now on the one that is mounted at `there`, or nothing is there at all. What
+/// would be made would lie beneath it, or hide it.
+pub(crate) fn away(
+    path: &Path,
+    origin: &Origin,
+    was_on: &Path,
+    there: Option<&Path>,
+) -> Option<String> {
+    let (at, tree, repo) = (was_on.display(), path.display(), &origin.repo);
+    let by_hand = match (origin.form, &origin.branch) {
+        (Form::Clone, None) => format!("git clone {repo} {tree}"),
+        (Form::Clone, Some(branch)) => format!("git clone --branch {branch} {repo} {tree}"),
+        (Form::Linked, branch) => {
+            let branch = branch
+                .as_ref()
+                .map_or(String::new(), |name| format!(" {name}"));
+            format!("git -C {repo} worktree add --force {tree}{branch}")
+        }
+    };
+    (there != Some(was_on)).then(|| {
+        format!(
+            "it was on the file system mounted at {at}, and none is mounted there now: mount that, or where it \
+             will not come back make another one, as its user: {by_hand}"
+        )
+    })
 }
 
 fn being_made(place: &Place) -> String {

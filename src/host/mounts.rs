@@ -1,5 +1,5 @@
-//! File systems that come and go, as `/proc/self/mountinfo` has them: the kernel tells who polls it
-//! (proc_pid_mountinfo(5)).
+//! What is mounted where, as `/proc/self/mountinfo` has it: the kernel tells who polls it of what comes and
+//! goes (proc_pid_mountinfo(5)), and by its id which of them a place is on (statx(2)).
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::sys;
+
+const TABLE: &str = "/proc/self/mountinfo";
+/// What waits at a place where something is mounted as soon as somebody comes there.
+const AUTOFS: &str = "autofs";
 
 /// A watch over what is mounted, as this process sees it.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ impl Mounts {
     /// To be called inside of a tokio runtime. Where the kernel does not tell, nothing ever changes.
     pub(crate) fn watch() -> Self {
         let watch = || -> io::Result<_> {
-            let table = File::open("/proc/self/mountinfo")?;
+            let table = File::open(TABLE)?;
             sys::polled(table.into(), Interest::PRIORITY)
         };
         Self(
@@ -50,7 +55,7 @@ pub(crate) struct Asleep(Vec<PathBuf>);
 impl Asleep {
     /// Those that this process sees now; none where the kernel does not tell.
     pub(crate) fn now() -> Self {
-        Self::of(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+        Self::of(&fs::read(TABLE).unwrap_or_default())
     }
 
     fn of(table: &[u8]) -> Self {
@@ -60,7 +65,7 @@ impl Asleep {
             let mut fields = line.split(|byte| *byte == b' ');
             let Some(at) = fields.nth(4) else { continue };
             let kind = fields.skip_while(|field| field != b"-").nth(1);
-            kinds.insert(unescaped(at), kind == Some(b"autofs"));
+            kinds.insert(unescaped(at), kind == Some(AUTOFS.as_bytes()));
         }
         let asleep = kinds.into_iter().filter(|(_, is)| *is);
         Self(asleep.map(|(at, _)| at).collect())
@@ -69,6 +74,45 @@ impl Asleep {
     /// Whether it is one of them.
     pub(crate) fn is(&self, place: &Path) -> bool {
         self.0.iter().any(|at| at == place)
+    }
+}
+
+/// What is mounted somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// `ext4`, `nfs4`, `fuse.sshfs`.
+    pub(crate) kind: String,
+    /// Where.
+    pub(crate) at: PathBuf,
+}
+
+impl Mount {
+    /// That on which this place lies; `None` where the kernel does not tell.
+    ///
+    /// # Errors
+    /// When the place cannot be looked at.
+    pub(crate) fn of(place: &Path) -> io::Result<Option<Self>> {
+        let found = statx(CWD, place, AtFlags::empty(), StatxFlags::MNT_ID)?;
+        let is_known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
+        let table = fs::read(TABLE).unwrap_or_default();
+        Ok(Self::with_id(&table, found.stx_mnt_id).filter(|_| is_known))
+    }
+
+    fn with_id(table: &[u8], id: u64) -> Option<Self> {
+        let id = id.to_string();
+        table.split(|byte| *byte == b'\n').find_map(|line| {
+            let mut fields = line.split(|byte| *byte == b' ');
+            (fields.next()? == id.as_bytes()).then_some(())?;
+            let at = unescaped(fields.nth(3)?);
+            let kind = fields.skip_while(|field| field != b"-").nth(1)?;
+            let kind = String::from_utf8_lossy(kind).into_owned();
+            Some(Self { kind, at })
+        })
+    }
+
+    /// It is not the file system that belongs there, which is mounted when somebody comes.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.kind == AUTOFS
     }
 }
 
@@ -96,6 +140,23 @@ fn unescaped(field: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_is_known_by_its_id() {
+        let table = b"\
+21 26 0:19 / /proc rw,nosuid shared:13 - proc proc rw
+26 1 254:0 / / rw,relatime shared:1 master:7 - ext4 /dev/vda rw,discard
+41 26 0:35 / /home/pia/far\\040off rw - fuse.sshfs pia@far:/ rw,user_id=0
+";
+        let found = |id| Mount::with_id(table, id).map(|found| (found.kind, found.at));
+        assert_eq!(found(26), Some(("ext4".into(), "/".into())));
+        let far = PathBuf::from("/home/pia/far off");
+        assert_eq!(found(41), Some(("fuse.sshfs".into(), far)));
+        assert_eq!(found(2), None);
+        let here = Mount::of(Path::new("/proc/self")).unwrap().unwrap();
+        assert_eq!((here.kind.as_str(), here.at), ("proc", "/proc".into()));
+        assert!(Mount::of(Path::new("/proc/self/not/there")).is_err());
+    }
 
     #[test]
     fn what_is_mounted_over_is_awake() {

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     os::unix::ffi::OsStringExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
@@ -156,6 +156,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         nudges: nudges(conn)?,
         // They are in files of their own.
         handoffs: BTreeMap::new(),
+        worktrees: worktrees(conn)?,
         workers: BTreeMap::new(),
     };
     let mut rows = conn.prepare(
@@ -213,6 +214,16 @@ fn nudges(conn: &Connection) -> rusqlite::Result<Vec<BegunNudge>> {
     };
     conn.prepare("SELECT worker, attempt, nudge, begun, about, item FROM nudge ORDER BY number")?
         .query_map([], begun)?
+        .collect()
+}
+
+/// On which file systems worktrees were seen.
+fn worktrees(conn: &Connection) -> rusqlite::Result<BTreeMap<PathBuf, PathBuf>> {
+    let path = |row: &Row<'_>, column| -> rusqlite::Result<PathBuf> {
+        Ok(OsString::from_vec(row.get(column)?).into())
+    };
+    conn.prepare("SELECT path, is_on FROM worktree")?
+        .query_map([], |row| Ok((path(row, 0)?, path(row, 1)?)))?
         .collect()
 }
 

@@ -8,3 +8,9 @@ ALTER TABLE worker ADD COLUMN spent TEXT;
 
 -- What is known of the rounds of a worker, as JSON; null where that is nothing.
 ALTER TABLE worker ADD COLUMN breaker TEXT;
+
+-- Where that is mounted on which a worktree was last seen.
+CREATE TABLE worktree (
+    path  BLOB NOT NULL PRIMARY KEY,
+    is_on BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

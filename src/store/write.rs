@@ -73,6 +73,16 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             let trouble = trouble.as_ref().map(json).transpose()?;
             set_worker(tx, worker, "unstick", trouble)
         }
+        Fact::Worktree { path, on: Some(on) } => execute(
+            tx,
+            "INSERT OR REPLACE INTO worktree (path, is_on) VALUES (?1, ?2)",
+            [path.as_os_str().as_bytes(), on.as_os_str().as_bytes()],
+        ),
+        Fact::Worktree { path, on: None } => execute(
+            tx,
+            "DELETE FROM worktree WHERE path = ?1",
+            [path.as_os_str().as_bytes()],
+        ),
         Fact::Operator { worker, run } => set_worker(tx, worker, "stopped", !run),
         Fact::Held { worker, reason } => set_worker(tx, worker, "held", reason),
         Fact::Spent { worker, spent } => {

@@ -11,7 +11,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::rig::Rig;
+use crate::{
+    mount::{Mount, can_mount},
+    rig::Rig,
+};
 
 const NOBODY: u32 = 65534;
 
@@ -176,4 +179,39 @@ fn another_users_worktree_is_made_as_that_user() {
         rig.path("theirs/work/file").metadata().unwrap().uid(),
         NOBODY
     );
+}
+
+#[test]
+fn a_worktree_whose_file_system_is_not_mounted_is_waited_for() {
+    if !can_mount("a_worktree_whose_file_system_is_not_mounted_is_waited_for") {
+        return;
+    }
+    let text = config("repo.git", "").replace("path = \"work\"", "path = \"disk/work\"");
+    let mut rig = Rig::new(&text);
+    make_repository(&rig);
+    let disk = Mount::small(&rig.path("disk"), "8m");
+    rig.start();
+    rig.until_state("loop", "running");
+    rig.write("disk/work/new", "mine");
+    rig.done(&["stop", "loop"]);
+    // Of a file system in memory there is nothing left when it is unmounted: it stays somewhere else.
+    let _kept = Mount::new(&["--bind"], &rig.path("disk"), &rig.path("kept"));
+    drop(disk);
+    rig.kill_daemon();
+    rig.start();
+    let why = rig.refused(1, &["start", "loop"]);
+    let wanted = format!(
+        "it was on the file system mounted at {}, and none",
+        rig.path("disk").display()
+    );
+    assert!(why.contains(&wanted), "{why}");
+    let row = rig.until_state("loop", "backing-off");
+    assert!(row["reason"].as_str().unwrap().contains(&wanted), "{row}");
+    assert_eq!(fs::read_dir(rig.path("disk")).unwrap().count(), 0);
+    let _disk = Mount::new(&["--bind"], &rig.path("kept"), &rig.path("disk"));
+    rig.until_state("loop", "running");
+    assert_eq!(rig.read("disk/work/new"), "mine");
+    let told = rig.done(&["history"]);
+    assert_eq!(told.matches(&wanted).count(), 1, "{told}");
+    rig.done(&["stop", "loop"]);
 }

@@ -173,7 +173,7 @@ impl World {
                 let seen = self.checkout();
                 self.result_or_loss(Event::Checkout(of, seen));
             }
-            Effect::MakeWorktree(id, _) => {
+            Effect::MakeWorktree(id, ..) => {
                 let done = match self.nature.percent(&mut self.rng, 20) {
                     true => Err("fatal: repository does not exist".into()),
                     false => Ok(Prepared::default()),

@@ -189,6 +189,13 @@ impl Content {
             Fact::Trouble { worker, trouble } => {
                 self.worker(worker).trouble.clone_from(trouble);
             }
+            Fact::Worktree { path, on } => {
+                let known = &mut self.restored.worktrees;
+                match on {
+                    Some(on) => known.insert(path.clone(), on.clone()),
+                    None => known.remove(path),
+                };
+            }
             Fact::NudgeOver { nudge } => {
                 self.restored.nudges.retain(|known| known.nudge != *nudge);
             }

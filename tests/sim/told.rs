@@ -294,7 +294,7 @@ impl Told {
                 self.heard(attempt).ordered = true;
                 self.started.push(attempt.worker.clone());
             }
-            if let Effect::MakeWorktree(id, worker) = effect {
+            if let Effect::MakeWorktree(id, worker, _) = effect {
                 let making = (worker.name.clone(), worker.worktree.clone());
                 self.makings.insert(*id, making);
             }

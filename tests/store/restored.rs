@@ -34,6 +34,13 @@ fn ended(worker: &str, seconds: i64, exit: Exit, stopped: Option<&str>) -> Fact 
     }
 }
 
+fn on(path: &str, on: Option<&str>) -> Fact {
+    Fact::Worktree {
+        path: path.into(),
+        on: on.map(Into::into),
+    }
+}
+
 #[test]
 fn every_fact_comes_back() {
     let (_temp, dir) = state_dir();
@@ -73,6 +80,10 @@ fn every_fact_comes_back() {
             Fact::NudgeBegun(begun(9, 32)),
             Fact::NudgeOver { nudge: NudgeId(8) },
             Fact::NudgeBegun(begun(9, 33)),
+            on("/srv/a", Some("/mnt")),
+            on("/srv/a", Some("/srv")),
+            on("/srv/b", Some("/")),
+            on("/srv/b", None),
             Fact::Operator {
                 worker: worker("builder"),
                 run: false,
@@ -118,6 +129,7 @@ fn every_fact_comes_back() {
         paused: Some("quota".to_owned()),
         nudges: vec![begun(u64::MAX, 31), begun(9, 33)],
         handoffs: [].into(),
+        worktrees: [("/srv/a".into(), "/srv".into())].into(),
         workers: [
             (
                 worker("adversary"),

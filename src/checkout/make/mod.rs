@@ -11,7 +11,8 @@
 //!
 //! Whoever is to do it is a process of its own (`loopkeeperd git-make`), which becomes the user first, and
 //! is told what is wanted on its standard input. One that is not there is made in a directory beside it
-//! (`beside`) and moved to its place; one that is there is looked through (`repair`).
+//! (`beside`) and moved to its place; one that is there is looked through (`repair`). One that is gone, and was
+//! on a file system that is not mounted now, is waited for.
 
 mod beside;
 mod git;
@@ -33,7 +34,8 @@ use self::{beside::Beside, git::Git};
 use crate::{
     causes::in_words,
     config::{Form, Origin, Worker},
-    decide::Prepared,
+    decide::{Prepared, away},
+    host::mounts::Mount,
     launch::whose,
 };
 
@@ -44,17 +46,20 @@ pub struct Wanted {
     pub path: PathBuf,
     /// From where.
     pub origin: Origin,
+    /// Where that was mounted on which it was last seen.
+    pub was_on: Option<PathBuf>,
     /// Of the worker: git finds its way to other machines by it.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Wanted {
     /// That of a worker, if it is made.
-    pub fn of(worker: &Worker) -> Option<Self> {
+    pub fn of(worker: &Worker, was_on: Option<PathBuf>) -> Option<Self> {
         let (path, origin) = worker.worktree.clone().zip(worker.origin.clone())?;
         Some(Self {
             path,
             origin,
+            was_on,
             environment: worker.environment.clone(),
         })
     }
@@ -94,22 +99,45 @@ fn answer() -> io::Result<()> {
 pub fn prepare(wanted: &Wanted) -> Result<Prepared, String> {
     let found = found(&wanted.path)?;
     is_ours(&wanted.path)?;
+    if matches!(found, Found::Nothing | Found::Empty) {
+        is_not_away(wanted)?;
+    }
     let path = match found {
         Found::Nothing => place(&wanted.path)?,
         // A link to it stays a link.
         Found::Empty | Found::Checkout => real(&wanted.path)?,
     };
     let git = Git::new(&path, &wanted.environment);
-    match found {
-        Found::Checkout => repair::repair(&path, &wanted.origin, &git),
+    let done = match found {
+        Found::Checkout => repair::repair(&path, &wanted.origin, &git)?,
         Found::Nothing | Found::Empty => {
             make(&path, &wanted.origin, &git)?;
-            Ok(Prepared {
+            Prepared {
                 made: true,
                 ..Prepared::default()
-            })
+            }
         }
-    }
+    };
+    Ok(Prepared {
+        on: Mount::of(&path).ok().flatten().map(|mount| mount.at),
+        ..done
+    })
+}
+
+/// Nothing is made beneath the place of a file system that has the worktree, and is not mounted.
+fn is_not_away(wanted: &Wanted) -> Result<(), String> {
+    let Some(was_on) = &wanted.was_on else {
+        return Ok(());
+    };
+    let there = match Mount::of(was_on) {
+        Ok(Some(mount)) if mount.is_asleep() => None,
+        Ok(Some(mount)) => Some(mount.at),
+        // Where the kernel does not tell any more, nobody knows better than without it.
+        Ok(None) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(about(was_on, &error)),
+    };
+    away(&wanted.path, &wanted.origin, was_on, there.as_deref()).map_or(Ok(()), Err)
 }
 
 fn found(path: &Path) -> Result<Found, String> {

@@ -72,6 +72,7 @@ impl Rig {
                 branch: branch.map(str::to_owned),
                 form,
             },
+            was_on: None,
             environment: BTreeMap::from([("GIT_CONFIG_NOSYSTEM".into(), "1".into())]),
         }
     }
@@ -109,6 +110,15 @@ impl Drop for AtWork {
 fn made() -> Prepared {
     Prepared {
         made: true,
+        ..seen()
+    }
+}
+
+/// Of one that is on the same file system as all of these, and of which there is nothing else to be said.
+fn seen() -> Prepared {
+    let on = Mount::of(&std::env::temp_dir()).unwrap();
+    Prepared {
+        on: on.map(|mount| mount.at),
         ..Prepared::default()
     }
 }
@@ -124,11 +134,7 @@ fn a_clone_is_made_where_there_is_nothing_or_an_empty_directory_and_nothing_is_l
         assert_eq!(rig.read("work/file"), "text\n");
         assert_eq!(rig.git("work", &["branch", "--show-current"]), "main");
         assert_eq!(rig.names(), ["repo.git", "seed", "work"]);
-        assert_eq!(
-            prepare(&rig.clone()),
-            Ok(Prepared::default()),
-            "nothing is to be done"
-        );
+        assert_eq!(prepare(&rig.clone()), Ok(seen()), "nothing is to be done");
     }
 }
 
@@ -313,11 +319,7 @@ fn a_branch_that_follows_nobody_follows_its_origin_again() {
     let upstream = rig.git("work", &["rev-parse", "--abbrev-ref", "main@{upstream}"]);
     assert_eq!(upstream, "origin/main");
     rig.git("work", &["checkout", "--quiet", "-b", "own"]);
-    assert_eq!(
-        prepare(&rig.clone()),
-        Ok(Prepared::default()),
-        "no other has it"
-    );
+    assert_eq!(prepare(&rig.clone()), Ok(seen()), "no other has it");
 }
 
 #[test]
@@ -340,7 +342,7 @@ fn where_somebody_works_nothing_is_done() {
     prepare(&rig.clone()).unwrap();
     rig.write("work/.git/index.lock", "");
     let lease = crate::launch::lease::Lease::take_if_free(&rig.path("work"));
-    assert_eq!(prepare(&rig.clone()), Ok(Prepared::default()));
+    assert_eq!(prepare(&rig.clone()), Ok(seen()));
     assert!(rig.path("work/.git/index.lock").exists());
     drop(lease.unwrap().unwrap());
     assert_eq!(prepare(&rig.clone()).unwrap().repaired.len(), 1);
@@ -353,7 +355,7 @@ fn one_more_worktree_has_the_branch_that_is_wanted_and_makes_it_where_it_is_not_
     assert_eq!(prepare(&new), Ok(made()));
     assert_eq!(rig.git("work", &["branch", "--show-current"]), "of/builder");
     assert_eq!(rig.names(), ["repo.git", "seed", "work"]);
-    assert_eq!(prepare(&new), Ok(Prepared::default()));
+    assert_eq!(prepare(&new), Ok(seen()));
     // A commit in it is in the repository at once.
     rig.git(
         "work",
@@ -429,7 +431,7 @@ fn a_worktree_that_was_moved_is_found_by_its_repository_again() {
     let text = format!("the way to it from {}", wanted.origin.repo);
     assert_eq!(done.repaired, [text]);
     rig.git("repo.git", &["worktree", "prune", "--expire=now"]);
-    assert_eq!(prepare(&wanted), Ok(Prepared::default()));
+    assert_eq!(prepare(&wanted), Ok(seen()));
     // A copy would take the place of what it was copied from.
     let copied = Command::new("cp")
         .arg("-r")
@@ -443,7 +445,7 @@ fn a_worktree_that_was_moved_is_found_by_its_repository_again() {
         "{done:?}"
     );
     wanted.path = rig.path("moved");
-    assert_eq!(prepare(&wanted), Ok(Prepared::default()));
+    assert_eq!(prepare(&wanted), Ok(seen()));
 }
 
 #[test]
@@ -485,7 +487,7 @@ fn a_repository_in_the_environment_is_not_taken_for_the_one_that_is_meant() {
     let elsewhere = rig.path("seed/.git").display().to_string();
     wanted.environment.insert("GIT_DIR".into(), elsewhere);
     assert_eq!(prepare(&wanted), Ok(made()));
-    assert_eq!(prepare(&wanted), Ok(Prepared::default()));
+    assert_eq!(prepare(&wanted), Ok(seen()));
 }
 
 #[test]
@@ -587,6 +589,31 @@ fn one_origin_can_be_written_in_two_ways() {
     let link = rig.path("link").display().to_string();
     for is in [&link, &format!("file://{link}"), &"../link".to_owned()] {
         rig.git("work", &["remote", "set-url", "origin", is]);
-        assert_eq!(prepare(&rig.clone()), Ok(Prepared::default()), "{is}");
+        assert_eq!(prepare(&rig.clone()), Ok(seen()), "{is}");
     }
+}
+
+#[test]
+fn nothing_is_made_where_the_file_system_is_not_mounted_that_had_it() {
+    let rig = Rig::new();
+    fs::create_dir(rig.path("mnt")).unwrap();
+    for form in [Form::Clone, Form::Linked] {
+        let mut wanted = rig.wanted(form, Some("main"));
+        for place in ["mnt", "mnt/work"] {
+            wanted.path = rig.path(place);
+            for was_on in ["mnt", "gone"] {
+                wanted.was_on = Some(rig.path(was_on));
+                let why = prepare(&wanted).unwrap_err();
+                assert!(why.contains("none is mounted there now"), "{why}");
+            }
+        }
+        assert_eq!(fs::read_dir(rig.path("mnt")).unwrap().count(), 0);
+    }
+    // What is mounted there may be another one than it was, and have nothing.
+    let mut wanted = rig.clone();
+    wanted.was_on = seen().on;
+    assert_eq!(prepare(&wanted), Ok(made()));
+    // Somebody made one by hand, for the other will not come back.
+    wanted.was_on = Some(rig.path("mnt"));
+    assert_eq!(prepare(&wanted), Ok(seen()));
 }

@@ -1,49 +1,18 @@
 //! Whether the file system of the state directory keeps what a rig rests on: locks, the database's
 //! log, and its content over a reboot.
 
-use std::{fs, path::Path};
-
-use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use std::path::Path;
 
 use super::{Finding, Is};
-use crate::paths::typed;
-
-/// What a directory lies on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mount {
-    /// `ext4`, `nfs4`, `fuse.sshfs`.
-    kind: String,
-    /// Where it is mounted.
-    at: String,
-}
+use crate::{host::mounts::Mount, paths::typed};
 
 /// What a directory lies on, or will when it is made; the error says why it cannot be told.
 pub(super) fn of(directory: &Path) -> Result<Mount, String> {
     let there = directory.ancestors().find(|path| path.exists());
     let there = there.unwrap_or(Path::new("/"));
-    let found = statx(CWD, there, AtFlags::empty(), StatxFlags::MNT_ID)
+    let found = Mount::of(there)
         .map_err(|error| format!("{} cannot be looked at: {error}", there.display()))?;
-    let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
-    let mounts = "/proc/self/mountinfo";
-    let list = fs::read_to_string(mounts).map_err(|error| format!("{mounts}: {error}"))?;
-    known
-        .then(|| mount(&list, found.stx_mnt_id))
-        .flatten()
-        .ok_or_else(|| "the kernel does not tell".to_owned())
-}
-
-/// The one of this id in /proc/self/mountinfo (proc_pid_mountinfo(5)).
-fn mount(list: &str, id: u64) -> Option<Mount> {
-    let id = id.to_string();
-    list.lines().find_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut left = left.split(' ');
-        (left.next()? == id).then_some(())?;
-        Some(Mount {
-            kind: right.split(' ').next()?.to_owned(),
-            at: left.nth(3)?.to_owned(),
-        })
-    })
+    found.ok_or_else(|| "the kernel does not tell".to_owned())
 }
 
 pub(super) fn judge(directory: &Path, mount: &Result<Mount, String>) -> Finding {
@@ -56,7 +25,7 @@ pub(super) fn judge(directory: &Path, mount: &Result<Mount, String>) -> Finding 
             return finding(Is::Warn, found).hint(format!("see it with: findmnt -T {name}"));
         }
     };
-    let Mount { kind, at } = mount;
+    let (kind, at) = (&mount.kind, mount.at.display());
     let Some((harm, hint)) = harm(kind) else {
         return finding(Is::Ok, format!("{name} is on {kind}, mounted at {at}"));
     };
@@ -102,21 +71,8 @@ fn harm(kind: &str) -> Option<(&'static str, &'static str)> {
 mod tests {
     use super::*;
 
-    const LIST: &str = "\
-21 26 0:19 / /proc rw,nosuid shared:13 - proc proc rw
-26 1 254:0 / / rw,relatime shared:1 master:7 - ext4 /dev/vda rw,discard
-41 26 0:35 / /home/pia/far rw - fuse.sshfs pia@far:/ rw,user_id=0
-";
-
     #[test]
-    fn a_mount_is_known_by_its_id() {
-        let found = |id| mount(LIST, id).map(|found| (found.kind, found.at));
-        assert_eq!(found(26), Some(("ext4".into(), "/".into())));
-        assert_eq!(
-            found(41),
-            Some(("fuse.sshfs".into(), "/home/pia/far".into()))
-        );
-        assert_eq!(found(2), None);
+    fn what_is_not_there_yet_will_be_on_what_is_above() {
         assert_eq!(of(Path::new("/proc/self/not/there")).unwrap().kind, "proc");
     }
 
@@ -125,7 +81,7 @@ mod tests {
         let judged = |kind: &str| {
             let mount = Mount {
                 kind: kind.to_owned(),
-                at: "/m".to_owned(),
+                at: "/m".into(),
             };
             judge(Path::new("/m/state"), &Ok(mount))
         };

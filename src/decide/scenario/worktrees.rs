@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     config::{Form, Origin},
-    decide::{MakingId, Prepared},
+    decide::{Fact, MakingId, Prepared, away},
 };
 
 fn origin() -> Origin {
@@ -24,7 +24,7 @@ fn in_tree(name: &str, tree: &str) -> Worker {
 /// The makings that are asked for.
 fn makings(effects: &[Effect]) -> Vec<MakingId> {
     let of = |effect: &Effect| match effect {
-        Effect::MakeWorktree(id, _) => Some(*id),
+        Effect::MakeWorktree(id, ..) => Some(*id),
         _ => None,
     };
     effects.iter().filter_map(of).collect()
@@ -147,7 +147,7 @@ fn what_is_put_right_and_what_is_left_is_told() {
         made: false,
         repaired: vec!["branch main follows origin/main".into()],
         left: vec!["a rebase is under way".into()],
-        mistakes: Vec::new(),
+        ..Prepared::default()
     };
     let done = play.tell(Event::WorktreeMade(id, Ok(prepared())));
     let repaired = "worktree /srv/a of a was put right: branch main follows origin/main";
@@ -219,4 +219,107 @@ fn a_making_that_nobody_speaks_of_any_more_is_begun_again() {
     let done = play.pass(60_000);
     assert_eq!(makings(&done).len(), 1);
     assert_eq!(told(&done).len(), 1);
+}
+
+fn on(at: &str) -> Result<Prepared, String> {
+    Ok(Prepared {
+        on: Some(at.into()),
+        ..Prepared::default()
+    })
+}
+
+/// The making that is asked for, and where its worktree is to have been on.
+fn making(effects: &[Effect]) -> (MakingId, Option<&str>) {
+    let found = effects.iter().find_map(|effect| match effect {
+        Effect::MakeWorktree(id, _, was_on) => {
+            Some((*id, was_on.as_ref().and_then(|at| at.to_str())))
+        }
+        _ => None,
+    });
+    found.unwrap()
+}
+
+#[test]
+fn on_which_file_system_a_worktree_is_is_recorded_before_somebody_works_there() {
+    let mut play = Play::unasked(rig([in_tree("a", "/srv/a")]));
+    let done = play.tell(Event::Surveyed(Ok(Vec::new())));
+    let (id, was_on) = making(&done);
+    assert_eq!(was_on, None);
+    let done = play.tell(Event::WorktreeMade(id, on("/srv")));
+    let at = |is: fn(&Effect) -> bool| done.iter().position(is).unwrap();
+    let recorded = at(|effect| {
+        let Effect::Record(facts) = effect else {
+            return false;
+        };
+        facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::Worktree { on: Some(on), .. } if on == "/srv"))
+    });
+    assert!(recorded < at(|effect| matches!(effect, Effect::Start { .. })));
+    assert_eq!(told(&done), []);
+    // Whoever comes next, and in whichever boot, knows it.
+    let done = play.reboot(Vec::new());
+    let (id, was_on) = making(&done);
+    assert_eq!(was_on, Some("/srv"));
+    let facts = |done: &[Effect]| {
+        let about = |fact: &Fact| matches!(fact, Fact::Worktree { .. });
+        let of =
+            |effect: &Effect| matches!(effect, Effect::Record(facts) if facts.iter().any(about));
+        done.iter().filter(|effect| of(effect)).count()
+    };
+    let done = play.tell(Event::WorktreeMade(id, on("/srv")));
+    assert_eq!((facts(&done), told(&done)), (0, vec![]), "it is the same");
+}
+
+#[test]
+fn who_has_its_worktree_elsewhere_than_before_is_told_of_it_once() {
+    let (mut play, id) = begun();
+    play.tell(Event::WorktreeMade(id, on("/srv")));
+    for (at, is_told) in [("/", true), ("/", false), ("/srv", true)] {
+        let done = play.next_daemon(Vec::new());
+        let id = makings(&done)[0];
+        let done = play.tell(Event::WorktreeMade(id, on(at)));
+        assert_eq!(started(&done).len(), 1);
+        let told = told(&done);
+        assert_eq!(told.len(), usize::from(is_told), "{told:?}");
+        if at == "/" && is_told {
+            let text = "worktree /srv/a of a is left as it is: it is on the file system that is mounted at /, and \
+                        was on that at /srv";
+            assert_eq!(told, [("worker-worktree-left", text)]);
+        }
+    }
+    // Where the kernel does not tell, what was known stays known.
+    let done = play.next_daemon(Vec::new());
+    play.tell(Event::WorktreeMade(makings(&done)[0], nothing()));
+    assert_eq!(making(&play.next_daemon(Vec::new())).1, Some("/srv"));
+}
+
+#[test]
+fn what_is_gone_is_not_made_anew_where_its_file_system_is_not_mounted() {
+    let is = |was_on: &str, there: Option<&str>| {
+        away(
+            "/mnt/a/w".as_ref(),
+            &origin(),
+            was_on.as_ref(),
+            there.map(AsRef::as_ref),
+        )
+    };
+    // The root is always there, and a disk may be another one.
+    assert_eq!(is("/", Some("/")), None);
+    assert_eq!(is("/mnt/a", Some("/mnt/a")), None);
+    let why = "it was on the file system mounted at /mnt/a, and none is mounted there now: mount that, or where it \
+               will not come back make another one, as its user: git clone /srv/repo.git /mnt/a/w";
+    for there in [Some("/"), Some("/mnt"), None] {
+        assert_eq!(is("/mnt/a", there).as_deref(), Some(why));
+    }
+    let linked = Origin {
+        branch: Some("of/a".into()),
+        form: Form::Linked,
+        ..origin()
+    };
+    let why = away("/w".as_ref(), &linked, "/mnt".as_ref(), None).unwrap();
+    assert!(
+        why.ends_with(": git -C /srv/repo.git worktree add --force /w of/a"),
+        "{why}"
+    );
 }

@@ -72,6 +72,11 @@ CREATE TABLE nudge (
 , item BLOB) STRICT;
 INSERT INTO nudge VALUES(1,-7,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"go on with issue 12…", 812 bytes',NULL);
 INSERT INTO nudge VALUES(2,-6,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"do the next thing", 17 bytes',X'6f6e652e6d64');
+CREATE TABLE worktree (
+    path  BLOB NOT NULL PRIMARY KEY,
+    is_on BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO worktree VALUES(X'2f7372762f6275696c646572',X'2f737276');
 CREATE INDEX attempt_by_worker ON attempt (worker, number);
 CREATE INDEX notice_by_worker ON notice (worker, number);
 COMMIT;
