@@ -154,6 +154,8 @@ fn each_mistake_of_a_worktree_is_told() {
         "worktree = { path = '/srv/x', repo = '--upload-pack=x' }",
         "worktree = { path = '/srv/x', repo = 'ext::sh -c date' }",
         "worktree = { path = '/srv/x', repo = 'https://me:secret@example.org/x' }",
+        "worktree = { path = '/srv/x', repo = 'https://ghp_secret@example.org/x' }",
+        "worktree = { path = '/srv/x', repo = 'ssh://git:secret@example.org/x' }",
         "worktree = { path = '/srv/x', repo = '/srv/repo.git', as = 'link' }",
         "worktree = { path = '/srv/x', repo = '/srv/repo.git', as = 'worktree' }",
         "worktree = { path = '/srv/x', repo = 'git@host:x', branch = 'b', as = 'worktree' }",

@@ -91,10 +91,13 @@ fn repo(entry: &Entry<'_>, form: Form, reading: &mut Reading<'_>) -> Option<Stri
             .hint("write the path of a repository, or as = \"clone\"");
         return None;
     }
-    if has_password(text) {
+    if let Some(what) = secret(text) {
         entry
-            .wrong(reading, "has a password in it, which everybody here can read when git runs")
-            .hint("a credential helper of the worker's user has it (gitcredentials(7)), or take ssh://");
+            .wrong(
+                reading,
+                format_args!("has {what} in it, which everybody here can read when git runs"),
+            )
+            .hint("leave out what is before the @: a credential helper of the worker's user has it (gitcredentials(7)); or take ssh://");
         return None;
     }
     if is_url {
@@ -105,12 +108,15 @@ fn repo(entry: &Entry<'_>, form: Form, reading: &mut Reading<'_>) -> Option<Stri
     path.to_str().map(str::to_owned)
 }
 
-/// `https://user:password@host/`; of ssh, the user alone.
-fn has_password(text: &str) -> bool {
-    let authority = text.split_once("://").map(|(_, rest)| rest);
-    let authority = authority.and_then(|rest| rest.split('/').next());
-    let user = authority.and_then(|authority| authority.rsplit_once('@'));
-    user.is_some_and(|(user, _)| user.contains(':'))
+/// `https://user:password@host/`, and `https://token@host/`. Who is asked for by ssh is no secret.
+fn secret(text: &str) -> Option<&'static str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
+    match user.contains(':') {
+        true => Some("a password"),
+        false if scheme.contains("ssh") => None,
+        false => Some("a user, who may be a token,"),
+    }
 }
 
 /// The name of a branch, by the rules of git-check-ref-format(1) that a slip breaks.
