@@ -4,7 +4,7 @@
 //!
 //! [`parse`] gives the next such time after `now`, never one that is past, right across changes of
 //! clocks; and `None` for everything that it cannot read as a whole: an unknown zone, an hour that
-//! does not exist, a day without an hour, a moment that is over.
+//! does not exist, a day without an hour, a moment that is over, or one that is too far away for a limit.
 //!
 //! # How
 //!
@@ -31,6 +31,10 @@ use jiff::{
 };
 use regex::{Captures, Regex};
 
+/// The longest limits there are last a week. Who believed a slip, or a clock that is wrong, would wait for
+/// years.
+const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 8);
+
 /// The next moment after `now` at which the limit in `words` ends. Times that name no zone are in
 /// `zone`.
 pub fn parse(words: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
@@ -45,7 +49,7 @@ pub fn parse(words: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> 
     } else {
         clock::read(&words, now, zone)
     };
-    at.filter(|at| *at > now)
+    at.filter(|at| *at > now && at.duration_since(now) <= FURTHEST)
 }
 
 #[expect(
