@@ -80,6 +80,14 @@ fn what_other_supervisors_call_it_is_understood() {
 }
 
 #[test]
+fn an_agent_that_is_not_known_is_one_mistake() {
+    let said = one("[workers.a]\nagent = 'Claude'");
+    assert!(said.contains("did you mean \"claude\"?"), "{said}");
+    let wrong = Machine::new().wrong("[workers.a]\nagent = 'generic'");
+    assert!(wrong[0].contains("key `command` is missing"), "{wrong:?}");
+}
+
+#[test]
 fn a_number_without_a_unit_is_given_that_of_the_default() {
     let worker = |line: &str| format!("[workers.a]\ncommand = ['make']\n{line}");
     for (line, hint) in [

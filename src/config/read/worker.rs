@@ -58,8 +58,11 @@ pub(super) fn worker(
         .as_deref()
         .zip(at)
         .and_then(|(agent, at)| starts(agent, at));
+    let is_said = table.get(worker::COMMAND).is_some();
     let command = match starts {
-        Some(command) if table.get(worker::COMMAND).is_none() => Some(command),
+        Some(command) if !is_said => Some(command),
+        // What starts the one that is meant, nobody knows.
+        None if !is_said && is_agent && agent.is_none() => None,
         _ => table
             .need(worker::COMMAND, reading)
             .and_then(|entry| machine::command(&entry, reading, at)),
