@@ -1,5 +1,6 @@
 //! What somebody meant who wrote a key that is not there.
 
+use super::schema::{SECTIONS, Section};
 use crate::nearest::nearest;
 
 /// The keys by the names that they have in other supervisors.
@@ -17,7 +18,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
     ("environment", &["env", "environ", "vars"]),
     ("stop", &["stopsignal", "stopwaitsecs", "kill_timeout"]),
-    ("budget", &["startretries", "max_restarts"]),
+    ("budget", &["startretries", "max_restarts", "daily"]),
     ("ready", &["readiness_probe", "healthcheck"]),
     ("alive", &["liveness_probe"]),
 ];
@@ -38,6 +39,23 @@ const NOT_YET: &[(&str, &str)] = &[
 pub(super) fn not_yet(given: &str) -> Option<&'static str> {
     let (_, words) = NOT_YET.iter().find(|(name, _)| *name == given)?;
     Some(words)
+}
+
+/// The tables in which a key of this very name belongs that was written one table too high or too low, at
+/// `path` in this section.
+pub(super) fn places(section: &Section, path: &str, given: &str) -> Vec<String> {
+    let having = SECTIONS
+        .iter()
+        .filter(|other| other.keys().any(|key| key.name == given));
+    let place =
+        |other: &&Section| match (other.name.rsplit_once('.'), section.name.rsplit_once('.')) {
+            (Some((above, name)), _) if above == section.name => Some(format!("{path}.{name}")),
+            (_, Some((above, _))) if above == other.name => {
+                Some(path.rsplit_once('.')?.0.to_owned())
+            }
+            _ => None,
+        };
+    having.filter_map(place).collect()
 }
 
 /// The key that was probably meant.

@@ -284,8 +284,14 @@ impl<'f> Table<'f> {
                 continue;
             }
             let known = || section.keys().map(|known| known.name);
+            let places = meant::places(section, &self.path, name);
             let hint = if let Some(hint) = elsewhere(name) {
                 hint
+            } else if !places.is_empty() {
+                let paths = places.iter().map(|place| format!("{place}.{name}"));
+                reading.misspelt.extend(paths);
+                let places: Vec<_> = places.iter().map(|place| format!("`{place}`")).collect();
+                format!("it belongs in {}", places.join(" or "))
             } else if let Some(words) = meant::not_yet(name) {
                 words.to_owned()
             } else if let Some(near) = meant::key(name, &known().collect::<Vec<_>>()) {

@@ -65,6 +65,7 @@ fn what_other_supervisors_call_it_is_understood() {
         ("cwd = '/srv'", "workdir"),
         ("directory = '/srv'", "workdir"),
         ("env = { A = '1' }", "environment"),
+        ("daily = { cost = 20 }", "budget"),
     ] {
         let said = one(&worker(key));
         assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
@@ -77,6 +78,29 @@ fn what_other_supervisors_call_it_is_understood() {
     assert!(said.contains("systemd = { User = "), "{said}");
     // A word from elsewhere is offered only where the key is.
     assert!(!one("[proxy]\nenv = {}").contains("environment"));
+}
+
+#[test]
+fn a_key_in_a_table_too_high_or_too_low_is_told_where_it_belongs() {
+    let agent = "[workers.a]\nagent = 'claude'";
+    for (line, places) in [
+        ("then = 'restart'", "`workers.a.unstick`"),
+        ("cost = 20", "`workers.a.budget`"),
+        ("rounds = 3", "`workers.a.handoff` or `workers.a.breaker`"),
+        ("watch = { phases = [] }", "`workers.a`"),
+        ("budget = { breaker = { rounds = 3 } }", "`workers.a`"),
+    ] {
+        let said = one(&format!("{agent}\n{line}"));
+        assert!(
+            said.ends_with(&format!(" it belongs in {places}")),
+            "{said}"
+        );
+    }
+    let said = one(&format!("{agent}\n[[plan.phases]]\nid = 'p'\nfile = 'x'"));
+    assert!(
+        said.ends_with(" it belongs in `plan.phases[0].until`"),
+        "{said}"
+    );
 }
 
 #[test]
