@@ -104,7 +104,11 @@ impl Worker {
         let until = known.until.map_or(String::new(), |until| {
             format!("; one is tried at {}", to_the_minute(until))
         });
-        format!("{rounds} rounds in a row came to nothing{until}")
+        let rounds = match rounds {
+            1 => "a round".to_owned(),
+            rounds => format!("{rounds} rounds in a row"),
+        };
+        format!("{rounds} came to nothing{until}")
     }
 }
 

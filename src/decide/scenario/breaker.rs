@@ -160,3 +160,14 @@ fn one_that_opened_under_a_wrong_clock_is_tried_in_time_once_that_is_set() {
     stage.pass(2 * MINUTE);
     assert_eq!(stage.state(), StateName::Running);
 }
+
+#[test]
+fn a_single_round_is_not_said_to_be_several_in_a_row() {
+    let mut stage = Stage::of(breaks(1));
+    for _ in 0..2 {
+        stage.turn_to(Commits(7));
+    }
+    let said = told(&stage, "worker-breaker");
+    let text = "a stands still for 30 min: a round came to nothing; one is tried at ";
+    assert!(said[0].1.starts_with(text), "{said:?}");
+}
