@@ -170,6 +170,11 @@ impl Owned {
         left(&self.directory, self.owner, name)
     }
 
+    /// The plain file under this name, whosever it is; or why it is none.
+    pub(crate) fn plain(&self, name: &OsStr) -> Result<Result<File, &'static str>, Errno> {
+        Ok(plain(&self.directory, name)?.map(|(file, _)| file))
+    }
+
     /// Writes a file that is not there yet, for its owner; all of it, on the disk, or nothing.
     pub(crate) fn write(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
         write(&self.directory, name, content, self.owner)
@@ -178,20 +183,14 @@ impl Owned {
 
 /// What is there under this name in a directory of this owner.
 pub(crate) fn left(directory: &OwnedFd, owner: u32, name: &OsStr) -> Result<Left, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(directory, name, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
+    let (file, stat) = match plain(directory, name) {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(why)) => return Ok(unfit(why)),
         Err(Errno::NOENT) => return Ok(Left::Nothing),
         Err(Errno::AGAIN) => return Ok(Left::Taken),
-        Err(Errno::LOOP) => return Ok(unfit("it is a symbolic link, and no link is followed")),
-        Err(Errno::NXIO) => return Ok(unfit("it is no plain file")),
         Err(Errno::ACCESS) => return Ok(unfit("the daemon may not read it")),
         Err(source) => return Err(source),
     };
-    let stat = fstat(&file)?;
-    if !is_plain(&stat) {
-        return Ok(unfit("it is no plain file"));
-    }
     if stat.st_nlink > 1 {
         return Ok(unfit("it has another name elsewhere (a hard link)"));
     }
@@ -203,6 +202,23 @@ pub(crate) fn left(directory: &OwnedFd, owner: u32, name: &OsStr) -> Result<Left
         )));
     }
     Ok(Left::File(file, stat))
+}
+
+/// The plain file under this name, without following a link or waiting for anybody; or why it is none.
+fn plain(directory: &OwnedFd, name: &OsStr) -> Result<Result<(File, Stat), &'static str>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let no_plain_file = "it is no plain file";
+    let file = match openat(directory, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP) => return Ok(Err("it is a symbolic link, and no link is followed")),
+        Err(Errno::NXIO) => return Ok(Err(no_plain_file)),
+        Err(source) => return Err(source),
+    };
+    let stat = fstat(&file)?;
+    Ok(match is_plain(&stat) {
+        true => Ok((file, stat)),
+        false => Err(no_plain_file),
+    })
 }
 
 fn unfit(why: &str) -> Left {

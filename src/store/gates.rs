@@ -2,22 +2,30 @@
 //!
 //! Promise: a file holds what was written last, whatever ends in between. One that cannot be read, has
 //! another gate in it than its name says, or says something else than was written last, is left as it is.
+//! No link is followed, neither from the directory nor in it: root reads and writes nothing elsewhere for
+//! whoever could leave one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ffi::OsStr,
-    fs, io,
+    ffi::{OsStr, OsString},
+    io::{self, Read as _},
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, fsync, renameat, unlinkat},
+    io::Errno,
 };
 
 use super::{
     Problem, Store, StoreError,
-    atomic_file::{self, Found, file_error, sync_dir_of},
+    atomic_file::{file_error, sync_dir_of},
     directory,
 };
 use crate::{
     causes::in_one_line,
     decide::{Gate, Restored},
+    foreign::{self, Owned},
     model::GateName,
 };
 
@@ -54,18 +62,18 @@ pub fn files(state: &Path) -> Result<Vec<(PathBuf, Content)>, StoreError> {
 }
 
 fn names(state: &Path) -> Result<BTreeSet<GateName>, StoreError> {
-    let directory = state.join(NAME);
-    let failed = |source| file_error("read", &directory, source);
-    let entries = match fs::read_dir(&directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(source) => return Err(failed(source)),
+    let names = match place(state) {
+        Ok(place) => place.names(),
+        Err(Errno::NOENT) => return Ok(BTreeSet::new()),
+        Err(source) => Err(source),
     };
-    let mut gates = BTreeSet::new();
-    for entry in entries {
-        gates.extend(of_file(&entry.map_err(failed)?.file_name()));
-    }
-    Ok(gates)
+    let names = names.map_err(|source| file_error("read", &state.join(NAME), source.into()))?;
+    Ok(names.iter().filter_map(|name| of_file(name)).collect())
+}
+
+/// The directory, as it is.
+fn place(state: &Path) -> Result<Owned, Errno> {
+    foreign::open(state, Path::new(NAME))
 }
 
 /// The gate whose file is called so, if it is one's.
@@ -90,16 +98,20 @@ pub fn read(state: &Path, gate: &GateName) -> Result<Option<Gate>, String> {
 }
 
 fn bytes(state: &Path, gate: &GateName) -> Result<Option<Vec<u8>>, String> {
-    let path = path(state, gate);
-    // Root reads no other file for whoever could leave a link there.
-    if path.is_symlink() {
-        return Err("it is a symbolic link".to_owned());
-    }
-    let found = atomic_file::read(&path, LONGEST);
-    match found.map_err(|error| in_one_line(&error))? {
-        Found::Missing => Ok(None),
-        Found::Bytes(bytes) => Ok(Some(bytes)),
-        Found::Unusable(why) => Err(why),
+    let words = |source: io::Error| in_one_line(&file_error("read", &path(state, gate), source));
+    let opened = match place(state).and_then(|place| place.plain(&name(gate))) {
+        Ok(opened) => opened,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(source) => return Err(words(source.into())),
+    };
+    let mut bytes = Vec::new();
+    opened?
+        .take(LONGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(words)?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= LONGEST => Ok(Some(bytes)),
+        Ok(_) | Err(_) => Err(format!("it has more than {LONGEST} bytes")),
     }
 }
 
@@ -108,7 +120,11 @@ fn path(state: &Path, gate: &GateName) -> PathBuf {
 }
 
 fn file(gate: &GateName) -> PathBuf {
-    Path::new(NAME).join(format!("{gate}{ENDING}"))
+    Path::new(NAME).join(name(gate))
+}
+
+fn name(gate: &GateName) -> OsString {
+    format!("{gate}{ENDING}").into()
 }
 
 impl Store {
@@ -178,11 +194,15 @@ impl Store {
         self.keep()?;
         self.refuse_edited(gate, None, "removed")?;
         let path = path(&self.dir, gate);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(file_error("removed", &path, error));
+        let removed = place(&self.dir).and_then(|place| {
+            match unlinkat(&place.directory, name(gate), AtFlags::empty()) {
+                Err(error) if error != Errno::NOENT => Err(error),
+                Ok(()) | Err(_) => fsync(&place.directory),
             }
-            Ok(()) | Err(_) => sync_dir_of(&path)?,
+        });
+        match removed {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(source) => return Err(file_error("removed", &path, source.into())),
         }
         self.gates.remove(gate);
         Ok(())
@@ -202,12 +222,25 @@ fn put(state: &Path, gate: &Gate) -> Result<(), StoreError> {
     sync_dir_of(&state.join(NAME))?;
     let failed = |error| file_error("written", &path, io::Error::other(error));
     let text = toml::to_string_pretty(gate).map_err(failed)?;
-    atomic_file::prepare(&path, text.as_bytes(), 0o600)?.publish()
+    let (name, mut new) = (name(&gate.gate), name(&gate.gate));
+    new.push(".new");
+    let place = place(state).map_err(|source| file_error("written", &path, source.into()))?;
+    // What a crash left behind.
+    let _ = unlinkat(&place.directory, &new, AtFlags::empty());
+    let written = place.write(&new, text.as_bytes()).and_then(|()| {
+        let moved = renameat(&place.directory, &new, &place.directory, &name);
+        if moved.is_err() {
+            let _ = unlinkat(&place.directory, &new, AtFlags::empty());
+        }
+        moved?;
+        Ok(fsync(&place.directory)?)
+    });
+    written.map_err(|source| file_error("written", &path, source))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -277,10 +310,32 @@ ask = "2"
         let (four, not_a_file) = why.next().unwrap();
         assert_eq!(
             (four.as_str(), not_a_file.as_str()),
-            ("4", "it is not a regular file")
+            ("4", "it is no plain file")
         );
-        assert_eq!(why.next().unwrap().1, "it is a symbolic link");
+        let link = "it is a symbolic link, and no link is followed";
+        assert_eq!(why.next().unwrap().1, link);
         assert_eq!(why.next(), None);
         assert_eq!(fs::read_to_string(below.join("3.toml")).unwrap(), "gate = ");
+    }
+
+    #[test]
+    fn nothing_is_read_or_written_where_a_link_leads() {
+        let (temp, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let gate: Gate = toml::from_str(WRITTEN).unwrap();
+        let below = temp.path().join(NAME);
+        fs::create_dir(&below).unwrap();
+        let victim = elsewhere.path().join("victim");
+        fs::write(&victim, "theirs").unwrap();
+        symlink(&victim, below.join("1d.toml.new")).unwrap();
+        put(temp.path(), &gate).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "theirs");
+        assert_eq!(read(temp.path(), &name("1d")), Ok(Some(gate.clone())));
+        fs::rename(&below, elsewhere.path().join("away")).unwrap();
+        symlink(elsewhere.path().join("away"), &below).unwrap();
+        assert!(all(temp.path()).is_err());
+        read(temp.path(), &name("1d")).unwrap_err();
+        fs::remove_file(below.join("1d.toml")).unwrap();
+        put(temp.path(), &gate).unwrap_err();
+        assert!(!below.join("1d.toml").exists());
     }
 }
