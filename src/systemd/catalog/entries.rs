@@ -448,7 +448,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "2cace6231f9f41308aa01bfc9498f30f",
         subject: "The worktree of worker @LOOPKEEPER_WORKER@ is not as declared",
         text: "The message says what it is: a rebase or a merge that is under way, another branch, \
-               another origin. It may be what the worker is at, so it is left as it is, and the \
+               another origin, or another file system than before: then there may be two of it, \
+               one beneath the mount point. It may be what the worker is at, so it is left as it is, and the \
                worker is started in it. This is told once.",
     },
     Entry {
@@ -456,7 +457,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "e7cf6364cdaf4653861fe17e7994ec66",
         subject: "The worktree of worker @LOOPKEEPER_WORKER@ cannot be made",
         text: "The message says why, in git's own words: mostly that the repository cannot be \
-               reached, or that the worker's user may not log in there. The worker waits, and it \
+               reached, or that the worker's user may not log in there; or that nothing is mounted \
+               where the worktree was, beneath which none is made anew. The worker waits, and it \
                is tried again; that does not count against its budget.\n\n\
                See when it is tried next:\n\
                $ supervisorctl status\n\n\
