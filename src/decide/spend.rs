@@ -10,7 +10,8 @@
 //! # How
 //!
 //! The day is that of the machine's zone. A turn is over when two looks see an agent wait after two saw it
-//! work, or after it has taken a text; where its screen counts turns, or says what it has cost, the growth beyond the largest number that
+//! work, or after it has taken a text, and when it takes the next one at its input line before that was seen.
+//! To who has spent all nothing is typed that no person waits for. Where its screen counts turns, or says what it has cost, the growth beyond the largest number that
 //! the attempt has shown counts: what an agent prints may look like a smaller one. Only the first number of
 //! a new attempt may be smaller, as that of another conversation. That it is held follows from what is
 //! counted, in each turn anew: nothing else is recorded of it.
@@ -102,13 +103,30 @@ impl Spend {
         }
     }
 
-    /// Its agent has taken a text, which is a turn, however soon that is over.
-    pub(super) fn taken(&mut self, by: &By) {
+    /// Its agent has taken a text, which is a turn, however soon that is over; `at_rest`: at its input line, so
+    /// the turn before is over as well.
+    pub(super) fn taken(&mut self, by: &By, at_rest: bool, counts_turns: bool) {
         match by {
             By::Work | By::Transcript | By::Progress | By::Question => {
+                if at_rest {
+                    self.turn_over(None, counts_turns);
+                }
                 (self.works, self.looks_first) = (true, 2);
             }
             By::Program(_) => {}
+        }
+    }
+
+    /// A turn is over, if there was one; `turns`: what its screen shows of them.
+    fn turn_over(&mut self, turns: Option<u64>, counts_turns: bool) {
+        let Some(known) = &mut self.known else {
+            return;
+        };
+        let over = std::mem::take(&mut self.works);
+        let shown = counts_turns && known.shown_turns.or(turns).is_some();
+        if over && !shown {
+            known.spent.turns = known.spent.turns.saturating_add(1);
+            self.differs = true;
         }
     }
 
@@ -120,20 +138,11 @@ impl Spend {
         (turns, cost): (Option<u64>, Option<u64>),
         counts_turns: bool,
     ) {
-        let Some(known) = &mut self.known else {
-            return;
-        };
-        let before = known.spent;
         self.looks_first = self.looks_first.saturating_sub(1);
         match agreed {
             Some(VerdictIs::Working) => self.works = true,
             Some(VerdictIs::Waiting) if self.looks_first > 0 => {}
-            Some(VerdictIs::Waiting) => {
-                let over = std::mem::take(&mut self.works);
-                let shown = counts_turns && known.shown_turns.or(turns).is_some();
-                let turn = u64::from(over && !shown);
-                known.spent.turns = known.spent.turns.saturating_add(turn);
-            }
+            Some(VerdictIs::Waiting) => self.turn_over(turns, counts_turns),
             Some(
                 VerdictIs::Limited
                 | VerdictIs::Asking
@@ -143,6 +152,10 @@ impl Spend {
             )
             | None => {}
         }
+        let Some(known) = &mut self.known else {
+            return;
+        };
+        let before = known.spent;
         let spent = &mut known.spent;
         let more_turns = more(&mut known.shown_turns, turns, &mut self.anew.0);
         let more_cost = more(&mut known.shown_cost, cost, &mut self.anew.1);
@@ -243,6 +256,11 @@ impl Worker {
             spent: self.spend.spent(),
             may,
         })
+    }
+
+    /// It has spent all it may, and goes on only to the end of its turn.
+    pub(super) fn is_at_its_last_turn(&self) -> bool {
+        self.spend.over(&self.rules.daily).is_some()
     }
 
     /// Its agent is in the midst of a turn, for all that is known.

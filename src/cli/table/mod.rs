@@ -339,7 +339,9 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     if let Some(next) = worker.next_start {
         parts.push(format!("next start in {}", words::age(now, next)));
     }
-    parts.extend(worker.spent.iter().flat_map(near));
+    if worker.state != StateName::Held {
+        parts.extend(worker.spent.iter().flat_map(near));
+    }
     if worker.state == StateName::Held {
         let name = &worker.name;
         // Who never ran wrote nothing, and its reason says where to look.
@@ -351,9 +353,9 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     parts.join("; ")
 }
 
-/// What it has nearly spent of this day, in words.
+/// What it has nearly spent of this day, or wholly in its last turn, in words.
 fn near(spent: &SpentView) -> impl Iterator<Item = String> {
-    let near = |part: Option<PartView>| part.filter(|part| part.is_near() && part.spent < part.of);
+    let near = |part: Option<PartView>| part.filter(PartView::is_near);
     let turns = near(spent.turns).map(|part| format!("spent {} of {} turns", part.spent, part.of));
     let time = near(spent.seconds).map(|part| {
         let minutes = |seconds: u64| format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60);
@@ -364,7 +366,10 @@ fn near(spent: &SpentView) -> impl Iterator<Item = String> {
         format!("spent {} of {}", dollars(part.spent), dollars(part.of))
     });
     let all = [turns, time, cost].into_iter().flatten();
-    all.map(|words| format!("{words} today"))
+    let parts = [spent.turns, spent.seconds, spent.cents];
+    let last = parts.iter().flatten().any(|part| part.spent >= part.of);
+    let last = last.then(|| "is held when its turn is over".to_owned());
+    all.map(|words| format!("{words} today")).chain(last)
 }
 
 #[cfg(test)]

@@ -234,7 +234,9 @@ impl Rig {
         let nudge = self.nudges[at].clone();
         self.typed_to_unstick(now, &nudge, &typed);
         if let (Typed::Taken(by), Some(worker)) = (&typed, self.worker_of(&nudge.attempt)) {
-            worker.spend.taken(by);
+            let agent = worker.rules.agent.as_ref();
+            let counts_turns = agent.is_some_and(|agent| agent.turns.is_some());
+            worker.spend.taken(by, nudge.is_for_rest(), counts_turns);
         }
         if let Some(item) = self.nudges[at].item().cloned() {
             return self.item_typed(now, at, item, typed);

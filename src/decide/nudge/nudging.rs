@@ -250,6 +250,11 @@ impl Nudging {
         matches!(self.origin, Origin::Asked(_))
     }
 
+    /// It is typed only to an agent at its input line.
+    pub(in crate::decide) fn is_for_rest(&self) -> bool {
+        self.when == When::Idle && self.unsticks() != Some(Trouble::Stall)
+    }
+
     /// It is not being typed, and was refused for something that passes.
     pub(in crate::decide) fn is_put_off(&self) -> bool {
         matches!(self.stage, Stage::Waiting { again: Some(_) })

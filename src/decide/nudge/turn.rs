@@ -8,6 +8,7 @@ use super::{
         command::failed,
         life::{Life, Look},
         say::SOON_READY,
+        worker::Worker,
     },
     BegunNudge, Nudging, Stage,
     refused::leaving,
@@ -91,6 +92,11 @@ impl Rig {
         if let Some(why) = self.nudge_lost(nudge) {
             return self.fail_nudge(now, at, why);
         }
+        let declared = self.workers.get(&worker);
+        let last_turn = declared.is_some_and(Worker::is_at_its_last_turn);
+        if last_turn && !nudge.is_asked() {
+            return;
+        }
         let of_inbox = nudge.item().is_some();
         let mut others = self.nudges.iter().filter(|other| {
             // People come first.
@@ -140,7 +146,8 @@ impl Rig {
             let may_try = seen.is_none_or(|(_, seen)| is_soon_over(seen) || other.may_try(seen));
             other.is_own() && other.is_for(&nudge.attempt) && may_try
         };
-        let behind = nudge.when == When::Idle
+        let behind = !last_turn
+            && nudge.when == When::Idle
             && !nudge.is_own()
             && !nudge.is_wake()
             && nudge.unsticks().is_none()

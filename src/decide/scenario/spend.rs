@@ -14,6 +14,7 @@ use crate::{
         signs::{Signs, Trace},
         typed::By,
     },
+    config::Template,
     decide::{Amounts, KnownSpent, Level, Nudge, Typed, When},
 };
 
@@ -52,6 +53,15 @@ fn turns(turns: u64) -> Config {
     one(Daily {
         turns: Some(turns),
         ..Daily::default()
+    })
+}
+
+fn nudge(when: When) -> Command {
+    Command::Nudge(Nudge {
+        worker: "a".parse().unwrap(),
+        text: "go on".into(),
+        when,
+        within: Duration::from_secs(60),
     })
 }
 
@@ -139,6 +149,12 @@ impl Stage {
 
     fn turn(&mut self) {
         self.turn_to(Idle);
+    }
+
+    /// Somebody types to it.
+    fn asks(&mut self) {
+        let done = self.play.command(nudge(When::Idle));
+        self.takes(done);
     }
 
     pub(super) fn next_daemon(&mut self) {
@@ -348,20 +364,68 @@ fn a_text_that_is_taken_is_a_turn_however_soon_it_is_over() {
     let mut stage = Stage::of(turns(2));
     stage.pass(2 * MINUTE);
     for count in 1..=2 {
-        let nudge = Command::Nudge(Nudge {
-            worker: "a".parse().unwrap(),
-            text: "go on".into(),
-            when: When::Idle,
-            within: Duration::from_secs(60),
-        });
-        let done = stage.play.command(nudge);
-        stage.takes(done);
+        stage.asks();
         assert_eq!(stage.spent().turns, count - 1);
         stage.pass(MINUTE);
         assert_eq!(stage.spent().turns, count);
     }
     stage.pass(MINUTE);
     assert_eq!(stage.state(), StateName::Held);
+}
+
+#[test]
+fn texts_one_after_the_other_are_a_turn_each() {
+    let mut stage = Stage::of(turns(4));
+    stage.pass(2 * MINUTE);
+    for count in 0..4 {
+        stage.asks();
+        assert_eq!(stage.spent().turns, count);
+        stage.pass(2000);
+    }
+    // One that it takes while it works belongs to its turn.
+    stage.shows = Works;
+    stage.pass(2 * MINUTE);
+    let nudge = nudge(When::Now);
+    let done = stage.play.command(nudge);
+    stage.takes(done);
+    assert_eq!(stage.spent().turns, 3);
+}
+
+#[test]
+fn to_who_has_spent_all_only_people_may_type() {
+    let mut config = one(Daily {
+        time: Some(Duration::from_secs(600)),
+        ..Daily::default()
+    });
+    let worker = config.workers.values_mut().next().unwrap();
+    worker.say.phase = Some(Template::unchecked("another phase"));
+    worker.on_phase = OnPhase::Keep;
+    config.plan.phases = ["p1", "p2"]
+        .map(|id| phase(id, Condition::Operator))
+        .to_vec();
+    let mut stage = Stage::of(config);
+    stage.shows = Works;
+    stage.pass(11 * MINUTE);
+    let done = stage.play.command(Command::PhaseDone);
+    stage.takes(done);
+    // One look, so that it is not known yet that its turn is over.
+    stage.shows = Idle;
+    let next = stage.play.rig.next_deadline().unwrap().0 - stage.play.t;
+    stage.pass(next);
+    let typed = |stage: &Stage| {
+        stage
+            .told
+            .iter()
+            .filter(|(_, told, _)| told == "worker-told")
+            .count()
+    };
+    assert_eq!((stage.state(), typed(&stage)), (StateName::Running, 0));
+    stage.asks();
+    let nudged = stage
+        .told
+        .iter()
+        .filter(|(_, told, _)| told == "worker-nudged");
+    assert_eq!(nudged.count(), 1);
 }
 
 #[test]
