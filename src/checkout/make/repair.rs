@@ -85,7 +85,10 @@ fn mend_link(path: &Path, origin: &Origin, why: &str, git: &Git<'_>) -> Result<P
         .symlink_metadata()
         .is_ok_and(|found| found.is_file());
     if origin.form != Form::Linked || !is_link {
-        return Err(why.to_owned());
+        return Err(format!(
+            "it is there, and git cannot use it ({why}); nothing of it was touched: put it right, or move it away \
+             with what is in it, and another one is made"
+        ));
     }
     let repo = Path::new(&origin.repo);
     let mended = git.run(repo, &["worktree", "repair", "--", text(path)?]);

@@ -310,6 +310,21 @@ fn another_branch_and_another_origin_are_said_and_left() {
 }
 
 #[test]
+fn one_that_git_cannot_use_is_there_all_the_same_and_is_left() {
+    let rig = Rig::new();
+    prepare(&rig.clone()).unwrap();
+    // As a power cut leaves it.
+    rig.write("work/.git/HEAD", "");
+    let why = prepare(&rig.clone()).unwrap_err();
+    assert!(
+        why.starts_with("it is there, and git cannot use it (fatal: not a git repository"),
+        "{why}"
+    );
+    assert!(why.contains("nothing of it was touched: put it right, or move it away"));
+    assert_eq!(rig.read("work/file"), "text\n");
+}
+
+#[test]
 fn a_branch_that_follows_nobody_follows_its_origin_again() {
     let rig = Rig::new();
     prepare(&rig.clone()).unwrap();
