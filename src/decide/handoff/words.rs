@@ -132,7 +132,7 @@ impl Gate {
     /// Why a verdict is not for it.
     pub(super) fn is_another_claim(&self) -> String {
         format!(
-            "gate {} is another claim by now, {}{}: it is to be verified anew",
+            "gate {} is another claim than that which was verified, {}{}: it is to be verified anew",
             self.gate,
             self.counted(),
             self.claimed()

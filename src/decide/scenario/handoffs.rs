@@ -914,8 +914,8 @@ fn a_verdict_on_an_earlier_claim_is_not_one_on_the_present_one() {
     for verified in [first, of_round(2)] {
         hands.verified = verified;
         for step in [Step::Pass, Step::Back] {
-            let why = "gate 1d is another claim by now, round 1 of 5 at commit fedcba987654 (branch main): \
-                       it is to be verified anew";
+            let why = "gate 1d is another claim than that which was verified, round 1 of 5 at commit \
+                       fedcba987654 (branch main): it is to be verified anew";
             assert_eq!(hands.asks("adversary", step, "x"), Err(why.into()));
         }
     }
