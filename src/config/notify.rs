@@ -8,7 +8,7 @@ use super::Command;
 pub const ERROR: &str = "error";
 
 /// What an operator hears of who does not say.
-pub(super) const USUAL: [&str; 20] = [
+pub(super) const USUAL: [&str; 21] = [
     ERROR,
     "reboot",
     "worker-stalled",
@@ -27,6 +27,7 @@ pub(super) const USUAL: [&str; 20] = [
     "worker-worktree-failed",
     "handoff-stuck",
     "phase",
+    "phase-goes-on",
     "phase-not-quiet",
     "plan-complete",
 ];

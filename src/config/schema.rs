@@ -100,7 +100,7 @@ pub(super) mod notify {
              word for the event in $LOOPKEEPER_EVENT, the rig's name in $LOOPKEEPER_RIG. It runs in the file's \
              directory and has a minute; that it failed is in the log.";
         ON: "on", "an array of events, such as [\"error\", \"reboot\", \"phase\"]",
-            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-unstuck\", \"worker-budget\", \"worker-breaker-closed\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"worker-conversation-changed\", \"worker-not-told\", \"worker-worktree-failed\", \"handoff-stuck\", \"phase\", \"phase-not-quiet\", \"plan-complete\"]",
+            "[\"error\", \"reboot\", \"worker-stalled\", \"worker-unstuck\", \"worker-budget\", \"worker-breaker-closed\", \"worker-limited\", \"worker-limit-over\", \"worker-asking\", \"worker-outage\", \"worker-nudge-undecided\", \"worker-inbox-failed\", \"worker-conversation-lost\", \"worker-conversation-changed\", \"worker-not-told\", \"worker-worktree-failed\", \"handoff-stuck\", \"phase\", \"phase-goes-on\", \"phase-not-quiet\", \"plan-complete\"]",
             "The events that it is run for, by their words in `supervisorctl history --json`; \"error\" is each at which a person has to look, such as worker-held.";
         INPUT: "input", "\"text\" or \"json\"", "\"text\"",
             "What comes on standard input: the text, or an object on one line, for webhooks. It has version (1), event, \

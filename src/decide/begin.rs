@@ -107,6 +107,9 @@ impl Rig {
             machine,
         };
         rig.begin(now, is_new, restored.resume_point.is_none(), &before);
+        if let Some(known) = restored.ending {
+            rig.take_up_ending(now, known);
+        }
         rig.tell_begun(now, restored.nudges);
         rig.tell_unreadable_gates(now);
         rig.tell_gates_in_vain(now, &BTreeSet::new());
@@ -257,7 +260,6 @@ impl Rig {
 
 /// How the supervisor before this one ended.
 fn the_one_before(restored: &Restored) -> String {
-    let utc = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC");
     match (restored.goodbye, restored.last_alive) {
         (Some(at), _) => format!("the one before ended in order ({})", utc(at)),
         (None, Some(at)) => format!(
@@ -266,6 +268,13 @@ fn the_one_before(restored: &Restored) -> String {
         ),
         (None, None) => "no other was here before".to_owned(),
     }
+}
+
+/// A moment of another daemon, for people.
+pub(super) fn utc(at: Timestamp) -> impl std::fmt::Display {
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%Y-%m-%d %H:%M:%S UTC")
+        .to_string()
 }
 
 /// When the machine came up. A clock that says this was before the boot before had ended is not

@@ -212,7 +212,7 @@ impl Rig {
         if self.paused.is_some() && !self.point_is_lost() {
             return "the rig is paused already".into();
         }
-        self.give_up_ending("the rig was paused");
+        self.give_up_ending(now, "the rig was paused");
         self.is_paused_for(why.to_owned());
         self.tell(
             now,

@@ -35,10 +35,12 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
-    /// The resume point.
+    /// The resume point. With it, what was said of the end of a phase before it is done with.
     Phase(ResumePoint),
     /// The whole rig is paused, with the reason, or not.
     Paused(Option<String>),
+    /// An operator said that the current phase is over, and it is wound up; `None`: it goes on.
+    Ending(Option<KnownEnding>),
     /// A text is about to be typed; who finds it without its end does not know whether it was.
     NudgeBegun(BegunNudge),
     /// How that text went is known and told, or nothing of it was typed.
@@ -178,6 +180,7 @@ impl Fact {
             | Self::Goodbye { .. }
             | Self::Phase(_)
             | Self::Paused(_)
+            | Self::Ending(_)
             | Self::NudgeBegun(_)
             | Self::NudgeOver { .. }
             | Self::Conversation { .. }
@@ -198,6 +201,19 @@ impl Fact {
             | Self::Notice(_) => false,
         }
     }
+}
+
+/// A phase that an operator said is over, as it is known while it is wound up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KnownEnding {
+    /// Which.
+    pub phase: PhaseId,
+    /// Since when it is wound up.
+    pub since: Timestamp,
+    /// In which boot that began.
+    pub boot: BootId,
+    /// When, by the clock of that boot.
+    pub mono: Mono,
 }
 
 /// A usage limit, as it is known until it is over.
@@ -472,6 +488,8 @@ pub struct Restored {
     pub resume_point: Option<ResumePoint>,
     /// Why the rig is paused, if it is.
     pub paused: Option<String>,
+    /// The phase that an operator said is over, while it is wound up.
+    pub ending: Option<KnownEnding>,
     /// Texts that were begun to be typed, oldest first, and nobody knows how they went.
     pub nudges: Vec<BegunNudge>,
     /// Where each gate stands, or why its file cannot be read.

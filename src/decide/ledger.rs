@@ -78,6 +78,11 @@ impl Ledger {
         (self.offered.is_none() && now < *again).then_some(why.as_str())
     }
 
+    /// Why the store refused last, until it records again.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.refused.as_ref().map(|(why, _)| why.as_str())
+    }
+
     /// A person waits: a store that refused is asked at once.
     pub(super) fn ask_again(&mut self, now: Mono) {
         if let Some((_, again)) = &mut self.refused {
@@ -99,6 +104,7 @@ impl Ledger {
                     Fact::Phase(_)
                         | Fact::Boot(_)
                         | Fact::Paused(_)
+                        | Fact::Ending(_)
                         | Fact::NudgeBegun(_)
                         | Fact::NudgeOver { .. }
                         | Fact::Conversation { .. }

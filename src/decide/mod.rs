@@ -85,9 +85,9 @@ pub(crate) use end::NEVER_RAN;
 pub use ending::EndingRow;
 pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
-    Amounts, Boot, Fact, KnownAttempt, KnownBreaker, KnownConversation, KnownLimit, KnownSpent,
-    KnownTrouble, Level, Notice, POINT_LOST, Reboot, Restarts, Restored, RestoredWorker,
-    ResumePoint, SetBy, Stopping, Trouble,
+    Amounts, Boot, Fact, KnownAttempt, KnownBreaker, KnownConversation, KnownEnding, KnownLimit,
+    KnownSpent, KnownTrouble, Level, Notice, POINT_LOST, Reboot, Restarts, Restored,
+    RestoredWorker, ResumePoint, SetBy, Stopping, Trouble,
 };
 pub use handoff::{
     ANSWERED_WITHIN, Ask, AskId, Asker, Claim, Gate, GateState, Happened, Lying, Step, Verified,
@@ -271,6 +271,7 @@ impl Rig {
             | Fact::Hello { .. }
             | Fact::Goodbye { .. }
             | Fact::Paused(_)
+            | Fact::Ending(_)
             | Fact::NudgeOver { .. }
             | Fact::Conversation { .. }
             | Fact::Limit { .. }
@@ -356,7 +357,7 @@ impl Rig {
             Leave::StopWorkers => "the supervisor ends and stops its workers",
         };
         self.tell(now, "leaving", Level::Info, None, text.into());
-        self.give_up_ending("the supervisor ends");
+        self.leave_ending(now);
         self.count_spent(now);
         self.record_all_spent();
         self.hurry_nudges(now);

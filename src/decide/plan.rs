@@ -285,7 +285,7 @@ impl Rig {
         let Some((point, asked)) = self.progress.pending.take_if(given_up) else {
             return;
         };
-        self.ending_refused(now);
+        self.ending_refused(now, asked.is_some());
         self.ledger.withdraw(&Fact::Phase(point));
         self.progress.look = Look::at(now.mono + SLOW_LOOK);
         if let Some(id) = asked {

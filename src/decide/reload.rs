@@ -56,7 +56,7 @@ impl Rig {
     pub(super) fn reload(&mut self, now: Now, config: Config) -> Result<String, Refusal> {
         let progress = self.progress_in(now, &config)?;
         if progress.plan != self.progress.plan {
-            self.give_up_ending("the plan is another one");
+            self.give_up_ending(now, "the plan is another one");
         }
         let told = self.progress.current().map(|(_, phase)| phase.id.clone());
         let was_astray = self.progress.why_astray().is_some();
@@ -67,6 +67,7 @@ impl Rig {
         let point = self.progress.point(now, SetBy::Plan);
         if let Some(point) = point.filter(|point| stored.as_ref() != Some(point)) {
             self.ledger.add(Fact::Phase(point));
+            self.record_ending();
         }
         let in_vain = self.names_in_vain();
         let removed: Vec<_> = self

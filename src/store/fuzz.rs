@@ -6,9 +6,12 @@ use rusqlite::{Connection, types::Value};
 
 use super::*;
 use crate::{
-    decide::{BegunNudge, Boot, Level, Notice, NudgeId, Owed, Restarts, Restored, SetBy, Stopping},
+    decide::{
+        BegunNudge, Boot, KnownEnding, Level, Notice, NudgeId, Owed, Restarts, Restored, SetBy,
+        Stopping,
+    },
     fuzz::fuzz,
-    model::{AttemptRef, BootId, Exit, Identity},
+    model::{AttemptRef, BootId, Exit, Identity, Mono},
 };
 
 /// Every column that is read, by the letter that an input begins with.
@@ -142,6 +145,12 @@ fn history(dir: &Path) -> Restored {
         },
         Fact::Phase(ResumePoint::new(&plan(), 1, at, SetBy::Plan)),
         Fact::Paused(Some("why".into())),
+        Fact::Ending(Some(KnownEnding {
+            phase: plan()[1].clone(),
+            since: at,
+            boot: boot.clone(),
+            mono: Mono(1),
+        })),
         Fact::NudgeBegun(BegunNudge {
             nudge: NudgeId(7),
             attempt: of(2),

@@ -153,6 +153,7 @@ pub(super) fn restored(conn: &Connection) -> rusqlite::Result<Restored> {
         last_alive: meta(conn, "alive", text)?.max(last_told(conn)?),
         resume_point: None,
         paused: meta_text(conn, "paused")?,
+        ending: meta(conn, "ending", json)?,
         nudges: nudges(conn)?,
         // They are in files of their own.
         handoffs: BTreeMap::new(),

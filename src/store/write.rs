@@ -38,8 +38,12 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
             set_meta(tx, "goodbye", Some(&goodbye))?;
             set_meta(tx, "alive", Some(&at.to_string()))
         }
-        Fact::Phase(_) => Ok(()),
+        Fact::Phase(_) => set_meta(tx, "ending", None),
         Fact::Paused(reason) => set_meta(tx, "paused", reason.as_deref()),
+        Fact::Ending(ending) => {
+            let ending = ending.as_ref().map(json).transpose()?;
+            set_meta(tx, "ending", ending.as_deref())
+        }
         Fact::NudgeBegun(begun) => execute(
             tx,
             "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about, item)

@@ -3,10 +3,10 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, chown},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
-use crate::rig::Rig;
+use crate::rig::{Rig, text};
 
 const RIG: &str = r#"
 [plan]
@@ -154,6 +154,89 @@ fn a_daemon_that_is_killed_meanwhile_leaves_it_to_the_next() {
     assert_eq!(rig.pid("loop"), pid);
     fs::remove_file(rig.path("tree/new")).unwrap();
     until_phase(&rig, "2");
+}
+
+/// A person says that the phase is over while something is half-done, and waits.
+fn said(rig: &Rig) -> Child {
+    rig.write("tree/new", "half of it");
+    let mut says = rig.supervisorctl();
+    let waits = says.args(["phase", "done"]).stderr(Stdio::piped()).spawn();
+    until_waits(rig, "1 file is not committed: new");
+    waits.unwrap()
+}
+
+fn answer(waits: Child) -> String {
+    String::from_utf8(waits.wait_with_output().unwrap().stderr).unwrap()
+}
+
+/// Ended by nobody but the operator.
+fn by_operator() -> String {
+    let rig = RIG.replace(r#", until = { file = "done" }"#, "");
+    format!("[rig]\nname = \"r\"\nnotify = {{ command = \"cat >>told\" }}\n{rig}")
+}
+
+#[test]
+fn what_an_operator_said_outlives_a_daemon_that_is_killed() {
+    let mut rig = up(&by_operator());
+    let pid = rig.pid("loop");
+    let waits = said(&rig);
+    let since = rig.status()["phase"]["ending"]["since"].clone();
+    rig.kill_daemon();
+    let broke = answer(waits);
+    assert!(broke.contains("broke"), "{broke}");
+    let shown = text(&rig.ctl(&["status"]).stdout);
+    let left = "and the next daemon winds it up";
+    assert!(
+        shown.contains("ENDING: ") && shown.contains(left),
+        "{shown}"
+    );
+    rig.start();
+    until_waits(&rig, "1 file is not committed: new");
+    assert_eq!(rig.status()["phase"]["ending"]["since"], since);
+    assert_eq!(
+        (rig.pid("loop"), &rig.status()["phase"]["id"]),
+        (pid, &"1d".into())
+    );
+    fs::remove_file(rig.path("tree/new")).unwrap();
+    until_phase(&rig, "2");
+    let history = rig.done(&["history"]);
+    assert!(
+        history.contains("phase 1d is wound up still: "),
+        "{history}"
+    );
+    rig.eventually("notify", |rig| {
+        rig.read("told")
+            .contains("the resume point is phase 2")
+            .then_some(())
+    });
+    // And that is the end of it.
+    rig.done(&["phase", "set", "1d"]);
+    rig.kill_daemon();
+    rig.start();
+    assert_eq!(rig.status()["phase"].get("ending"), None);
+    assert_eq!(rig.status()["phase"]["id"], "1d");
+}
+
+#[test]
+fn a_daemon_that_ends_in_order_says_that_the_next_goes_on() {
+    let mut rig = up(&by_operator());
+    let waits = said(&rig);
+    rig.end_daemon("TERM");
+    let answer = answer(waits);
+    let wanted = "the supervisor ends before phase 1d does; the next one goes on with it";
+    assert!(answer.contains(wanted), "{answer}");
+    rig.start();
+    until_waits(&rig, "1 file is not committed: new");
+    // A plan that has no such phase any more.
+    rig.kill_daemon();
+    rig.configure(&by_operator().replace("id = \"1d\" }, ", "id = \"0\" }, "));
+    rig.start();
+    let told = rig.eventually("notify", |rig| {
+        let told = rig.read("told");
+        told.contains("phase 1d is not wound up any more")
+            .then_some(told)
+    });
+    assert!(told.contains("an operator said that it is over"), "{told}");
 }
 
 #[test]

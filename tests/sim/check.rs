@@ -10,10 +10,11 @@
 //! [`Checks`] remembers, and says what holds of each turn as a whole: its order, its deadline, that
 //! somebody answers. What holds of an answer is in `answers`, of what is recorded in `recorded`, of
 //! a start in `starts`, of a signal in `signals`, of a notice in `notices`, of texts in `nudges` and `says`,
-//! of conversations in `conversations`; which ends weigh on the budget is in `ends`.
+//! of conversations in `conversations`, of the end of a phase that an operator asked for in `endings`; which ends weigh on the budget is in `ends`.
 
 mod answers;
 mod conversations;
+mod endings;
 mod ends;
 mod notices;
 mod nudges;
@@ -120,7 +121,7 @@ pub(crate) struct Checks {
     /// Attempts whose stop is justified, by what.
     pub(crate) condemned: BTreeMap<AttemptRef, Why>,
     open: BTreeMap<RequestId, Open>,
-    /// Resume points that somebody entitled asked for, of the present daemon.
+    /// Resume points that somebody entitled asked for, of the present daemon; but for ends of phases.
     granted: Vec<(usize, Option<PhaseId>)>,
     /// The phases whose conditions were said to be true, since the plan last came to them.
     over: BTreeSet<PhaseId>,
@@ -138,14 +139,16 @@ pub(crate) struct Checks {
     pub(crate) nudges: nudges::Nudges,
     pub(crate) says: Says,
     pub(crate) conversations: conversations::Conversations,
+    pub(crate) endings: endings::Endings,
     pub(crate) ready: bool,
     wakes: (u64, u32),
 }
 
 impl Checks {
     /// A new daemon begins.
-    pub(crate) fn begin_daemon(&mut self, t: u64) {
+    pub(crate) fn begin_daemon(&mut self, t: u64, told: &Told, is_new_boot: bool) {
         self.overdue.begin_daemon(t);
+        self.endings.begin_daemon(t, told, is_new_boot);
         self.open.clear();
         self.failures.forget_forgiveness();
         self.decided.clear();
@@ -173,6 +176,7 @@ impl Checks {
         }
         self.open.clear();
         self.nudges.daemon_died();
+        self.endings.daemon_died();
     }
 
     /// Before the effects of a turn are performed.
@@ -220,9 +224,11 @@ impl Checks {
             self.conversations.declared(&told.config, content);
             self.moved = t;
         }
+        self.endings.turn(t, event, told)?;
         self.nudges.turn(event, effects, content)?;
         for effect in effects {
             if let Effect::Answer(id, answer) = effect {
+                self.endings.answered(*id, answer, event)?;
                 self.answered(*id, answer, told, world, content)?;
             }
             if matches!(effect, Effect::Ready) {
@@ -230,6 +236,7 @@ impl Checks {
                 self.ready = true;
             }
         }
+        self.endings.goes_on(effects)?;
         let late = self
             .open
             .iter()

@@ -43,6 +43,7 @@ impl World {
         );
         ensure!(told.surveyed, "quiet", "the host was never asked");
         self.checks.nudges.at_the_end()?;
+        self.checks.endings.at_the_end()?;
         ensure!(self.checks.ready, "up", "the rig never said that it is up");
         self.is_remembered(told)?;
         let view = daemon.rig.view(self.view_now(), |_, _| None);

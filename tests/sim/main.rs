@@ -59,6 +59,8 @@ const FAULTS: &[&str] = &[
     "disk refuses writes",
     "edits of phase-idx",
     "ends in calm that nobody heard of",
+    "ends of phases taken up",
+    "ends of phases taken up after a reboot",
     "events doubled",
     "events doubled, very late",
     "files delivered",

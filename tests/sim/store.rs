@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use loopkeeper::{
-    decide::{Boot, Debt, Fact, KnownAttempt, Restored, RestoredWorker},
+    decide::{Boot, Debt, Fact, KnownAttempt, Restored, RestoredWorker, ResumePoint},
     model::{AttemptRef, BootId, Exit, WorkerName},
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Content {
     /// Every attempt that was decided, and its end.
     pub(crate) attempts: BTreeMap<AttemptRef, KnownAttempt>,
     last: BTreeMap<WorkerName, AttemptRef>,
+    /// Somebody has put another place into `phase-idx`.
+    edited: bool,
 }
 
 /// The store.
@@ -120,8 +122,17 @@ impl Content {
     }
 
     /// Somebody edited `phase-idx` while no daemon ran; the store reads it when it opens.
-    pub(crate) fn set_resume_point(&mut self, point: loopkeeper::decide::ResumePoint) {
-        self.restored.resume_point = Some(point);
+    pub(crate) fn set_resume_point(&mut self, point: ResumePoint) {
+        let place = |point: &ResumePoint| (point.index, point.id.clone());
+        let before = self.restored.resume_point.replace(point.clone());
+        self.edited |= before.as_ref().map(place) != Some(place(&point));
+    }
+
+    /// A daemon was given what is kept; an edit is recorded as the move that it is.
+    pub(crate) fn opened(&mut self) {
+        if std::mem::take(&mut self.edited) {
+            self.restored.ending = None;
+        }
     }
 
     fn restored(&self) -> Restored {
@@ -178,7 +189,11 @@ impl Content {
                 self.goodbye = Some((boot.clone(), *at));
                 self.restored.last_alive = Some(*at);
             }
-            Fact::Phase(point) => self.restored.resume_point = Some(point.clone()),
+            Fact::Phase(point) => {
+                self.restored.resume_point = Some(point.clone());
+                self.restored.ending = None;
+            }
+            Fact::Ending(ending) => self.restored.ending.clone_from(ending),
             Fact::Paused(reason) => self.restored.paused = reason.clone(),
             Fact::NudgeBegun(begun) => {
                 let nudges = &mut self.restored.nudges;

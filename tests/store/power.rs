@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use crate::{
     crash::{acknowledged, as_writer, long_plan, write_for_ever, writer},
     mount::{Mount, can_mount, run},
-    rig::{at, begun, boot, boot_id, open, plan, point, worker},
+    rig::{at, begun, boot, boot_id, ending, open, plan, point, worker},
 };
 
 const ROUNDS: u32 = 12;
@@ -88,7 +88,7 @@ fn a_power_cut_right_after_a_fact_was_recorded_does_not_lose_it() {
     let machine = Machine::new();
     let mut store = open(&machine.state()).store;
     type Check = fn(&Path, &Restored);
-    let facts: [(Fact, Check); 9] = [
+    let facts: [(Fact, Check); 10] = [
         (Fact::Boot(boot(0)), |dir, restored| {
             assert_eq!(restored.boot, Some(boot(0)));
             assert!(dir.join("REBOOTS.md").exists());
@@ -128,6 +128,9 @@ fn a_power_cut_right_after_a_fact_was_recorded_does_not_lose_it() {
                 assert!(restored.workers[&worker("builder")].stopped);
             },
         ),
+        (Fact::Ending(Some(ending(1))), |_, restored| {
+            assert_eq!(restored.ending, Some(ending(1)));
+        }),
         (Fact::Phase(point(2)), |dir, restored| {
             assert_eq!(restored.resume_point, Some(point(2)));
             assert!(

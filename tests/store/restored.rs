@@ -1,6 +1,6 @@
 //! What was recorded comes back.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use loopkeeper::{
     decide::{
@@ -11,7 +11,7 @@ use loopkeeper::{
 };
 
 use crate::rig::{
-    at, attempt, begun, boot, boot_id, names, notice, open, plan, point, state_dir, worker,
+    at, attempt, begun, boot, boot_id, ending, names, notice, open, plan, point, state_dir, worker,
 };
 
 fn decided(worker: &str, seconds: i64) -> Fact {
@@ -75,6 +75,7 @@ fn every_fact_comes_back() {
             },
             Fact::Phase(point(1)),
             Fact::Paused(Some("quota".to_owned())),
+            Fact::Ending(Some(ending(1))),
             Fact::NudgeBegun(begun(8, 30)),
             Fact::NudgeBegun(begun(u64::MAX, 31)),
             Fact::NudgeBegun(begun(9, 32)),
@@ -127,6 +128,7 @@ fn every_fact_comes_back() {
         last_alive: Some(at(3800)),
         resume_point: Some(point(1)),
         paused: Some("quota".to_owned()),
+        ending: Some(ending(1)),
         nudges: vec![begun(u64::MAX, 31), begun(9, 33)],
         handoffs: [].into(),
         worktrees: [("/srv/a".into(), "/srv".into())].into(),
@@ -210,6 +212,42 @@ fn every_fact_comes_back() {
         Some((Exit::Code(3), None))
     );
     assert_eq!(builder.last_exit, Some(Exit::Code(3)));
+}
+
+#[test]
+fn what_was_said_of_the_end_of_a_phase_is_known_until_a_resume_point_is_recorded() {
+    let (_temp, dir) = state_dir();
+    let mut store = open(&dir).store;
+    let known = |dir: &Path| Store::open(dir, &plan()).unwrap().restored.ending;
+    let said = || Fact::Ending(Some(ending(1)));
+    let boot = [Fact::Boot(boot(0)), Fact::Phase(point(1)), said()];
+    store.record(&boot).unwrap();
+    drop(store);
+    assert_eq!(known(&dir), Some(ending(1)));
+
+    let mut store = open(&dir).store;
+    store.record(&[Fact::Phase(point(1)), said()]).unwrap();
+    drop(store);
+    assert_eq!(known(&dir), Some(ending(1)), "what is said after it stands");
+
+    let mut store = open(&dir).store;
+    store.record(&[said(), Fact::Phase(point(2))]).unwrap();
+    drop(store);
+    assert_eq!(known(&dir), None);
+
+    let mut store = open(&dir).store;
+    store.record(&[said()]).unwrap();
+    store.record(&[Fact::Ending(None)]).unwrap();
+    drop(store);
+    assert_eq!(known(&dir), None);
+
+    let mut store = open(&dir).store;
+    store.record(&[said()]).unwrap();
+    drop(store);
+    // An edit is a resume point as well; who hears of both can say what it means.
+    fs::write(dir.join("phase-idx"), "2b\n").unwrap();
+    assert_eq!(known(&dir), Some(ending(1)));
+    assert_eq!(known(&dir), None);
 }
 
 #[test]
@@ -350,7 +388,7 @@ fn a_slice_is_recorded_whole_and_its_last_resume_point_stands() {
     store
         .record(&[Fact::Phase(point(1)), notice(1), Fact::Phase(point(2))])
         .unwrap();
-    assert!(store.is_own_phase_file(&std::fs::read(dir.join("phase-idx")).unwrap()));
+    assert!(store.is_own_phase_file(&fs::read(dir.join("phase-idx")).unwrap()));
     drop(store);
     assert_eq!(open(&dir).restored.resume_point, Some(point(2)));
     assert_eq!(
@@ -410,7 +448,7 @@ fn the_first_end_of_an_attempt_stands() {
 #[test]
 fn a_database_made_anew_knows_the_last_attempts_whatever_the_clock_said() {
     let (_temp, dir) = state_dir();
-    let as_read = |dir: &std::path::Path| Store::read_only(dir, &plan()).unwrap().restored;
+    let as_read = |dir: &Path| Store::read_only(dir, &plan()).unwrap().restored;
     let mut store = open(&dir).store;
     // One that nobody saw ending, and then a clock that goes backwards.
     let mut facts = vec![decided("builder", 4_000)];
@@ -427,7 +465,7 @@ fn a_database_made_anew_knows_the_last_attempts_whatever_the_clock_said() {
         attempt("builder", 2_000)
     );
     assert_eq!(known.open.len(), 1);
-    std::fs::remove_file(dir.join("loopkeeper.db")).unwrap();
+    fs::remove_file(dir.join("loopkeeper.db")).unwrap();
     store.record(&[notice(1)]).unwrap();
     let last_alive = Some(at(1));
     assert_eq!(

@@ -7,8 +7,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use loopkeeper::{
-    decide::{BegunNudge, Boot, Fact, Level, Notice, NudgeId, Reboot, ResumePoint, SetBy},
-    model::{AttemptId, AttemptRef, BootId, PhaseId, WorkerName},
+    decide::{
+        BegunNudge, Boot, Fact, KnownEnding, Level, Notice, NudgeId, Reboot, ResumePoint, SetBy,
+    },
+    model::{AttemptId, AttemptRef, BootId, Mono, PhaseId, WorkerName},
     store::{Opened, Store},
 };
 use tempfile::TempDir;
@@ -144,5 +146,15 @@ pub(crate) fn begun(nudge: u64, seconds: i64) -> BegunNudge {
         at: at(seconds),
         about: "\"go on\", 5 bytes".to_owned(),
         item: None,
+    }
+}
+
+/// This phase of the plan was said to be over.
+pub(crate) fn ending(phase: usize) -> KnownEnding {
+    KnownEnding {
+        phase: plan()[phase].clone(),
+        since: at(3750),
+        boot: boot_id(1),
+        mono: Mono(60),
     }
 }

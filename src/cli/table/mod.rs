@@ -40,7 +40,7 @@ pub(super) fn text(status: &StatusView, look: &Look, now: Timestamp) -> String {
         let words = format!("PAUSED: {}; {how}", printable(why));
         text.push_str(&painted(&words, look, AnsiColor::Yellow));
     }
-    if let Some(words) = ending(status.phase.as_ref(), now) {
+    if let Some(words) = ending(status, now) {
         text.push_str(&painted(&words, look, AnsiColor::Yellow));
     }
     for trouble in &status.degraded {
@@ -192,8 +192,14 @@ pub(super) fn place(phase: Option<&PhaseView>) -> String {
 }
 
 /// Who is waited for before the plan goes on, and why.
-fn ending(phase: Option<&PhaseView>, now: Timestamp) -> Option<String> {
-    let ending = phase?.ending.as_ref()?;
+fn ending(status: &StatusView, now: Timestamp) -> Option<String> {
+    let ending = status.phase.as_ref()?.ending.as_ref()?;
+    if !status.daemon {
+        return Some(format!(
+            "ENDING: the phase is over since {}, and the next daemon winds it up",
+            words::age(ending.since, now)
+        ));
+    }
     let waits: Vec<_> = ending
         .waits_for
         .iter()

@@ -298,7 +298,8 @@ fn a_phase_that_is_wound_up_says_who_is_waited_for() {
         worker: worker.parse().unwrap(),
         because: because.to_owned(),
     };
-    let mut line = |waits_for: Vec<WaitedFor>| {
+    let mut line = |daemon: bool, waits_for: Vec<WaitedFor>| {
+        status.daemon = daemon;
         status.phase = Some(PhaseView {
             index: Some(0),
             id: Some("1d".into()),
@@ -317,12 +318,16 @@ fn a_phase_that_is_wound_up_says_who_is_waited_for() {
         waits("b", "it is being stopped"),
     ];
     assert_eq!(
-        line(both),
+        line(true, both),
         "ENDING: the phase is over since 3m 0s, and waits for a safe point of a (1 file is not committed: \
          \u{fffd}[2Jx), b (it is being stopped); in 7m 0s at the latest it goes on; at once with: \
          supervisorctl phase set ID"
     );
-    assert!(line(Vec::new()).contains(" of nobody any more; "));
+    assert!(line(true, Vec::new()).contains(" of nobody any more; "));
+    assert_eq!(
+        line(false, Vec::new()),
+        "ENDING: the phase is over since 3m 0s, and the next daemon winds it up"
+    );
 }
 
 #[test]

@@ -633,9 +633,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         event: "phase-goes-on",
         id: "c2761574b50943159a145d13bdcb1f9e",
-        subject: "Phase @LOOPKEEPER_PHASE@ goes on",
-        text: "It was being wound up, and its end condition, `until`, does not hold any more. Who \
-               was stopped for its end is started again.",
+        subject: "Phase @LOOPKEEPER_PHASE@ is not wound up any more",
+        text: "Its end condition, `until`, had held and does not any more; or an operator had said \
+               that it is over, and something else came first. The message says what. While the \
+               plan stands at this phase, who was stopped for its end is started again.\n\n\
+               Where the plan stands:\n\
+               $ supervisorctl phase\n\n\
+               To end the current phase:\n\
+               $ supervisorctl phase done",
     },
     Entry {
         event: "phase-over-already",

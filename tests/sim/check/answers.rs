@@ -9,7 +9,7 @@ use loopkeeper::decide::{Answer, Command, RequestId};
 use crate::{
     body::Body,
     store::Content,
-    told::{Place, Told, asked_for, is_untouched},
+    told::{Told, asked_for, is_untouched},
 };
 
 use super::{Checked, Checks, Open, ensure};
@@ -27,11 +27,6 @@ impl Checks {
         match command {
             Command::PhaseSet(phase) | Command::Resume(Some(phase)) => {
                 self.grant(plan, asked_for(plan, phase));
-            }
-            Command::PhaseDone => {
-                if let Place::Phase(index, _) = told.at {
-                    self.grant(plan, Some(index + 1));
-                }
             }
             Command::Start(names) | Command::Restart(names) => {
                 // Those of an accepted command; a refused one forgives nothing.
@@ -53,6 +48,7 @@ impl Checks {
             | Command::Stop(_)
             | Command::Pause
             | Command::Resume(None)
+            | Command::PhaseDone
             | Command::Forget(_)
             | Command::HandOver(_)
             | Command::TakeBack => {}

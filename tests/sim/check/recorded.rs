@@ -172,6 +172,7 @@ impl Checks {
             "something is recorded, and the boot {boot} is not"
         );
         self.goodbye = matches!(facts.last(), Some(Fact::Goodbye { .. }));
+        self.endings.recorded(facts);
         for fact in facts {
             if let Fact::Restarts { worker, restarts } = fact
                 && restarts.window.is_empty()
@@ -248,7 +249,8 @@ impl Checks {
     /// `before`: the recorded point, and those that come before this one in its batch.
     fn phase(&self, point: &ResumePoint, before: &[&ResumePoint], told: &Told) -> Checked {
         let plan = &told.config.plan;
-        let granted = self.granted.contains(&(point.index, point.id.clone()));
+        let granted = self.granted.contains(&(point.index, point.id.clone()))
+            || self.endings.grants(point, plan);
         let follows = |old: &&ResumePoint| {
             // An end stays an end, or goes on with what was added to the plan since.
             let was = match &old.id {

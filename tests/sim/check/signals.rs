@@ -112,11 +112,10 @@ impl Checks {
 
     /// The end of the current phase was seen, or asked for.
     fn phase_may_end(&self, told: &Told) -> bool {
-        let Place::Phase(index, id) = &told.at else {
-            return false;
-        };
-        let next = index + 1;
-        self.over.contains(id) || self.granted.iter().any(|(granted, _)| *granted == next)
+        match &told.at {
+            Place::Phase(_, id) => self.over.contains(id) || self.endings.may_end(id),
+            Place::NoPlan | Place::Complete | Place::Astray => false,
+        }
     }
 
     /// The phase and the definition of an attempt. Of one whose start no disk took, a later daemon

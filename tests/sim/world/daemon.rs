@@ -42,7 +42,15 @@ impl World {
         self.coverage.add("texts left by a daemon that died", left);
         self.note(|| format!("DAEMON starts; restored {restored:?}"));
         self.coverage.count("daemons started");
-        self.checks.begin_daemon(self.t);
+        if restored.ending.is_some() {
+            self.coverage.count("ends of phases taken up");
+            if is_new_boot {
+                self.coverage
+                    .count("ends of phases taken up after a reboot");
+            }
+        }
+        self.store.now.opened();
+        self.checks.begin_daemon(self.t, &told, is_new_boot);
         let declared = |name: &WorkerName| self.config.workers.contains_key(name);
         self.checks.failures.doubt_others(declared);
         for (name, rules) in &self.config.workers {
@@ -151,6 +159,10 @@ impl World {
             }
             self.note(|| format!("    {effect:?}"));
             self.perform(effect)?;
+        }
+        if let Some(daemon) = &self.daemon {
+            let owes = self.checks.owes;
+            self.checks.endings.turned(self.t, &daemon.told, owes);
         }
         Ok(())
     }

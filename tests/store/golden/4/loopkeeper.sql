@@ -7,6 +7,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES('alive','2026-11-21T01:46:39Z');
+INSERT INTO meta VALUES('ending','{"phase":"2","since":"2026-11-21T01:45:56Z","boot":"00000000-0000-0000-0000-000000000001","mono":157000}');
 INSERT INTO meta VALUES('goodbye','{"boot":"00000000-0000-0000-0000-000000000001","at":"2026-11-21T01:46:39Z"}');
 INSERT INTO meta VALUES('paused','quota');
 INSERT INTO meta VALUES('written_by','0.1.0');

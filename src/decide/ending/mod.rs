@@ -14,16 +14,18 @@
 //! point is unwanted from then on, so that settling stops it, and whoever has ended is unwanted as well. Of
 //! those without a worktree nobody can tell; they go on until the plan does.
 //!
-//! Nothing of this is recorded. A daemon that begins knows only that the condition holds, once somebody has
-//! looked, and winds up the phase anew. Until then it starts whom the one before has stopped for it: they
-//! begin in the phase that is over, and are stopped once more.
+//! Of what an operator said the next daemon knows, and goes on with it (`kept`). Of a condition that holds it
+//! knows once somebody has looked, and winds up the phase anew. Until then it starts whom the one before has
+//! stopped for it: they begin in the phase that is over, and are stopped once more.
+
+mod kept;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
-    Effect, Level, RequestId, Rig, SetBy,
+    Effect, KnownEnding, Level, RequestId, Rig, SetBy,
     attempt::in_words,
     command::failed,
     life::{Attempt, Life, Look, Stopped},
@@ -47,12 +49,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The current phase is over, and is being wound up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Ending {
+    /// Which phase, and since when.
+    known: KnownEnding,
     /// Where the plan goes on.
     to: usize,
     by: SetBy,
     /// Who waits for it, and until when.
     asked: Option<(RequestId, Mono)>,
-    since: Timestamp,
     /// When the plan goes on whatever is half-done.
     until: Mono,
     /// The store refused the move, and is not asked again before.
@@ -89,6 +92,19 @@ pub struct EndingRow {
 }
 
 impl Ending {
+    fn begun(known: KnownEnding, to: usize, by: SetBy, until: Mono) -> Self {
+        Self {
+            known,
+            to,
+            by,
+            asked: None,
+            until,
+            refused_until: None,
+            told_late: false,
+            checkouts: BTreeMap::new(),
+        }
+    }
+
     /// Who waits for it.
     pub(super) fn who_asked(&self) -> Option<RequestId> {
         self.asked.map(|(id, _)| id)
@@ -117,33 +133,28 @@ impl Ending {
 impl Rig {
     /// The current phase is over, and the plan goes on at `to` once it is wound up.
     pub(super) fn end_phase(&mut self, now: Now, to: usize, by: SetBy, asked: Option<RequestId>) {
-        if self.ending.is_some() && self.progress.pending.is_none() {
+        let moves = self.leaving.is_some() || self.progress.pending.is_some();
+        if self.ending.is_some() && !moves {
             return self.end_phase_too(now, asked);
         }
         let quiesce = self.progress.plan.quiesce;
         // Who was said to go on somewhere, or not at all, does not wait for anybody.
-        let at_once = quiesce.is_zero()
-            || self.paused.is_some()
-            || self.leaving.is_some()
-            || self.progress.pending.is_some();
+        let at_once = quiesce.is_zero() || self.paused.is_some() || moves;
         let lives = |worker: &&Worker| worker.life.attempt().is_some();
         let mut stopped = self.workers.values().filter(lives);
         // Before the host has answered nobody knows who lives.
         let waits =
             self.remembered.is_some() || stopped.any(|worker| self.is_stopped_by_move(worker, to));
-        if at_once || !waits {
+        let phase = self.progress.current().map(|(_, phase)| phase.id.clone());
+        let Some(phase) = phase.filter(|_| waits && !at_once) else {
             return self.move_to(now, to, by, asked);
-        }
+        };
+        let known = self.ending_of(now, phase);
         self.ending = Some(Ending {
-            to,
-            by,
             asked: asked.map(|id| (id, now.mono + PATIENCE)),
-            since: now.wall,
-            until: now.mono + quiesce,
-            refused_until: None,
-            told_late: false,
-            checkouts: BTreeMap::new(),
+            ..Ending::begun(known, to, by, now.mono + quiesce)
         });
+        self.record_ending();
         let names: Vec<_> = self.waited_for().map(|(worker, _)| worker.name()).collect();
         let names: Vec<_> = names.into_iter().map(WorkerName::as_str).collect();
         let who = match names.is_empty() {
@@ -163,8 +174,11 @@ impl Rig {
         let (Some(ending), Some(id)) = (&mut self.ending, asked) else {
             return;
         };
-        ending.by = SetBy::Operator;
+        let first = std::mem::replace(&mut ending.by, SetBy::Operator) != SetBy::Operator;
         let earlier = ending.asked.replace((id, now.mono + PATIENCE));
+        if first {
+            self.record_ending();
+        }
         if let Some((earlier, _)) = earlier {
             self.refuse(earlier, "another `phase done` came after it", None);
         }
@@ -172,7 +186,7 @@ impl Rig {
 
     /// What is due while a phase is wound up: looks at checkouts, and the move once nobody is waited for.
     pub(super) fn tend_ending(&mut self, now: Now) {
-        if self.progress.pending.is_some() {
+        if self.progress.pending.is_some() || self.leaving.is_some() {
             return;
         }
         let Some(ending) = &mut self.ending else {
@@ -183,8 +197,9 @@ impl Rig {
         }
         ending.refused_until = None;
         let until = ending.until;
-        let waits = self.remembered.is_some() || self.waited_for().next().is_some();
-        if !waits || now.mono >= until {
+        // Whom the move stops is not known before the host has answered, and nobody is started either.
+        let is_known = self.remembered.is_none();
+        if is_known && (now.mono >= until || self.waited_for().next().is_none()) {
             return self.go_on(now);
         }
         self.look_at_checkouts(now);
@@ -283,11 +298,16 @@ impl Rig {
         let (Some((id, _)), Some(row)) = (asked, self.ending_row(now)) else {
             return;
         };
+        let waits = match self.remembered {
+            Some(_) => "the host to say what runs".to_owned(),
+            None => row.in_words(),
+        };
+        let but = self.ending_unrecorded();
         let message = format!(
-            "not done after {}: {} waits for {}",
+            "not done after {}: {} waits for {waits}{}",
             in_words(PATIENCE),
             self.phase_in_words(),
-            row.in_words()
+            but.map_or(String::new(), |but| format!("; {but}"))
         );
         let hint = "it goes on; `supervisorctl status` shows how far it is, and `supervisorctl phase \
                     set ID` does not wait";
@@ -298,20 +318,14 @@ impl Rig {
     /// Its end condition does not hold any more, and nobody else has ended the phase.
     pub(super) fn phase_is_not_over(&mut self, now: Now) {
         let is_plans = |ending: &mut Ending| ending.by == SetBy::Plan;
-        if self.progress.pending.is_some() || self.ending.take_if(is_plans).is_none() {
+        if self.progress.pending.is_some() {
             return;
         }
-        let text = format!(
-            "{} goes on: its end condition does not hold any more",
-            self.phase_in_words()
-        );
-        self.tell(now, "phase-goes-on", Level::Info, None, text);
-    }
-
-    /// Somebody has said something else of the plan: nobody is stopped for the end of this phase any more.
-    pub(super) fn give_up_ending(&mut self, why: &str) {
-        self.refuse_who_waits(why);
-        self.ending = None;
+        if let Some(Ending { known, .. }) = self.ending.take_if(is_plans) {
+            let phase = known.phase;
+            let text = format!("phase {phase} goes on: its end condition does not hold any more");
+            self.tell_goes_on(now, Level::Info, phase, text);
+        }
     }
 
     /// Who waits for the end of the phase is told that something else comes first.
@@ -323,19 +337,20 @@ impl Rig {
         }
     }
 
-    /// The move was refused by the store. That of the plan is tried again; who asked for his was told.
-    pub(super) fn ending_refused(&mut self, now: Now) {
+    /// The move was refused by the store. Who asked for it is told, and then what an operator said is void;
+    /// where there is nobody to be told, it is tried again.
+    pub(super) fn ending_refused(&mut self, now: Now, is_told: bool) {
         match &mut self.ending {
-            Some(ending) if ending.by == SetBy::Plan => {
+            Some(ending) if ending.by == SetBy::Plan || !is_told => {
                 ending.refused_until = Some(now.mono + RECORD_AGAIN);
             }
-            Some(_) | None => self.give_up_ending("the resume point cannot be recorded"),
+            Some(_) | None => self.give_up_ending(now, "the resume point cannot be recorded"),
         }
     }
 
     /// When something is due for it.
     pub(super) fn ending_deadline(&self) -> Option<Mono> {
-        let moves = self.progress.pending.is_some();
+        let moves = self.progress.pending.is_some() || self.leaving.is_some();
         let ending = self.ending.as_ref().filter(|_| !moves)?;
         if ending.refused_until.is_some() {
             return ending.refused_until;
@@ -345,13 +360,13 @@ impl Rig {
         looks
             .map(|checkout| checkout.look.at)
             .chain(ending.asked.map(|(_, until)| until))
-            .chain(Some(ending.until))
+            .chain(self.remembered.is_none().then_some(ending.until))
             .min()
     }
 
     /// Why a worker is not to run although it could: its phase is over, and it has nothing half-done.
     pub(super) fn is_over_for(&self, worker: &Worker) -> Option<Stopped> {
-        let ending = self.ending.as_ref()?;
+        let ending = self.ending.as_ref().filter(|_| self.leaving.is_none())?;
         let attempt = worker.life.attempt();
         let ended = attempt.is_none_or(|attempt| ending.is_safe(&attempt.of));
         (ended && self.is_stopped_by_move(worker, ending.to)).then_some(Stopped::PhaseOver)
@@ -386,7 +401,7 @@ impl Rig {
         });
         let left = ending.until.since(now.mono);
         Some(EndingRow {
-            since: ending.since,
+            since: ending.known.since,
             until: now.wall.checked_add(left).unwrap_or(now.wall),
             waits_for: waits_for.collect(),
         })

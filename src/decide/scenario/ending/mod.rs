@@ -1,5 +1,7 @@
 //! A phase is wound up before the plan goes on.
 
+mod kept;
+
 use super::*;
 
 const QUIESCE: u64 = 600_000;
