@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::model::{AttemptRef, Now};
 
-/// So many tries in a row that change nothing, and a person has to look.
+/// So many tries in a row that change nothing, and a person has to look. Further ones say nothing new.
 const A_PERSON: u32 = 3;
 
 const NOT_WOKEN: &str = "worker-wake-failed";
@@ -52,7 +52,7 @@ impl Rig {
         let (level, then) = match limit {
             Some((failed, due)) => {
                 let level = match failed {
-                    A_PERSON.. => Level::Error,
+                    A_PERSON => Level::Error,
                     _ => Level::Warning,
                 };
                 let then = match due > now.wall {

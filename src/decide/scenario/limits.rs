@@ -358,7 +358,7 @@ fn the_same_words_after_a_text_say_no_end_any_more() {
         .map(|told| told.0)
         .collect();
     let (warning, error) = (Level::Warning, Level::Error);
-    assert_eq!(levels, [warning, warning, error, error]);
+    assert_eq!(levels, [warning, warning, error, warning]);
     // Then it goes on, and the next limit is another one.
     stage.comes = Comes::Taken(Works);
     stage.pass(30 * MINUTE);
