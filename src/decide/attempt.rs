@@ -46,7 +46,7 @@ impl Worker {
         let fresh = self.health(now);
         if let Life::Running { watching, .. } = &mut self.life {
             if was.agent != self.rules.agent {
-                *watching = Watching::new(&self.rules, now);
+                *watching = Watching::new(&self.rules, now, None);
             } else if let Some(watching) = watching
                 && was.watch != self.rules.watch
             {
@@ -194,9 +194,9 @@ impl Rig {
             return;
         };
         let health = worker.health(now);
-        let watching = Watching::new(&worker.rules, now);
         if let Life::Starting { attempt, .. } = &worker.life {
             let attempt = attempt.clone();
+            let watching = Watching::new(&worker.rules, now, attempt.sign.clone());
             let words = if attempt.adopted {
                 "taken over, running"
             } else {
@@ -338,10 +338,10 @@ impl Rig {
         let health = worker.health(now);
         let life = match (ready_at, &worker.rules.ready) {
             (Some(ready_at), _) => Life::Running {
-                attempt,
                 ready_at,
                 health,
-                watching: Watching::new(&worker.rules, now),
+                watching: Watching::new(&worker.rules, now, attempt.sign.clone()),
+                attempt,
             },
             (None, ready) => Life::Starting {
                 attempt,

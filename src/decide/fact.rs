@@ -10,7 +10,7 @@ use std::{
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{BegunNudge, Debt, Gate, NudgeId, Owed};
+use super::{BegunNudge, Debt, Gate, KnownSign, NudgeId, Owed};
 use crate::model::{
     AttemptId, AttemptRef, BootId, Exit, GateName, Identity, Mono, PhaseId, WorkerName,
 };
@@ -141,6 +141,14 @@ pub enum Fact {
         /// What, and what it knows.
         debt: Debt,
     },
+    /// When an agent gave its last sign of work, once that is a while ago; `None`: it has just given one, or
+    /// has none to give.
+    LastSign {
+        /// Of which attempt.
+        attempt: AttemptRef,
+        /// Which.
+        sign: Option<KnownSign>,
+    },
     /// The attempt is about to be signalled: its end will not be its own. A daemon that finds it
     /// alive goes on with the stop.
     Stopping {
@@ -195,6 +203,7 @@ impl Fact {
             | Self::Decided { .. }
             | Self::Started { .. }
             | Self::Owes { .. }
+            | Self::LastSign { .. }
             | Self::Stopping { .. }
             | Self::Ended { .. }
             | Self::Alive { .. }
@@ -551,6 +560,8 @@ pub struct KnownAttempt {
     pub identity: Option<Identity>,
     /// What its agent was not told yet.
     pub debt: Debt,
+    /// The last sign of work that its agent gave, if that was recorded.
+    pub sign: Option<KnownSign>,
     /// How it ended and who stopped it, if its end was recorded.
     pub ended: Option<(Exit, Option<String>)>,
     /// A stop of it was begun that counts as a failure.

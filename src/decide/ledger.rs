@@ -109,6 +109,7 @@ impl Ledger {
                         | Fact::NudgeOver { .. }
                         | Fact::Conversation { .. }
                         | Fact::Owes { .. }
+                        | Fact::LastSign { .. }
                         | Fact::Limit { .. }
                         | Fact::Trouble { .. }
                         | Fact::Worktree { .. }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Debt, Level, Looked, Stopping, watch::Watching};
+use super::{Debt, KnownSign, Level, Looked, Stopping, watch::Watching};
 use crate::model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName};
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
@@ -78,6 +78,8 @@ pub(super) struct Attempt {
     pub(super) stopping: Option<Stopping>,
     /// What its agent was not told yet.
     pub(super) debt: Debt,
+    /// What is recorded of its last sign of work.
+    pub(super) sign: Option<KnownSign>,
 }
 
 /// The end of an attempt's own process, as it is recorded once nothing of its tree lives.

@@ -97,6 +97,7 @@ pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};
+pub use watch::{KnownSign, Sign};
 pub(crate) use worktree::away;
 pub use worktree::{MakingId, Prepared};
 
@@ -285,6 +286,7 @@ impl Rig {
             | Fact::Decided { .. }
             | Fact::Started { .. }
             | Fact::Owes { .. }
+            | Fact::LastSign { .. }
             | Fact::Stopping { .. }
             | Fact::Alive { .. }
             | Fact::Notice(_) => {}

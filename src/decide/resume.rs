@@ -247,6 +247,9 @@ impl Rig {
             this_boot: recorded.is_some_and(|last| last.boot == self.machine.boot),
             stopping: known.stop_of(of).cloned(),
             debt: recorded.map_or_else(Debt::default, |last| last.debt.clone()),
+            sign: recorded
+                .filter(|last| last.boot == self.machine.boot)
+                .and_then(|last| last.sign.clone()),
         }
     }
 }

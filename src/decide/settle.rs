@@ -270,6 +270,7 @@ impl Rig {
                 owed: owed.clone(),
                 knows: phase.as_ref().map(|told| told.id.clone()),
             },
+            sign: None,
         };
         self.ledger.add(Fact::Decided {
             attempt: of.clone(),

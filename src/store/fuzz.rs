@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 37] = [
+const COLUMNS: [(&str, &str); 38] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -53,6 +53,7 @@ const COLUMNS: [(&str, &str); 37] = [
     ("worker", "unstick"),
     ("worker", "spent"),
     ("worker", "breaker"),
+    ("attempt", "last_sign"),
 ];
 
 #[test]

@@ -324,7 +324,8 @@ fn stops(
 const LATEST: i64 = 8;
 
 const KNOWN: &str =
-    "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped, owed, knows, stopping
+    "SELECT worker, attempt, decided, boot, phase, definition, identity, exit, stopped, owed, knows, stopping,
+            last_sign
      FROM attempt WHERE worker = ?1 AND decided IS NOT NULL";
 
 fn last_attempt(conn: &Connection, worker: &WorkerName) -> rusqlite::Result<Option<KnownAttempt>> {
@@ -373,6 +374,7 @@ fn known_attempt(row: &Row<'_>) -> rusqlite::Result<KnownAttempt> {
             owed: optional_json(row, 9)?,
             knows: optional(row, 10)?,
         },
+        sign: optional_json(row, 12)?,
         failed: stopping.is_some_and(|stopping| stopping.failed),
         ended: match optional_json(row, 7)? {
             Some(exit) => Some((exit, row.get(8)?)),

@@ -14,3 +14,6 @@ CREATE TABLE worktree (
     path  BLOB NOT NULL PRIMARY KEY,
     is_on BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The last sign of work that its agent gave, as JSON, once that is a while ago.
+ALTER TABLE attempt ADD COLUMN last_sign TEXT;

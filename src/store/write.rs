@@ -145,6 +145,16 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 debt.knows.as_ref().map(|id| id.as_str()),
             ],
         ),
+        Fact::LastSign { attempt, sign } => execute(
+            tx,
+            "INSERT INTO attempt (worker, attempt, last_sign) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET last_sign = ?3",
+            params![
+                attempt.worker.as_str(),
+                attempt.attempt.as_str(),
+                sign.as_ref().map(json).transpose()?,
+            ],
+        ),
         Fact::Stopping { attempt, stopping } => execute(
             tx,
             "INSERT INTO attempt (worker, attempt, stopping) VALUES (?1, ?2, ?3)

@@ -2,7 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
-use loopkeeper::store::Store;
+use loopkeeper::{
+    decide::{KnownSign, Sign},
+    store::Store,
+};
 
 use crate::{
     nudges::{events, submitted, told, until_told},
@@ -15,13 +18,18 @@ const TEXT: &str =
 
 /// A rig whose agent plays this, and is soon stalled.
 fn plays(unstick: &str, script: &str) -> Rig {
+    plays_before("slow = '1500ms', stuck = '3s'", unstick, script)
+}
+
+/// The same, watched by these rules.
+fn plays_before(watch: &str, unstick: &str, script: &str) -> Rig {
     let mut rig = Rig::new(&format!(
         "[rig]\n\
          notify = \"cat >>notices\"\n\
          [workers.a]\n\
          command = \"SCRIPTED_AGENT_SCRIPT=script SCRIPTED_AGENT_LOG=log exec ./claude\"\n\
          agent = \"claude\"\n\
-         watch = {{ every = \"200ms\", slow = \"1500ms\", stuck = \"3s\" }}\n\
+         watch = {{ every = \"200ms\", {watch} }}\n\
          unstick = {{ {unstick} }}\n"
     ));
     rig.write("script", &format!("work 500ms\n{script}"));
@@ -180,4 +188,35 @@ fn a_text_that_a_killed_daemon_had_begun_is_told_and_counted() {
         (submitted(&rig), events(&rig, "interrupted").len()),
         (vec![TEXT.to_owned()], 1)
     );
+}
+
+#[test]
+fn what_a_killed_daemon_saw_last_is_known_to_the_next_one() {
+    let mut rig = plays_before("slow = '1s', stuck = '1h'", "nudge = false", "stall");
+    let sign = |rig: &Rig| {
+        let mut seen = Store::read_only(&rig.path("state"), &[]).unwrap();
+        seen.restored.workers.remove("a")?.last?.sign
+    };
+    rig.eventually("it stalls", |rig| {
+        let done = events(rig, "done");
+        done.iter()
+            .any(|line| line["step"] == "work 500ms")
+            .then_some(())
+    });
+    let of_screen = |known: &KnownSign| known.sign == Sign::Screen;
+    let known = rig.eventually("it is recorded", |rig| sign(rig).filter(of_screen));
+    rig.kill_daemon();
+    rig.start();
+    // Whoever watches it anew says since when that is.
+    let begins = "no sign of work for ";
+    let evidence = rig.eventually("it is looked at", |rig| {
+        let evidence = rig.worker("a")["verdict"]["evidence"].clone();
+        let evidence = evidence.as_str()?.to_owned();
+        (evidence.starts_with(begins) || evidence.starts_with("watched since ")).then_some(evidence)
+    });
+    assert!(
+        evidence.starts_with(begins) && evidence.contains(": its screen changed "),
+        "{evidence}"
+    );
+    assert_eq!(sign(&rig), Some(known));
 }

@@ -247,6 +247,7 @@ impl Content {
                         owed: owed.clone(),
                         knows: phase.clone(),
                     },
+                    sign: None,
                     ended: None,
                     failed: false,
                 };
@@ -261,6 +262,11 @@ impl Content {
             Fact::Owes { attempt, debt } => {
                 if let Some(record) = self.attempts.get_mut(attempt) {
                     record.debt = debt.clone();
+                }
+            }
+            Fact::LastSign { attempt, sign } => {
+                if let Some(record) = self.attempts.get_mut(attempt) {
+                    record.sign.clone_from(sign);
                 }
             }
             Fact::Stopping { attempt, stopping } => {

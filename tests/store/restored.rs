@@ -3,8 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use loopkeeper::{
+    agent::{profile::Profile, screen::Screen, signs::Trace},
     decide::{
-        Debt, Fact, KnownAttempt, NudgeId, Owed, Restarts, Restored, RestoredWorker, Stopping,
+        Debt, Fact, KnownAttempt, KnownSign, NudgeId, Owed, Restarts, Restored, RestoredWorker,
+        Sign, Stopping,
     },
     model::{Exit, Identity, Mono, Signal},
     store::{Opened, Store},
@@ -61,6 +63,15 @@ fn every_fact_comes_back() {
         why: "not well".to_owned(),
         failed: true,
     };
+    let screen = Screen::read("Thinking…\n", None);
+    let sign = KnownSign {
+        at: Mono(90),
+        sign: Sign::Computes("cargo".to_owned()),
+        picture: Profile::shipped("claude").unwrap().fingerprint(&screen),
+        size: (80, 24),
+        committed: Trace::At(at(31)),
+        heartbeat: Trace::Absent,
+    };
     store
         .record(&[
             Fact::Boot(boot(0)),
@@ -111,6 +122,10 @@ fn every_fact_comes_back() {
                     knows: Some(plan()[2].clone()),
                 },
             },
+            Fact::LastSign {
+                attempt: attempt("builder", 30),
+                sign: Some(sign.clone()),
+            },
             Fact::Stopping {
                 attempt: attempt("builder", 30),
                 stopping: stopping.clone(),
@@ -156,6 +171,7 @@ fn every_fact_comes_back() {
                             owed: None,
                             knows: Some(plan()[2].clone()),
                         },
+                        sign: Some(sign),
                         ended: None,
                         failed: true,
                     }),

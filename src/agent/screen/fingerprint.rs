@@ -8,11 +8,13 @@ use std::{fmt, hash::Hasher, sync::LazyLock};
 
 use fnv::FnvHasher;
 use regex::{Regex, RegexSet};
+use serde::{Deserialize, Serialize};
 
 use super::Screen;
 
 /// A screen without what moves by itself; equal for equal screens, on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Fingerprint(u64);
 
 impl fmt::Display for Fingerprint {

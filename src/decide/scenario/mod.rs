@@ -27,6 +27,7 @@ mod reboots;
 mod say;
 mod secrets;
 mod shortage;
+mod signs;
 mod spend;
 mod strays;
 mod unstick;

@@ -431,10 +431,10 @@ fn what_a_killed_daemon_tried_is_told_and_counted() {
     assert_eq!(stage.told("worker-nudge-undecided").len(), 1);
     let known = stage.known().unwrap();
     assert_eq!((known.tries, known.taken), (1, true));
-    // It has to be seen to be stalled by the one that is there now.
-    stage.pass(19 * MINUTE);
+    // By the one that is there now it has been seen once to be stalled; and the try was a try.
+    stage.pass(14 * MINUTE);
     assert_eq!(stage.typed, [0; 0]);
-    stage.pass(3 * MINUTE);
+    stage.pass(2 * MINUTE);
     assert_eq!(
         (stage.typed.len(), stage.last.unwrap().1.interrupt),
         (1, true)
@@ -451,6 +451,23 @@ fn what_a_killed_daemon_tried_is_told_and_counted() {
         (stage.typed.len(), stage.told("worker-stuck").len()),
         (1, 1)
     );
+}
+
+#[test]
+fn a_daemon_that_dies_beside_a_stall_delays_nothing() {
+    let mut stage = Stage::of(one(|_| {}), Hangs(0));
+    stage.comes = Comes::Taken(Hangs(0));
+    for _ in 0..3 {
+        stage.pass(6 * MINUTE);
+        stage.next_daemon();
+    }
+    stage.pass(5 * MINUTE);
+    assert_eq!(stage.typed.len(), 1);
+    // What the text has changed on the screen is known, too.
+    stage.next_daemon();
+    stage.pass(15 * MINUTE);
+    assert_eq!((stage.typed.len(), stage.between()), (2, vec![15]));
+    assert_eq!(stage.told("worker-unstuck"), []);
 }
 
 #[test]

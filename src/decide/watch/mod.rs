@@ -14,7 +14,12 @@
 //! that is known, it counts how long the last sign of work is ago: another screen, a commit, a heartbeat,
 //! a process that computes. After `slow` it is named, after `stuck` it is a stall. Before the first one of
 //! this watch it is unknown. A child that computes is work: a long build shows nothing else.
+//!
+//! The last sign of work is recorded when it is some minutes old, with what was to be seen then ([`KnownSign`]).
+//! A daemon whose first look at the same attempt sees the same counts on from there; else it begins anew.
+//! What was computed in between it cannot know; the next look shows what computes still.
 
+mod sign;
 mod words;
 
 use std::time::Duration;
@@ -22,7 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Effect, Level, Rig,
+    Effect, Fact, Level, Rig,
     life::{Life, Look},
     verdict::by_looks,
     worker::PROBE_SILENCE,
@@ -31,16 +36,18 @@ use crate::{
     agent::{
         screen::Fingerprint,
         sighting::Seen,
-        signs::{Child, Sights, Signs, Trace},
+        signs::{Sights, Signs, Trace},
     },
     config,
     model::{AttemptRef, Mono, Now, VerdictIs},
 };
+use sign::sign;
+pub use sign::{KnownSign, Sign};
 pub(super) use words::{short, to_the_minute, whole};
 
-/// Of the time between two looks, one part in so many is computed by those that compute, together. What
-/// waits for others, as a server of tools does, wakes up for less.
-const COMPUTES: u32 = 20;
+/// After so long without one the last sign of work is recorded: often enough for who waits for the next one,
+/// and seldom enough for a disk.
+const RECORDED: Duration = Duration::from_secs(5 * 60);
 
 /// What the looks at an agent came to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -58,6 +65,8 @@ pub(super) struct Watching {
     sign: (Mono, Sign),
     /// The last one that was not computing.
     shown: Mono,
+    /// The last one that is recorded, until the first look.
+    known: Option<KnownSign>,
     /// Since when each look finds words of an end of its program.
     over: Option<Mono>,
     /// What the last look came to, and since when looks come to that.
@@ -69,21 +78,13 @@ pub(super) struct Watching {
     told: (VerdictIs, Option<String>),
 }
 
-/// A sign of work.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Sign {
-    /// It is watched only since then.
-    Begun,
-    Screen,
-    Commit,
-    Heartbeat,
-    /// A process of this name computes.
-    Computes(String),
-}
-
 impl Watching {
-    /// Nothing was seen yet.
-    pub(super) fn new(rules: &config::Worker, now: Now) -> Option<Box<Self>> {
+    /// Nothing was seen yet; `known`: an earlier watch of it has recorded that.
+    pub(super) fn new(
+        rules: &config::Worker,
+        now: Now,
+        known: Option<KnownSign>,
+    ) -> Option<Box<Self>> {
         rules.agent.as_ref()?;
         Some(Box::new(Self {
             look: Look::at(now.mono),
@@ -93,6 +94,7 @@ impl Watching {
             ours: None,
             sign: (now.mono, Sign::Begun),
             shown: now.mono,
+            known,
             over: None,
             is: VerdictIs::Working,
             since: now,
@@ -128,6 +130,13 @@ impl Watching {
                         self.sign = (now.mono, sign);
                     }
                     go_on(before, &mut signs);
+                } else if let Some(known) = self.known.take()
+                    && known.is_still_the_last(&signs)
+                {
+                    signs.committed = signs.committed.or(known.committed);
+                    signs.heartbeat = signs.heartbeat.or(known.heartbeat);
+                    self.shown = known.at;
+                    self.sign = (known.at, known.sign);
                 }
                 let over = matches!(signs.sighting.seen, Seen::Crashed { .. });
                 self.over = over.then(|| self.over.unwrap_or(now.mono));
@@ -143,6 +152,22 @@ impl Watching {
     pub(super) fn seen(&self) -> Option<(Mono, &Seen)> {
         let seen = self.seen.as_ref().filter(|_| self.blind.is_none());
         seen.map(|(at, signs)| (*at, &signs.sighting.seen))
+    }
+
+    /// What is to be recorded of the last sign of work of one that says that it works, or nothing that is
+    /// known; nothing of one that has just come.
+    fn to_be_recorded(&self, rules: &config::Watch) -> Option<KnownSign> {
+        let (seen_at, signs) = self.seen.as_ref()?;
+        let (at, sign) = self.sign.clone();
+        let counts = match &signs.sighting.seen {
+            Seen::Busy | Seen::Unknown | Seen::Crashed { .. } => {
+                seen_at.since(at) >= RECORDED.min(rules.slow)
+            }
+            Seen::Waiting | Seen::Asking { .. } | Seen::Limited { .. } | Seen::Outage { .. } => {
+                false
+            }
+        };
+        counts.then(|| KnownSign::new(at, sign, signs))
     }
 
     /// What is held of it as of the last look.
@@ -313,42 +338,6 @@ impl Watching {
     }
 }
 
-/// What is a sign of work between these looks; the strongest, if there are several. What ran before the
-/// first of them and was not seen then may have computed whenever it did. `ours`: a text of ours may have
-/// changed the screen.
-fn sign(before: &Signs, after: &Signs, between: Duration, ours: bool) -> Option<Sign> {
-    // Who begins to work does something, whatever else is drawn meanwhile.
-    let stood = matches!(
-        before.sighting.seen,
-        Seen::Waiting | Seen::Asking { .. } | Seen::Limited { .. } | Seen::Outage { .. }
-    );
-    if stood && after.sighting.seen == Seen::Busy {
-        return Some(Sign::Screen);
-    }
-    // In a terminal of another size everything is drawn elsewhere.
-    if before.picture != after.picture && before.size == after.size && !ours {
-        return Some(Sign::Screen);
-    }
-    if after.committed.is_newer_than(before.committed) {
-        return Some(Sign::Commit);
-    }
-    if after.heartbeat.is_newer_than(before.heartbeat) {
-        return Some(Sign::Heartbeat);
-    }
-    let computed = |child: &Child| {
-        let same = |known: &&Child| (known.pid, known.start) == (child.pid, child.start);
-        match before.children.iter().find(same) {
-            Some(known) => child.cpu.saturating_sub(known.cpu),
-            None if child.start > before.taken => child.cpu,
-            None => Duration::ZERO,
-        }
-    };
-    let all: Duration = after.children.iter().map(computed).sum();
-    let most = after.children.iter().max_by_key(|child| computed(child))?;
-    let computes = all >= between / COMPUTES && !all.is_zero();
-    computes.then(|| Sign::Computes(most.name.clone()))
-}
-
 /// Puts into a look what the one before knows better.
 fn go_on(before: &Signs, after: &mut Signs) {
     after.committed = after.committed.or(before.committed);
@@ -416,12 +405,40 @@ impl Rig {
         let agent = worker.rules.agent.as_ref();
         let counts_turns = agent.is_some_and(|agent| agent.turns.is_some());
         worker.spend.see(agreed, shown, counts_turns);
+        self.record_last_sign(of);
         self.see_round(now, &of.worker, agreed);
         let over = self.learn_limit(now, of, agreed);
         self.learn_trouble(now, of, agreed);
         if let Some(is) = agreed.filter(|_| is_news || over) {
             self.tell_verdict(now, of, is, over);
         }
+    }
+
+    /// Records the last sign of work if what is recorded of it is another one.
+    fn record_last_sign(&mut self, of: &AttemptRef) {
+        let Some(worker) = self.worker_of(of) else {
+            return;
+        };
+        let Life::Running {
+            attempt,
+            watching: Some(watching),
+            ..
+        } = &mut worker.life
+        else {
+            return;
+        };
+        let sign = watching.to_be_recorded(&worker.rules.watch);
+        if watching.seen().is_none() || attempt.sign == sign {
+            return;
+        }
+        let before = std::mem::replace(&mut attempt.sign, sign.clone());
+        let fact = |sign| Fact::LastSign {
+            attempt: of.clone(),
+            sign,
+        };
+        // What waits for a full disk has come to nothing by now.
+        self.ledger.withdraw(&fact(before));
+        self.ledger.add(fact(sign));
     }
 
     fn tell_verdict(&mut self, now: Now, of: &AttemptRef, is: VerdictIs, limit_is_over: bool) {

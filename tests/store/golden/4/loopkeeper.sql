@@ -46,12 +46,12 @@ CREATE TABLE attempt (
     stopping   TEXT,
     ended      TEXT,
     exit       TEXT,
-    stopped    TEXT, owed TEXT, knows TEXT,
+    stopped    TEXT, owed TEXT, knows TEXT, last_sign TEXT,
     UNIQUE (worker, attempt)
 ) STRICT;
-INSERT INTO attempt VALUES(1,'builder','20261121T004339Z-00000007','2026-11-21T00:43:39Z','00000000-0000-0000-0000-000000000001','1e',-2,NULL,'{"why":"operator","failed":false}','2026-11-21T00:43:44Z','{"signal":"SIGKILL"}','operator',NULL,NULL);
-INSERT INTO attempt VALUES(2,'builder','20261121T004349Z-00000007','2026-11-21T00:43:49Z','00000000-0000-0000-0000-000000000001','1e',-2,'{"boot":"00000000-0000-0000-0000-000000000001","pid":4711,"started":99}','{"why":"the phase changed","failed":false}',NULL,NULL,NULL,NULL,NULL);
-INSERT INTO attempt VALUES(3,'builder','20261121T004359Z-00000007',NULL,NULL,NULL,NULL,NULL,'{"why":"operator","failed":false}','2026-11-21T00:44:04Z','{"lost":"nobody saw it"}',NULL,'"start"','2');
+INSERT INTO attempt VALUES(1,'builder','20261121T004339Z-00000007','2026-11-21T00:43:39Z','00000000-0000-0000-0000-000000000001','1e',-2,NULL,'{"why":"operator","failed":false}','2026-11-21T00:43:44Z','{"signal":"SIGKILL"}','operator',NULL,NULL,NULL);
+INSERT INTO attempt VALUES(2,'builder','20261121T004349Z-00000007','2026-11-21T00:43:49Z','00000000-0000-0000-0000-000000000001','1e',-2,'{"boot":"00000000-0000-0000-0000-000000000001","pid":4711,"started":99}','{"why":"the phase changed","failed":false}',NULL,NULL,NULL,NULL,NULL,'{"at":3630000,"sign":{"computes":"cargo"},"picture":17446744073709551557,"size":[80,24],"committed":{"at":"2026-11-21T00:44:12Z"},"heartbeat":"absent"}');
+INSERT INTO attempt VALUES(3,'builder','20261121T004359Z-00000007',NULL,NULL,NULL,NULL,NULL,'{"why":"operator","failed":false}','2026-11-21T00:44:04Z','{"lost":"nobody saw it"}',NULL,'"start"','2',NULL);
 CREATE TABLE notice (
     number  INTEGER NOT NULL PRIMARY KEY,
     at      TEXT NOT NULL,
