@@ -255,7 +255,7 @@ impl Rig {
         }
         let worker = self.workers.get(&of.worker);
         let Some(attempt) = worker.and_then(|worker| worker.life.attempt()) else {
-            return true;
+            return self.leave_owed(of, owed);
         };
         let (present, debt) = (attempt.of.clone(), attempt.debt.clone());
         if present != *of && debt.owed.is_none() && owed != Owed::Reboot {
@@ -265,6 +265,22 @@ impl Rig {
         if let Some(fact) = self.owes(&present, Debt { owed, ..debt }) {
             self.ledger.add(fact);
         }
+        true
+    }
+
+    /// The same where none lives: one that has ended since then leaves it to the next one.
+    fn leave_owed(&mut self, of: &AttemptRef, owed: Owed) -> bool {
+        let worker = self.workers.get_mut(&of.worker);
+        let past = worker.and_then(|worker| worker.past.as_mut());
+        let Some(past) = past.filter(|past| past.of != *of) else {
+            return true;
+        };
+        if past.debt.owed.is_none() && owed != Owed::Reboot {
+            return false;
+        }
+        past.debt.owed = more_important(past.debt.owed.take(), owed);
+        let (attempt, debt) = (past.of.clone(), past.debt.clone());
+        self.ledger.add(Fact::Owes { attempt, debt });
         true
     }
 

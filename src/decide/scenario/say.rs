@@ -465,6 +465,26 @@ fn one_that_ends_while_it_is_typed_leaves_it_to_the_next() {
 }
 
 #[test]
+fn one_that_has_ended_before_that_is_known_leaves_it_as_well() {
+    let (mut play, of) = kicked_off(talkative());
+    let found = ended(&of, Exit::machine_went_down(), 0);
+    let of = started(&play.reboot(vec![found])).pop().unwrap();
+    play.runs(&of);
+    let typed = looks(&mut play, &of, idle());
+    assert_eq!(texts(&typed), ["rebooted, uncleanly, p1"]);
+    let mut done = play.ends(&of, Exit::Code(1));
+    done.extend(play.pass(2000));
+    let other = started(&done).pop().unwrap();
+    play.runs(&other);
+    let mut done = play.ends(&other, Exit::Code(1));
+    refused(&mut play, &typed, Refusal::Dead);
+    done.extend(play.pass(4000));
+    let next = started(&done).pop().unwrap();
+    play.runs(&next);
+    assert_eq!(texts(&waits(&mut play, &next)), ["rebooted, uncleanly, p1"]);
+}
+
+#[test]
 fn what_people_say_waits_behind_it() {
     let (mut play, starts) = Play::running(talkative());
     let of = &starts[0];
