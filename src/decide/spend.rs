@@ -46,6 +46,8 @@ pub(super) struct Spend {
     differs: bool,
     /// Its agent was seen to work since its last turn was over.
     works: bool,
+    /// So it was when the text that is being typed was begun.
+    worked: bool,
     /// How many looks have to come first until one that waits counts: those before a text was taken say
     /// nothing of the turn that it began.
     looks_first: u8,
@@ -103,12 +105,18 @@ impl Spend {
         }
     }
 
+    /// A text is begun to be typed to its agent.
+    pub(super) fn is_typed_to(&mut self) {
+        self.worked = self.works;
+    }
+
     /// Its agent has taken a text, which is a turn, however soon that is over; `at_rest`: at its input line, so
     /// the turn before is over as well.
     pub(super) fn taken(&mut self, by: &By, at_rest: bool, counts_turns: bool) {
         match by {
             By::Work | By::Transcript | By::Progress | By::Question => {
-                if at_rest {
+                // Looks may have seen it work by now, for this text.
+                if at_rest && self.worked {
                     self.turn_over(None, counts_turns);
                 }
                 (self.works, self.looks_first) = (true, 2);
@@ -122,6 +130,7 @@ impl Spend {
         let Some(known) = &mut self.known else {
             return;
         };
+        self.worked = false;
         let over = std::mem::take(&mut self.works);
         let shown = counts_turns && known.shown_turns.or(turns).is_some();
         if over && !shown {

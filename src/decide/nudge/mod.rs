@@ -222,6 +222,9 @@ impl Rig {
         });
         let nudge = nudge.clone();
         self.types_to_unstick(&nudge, Some(now.mono + TYPING_SILENCE));
+        if let Some(worker) = self.worker_of(&nudge.attempt) {
+            worker.spend.is_typed_to();
+        }
     }
 
     /// Who typed says how it went.
