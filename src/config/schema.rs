@@ -409,7 +409,7 @@ pub(super) mod limit {
         TEXT: "text", "a text that can be typed, at most 64 KiB", "\"Your usage limit is over. Go on where you stopped.\"", "What is typed.";
         MARGIN: "margin", "a duration such as \"1m\", or \"0s\"", "\"1m\"", "How long after the end that its screen names.";
         AGAIN: "again", expects::DURATION, "\"30m\"",
-            "From one try to the next: when it is at its limit still, or could not be woken. It is also how long is waited where the screen names no end, or one that is more than eight days away. At least a second.";
+            "From one try to the next: when it is at its limit still, or could not be woken. It is also how long is waited where the screen names no end, or one that is more than 32 days away. At least a second.";
         ACCOUNT: "account", "1 to 64 letters, digits, '.', '_' and '-'", "its own" as in "\"team\"",
             "Whose limit it is. Workers of one account are woken one by one: the next when the one before was seen to go on, could not be woken, or ended; and where it found another limit, all wait for that.";
     }

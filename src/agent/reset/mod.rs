@@ -31,9 +31,9 @@ use jiff::{
 };
 use regex::{Captures, Regex};
 
-/// The longest limits there are last a week. Who believed a slip, or a clock that is wrong, would wait for
+/// The longest limits there are last a month. Who believed a slip, or a clock that is wrong, would wait for
 /// years.
-const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 8);
+const FURTHEST: SignedDuration = SignedDuration::from_hours(24 * 32);
 
 /// The next moment after `now` at which the limit in `words` ends. Times that name no zone are in
 /// `zone`.
