@@ -7,6 +7,7 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     io::{self, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -35,7 +36,13 @@ pub(super) const MOST_COMMITS: usize = 1000;
 /// Why nothing is known of a checkout.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
-    /// It is not there, or nobody can tell whose it is.
+    /// It is not there, or an empty directory, as before it is made.
+    #[error("there is nothing in {}", path.display())]
+    Nothing {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Nobody can tell what it is, or whose.
     #[error("{}", path.display())]
     Place {
         /// Which.
@@ -72,6 +79,10 @@ pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, Look
         path: path.to_owned(),
         source,
     };
+    if is_nothing(path) {
+        let path = path.to_owned();
+        return Err(LookError::Nothing { path });
+    }
     let as_user = match as_user {
         Some(user) => Some(user),
         None => whose::to_be_asked_as(path)
@@ -117,7 +128,7 @@ pub fn main(path: &Path, as_user: Option<AsUser>) -> ExitCode {
         .and_then(|runtime| {
             let seen = match runtime.block_on(look(path, as_user)) {
                 Ok(checkout) => Ok(checkout.half_done()),
-                Err(LookError::NoCheckout(_)) => Ok(Vec::new()),
+                Err(LookError::Nothing { .. } | LookError::NoCheckout(_)) => Ok(Vec::new()),
                 Err(error) => Err(in_one_line(&error)),
             };
             io::stdout().write_all(&serde_json::to_vec(&seen)?)
@@ -129,6 +140,17 @@ pub fn main(path: &Path, as_user: Option<AsUser>) -> ExitCode {
             drop(writeln!(io::stderr(), "{}", in_words(&error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whether there is nothing, as before a worktree is made.
+fn is_nothing(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        // A link that leads nowhere is something.
+        Err(_) => path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
     }
 }
 

@@ -25,6 +25,11 @@ use crate::{
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_secs(2);
+/// Of a directory that git knows nothing of.
+const NO_CHECKOUT: &str = "its worktree is no checkout of git, so it has no safe point";
+/// What helps there.
+const NO_SAFE_POINT: &str = "make it a checkout (git init, commit, push), or take `worktree` away from the worker in the \
+                             configuration and reload; supervisorctl pause waits for nothing";
 /// For the loops to end, what each is given to end by itself included.
 const END_WITHIN: Duration = Duration::from_secs(300);
 
@@ -64,9 +69,9 @@ struct Seen {
     because: Vec<String>,
     #[serde(skip)]
     at: Option<String>,
-    /// Nor will it ever be seen to be, by us.
+    /// Nor will it ever be seen to be, by us: what helps.
     #[serde(skip)]
-    never: bool,
+    never: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,8 +123,8 @@ fn pause(wait: &Wait, context: &Context) -> Result<Vec<Seen>, Failure> {
         if seen.iter().all(|one| one.safe) {
             break;
         }
-        if let Some(one) = seen.iter().find(|one| one.never) {
-            return Err(never(one));
+        if let Some(failure) = seen.iter().find_map(never) {
+            return Err(failure);
         }
         if told.as_ref() != Some(&seen) {
             Failure::show(&waits(&seen));
@@ -193,11 +198,17 @@ impl Looks {
 
     fn seen(&self, worker: &WorkerView, found: Option<Result<Checkout, LookError>>) -> Seen {
         let because = match &found {
-            None => Vec::new(),
+            None | Some(Err(LookError::Nothing { .. })) => Vec::new(),
             Some(Ok(checkout)) => checkout.unsafe_because(self.unpushed),
+            Some(Err(LookError::NoCheckout(why))) => vec![format!("{NO_CHECKOUT} ({why})")],
             Some(Err(why)) => vec![format!("nobody can look at it: {}", in_one_line(why))],
         };
-        let never = matches!(found, Some(Err(LookError::Another { .. })));
+        let never = match &found {
+            Some(Err(LookError::Another { .. })) => Some("sudo supervisorctl quiesce"),
+            // Who works there may still make it one.
+            Some(Err(LookError::NoCheckout(_))) if !lives(worker) => Some(NO_SAFE_POINT),
+            _ => None,
+        };
         let checkout = found.and_then(Result::ok);
         Seen {
             name: worker.name.clone(),
@@ -217,10 +228,11 @@ impl Looks {
 
 fn line(one: &Seen) -> String {
     let name = &one.name;
-    let what = match (&one.at, one.safe) {
-        (None, true) => "has no worktree, so nobody can tell".to_owned(),
-        (Some(at), true) => format!("is at a safe point: {at}"),
-        (_, false) => one.because.join("; "),
+    let what = match (&one.at, &one.worktree) {
+        _ if !one.safe => one.because.join("; "),
+        (Some(at), _) => format!("is at a safe point: {at}"),
+        (None, Some(path)) => format!("is at a safe point: there is nothing in {path}"),
+        (None, None) => "has no worktree, so nobody can tell".to_owned(),
     };
     printable(&format!("{name}: {what}")) + "\n"
 }
@@ -263,9 +275,10 @@ fn late(seen: &[Seen]) -> Failure {
     )
 }
 
-fn never(one: &Seen) -> Failure {
+fn never(one: &Seen) -> Option<Failure> {
     let text = format!("{}; nothing was paused", line(one).trim_end());
-    Failure::say(Exit::Failed, text).hint("sudo supervisorctl quiesce")
+    one.never
+        .map(|hint| Failure::say(Exit::Failed, text).hint(hint))
 }
 
 fn gone_on() -> Failure {

@@ -190,7 +190,7 @@ fn what_is_not_safe_is_named_and_nothing_is_paused() {
         ))
         .stdout(contains("ahead: 2 commits are not pushed: forgotten\n"))
         .stdout(contains("alone: nothing is pushed: it has no remote\n"))
-        .stdout(contains("gone: nobody can look at it: "))
+        .stdout(contains("gone: is at a safe point: there is nothing in "))
         .stdout(contains("free: has no worktree, so nobody can tell\n"));
     quiesce(&rig, &["--dry-run", "--unpushed"])
         .code(1)
@@ -201,9 +201,61 @@ fn what_is_not_safe_is_named_and_nothing_is_paused() {
         .code(1)
         .stdout("")
         .stderr(contains(
-            "error: no safe point was come to in time, because of merging, ahead, alone, gone; \
+            "error: no safe point was come to in time, because of merging, ahead, alone; \
              nothing was paused\n",
         ));
+    assert!(!paused.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_worktree_that_was_never_made_has_nothing_half_done() {
+    let home = Home::new();
+    fs::create_dir(home.path().join("empty")).unwrap();
+    let at = |name: &str| WorkerView {
+        worktree: Some(home.path().join(name)),
+        ..worker(name)
+    };
+    let loops = vec![at("empty"), at("gone")];
+    let (rig, paused) = rig(home, loops, || {});
+    let there = |name: &str| {
+        let path = rig.home.path().join(name);
+        let path = path.display();
+        format!("{name}: is at a safe point: there is nothing in {path}\n")
+    };
+    quiesce(&rig, &[])
+        .code(0)
+        .stdout(contains(there("empty")))
+        .stdout(contains(there("gone")));
+    assert!(paused.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_directory_that_is_no_checkout_is_waited_for_only_while_somebody_works_there() {
+    let plain = |state| {
+        let home = Home::new();
+        fs::create_dir(home.path().join("plain")).unwrap();
+        fs::write(home.path().join("plain/notes"), "").unwrap();
+        let row = WorkerView {
+            worktree: Some(home.path().join("plain")),
+            state,
+            ..worker("plain")
+        };
+        rig(home, vec![row], || {})
+    };
+    let because = "plain: its worktree is no checkout of git, so it has no safe point (fatal: not a git \
+                   repository";
+    let (rig, paused) = plain(StateName::Running);
+    quiesce(&rig, &["--within", "0s"])
+        .code(1)
+        .stderr(contains(because))
+        .stderr(contains("because of plain; nothing was paused"));
+    assert!(!paused.load(Ordering::SeqCst));
+    let (rig, paused) = plain(StateName::Stopped);
+    quiesce(&rig, &[])
+        .code(1)
+        .stdout("")
+        .stderr(contains(format!("error: {because}")))
+        .stderr(contains("git init"));
     assert!(!paused.load(Ordering::SeqCst));
 }
 
