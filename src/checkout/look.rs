@@ -115,6 +115,9 @@ pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, Look
                 .await?
         }
     };
+    let stashes = git.asked(&["stash", "list", "--format=%gs"]).await?;
+    let of = is_one_of_several.then_some(checkout.branch.as_deref());
+    checkout.stashes = count_stashes(&stashes, of);
     checkout.under_way = under_way(Path::new(directory));
     Ok(checkout)
 }
@@ -278,6 +281,20 @@ fn read_unpushed(text: &str) -> Pushed {
     }
 }
 
+/// A line for each stash, as `git stash` words it; all worktrees of a repository have them in common. Of one
+/// of several its own branch is said, or that it has none.
+fn count_stashes(text: &str, of: Option<Option<&str>>) -> usize {
+    let Some(branch) = of else {
+        return text.lines().count();
+    };
+    let on = format!("n {}: ", branch.unwrap_or("(no branch)"));
+    let is_own = |line: &&str| {
+        let rest = line.strip_prefix("WIP o").or(line.strip_prefix('O'));
+        rest.is_some_and(|rest| rest.starts_with(&on))
+    };
+    text.lines().filter(is_own).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,6 +410,34 @@ mod tests {
             ],
         );
         assert_eq!(pushed_of(&home, "work").await, not(&["HEAD"]));
+    }
+
+    #[tokio::test]
+    async fn what_was_put_aside_counts_where_it_was() {
+        let home = pushed();
+        git(&home, &["clone", "--quiet", "far.git", "repo"]);
+        let add = ["worktree", "add", "--quiet", "-b", "own", "../work"];
+        git(&home, &[&["-C", "repo"], &add[..]].concat());
+        let puts_aside = |place: &str, words: &[&str]| {
+            fs::write(home.path().join(place).join("new"), "half of it").unwrap();
+            let stash = ["-C", place, "stash", "push", "--quiet", "-u"];
+            git(&home, &[&stash[..], words].concat());
+        };
+        puts_aside("repo", &[]);
+        let stashes = async |place: &str| {
+            let seen = look(&home.path().join(place), None).await.unwrap();
+            assert_eq!(seen.half_done(), [""; 0]);
+            seen.stashes
+        };
+        assert_eq!((stashes("repo").await, stashes("work").await), (1, 0));
+        puts_aside("work", &[]);
+        puts_aside("work", &["-m", "said: so"]);
+        git(&home, &["-C", "work", "checkout", "--quiet", "--detach"]);
+        assert_eq!((stashes("repo").await, stashes("work").await), (3, 0));
+        puts_aside("work", &[]);
+        assert_eq!(stashes("work").await, 1);
+        git(&home, &["-C", "work", "checkout", "--quiet", "own"]);
+        assert_eq!(stashes("work").await, 2);
     }
 
     #[tokio::test]

@@ -6,8 +6,10 @@
 //!
 //! How: git is asked ([`look`]) for its status, for commits of branches that no remote is known to have,
 //! and for where its directory is: what is under way leaves a file there (gitrepository-layout(5)). A push
-//! tells what the remote has from then on, so nobody has to ask that. A worktree that is one of several of
-//! a repository (git-worktree(1)) answers for what it has checked out alone: the other branches are others'.
+//! tells what the remote has from then on, so nobody has to ask that: one that was set back or is gone is
+//! not noticed. A worktree that is one of several of a repository (git-worktree(1)) answers for what it has
+//! checked out alone: the other branches are others', and so is what was put aside on them. Of a submodule
+//! git's status tells what is not committed; what of its commits is pushed is not asked.
 
 mod look;
 pub mod make;
@@ -43,6 +45,8 @@ pub struct Checkout {
     pub changed: Vec<String>,
     /// Where its commits are beside this machine.
     pub pushed: Pushed,
+    /// Changes that were put aside (git-stash(1)), which are never pushed.
+    pub stashes: usize,
 }
 
 /// Where the commits of all branches of a checkout are.
@@ -96,13 +100,21 @@ impl Checkout {
             ),
             Pushed::Nowhere | Pushed::Unknown => {}
         }
+        if self.stashes > 0 && !unpushed {
+            let stashes = counted(self.stashes, "stash is", "stashes are");
+            why.push(format!("{stashes} on this machine alone: git stash list"));
+        }
         why
     }
 
     /// The same at the end of a phase, where what has nowhere to be pushed to need not be, nor what nobody
-    /// could tell of when it was.
+    /// could tell of when it was. What was put aside may lie there for longer than a phase.
     pub fn half_done(&self) -> Vec<String> {
-        self.unsafe_because(matches!(self.pushed, Pushed::Nowhere | Pushed::Unknown))
+        let here = Self {
+            stashes: 0,
+            ..self.clone()
+        };
+        here.unsafe_because(matches!(self.pushed, Pushed::Nowhere | Pushed::Unknown))
     }
 
     /// Where it is, for people.
@@ -166,15 +178,19 @@ mod tests {
                 branches: names(&["main"]),
             },
             branch: None,
+            stashes: 2,
             ..clean.clone()
         };
-        let (merge, files, commit) = (
+        let (merge, files, commit, stashes) = (
             "a merge is under way",
             "4 files are not committed: a, b, c and 1 more",
             "1 commit is not pushed: main",
+            "2 stashes are on this machine alone: git stash list",
         );
-        assert_eq!(dirty.unsafe_because(false), names(&[merge, files, commit]));
+        let all = names(&[merge, files, commit, stashes]);
+        assert_eq!(dirty.unsafe_because(false), all);
         assert_eq!(dirty.unsafe_because(true), names(&[merge, files]));
+        assert_eq!(dirty.half_done(), names(&[merge, files, commit]));
         assert_eq!(dirty.at(), "0123456789ab, on no branch");
         let here = Checkout {
             pushed: Pushed::Nowhere,
