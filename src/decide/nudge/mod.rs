@@ -120,6 +120,7 @@ impl Rig {
             when,
             patience: Some(Patience::from(now.mono, within)),
             unheard: false,
+            refused: false,
             stage: Stage::Waiting { again: None },
         });
         Ok(())

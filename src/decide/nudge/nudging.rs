@@ -60,6 +60,8 @@ pub(in crate::decide) struct Nudging {
     pub(super) patience: Option<Patience>,
     /// Whoever asked for it has hung up.
     pub(super) unheard: bool,
+    /// It came to a try, and nothing was typed.
+    pub(super) refused: bool,
     pub(super) stage: Stage,
 }
 
@@ -100,6 +102,7 @@ impl Nudging {
             when: When::Idle,
             patience: None,
             unheard: false,
+            refused: false,
             stage: Stage::Waiting { again: Some(now) },
         }
     }
@@ -122,6 +125,7 @@ impl Nudging {
             when: When::Idle,
             patience: Some(patience),
             unheard: false,
+            refused: false,
             stage: Stage::Waiting { again: None },
         }
     }
@@ -164,6 +168,7 @@ impl Nudging {
             when: When::Idle,
             patience: None,
             unheard: false,
+            refused: false,
             stage: Stage::Waiting { again: None },
         }
     }
@@ -196,6 +201,7 @@ impl Nudging {
     /// Nothing of it was typed; the try that is over.
     pub(in crate::decide) fn waits_again(&mut self, another: NudgeId, again: Mono) -> NudgeId {
         self.stage = Stage::Waiting { again: Some(again) };
+        self.refused = true;
         std::mem::replace(&mut self.id, another)
     }
 
@@ -258,6 +264,11 @@ impl Nudging {
     /// It is not being typed, and was refused for something that passes.
     pub(in crate::decide) fn is_put_off(&self) -> bool {
         matches!(self.stage, Stage::Waiting { again: Some(_) })
+    }
+
+    /// It came to a try before this one, and nothing was typed.
+    pub(in crate::decide) fn was_refused(&self) -> bool {
+        self.refused
     }
 
     /// Nobody has it in hand.

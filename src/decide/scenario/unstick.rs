@@ -169,9 +169,10 @@ impl Stage {
                     self.typed.push(self.play.t);
                     self.is_typed(nudge);
                 }
-                Effect::Type { nudge, .. } => {
-                    self.tell(Event::Typed(nudge, Typed::Taken(By::Work)));
-                }
+                Effect::Type { nudge, .. } => match self.comes {
+                    Comes::Refused(Refusal::Unsent { .. }) => self.is_typed(nudge),
+                    _ => self.tell(Event::Typed(nudge, Typed::Taken(By::Work))),
+                },
                 Effect::Tell(notice) => {
                     self.told.push((notice.level, notice.event, notice.text));
                 }
@@ -720,6 +721,49 @@ fn texts_of_people_come_first_and_a_file_in_its_inbox_waits_for_it() {
             .evidence()
             .ends_with("; is nudged after the text that waits")
     );
+}
+
+/// Where text stands on its input line, a file in its inbox is not typed, nor is the word for who waits.
+#[test]
+fn what_cannot_be_typed_to_who_waits_keeps_nobody_from_being_told() {
+    let minds = |unstick: &mut Unstick| unstick.idle = Some(Duration::from_secs(600));
+    let mut stage = Stage::of(one(minds), Done(7));
+    let typed = "half a sentence".into();
+    stage.comes = Comes::Refused(Refusal::Unsent { typed });
+    let lies = Lies {
+        first: Some((ItemName::from("review.md"), Ok("a review".into()))),
+        queued: 1,
+        ..Lies::default()
+    };
+    stage.tell(Event::Inbox("a".parse().unwrap(), lies));
+    stage.pass(12 * MINUTE);
+    let put_off = "; is nudged 1 of 2 as soon as text can be typed there";
+    assert!(stage.evidence().ends_with(put_off), "{}", stage.evidence());
+    stage.pass(48 * MINUTE);
+    assert_eq!(stage.told("worker-nudge-failed").len(), 1);
+    let said = stage.told("worker-stuck");
+    let why = "a is stuck: it waits at its input line, and cannot be nudged: nothing was typed into a \
+               within 15 min: ";
+    assert!(said.len() == 1 && said[0].1.starts_with(why), "{said:?}");
+    let on = "; it is nudged as soon as nothing hinders that";
+    assert!(said[0].1.ends_with(on), "{said:?}");
+    // Nothing was typed, and nothing else is said.
+    stage.pass(300 * MINUTE);
+    assert_eq!(stage.told("worker-stuck").len(), 1);
+    assert!(
+        !stage.evidence().contains(" 2 of 2"),
+        "{}",
+        stage.evidence()
+    );
+    assert!(stage.known().unwrap().tries <= 1);
+    assert_eq!(stage.told("worker-nudged"), []);
+    // It is cleared: what is typed from then on counts.
+    stage.comes = Comes::Taken(Done(7));
+    stage.pass(60 * MINUTE);
+    let said = stage.told("worker-stuck");
+    assert_eq!(said.len(), 2);
+    let why = "a is stuck: it waits at its input line, and nothing came of it to nudge it twice in a row; ";
+    assert!(said[1].1.starts_with(why), "{said:?}");
 }
 
 #[test]

@@ -11,8 +11,8 @@
 //! a row that change nothing, and a person is told; only a provider is waited for without an end.
 //!
 //! Who is to be started anew when nothing helps is so after texts that were typed, and not under somebody
-//! who is there. Where a stalled one cannot be typed to, that is no try: what hinders is told, once, and it
-//! is tried on.
+//! who is there. Where one that is stalled or waits cannot be typed to, that is no try: what hinders is
+//! told, once, and it is tried on.
 //!
 //! # How
 //!
@@ -144,8 +144,7 @@ impl Unstick {
         // Who could not be typed to is tried on.
         let tried = || watching.is_none_or(|watching| self.is_exhausted(rules, watching));
         match self.known.what {
-            Trouble::Stall => self.known.told && tried(),
-            Trouble::Idle => self.known.told,
+            Trouble::Stall | Trouble::Idle => self.known.told && tried(),
             Trouble::Outage => false,
         }
     }
@@ -258,9 +257,10 @@ impl Rig {
         match unstick.known.what {
             Trouble::Idle if is == VerdictIs::Waiting => {}
             // It has its turn, and is looked at when that is over.
-            Trouble::Idle if unstick.tried.is_some() && !unstick.known.told => {
+            Trouble::Idle if unstick.known.tries > 0 && !unstick.known.told => {
                 let works = is == VerdictIs::Working;
                 unstick.worked = works.then_some(now.mono).or(unstick.worked);
+                unstick.hindered = 0;
             }
             Trouble::Stall | Trouble::Outage if unstick.is_recorded() => {
                 (unstick.over, unstick.known.over) = (Some(now.mono), Some(now.wall));

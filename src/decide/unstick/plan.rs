@@ -180,14 +180,15 @@ impl Rig {
     }
 
     /// Other texts for it are typed first. Those that wait for an agent that does nothing, as a file in its
-    /// inbox does, cannot be: for them it is unstuck.
+    /// inbox does, cannot be: for them it is unstuck. Who only waits has them typed, unless they were refused:
+    /// then so is the word for it, and that is told.
     pub(super) fn others_come_first(&self, name: &WorkerName, what: Trouble) -> bool {
         let mut others = self.nudges.iter();
         others.any(|other| {
             let first = match what {
                 Trouble::Stall => other.is_begun() || other.is_asked(),
                 Trouble::Outage => other.is_begun() || other.is_asked() || other.is_own(),
-                Trouble::Idle => true,
+                Trouble::Idle => other.is_asked() || !other.was_refused(),
             };
             other.unsticks().is_none() && other.is_ahead_for(name) && first
         })

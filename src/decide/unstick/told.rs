@@ -44,17 +44,17 @@ impl Rig {
         let why = format!("{}{hint}", why.message);
         let of = nudge.attempt().clone();
         let unstick = self.workers.get(&name).and_then(|one| one.unstick.as_ref());
-        if unstick.is_some_and(|one| one.known.what == Trouble::Stall && one.known.waits) {
-            return self.hindered(now, &of, &why);
+        if what != Trouble::Outage && unstick.is_some_and(|one| one.known.waits) {
+            return self.hindered(now, &of, what, &why);
         }
         self.tried_to_unstick(now, &name, false);
         let text = format!("{name} {what}, and was not nudged: {why}");
         self.tell(now, "worker-nudge-failed", Level::Warning, Some(&of), text);
     }
 
-    /// Nothing could be typed to one that is stalled: that is no try, and it is tried on. A person hears of it
-    /// once, as soon as it was so for as long as tries would have taken.
-    fn hindered(&mut self, now: Now, of: &AttemptRef, why: &str) {
+    /// Nothing could be typed to one that is stalled or waits: that is no try, and it is tried on. A person
+    /// hears of it once, as soon as it was so for as long as tries would have taken.
+    fn hindered(&mut self, now: Now, of: &AttemptRef, what: Trouble, why: &str) {
         let (name, leaves) = (&of.worker, self.leaving.is_some());
         let Some(worker) = self.workers.get_mut(name) else {
             return;
@@ -68,7 +68,16 @@ impl Rig {
             return self.record_trouble(name);
         }
         unstick.hindered = unstick.hindered.saturating_add(1);
-        let long = in_words(whole(now.mono.since(unstick.since)));
+        let is_so = match what {
+            Trouble::Stall | Trouble::Outage => {
+                format!(
+                    "{what} for {}",
+                    in_words(whole(now.mono.since(unstick.since)))
+                )
+            }
+            // It may have had turns meanwhile.
+            Trouble::Idle => what.to_string(),
+        };
         let known = &mut unstick.known;
         let was_told = known.told;
         known.told |= known.tries.saturating_add(unstick.hindered) >= tries;
@@ -78,13 +87,13 @@ impl Rig {
             (true, _) => {}
             (false, true) => {
                 let text = format!(
-                    "{name} is stuck: it is stalled for {long}, and cannot be nudged: {why}; it is nudged \
-                     as soon as nothing hinders that"
+                    "{name} is stuck: it {is_so}, and cannot be nudged: {why}; it is nudged as soon as \
+                     nothing hinders that"
                 );
                 self.tell(now, "worker-stuck", Level::Error, Some(of), text);
             }
             (false, false) => {
-                let text = format!("{name} {}, and was not nudged: {why}", Trouble::Stall);
+                let text = format!("{name} {what}, and was not nudged: {why}");
                 self.tell(now, "worker-nudge-failed", Level::Warning, Some(of), text);
             }
         }

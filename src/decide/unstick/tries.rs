@@ -21,7 +21,7 @@ impl Unstick {
     fn was_typed(&mut self) {
         self.known.waits = false;
         // That was of what hindered it.
-        self.known.told &= self.known.what != Trouble::Stall;
+        self.known.told &= self.known.what == Trouble::Outage;
     }
 
     /// Nothing was typed of the last one.
@@ -46,7 +46,7 @@ impl Rig {
                 && worker
                     .unstick
                     .as_ref()
-                    .is_some_and(|one| one.known.what == what)
+                    .is_some_and(|one| one.known.what == what && one.known.waits)
                 && watching.is_some_and(|one| one.shows(what.verdict(), &worker.rules.watch))
         };
         let worker = self.workers.get(nudge.worker());
