@@ -28,7 +28,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    BegunNudge, Effect, Fact, Level, NudgeId, Nudged, Rig, Typed, life::Life, nudge::Nudging,
+    BegunNudge, Effect, Fact, Level, NudgeId, Nudged, Rig, Typed,
+    life::Life,
+    nudge::{Nudging, if_left},
 };
 use crate::{
     agent::{
@@ -271,7 +273,8 @@ impl Rig {
             Typed::Nothing { .. } => self.item_waits(now.mono + TRY_EVERY, at),
             Typed::Failed { why, .. } => {
                 let words = format!(
-                    "{item} in the inbox of {worker} was typed, and is not known to be taken: {why}"
+                    "{item} in the inbox of {worker} was typed, and is not known to be taken: {why}; {}",
+                    if_left(worker)
                 );
                 self.end_item(now, at, item, Settle::Failed(why), words);
             }
@@ -285,7 +288,8 @@ impl Rig {
         };
         let worker = &nudge.attempt.worker;
         let why = "nobody knows whether it was typed: there was no word of it";
-        let words = format!("{item} in the inbox of {worker} may have been typed: {why}");
+        let left = if_left(worker);
+        let words = format!("{item} in the inbox of {worker} may have been typed: {why}; {left}");
         let begun = Some((nudge.id, nudge.attempt.clone()));
         let how = Settle::Failed(why.to_owned());
         self.put_away(now, worker, begun, item, how, words);
@@ -407,7 +411,8 @@ impl Rig {
     pub(super) fn find_begun(&mut self, now: Now, begun: BegunNudge, item: ItemName) {
         let worker = begun.attempt.worker.clone();
         let why = "may have been typed: the supervisor ended while it was typed";
-        let words = format!("{item} in the inbox of {worker} {why}");
+        let left = if_left(&worker);
+        let words = format!("{item} in the inbox of {worker} {why}; {left}");
         let begun = Some((begun.nudge, begun.attempt));
         let how = Settle::Failed(why.to_owned());
         self.put_away(now, &worker, begun, item, how, words);

@@ -95,8 +95,8 @@ pub enum Refusal {
     /// It was seen to do nothing, and goes on.
     #[error("it goes on: its screen is not what it was at the last look")]
     Moved,
-    /// Somebody else's text is there.
-    #[error("somebody has typed and not submitted")]
+    /// Text is there, somebody's or what was left of a try.
+    #[error("text stands on its input line, and is not sent")]
     Unsent {
         /// What.
         typed: String,

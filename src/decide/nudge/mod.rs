@@ -46,6 +46,7 @@ use crate::{
 };
 pub(super) use nudging::Nudging;
 use nudging::{Origin, Patience, Stage};
+pub(super) use refused::if_left;
 use refused::{TRY_EVERY, hint, leaving, not_running, passes, passes_at_last, unheard};
 pub(super) use told::about;
 

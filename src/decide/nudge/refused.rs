@@ -53,11 +53,23 @@ pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
         ),
         R::Moved => "`supervisorctl status` shows what it does".into(),
         R::NoInput { .. } => format!("{attach} to see what it shows instead"),
-        R::Mode | R::Unsent { .. } => format!("{attach} to leave it, then nudge it again"),
+        R::Mode => format!("{attach} to leave it, then nudge it again"),
+        R::Unsent { .. } => format!("{}, then nudge it again", way_out(worker)),
         R::Attached { .. } => "nudge it again when nobody types there".into(),
         R::Unbracketed => "give it one line".into(),
         R::LongLine { .. } => "put it into a file, and give the name of that".into(),
     }
+}
+
+/// What helps where text stands on an input line.
+fn way_out(worker: &WorkerName) -> String {
+    format!("`supervisorctl attach {worker}`, where Enter sends it and C-u clears it")
+}
+
+/// What has to be known of a text that may have been typed.
+pub(in crate::decide) fn if_left(worker: &WorkerName) -> String {
+    let out = way_out(worker);
+    format!("if it stands on its input line, not sent, nothing else is typed there: {out}")
 }
 
 /// The daemon is to end.

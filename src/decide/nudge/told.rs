@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::{Answer, Fact, Level, Refusal, Rig, Said, command::failed},
-    BegunNudge, Nudged, Nudging, Origin, Stage,
+    BegunNudge, Nudged, Nudging, Origin, Stage, if_left,
 };
 use crate::{
     agent::typed::By,
@@ -168,8 +168,9 @@ impl Rig {
             let worker = &begun.attempt.worker;
             let text = format!(
                 "{worker} may have been nudged ({}): the supervisor ended while it was typed, and it \
-                 is not typed again",
-                begun.about
+                 is not typed again; {}",
+                begun.about,
+                if_left(worker)
             );
             self.tell_of_undecided(now, &begun.attempt, text);
             self.may_have_been_woken(&begun);

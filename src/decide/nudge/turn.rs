@@ -10,7 +10,7 @@ use super::{
         say::SOON_READY,
         worker::Worker,
     },
-    BegunNudge, Nudging, Stage,
+    BegunNudge, Nudging, Stage, if_left,
     refused::leaving,
     told::unrecorded,
 };
@@ -233,7 +233,7 @@ impl Rig {
         let worker = &nudge.attempt.worker;
         let message =
             format!("nobody knows whether it was typed into {worker}: there was no word of it");
-        let text = format!("of {}: {message}", nudge.about());
+        let text = format!("of {}: {message}; {}", nudge.about(), if_left(worker));
         self.tell_undecided(now, nudge, text);
         let over = Fact::NudgeOver { nudge: nudge.id };
         self.ledger.add(over.clone());

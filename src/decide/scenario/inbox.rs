@@ -439,7 +439,9 @@ fn what_a_killed_daemon_had_begun_is_put_away_as_undecided_and_never_typed() {
         assert_eq!(typed(&done), []);
         let done = moved(&mut play, "1.md", Some("T-1.md"));
         assert_eq!(told(&done).len(), 1);
-        assert!(told(&done)[0].1.contains("retry T-1.md"), "{done:?}");
+        let says = "; if it stands on its input line, not sent, nothing else is typed there: `supervisorctl \
+                    attach a`, where Enter sends it and C-u clears it; `supervisorctl inbox a retry T-1.md`";
+        assert!(told(&done)[0].1.contains(says), "{done:?}");
         // It is over for the daemons that follow.
         let alive = vec![];
         assert_eq!(settled(&play.next_daemon(alive)), []);

@@ -475,7 +475,9 @@ fn what_the_screen_does_not_say_is_said_to_be_undecided() {
     // So it is where nobody says how it went.
     one(&nudge(&mut play, When::Now, "go on"));
     let done = play.pass(60_000);
-    assert_eq!(told(&done, "worker-nudge-undecided").len(), 1);
+    let said = told(&done, "worker-nudge-undecided");
+    let help = "where Enter sends it and C-u clears it";
+    assert!(said.len() == 1 && said[0].ends_with(help), "{said:?}");
     let refusal = refused(&done);
     assert!(
         refusal.message.contains("there was no word of it"),

@@ -359,7 +359,9 @@ fn a_daemon_killed_while_it_typed_leaves_it_undecided() {
         let alive = play.alive(&of);
         let done = play.next_daemon(vec![alive]);
         let words = "a may have been nudged (its start: \"begin p1\", 8 bytes): the supervisor ended while \
-                     it was typed, and it is not typed again";
+                     it was typed, and it is not typed again; if it stands on its input line, not sent, \
+                     nothing else is typed there: `supervisorctl attach a`, where Enter sends it and C-u \
+                     clears it";
         assert_eq!(told(&done), [("worker-nudge-undecided", words)]);
         assert_eq!(texts(&looks(&mut play, &of, idle())), [""; 0]);
         assert_eq!(texts(&waits(&mut play, &of)), [""; 0]);

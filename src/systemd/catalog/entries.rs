@@ -259,7 +259,10 @@ pub(super) const ENTRIES: &[Entry] = &[
                supervisor, or the machine, ended while it was being typed, and nobody knows how far it \
                came. It is not typed again by itself.\n\n\
                See its screen, and if it is not there, ask for it again:\n\
-               $ supervisorctl screen @LOOPKEEPER_WORKER@",
+               $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               If it stands on its input line, not sent, nothing else is typed there; send it with \
+               Enter, or clear it with C-u:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@",
     },
     Entry {
         event: "worker-inbox-delivered",
@@ -280,6 +283,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                See what has failed, and whether it is on the screen:\n\
                $ supervisorctl inbox @LOOPKEEPER_WORKER@ list\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
+               If it stands on its input line, not sent, nothing else is typed there; send it with \
+               Enter, or clear it with C-u:\n\
+               $ supervisorctl attach @LOOPKEEPER_WORKER@\n\n\
                Have it typed again:\n\
                $ supervisorctl inbox @LOOPKEEPER_WORKER@ retry NAME",
     },

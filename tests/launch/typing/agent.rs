@@ -78,7 +78,7 @@ fn where_enter_is_ignored_the_text_is_said_to_be_left_and_the_next_try_types_it_
             let refused = refused.unwrap_err().to_string();
             assert_eq!(
                 refused,
-                "nothing was typed: somebody has typed and not submitted"
+                "nothing was typed: text stands on its input line, and is not sent"
             );
         },
     );

@@ -56,9 +56,9 @@ fn only_who_reads_text_is_typed_to() {
         ),
         (
             claude("", "half a th"),
-            "somebody has typed and not submitted",
+            "text stands on its input line, and is not sent",
         ),
-        (claude("", "[Pasted text #1 +3 lines]"), "not submitted"),
+        (claude("", "[Pasted text #1 +3 lines]"), "not sent"),
         (shows("Welcome"), "no input line of claude"),
         (
             shows("Do you want to proceed?\n❯ 1. Yes\n  2. No\n"),
