@@ -9,7 +9,7 @@ use crate::{
         signs::{Signs, Trace},
         typed::{By, Permission, Refusal},
     },
-    config::AtLast,
+    config::{AtLast, Template},
     decide::{KnownTrouble, Level, Lies, Nudge, NudgeId, Typed, When},
     model::ItemName,
 };
@@ -764,6 +764,29 @@ fn what_cannot_be_typed_to_who_waits_keeps_nobody_from_being_told() {
     assert_eq!(said.len(), 2);
     let why = "a is stuck: it waits at its input line, and nothing came of it to nudge it twice in a row; ";
     assert!(said[1].1.starts_with(why), "{said:?}");
+}
+
+/// What it is owed was refused, too, and comes first when the line is clear: that is the word for it.
+#[test]
+fn what_was_refused_and_is_typed_at_last_is_a_word_for_who_waits() {
+    let mut config = one(|unstick| unstick.idle = Some(Duration::from_secs(600)));
+    for worker in config.workers.values_mut() {
+        worker.say.start = Some(Template::unchecked("begin"));
+    }
+    let mut stage = Stage::of(config, Works);
+    let typed = "half a sentence".into();
+    stage.comes = Comes::Refused(Refusal::Unsent { typed });
+    stage.shows = Done(7);
+    stage.pass(13 * MINUTE);
+    let put_off = "; is nudged 1 of 2 as soon as text can be typed there";
+    assert!(stage.evidence().ends_with(put_off), "{}", stage.evidence());
+    let tries = stage.typed.len();
+    stage.comes = Comes::Taken(Done(7));
+    stage.pass(9 * MINUTE);
+    assert_eq!(stage.told("worker-told").len(), 1);
+    assert_eq!(stage.typed.len(), tries);
+    stage.pass(3 * MINUTE);
+    assert_eq!(stage.typed.len(), tries + 1);
 }
 
 #[test]
