@@ -6,6 +6,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use crate::rig::{Rig, text};
 
 const RIG: &str = r#"
@@ -113,6 +118,29 @@ fn when_its_time_is_over_the_plan_goes_on_and_says_who_was_not_ready() {
     let wanted = "not at a safe point were: loop (1 file is not committed: new)";
     assert!(history.contains(wanted), "{history}");
     assert_eq!(rig.read("tree/new"), "half of it");
+}
+
+#[test]
+fn what_one_leaves_that_is_killed_or_stopped_meanwhile_is_told() {
+    for by_operator in [false, true] {
+        let rig = up(RIG);
+        let pid = rig.pid("loop");
+        rig.write("tree/new", "half of it");
+        rig.write("done", "");
+        until_waits(&rig, "1 file is not committed: new");
+        match by_operator {
+            true => drop(rig.done(&["stop", "loop"])),
+            false => {
+                let pid = i32::try_from(pid).unwrap();
+                kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            }
+        }
+        until_phase(&rig, "2");
+        let history = rig.done(&["history"]);
+        let wanted = "not at a safe point were: loop (it has ended: 1 file is not committed: new)";
+        assert!(history.contains(wanted), "{history}");
+        assert_eq!(rig.read("tree/new"), "half of it");
+    }
 }
 
 #[test]

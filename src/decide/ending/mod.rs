@@ -10,25 +10,28 @@
 //!
 //! # How
 //!
-//! Each of them is looked at every few seconds ([`Effect::LookAtCheckout`]). Whose checkout was at a safe
-//! point is unwanted from then on, so that settling stops it, and whoever has ended is unwanted as well. Of
-//! those without a worktree nobody can tell; they go on until the plan does.
+//! Each of them is looked at every few seconds ([`Effect::LookAtCheckout`]; `checkouts`). Whose checkout was
+//! at a safe point is unwanted from then on, so that settling stops it. Whoever has ended otherwise is unwanted
+//! as well, and is not waited for: a last look says what it leaves. Of those without a worktree nobody can
+//! tell; they go on until the plan does.
 //!
 //! Of what an operator said the next daemon knows, and goes on with it (`kept`). Of a condition that holds it
 //! knows once somebody has looked, and winds up the phase anew. Until then it starts whom the one before has
 //! stopped for it: they begin in the phase that is over, and are stopped once more.
 
+mod checkouts;
 mod kept;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
+use self::checkouts::Checkout;
 use super::{
     Effect, KnownEnding, Level, RequestId, Rig, SetBy,
     attempt::in_words,
     command::failed,
-    life::{Attempt, Life, Look, Stopped},
+    life::{Attempt, Stopped},
     plan::At,
     worker::Worker,
 };
@@ -65,21 +68,6 @@ pub(super) struct Ending {
     checkouts: BTreeMap<AttemptRef, Checkout>,
 }
 
-/// Where somebody works whom the end of the phase stops.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Checkout {
-    look: Look,
-    seen: Seen,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Seen {
-    Nothing,
-    /// With what that is, or why nobody can tell.
-    HalfDone(String),
-    Safe,
-}
-
 /// A phase that is being wound up, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndingRow {
@@ -108,25 +96,6 @@ impl Ending {
     /// Who waits for it.
     pub(super) fn who_asked(&self) -> Option<RequestId> {
         self.asked.map(|(id, _)| id)
-    }
-
-    fn is_safe(&self, of: &AttemptRef) -> bool {
-        let checkout = self.checkouts.get(of);
-        checkout.is_some_and(|checkout| checkout.seen == Seen::Safe)
-    }
-
-    /// Why somebody is waited for who lives.
-    fn why(&self, life: &Life, attempt: &Attempt) -> String {
-        match (life, self.checkouts.get(&attempt.of)) {
-            (Life::Lost { .. }, _) => "its host cannot say whether it lives".into(),
-            (Life::Stopping { .. }, _) => "it is being stopped".into(),
-            (_, None) => "nobody has looked at its worktree yet".into(),
-            (_, Some(checkout)) => match &checkout.seen {
-                Seen::Nothing => "nobody has looked at its worktree yet".into(),
-                Seen::HalfDone(why) => why.clone(),
-                Seen::Safe => "it is being stopped".into(),
-            },
-        }
     }
 }
 
@@ -199,60 +168,13 @@ impl Rig {
         let until = ending.until;
         // Whom the move stops is not known before the host has answered, and nobody is started either.
         let is_known = self.remembered.is_none();
-        if is_known && (now.mono >= until || self.waited_for().next().is_none()) {
+        self.follow_checkouts(now);
+        let nobody = self.waited_for().next().is_none() && self.looked_for().next().is_none();
+        if is_known && (now.mono >= until || nobody) {
             return self.go_on(now);
         }
         self.look_at_checkouts(now);
         self.tell_who_waits(now);
-    }
-
-    fn look_at_checkouts(&mut self, now: Now) {
-        let living: Vec<_> = self
-            .waited_for()
-            .filter_map(|(worker, attempt)| {
-                let tree = worker.rules.worktree.clone()?;
-                let goes_on = matches!(worker.life, Life::Starting { .. } | Life::Running { .. });
-                goes_on.then(|| (attempt.of.clone(), tree))
-            })
-            .collect();
-        let Some(ending) = &mut self.ending else {
-            return;
-        };
-        ending
-            .checkouts
-            .retain(|of, _| living.iter().any(|(living, _)| living == of));
-        for (of, tree) in living {
-            let checkout = ending.checkouts.entry(of.clone()).or_insert(Checkout {
-                look: Look::at(now.mono),
-                seen: Seen::Nothing,
-            });
-            if checkout.seen != Seen::Safe && now.mono >= checkout.look.at {
-                checkout.look = Look::asked_until(now.mono + LOOK_SILENCE);
-                self.out.push(Effect::LookAtCheckout(of, tree));
-            }
-        }
-    }
-
-    /// Somebody has looked at a checkout: what in it is half-done, or why nobody can tell.
-    pub(super) fn checkout_seen(
-        &mut self,
-        now: Now,
-        of: &AttemptRef,
-        seen: Result<Vec<String>, String>,
-    ) {
-        let checkouts = self.ending.as_mut().map(|ending| &mut ending.checkouts);
-        let Some(checkout) = checkouts.and_then(|checkouts| checkouts.get_mut(of)) else {
-            return;
-        };
-        if !checkout.look.asked || checkout.seen == Seen::Safe {
-            return;
-        }
-        checkout.look = Look::at(now.mono + LOOK_EVERY);
-        checkout.seen = match seen {
-            Ok(half_done) if half_done.is_empty() => Seen::Safe,
-            Ok(half_done) => Seen::HalfDone(half_done.join("; ")),
-            Err(why) => Seen::HalfDone(format!("its worktree cannot be looked at: {why}")),
-        };
     }
 
     /// The plan goes on, as soon as that is recorded.
@@ -268,13 +190,15 @@ impl Rig {
         let late: Vec<_> = self
             .waited_for()
             .filter(|(worker, _)| self.is_over_for(worker).is_none())
-            .filter(|(worker, _)| !matches!(worker.life, Life::Stopping { .. }))
             .map(|(worker, _)| worker.name().clone())
             .collect();
+        let left = self.left_behind();
+        let left: Vec<_> = left.map(|(name, what)| (name.clone(), what)).collect();
         let late: Vec<_> = row
             .into_iter()
             .flat_map(|row| row.waits_for)
             .filter(|(name, _)| late.contains(name))
+            .chain(left)
             .map(|(name, why)| format!("{name} ({why})"))
             .collect();
         if !late.is_empty() && !told {
@@ -355,8 +279,7 @@ impl Rig {
         if ending.refused_until.is_some() {
             return ending.refused_until;
         }
-        let open = |checkout: &&Checkout| checkout.seen != Seen::Safe;
-        let looks = ending.checkouts.values().filter(open);
+        let looks = ending.checkouts.values().filter(|one| one.is_open());
         looks
             .map(|checkout| checkout.look.at)
             .chain(ending.asked.map(|(_, until)| until))
@@ -399,11 +322,13 @@ impl Rig {
             let why = ending.why(&worker.life, attempt);
             (worker.name().clone(), why)
         });
+        let ended = "it has ended, and its worktree is looked at once more";
+        let looked_for = self.looked_for().map(|name| (name.clone(), ended.into()));
         let left = ending.until.since(now.mono);
         Some(EndingRow {
             since: ending.known.since,
             until: now.wall.checked_add(left).unwrap_or(now.wall),
-            waits_for: waits_for.collect(),
+            waits_for: waits_for.chain(looked_for).collect(),
         })
     }
 

@@ -630,9 +630,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         event: "phase-not-quiet",
         id: "66b24647bf5f47cc98c00190b0239433",
         subject: "Phase @LOOPKEEPER_PHASE@ ended, and not all were at a safe point",
-        text: "The time for it, `plan.quiesce`, was over. The message says in whose worktree \
-               something was half-done, and what. It is still there: the worker begins the next \
-               phase with it.\n\n\
+        text: "The time for it, `plan.quiesce`, was over, or somebody had ended before it was done: \
+               by itself, or stopped by hand. The message says in whose worktree something was \
+               half-done, and what. It is still there: the worker begins the next phase with \
+               it.\n\n\
                If it never has a clean worktree, look at what it leaves there:\n\
                $ supervisorctl quiesce --dry-run",
     },

@@ -1,6 +1,7 @@
 //! A phase is wound up before the plan goes on.
 
 mod kept;
+mod left;
 
 use super::*;
 
@@ -156,7 +157,10 @@ fn a_look_that_does_not_answer_is_asked_for_again_and_one_that_nobody_asked_for_
 #[test]
 fn who_ends_by_itself_is_not_started_in_a_phase_that_is_over() {
     let (mut play, starts) = over();
-    play.ends(&starts[0], Exit::Code(1));
+    play.tell(Event::Checkout(starts[0].clone(), half_done()));
+    let done = play.ends(&starts[0], Exit::Code(1));
+    assert_eq!(looked_at(&done), [starts[0].clone()]);
+    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
     assert_eq!(play.state("a"), StateName::Stopped);
     assert_eq!(started(&play.pass(60_000)), []);
     assert_eq!(waits_for(&play).len(), 1);

@@ -1,0 +1,226 @@
+//! What is seen of the worktrees of those whom the end of a phase stops.
+//!
+//! Promise: of each that lived while the phase was wound up it is known what is half-done where it worked,
+//! also when it ended by itself, was killed or was stopped by somebody else. One who was not seen at a safe
+//! point is looked at once more when nothing of it lives; only what was asked since then counts.
+
+use std::collections::BTreeMap;
+
+use super::{Ending, LOOK_EVERY, LOOK_SILENCE};
+use crate::{
+    decide::{
+        Effect, Rig,
+        life::{Attempt, Life, Look},
+        worker::Worker,
+    },
+    model::{AttemptRef, Now, WorkerName},
+};
+
+/// Where somebody works, or did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Checkout {
+    pub(super) look: Look,
+    pub(super) seen: Seen,
+    stands: Stands,
+    /// What is asked was asked before it ended, or before it was lost.
+    outdated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Seen {
+    Nothing,
+    /// With what that is, or why nobody can tell.
+    HalfDone(String),
+    Safe,
+}
+
+/// Whether somebody works there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Stands {
+    Works,
+    /// It is being stopped, or its host cannot say whether it lives: looked at when that is known.
+    Unclear,
+    Ended,
+    /// It has ended, and somebody has looked since.
+    Left,
+}
+
+impl Checkout {
+    fn new(now: Now) -> Self {
+        Self {
+            look: Look::at(now.mono),
+            seen: Seen::Nothing,
+            stands: Stands::Works,
+            outdated: false,
+        }
+    }
+
+    /// Whether somebody is to look there.
+    pub(super) fn is_open(&self) -> bool {
+        let looks = matches!(self.stands, Stands::Works | Stands::Ended);
+        looks && self.seen != Seen::Safe
+    }
+
+    /// What is being asked says nothing of what it is like from now on.
+    fn stands(&mut self, now: Now, stands: Stands) {
+        if self.stands == stands || self.stands == Stands::Left {
+            return;
+        }
+        self.stands = stands;
+        self.outdated = self.look.asked;
+        if !self.look.asked {
+            self.look = Look::at(now.mono);
+        }
+    }
+}
+
+impl Ending {
+    pub(super) fn is_safe(&self, of: &AttemptRef) -> bool {
+        let checkout = self.checkouts.get(of);
+        checkout.is_some_and(|checkout| checkout.seen == Seen::Safe)
+    }
+
+    /// Why somebody is waited for who lives.
+    pub(super) fn why(&self, life: &Life, attempt: &Attempt) -> String {
+        match (life, self.checkouts.get(&attempt.of)) {
+            (Life::Lost { .. }, _) => "its host cannot say whether it lives".into(),
+            (Life::Stopping { .. }, _) => "it is being stopped".into(),
+            (_, None) => "nobody has looked at its worktree yet".into(),
+            (_, Some(checkout)) => match &checkout.seen {
+                Seen::Nothing => "nobody has looked at its worktree yet".into(),
+                Seen::HalfDone(why) => why.clone(),
+                Seen::Safe => "it is being stopped".into(),
+            },
+        }
+    }
+}
+
+impl Rig {
+    /// Notes of each that lives, or has lived since the phase was over, whether it still works.
+    pub(super) fn follow_checkouts(&mut self, now: Now) {
+        let mut stands = BTreeMap::new();
+        for (worker, attempt) in self.waited_for() {
+            let works = match worker.life {
+                Life::Starting { .. } | Life::Running { .. } => Stands::Works,
+                Life::Waiting(_)
+                | Life::BackingOff { .. }
+                | Life::Stopped(_)
+                | Life::Held(_)
+                | Life::Stopping { .. }
+                | Life::Lost { .. } => Stands::Unclear,
+            };
+            stands.insert(attempt.of.clone(), (works, is_lost(worker)));
+        }
+        for (worker, of) in self.ended_meanwhile() {
+            stands.insert(of.clone(), (Stands::Ended, is_lost(worker)));
+        }
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        ending.checkouts.retain(|of, _| stands.contains_key(of));
+        for (of, (stands, lost)) in stands {
+            let checkout = ending.checkouts.entry(of);
+            let checkout = checkout.or_insert_with(|| Checkout::new(now));
+            if lost {
+                checkout.seen = Seen::Nothing;
+            }
+            checkout.stands(now, stands);
+        }
+    }
+
+    pub(super) fn look_at_checkouts(&mut self, now: Now) {
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        for (of, checkout) in &mut ending.checkouts {
+            let worker = self.workers.get(&of.worker);
+            let tree = worker.and_then(|worker| worker.rules.worktree.clone());
+            let due = checkout.is_open() && now.mono >= checkout.look.at;
+            if let Some(tree) = tree.filter(|_| due) {
+                checkout.look = Look::asked_until(now.mono + LOOK_SILENCE);
+                checkout.outdated = false;
+                self.out.push(Effect::LookAtCheckout(of.clone(), tree));
+            }
+        }
+    }
+
+    /// Somebody has looked at a checkout: what in it is half-done, or why nobody can tell.
+    pub(in crate::decide) fn checkout_seen(
+        &mut self,
+        now: Now,
+        of: &AttemptRef,
+        seen: Result<Vec<String>, String>,
+    ) {
+        // It may have ended in between.
+        self.follow_checkouts(now);
+        let checkouts = self.ending.as_mut().map(|ending| &mut ending.checkouts);
+        let Some(checkout) = checkouts.and_then(|checkouts| checkouts.get_mut(of)) else {
+            return;
+        };
+        if !checkout.look.asked || checkout.seen == Seen::Safe {
+            return;
+        }
+        if checkout.outdated {
+            checkout.outdated = false;
+            checkout.look = Look::at(now.mono);
+            return;
+        }
+        checkout.look = Look::at(now.mono + LOOK_EVERY);
+        checkout.seen = match seen {
+            Ok(half_done) if half_done.is_empty() => Seen::Safe,
+            Ok(half_done) => Seen::HalfDone(half_done.join("; ")),
+            Err(why) => Seen::HalfDone(format!("its worktree cannot be looked at: {why}")),
+        };
+        if checkout.stands == Stands::Ended {
+            checkout.stands = Stands::Left;
+        }
+    }
+
+    /// Those that have ended since the phase was over, and by which attempt.
+    fn ended_meanwhile(&self) -> impl Iterator<Item = (&Worker, &AttemptRef)> {
+        let ending = self.ending.as_ref();
+        let all = ending.into_iter().flat_map(|ending| {
+            let of = ending.checkouts.keys();
+            of.map(move |of| (of, ending.to))
+        });
+        all.filter_map(|(of, to)| {
+            let worker = self.workers.get(&of.worker)?;
+            let ended = worker.life.attempt().is_none() && self.is_stopped_by_move(worker, to);
+            ended.then_some((worker, of))
+        })
+    }
+
+    /// Those that have ended, and at whose worktrees somebody is still to look.
+    pub(super) fn looked_for(&self) -> impl Iterator<Item = &WorkerName> {
+        self.ended_with(|checkout| checkout.is_open())
+            .map(|(name, _)| name)
+    }
+
+    /// Those that have ended and were not at a safe point, with what they left.
+    pub(super) fn left_behind(&self) -> impl Iterator<Item = (&WorkerName, String)> {
+        let left = self.ended_with(|checkout| checkout.seen != Seen::Safe);
+        left.map(|(name, checkout)| {
+            let what = match &checkout.seen {
+                Seen::HalfDone(what) => format!("it has ended: {what}"),
+                Seen::Nothing | Seen::Safe => {
+                    "it has ended, and nobody has looked at its worktree since".to_owned()
+                }
+            };
+            (name, what)
+        })
+    }
+
+    fn ended_with(
+        &self,
+        is: impl Fn(&Checkout) -> bool,
+    ) -> impl Iterator<Item = (&WorkerName, &Checkout)> {
+        self.ended_meanwhile().filter_map(move |(worker, of)| {
+            let checkout = self.ending.as_ref()?.checkouts.get(of)?;
+            is(checkout).then_some((worker.name(), checkout))
+        })
+    }
+}
+
+fn is_lost(worker: &Worker) -> bool {
+    matches!(worker.life, Life::Lost { .. })
+}
