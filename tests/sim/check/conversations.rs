@@ -18,6 +18,8 @@ use super::{Violation, ensure};
 
 #[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Conversations {
+    /// Who was declared last.
+    declared: BTreeSet<WorkerName>,
     /// Who was not declared any more after its last start: another one of that name has none yet.
     removed: BTreeSet<WorkerName>,
 }
@@ -25,9 +27,11 @@ pub(crate) struct Conversations {
 impl Conversations {
     /// These are declared from now on.
     pub(crate) fn declared(&mut self, config: &Config, content: &Content) {
-        let names = content.plain().workers.keys();
+        // While the disk is full, the store knows nothing of who has begun.
+        let names = content.plain().workers.keys().chain(&self.declared);
         let removed = names.filter(|name| !config.workers.contains_key(*name));
         self.removed.extend(removed.cloned());
+        self.declared = config.workers.keys().cloned().collect();
     }
 
     /// Of a turn, with what was recorded before it; gives how many agents go on with theirs.
