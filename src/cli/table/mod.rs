@@ -348,6 +348,9 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     if worker.state != StateName::Held {
         parts.extend(worker.spent.iter().flat_map(near));
     }
+    if worker.state == StateName::Running && worker.spent.as_ref().is_some_and(is_all) {
+        parts.push("is held when its turn is over".to_owned());
+    }
     if worker.state == StateName::Held {
         let name = &worker.name;
         // Who never ran wrote nothing, and its reason says where to look.
@@ -359,7 +362,7 @@ fn why(worker: &WorkerView, now: Timestamp) -> String {
     parts.join("; ")
 }
 
-/// What it has nearly spent of this day, or wholly in its last turn, in words.
+/// What it has nearly or wholly spent of this day, in words.
 fn near(spent: &SpentView) -> impl Iterator<Item = String> {
     let near = |part: Option<PartView>| part.filter(PartView::is_near);
     let turns = near(spent.turns).map(|part| format!("spent {} of {} turns", part.spent, part.of));
@@ -372,10 +375,13 @@ fn near(spent: &SpentView) -> impl Iterator<Item = String> {
         format!("spent {} of {}", dollars(part.spent), dollars(part.of))
     });
     let all = [turns, time, cost].into_iter().flatten();
+    all.map(|words| format!("{words} today"))
+}
+
+/// It may spend no more of one of them.
+fn is_all(spent: &SpentView) -> bool {
     let parts = [spent.turns, spent.seconds, spent.cents];
-    let last = parts.iter().flatten().any(|part| part.spent >= part.of);
-    let last = last.then(|| "is held when its turn is over".to_owned());
-    all.map(|words| format!("{words} today")).chain(last)
+    parts.iter().flatten().any(|part| part.spent >= part.of)
 }
 
 #[cfg(test)]

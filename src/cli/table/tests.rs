@@ -209,6 +209,34 @@ fn what_failed_in_an_inbox_or_waits_there_for_long_is_told_below() {
 }
 
 #[test]
+fn what_of_a_day_is_nearly_spent_is_said_and_what_follows() {
+    let shown_of = |state, spent, of| {
+        let mut status = rig();
+        status.workers = vec![worker("a", Kind::Loop, state, "11:58:00")];
+        status.workers[0].spent = Some(SpentView {
+            turns: Some(PartView { spent, of }),
+            seconds: None,
+            cents: None,
+        });
+        shown(&status, None, false)
+    };
+    assert!(!shown_of(StateName::Running, 8, 10).contains("turns"));
+    let near = shown_of(StateName::Running, 9, 10);
+    assert!(near.contains("spent 9 of 10 turns today\n"), "{near}");
+    let last = shown_of(StateName::Running, 10, 10);
+    let words = "spent 10 of 10 turns today; is held when its turn is over\n";
+    assert!(last.contains(words), "{last}");
+    // Nothing goes on that could end; who is held has it in its reason.
+    let stopped = shown_of(StateName::Stopped, 10, 10);
+    assert!(
+        stopped.contains("spent 10 of 10 turns today\n"),
+        "{stopped}"
+    );
+    let held = shown_of(StateName::Held, 10, 10);
+    assert!(!held.contains("turns today"), "{held}");
+}
+
+#[test]
 fn what_an_agent_is_still_to_be_told_is_told_below() {
     let mut status = rig();
     status.workers.truncate(2);
