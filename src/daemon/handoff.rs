@@ -18,12 +18,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, mpsc},
-    time::{Instant, sleep_until},
-};
+use tokio::sync::{Notify, mpsc};
 
-use super::{Daemon, Input, inbox::number_of};
+use super::{
+    Daemon, Input,
+    inbox::number_of,
+    rounds::{Due, Rounds},
+};
 use crate::{
     causes::in_one_line,
     config::{Config, Worker},
@@ -34,8 +35,6 @@ use crate::{
     store::gates,
 };
 
-/// How often it is looked for requests of which nobody has heard anything.
-const POLL: Duration = Duration::from_secs(30);
 /// What happens within this time is looked at together.
 const TOGETHER: Duration = Duration::from_millis(100);
 
@@ -77,7 +76,8 @@ impl Handoffs {
             looks: Looks::new(|| {}),
         };
         let changed = Arc::<Notify>::default();
-        tokio::task::spawn_local(keep(keeper, taken, Arc::clone(&changed), inputs));
+        let rounds = Rounds::new(taken, Arc::clone(&changed), TOGETHER);
+        tokio::task::spawn_local(keep(keeper, rounds, inputs));
         Self {
             state: state.to_owned(),
             orders,
@@ -150,43 +150,26 @@ struct Keeper {
     looks: Looks,
 }
 
-async fn keep(
-    keeper: Keeper,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-    changed: Arc<Notify>,
-    inputs: mpsc::UnboundedSender<Input>,
-) {
+async fn keep(keeper: Keeper, mut rounds: Rounds<Order>, inputs: mpsc::UnboundedSender<Input>) {
     let mut declared: BTreeMap<Asker, Whose> = BTreeMap::new();
-    let mut next = Instant::now() + POLL;
-    loop {
-        let order = tokio::select! {
-            order = orders.recv() => match order {
-                Some(order) => Some(order),
-                None => return,
-            },
-            () = changed.notified() => {
-                next = next.min(Instant::now() + TOGETHER);
-                continue;
-            }
-            () = sleep_until(next) => None,
-        };
-        let input = match order {
-            Some(Order::Declared(now)) => {
+    while let Some(due) = rounds.due().await {
+        let input = match due {
+            Due::Order(Order::Declared(now)) => {
                 declared = now;
-                next = Instant::now();
+                rounds.look_now();
                 continue;
             }
-            Some(Order::Answer { by, id, answer }) => {
+            Due::Order(Order::Answer { by, id, answer }) => {
                 let answered = keeper.answer(by.clone(), id.clone(), answer).await;
                 vec![Input::Event(Event::AskAnswered(by, id, answered))]
             }
-            None => {
+            Due::Look => {
                 let all = declared
                     .iter()
                     .map(|(by, whose)| keeper.look(by.clone(), whose.clone()));
                 // Who does not answer holds up nobody else.
                 let found = futures_util::future::join_all(all).await;
-                next = Instant::now() + POLL;
+                rounds.looked(None);
                 let seen = declared.keys().cloned().zip(found);
                 seen.map(|(by, lying)| Input::Asks { by, lying }).collect()
             }

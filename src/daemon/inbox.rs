@@ -15,12 +15,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{
-    sync::{Notify, mpsc},
-    time::{Instant, sleep_until},
-};
+use tokio::sync::{Notify, mpsc};
 
-use super::{Daemon, Input};
+use super::{
+    Daemon, Input,
+    rounds::{Due, Rounds},
+};
 use crate::{
     causes::in_one_line,
     config::{Config, Worker},
@@ -33,8 +33,6 @@ use crate::{
     model::{GateName, ItemName, WorkerName},
 };
 
-/// How often inboxes are looked into of which nobody has heard anything.
-const POLL: Duration = Duration::from_secs(30);
 /// What happens within this time is looked at together.
 const TOGETHER: Duration = Duration::from_millis(200);
 
@@ -83,8 +81,8 @@ impl Inboxes {
             changed: Arc::default(),
         };
         let (state, looks) = (inboxes.state.clone(), inboxes.looks.clone());
-        let changed = Arc::clone(&inboxes.changed);
-        tokio::task::spawn_local(keep(Keeper { state, looks }, taken, changed, inputs));
+        let rounds = Rounds::new(taken, Arc::clone(&inboxes.changed), TOGETHER);
+        tokio::task::spawn_local(keep(Keeper { state, looks }, rounds, inputs));
         inboxes
     }
 
@@ -153,38 +151,21 @@ struct Keeper {
     looks: Looks,
 }
 
-async fn keep(
-    keeper: Keeper,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-    changed: Arc<Notify>,
-    inputs: mpsc::UnboundedSender<Input>,
-) {
+async fn keep(keeper: Keeper, mut rounds: Rounds<Order>, inputs: mpsc::UnboundedSender<Input>) {
     let mut declared: BTreeMap<WorkerName, Option<String>> = BTreeMap::new();
-    let mut next = Instant::now() + POLL;
-    loop {
-        let order = tokio::select! {
-            order = orders.recv() => match order {
-                Some(order) => Some(order),
-                None => return,
-            },
-            () = changed.notified() => {
-                next = next.min(Instant::now() + TOGETHER);
-                continue;
-            }
-            () = sleep_until(next) => None,
-        };
-        let input = match order {
-            Some(Order::Declared(now)) => {
+    while let Some(due) = rounds.due().await {
+        let input = match due {
+            Due::Order(Order::Declared(now)) => {
                 declared = now;
-                next = Instant::now();
+                rounds.look_now();
                 continue;
             }
-            Some(Order::Settle { worker, item, how }) => {
+            Due::Order(Order::Settle { worker, item, how }) => {
                 let moved = keeper.settle(worker.clone(), item.clone(), how).await;
-                next = next.min(Instant::now() + TOGETHER);
+                rounds.look_soon();
                 vec![Input::Event(Event::Settled(worker, item, moved))]
             }
-            Some(Order::Send {
+            Due::Order(Order::Send {
                 gate,
                 worker,
                 item,
@@ -195,24 +176,24 @@ async fn keep(
                     // It is about to be.
                     None => Err(format!("{worker} is not declared")),
                 };
-                next = next.min(Instant::now() + TOGETHER);
+                rounds.look_soon();
                 vec![Input::Event(Event::HandoffTold(gate, item, left))]
             }
-            Some(Order::Revoke { gate, worker, but }) => {
+            Due::Order(Order::Revoke { gate, worker, but }) => {
                 if let Err(why) = keeper.revoke(worker.clone(), gate, but).await {
                     tracing::warn!("inbox of {worker} may have texts of an earlier step: {why}");
                 }
-                next = next.min(Instant::now() + TOGETHER);
+                rounds.look_soon();
                 continue;
             }
-            None => {
+            Due::Look => {
                 let all = declared
                     .iter()
                     .map(|(worker, user)| keeper.look(worker.clone(), user.clone()));
                 // Who does not answer holds up nobody else.
                 let found = futures_util::future::join_all(all).await;
                 let again = found.iter().flatten().filter_map(|(_, again)| *again);
-                next = Instant::now() + again.min().map_or(POLL, |again| again.min(POLL));
+                rounds.looked(again.min());
                 let seen = declared.keys().cloned().zip(found);
                 seen.map(|(worker, found)| Input::Inbox {
                     worker,

@@ -28,6 +28,7 @@ mod probe;
 pub(crate) mod program;
 mod reload;
 mod request;
+mod rounds;
 mod status;
 mod troubles;
 mod worktree;
