@@ -61,10 +61,11 @@ rig_worker() { rig_field ".workers[] | select(.name == \$name) | .$2" "$1"; }
 
 # rig_up: the daemon says it is ready, all rows run.
 rig_up() {
-  same "loopkeeper.service" active "$(inside systemctl is-active loopkeeper)"
+  eventually 60 "loopkeeper.service is active" inside systemctl is-active loopkeeper
   eventually 60 "every row is running" rig_all_run
-  same "degraded" '[]' "$(rig_field '.degraded | tostring')"
+  eventually 90 "nothing is degraded" rig_whole
 }
+rig_whole() { [[ $(rig_field '.degraded | tostring') == '[]' ]]; }
 rig_all_run() {
   rig_status | jq --exit-status '
     ([.workers[].name] | sort) == ["adversary", "builder", "proxy", "watchdog"]
