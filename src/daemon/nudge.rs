@@ -82,11 +82,10 @@ fn went(typed: Result<typing::Typed, TypingError>) -> Typed {
         Ok(typing::Typed::Taken(by)) => Typed::Taken(by),
         Ok(typing::Typed::Undecided { .. }) => Typed::Undecided,
         Err(TypingError::Refused { why, screen }) => Typed::Refused { why, screen },
-        Err(error @ TypingError::Terminal { .. }) if error.extent() == Extent::Nothing => {
-            Typed::Nothing {
-                why: in_one_line(&error),
-            }
-        }
+        Err(TypingError::Terminal {
+            why,
+            extent: Extent::Nothing,
+        }) => Typed::Nothing { why },
         Err(error) => {
             // What stands on the input line was not taken, however often it was submitted.
             let left = matches!(error, TypingError::Left { .. });

@@ -259,21 +259,31 @@ impl Rig {
                 submitted: false,
                 ..
             } if self.nudges[at].is_own() => self.waits_again_for(now.mono + TRY_EVERY, at),
-            Typed::Nothing { why } => self.not_taken(now, at, &why, None, false),
+            Typed::Nothing { why } => {
+                let message = format!("nothing was typed into {}: {why}", nudge.worker());
+                self.not_taken(now, at, message, None, false);
+            }
             Typed::Failed {
                 why,
                 screen,
                 submitted,
-            } => self.not_taken(now, at, &why, screen, submitted),
+            } => {
+                let worker = nudge.worker();
+                let message = match submitted {
+                    true => format!("{worker} is not known to have taken it: {why}"),
+                    false => format!("{worker} did not take it: {why}"),
+                };
+                self.not_taken(now, at, message, screen, submitted);
+            }
         }
     }
 
-    /// It is not known to have been taken.
+    /// It was not taken, or is not known to have been.
     fn not_taken(
         &mut self,
         now: Now,
         at: usize,
-        why: &str,
+        message: String,
         screen: Option<String>,
         submitted: bool,
     ) {
@@ -281,7 +291,7 @@ impl Rig {
         let look = format!("`supervisorctl attach {worker}` shows what became of it");
         let refusal = Refusal {
             kind: RefusalKind::Failed,
-            message: format!("{worker} is not known to have taken it: {why}"),
+            message,
             hint: Some(look),
             screen,
         };

@@ -274,7 +274,21 @@ fn nothing_is_typed_into_another_attempt() {
             submitted: false,
         },
     ));
-    assert!(refused(&done).message.contains("no server"));
+    let message =
+        "a did not take it: no server; text may be on the input line, and was not submitted";
+    assert_eq!(refused(&done).message, message);
+}
+
+#[test]
+fn what_was_not_even_typed_is_told_as_that() {
+    let (mut play, _) = begun();
+    let id = one(&nudge(&mut play, When::Now, "go on"));
+    let why = "it has no terminal".into();
+    let done = play.tell(Event::Typed(id, Typed::Nothing { why }));
+    let message = "nothing was typed into a: it has no terminal";
+    assert_eq!(refused(&done).message, message);
+    let history = format!("a was not nudged (\"go on\", 5 bytes): {message}");
+    assert_eq!(told(&done, "worker-nudge-failed"), [history]);
 }
 
 #[test]

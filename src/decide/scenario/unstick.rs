@@ -21,6 +21,9 @@ const STALLED: u64 = 21 * MINUTE;
 const TEXT: &str =
     "You seem to have stopped. Go on where you are; if you cannot, say what you need.";
 
+/// Why a text did not arrive.
+const LOST: &str = "Escape was pressed to end what it did, and then nothing was typed: it works";
+
 /// What is on a screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shows {
@@ -203,7 +206,7 @@ impl Stage {
             Comes::Lost(shows) => {
                 self.shows = shows;
                 let lost = Typed::Failed {
-                    why: "it is not on the screen".into(),
+                    why: LOST.into(),
                     screen: None,
                     submitted: false,
                 };
@@ -539,6 +542,26 @@ fn a_text_that_was_typed_and_did_not_arrive_is_a_try() {
     let mut stage = Stage::stalled(impatient(), Comes::Lost(Hangs(0)));
     stage.pass(16 * MINUTE);
     assert_eq!(stage.stopped.first(), Some(&stage.of));
+}
+
+#[test]
+fn what_did_not_arrive_is_told_without_a_word_of_what_was_taken() {
+    let mut stage = Stage::stalled(one(|_| {}), Comes::Lost(Hangs(0)));
+    let said = stage.told("worker-nudge-failed");
+    let why = format!(
+        "a is stalled, and was not nudged: a did not take it: {LOST}; `supervisorctl attach a` shows what \
+         became of it"
+    );
+    assert_eq!(said, [(Level::Warning, why.as_str())]);
+    stage.pass(40 * MINUTE);
+    let said = stage.told("worker-stuck");
+    let why = ", and the last of 2 tries to nudge it failed; ";
+    assert!(said.len() == 1 && said[0].1.contains(why), "{said:?}");
+    stage.shows = Works;
+    stage.pass(5 * MINUTE);
+    let said = stage.told("worker-unstuck");
+    let begins = "a is working again: the last of 2 tries to nudge it failed, ";
+    assert!(said.len() == 1 && said[0].1.starts_with(begins), "{said:?}");
 }
 
 #[test]

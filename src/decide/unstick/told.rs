@@ -108,13 +108,11 @@ impl Rig {
         let known = &unstick.known;
         let helped = match unstick.tried.filter(|_| known.tries > 0) {
             Some(tried) => {
-                let how = if known.taken {
-                    "nudged"
-                } else {
-                    "tried to be nudged"
-                };
-                let (times, ago) = (times(known.tries), ago(now.mono.since(tried)));
-                format!("it was {how} {times}, {ago}")
+                let ago = ago(now.mono.since(tried));
+                match known.taken {
+                    true => format!("it was nudged {}, {ago}", times(known.tries)),
+                    false => format!("{} failed, {ago}", last_of(known.tries)),
+                }
             }
             None => "by itself".into(),
         };
@@ -195,10 +193,9 @@ impl Rig {
         let why = match (known.what, over) {
             (Trouble::Stall, Some(words)) => format!("its program is over: {}", short(words)),
             (Trouble::Stall, None) => {
-                let tries = times(known.tries);
                 let nudged = match known.taken {
-                    true => format!("nudged {tries} without a sign of work"),
-                    false => format!("tried to be nudged {tries}, the last time in vain"),
+                    true => format!("nudged {} without a sign of work", times(known.tries)),
+                    false => format!("{} failed", last_of(known.tries)),
                 };
                 format!("it is stalled for {long}, and {nudged}")
             }
@@ -213,6 +210,13 @@ impl Rig {
         };
         let text = format!("{name} is stuck: {why}{then}");
         self.tell(now, "worker-stuck", Level::Error, Some(of), text);
+    }
+}
+
+fn last_of(tries: u32) -> String {
+    match tries {
+        1 => "the only try to nudge it".into(),
+        tries => format!("the last of {tries} tries to nudge it"),
     }
 }
 

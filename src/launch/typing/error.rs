@@ -29,7 +29,7 @@ pub enum TypingError {
         screen: String,
     },
     /// Something was in the way, a key was pressed first, and then it could not be typed either.
-    #[error("nothing was typed: {pressed}, and then: {why}")]
+    #[error("{pressed}, and then nothing was typed: {why}")]
     Pressed {
         /// Which key was, and what for.
         pressed: String,
@@ -107,5 +107,21 @@ impl TypingError {
             | Self::Left { screen, .. } => Some(screen),
             Self::Unfit(_) | Self::Terminal { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_pressed_in_vain_comes_before_what_was_not_typed() {
+        let error = TypingError::Pressed {
+            pressed: "Escape was pressed to end what it did".into(),
+            why: Refusal::Busy,
+            screen: String::new(),
+        };
+        let words = "Escape was pressed to end what it did, and then nothing was typed: it works";
+        assert_eq!(error.to_string(), words);
     }
 }
