@@ -90,6 +90,8 @@ struct Settling {
     how: Settle,
     /// What became of it, in words.
     words: String,
+    /// It can never be typed as it is: what has to be done with it first.
+    mend: Option<&'static str>,
     /// An earlier daemon began it, and may have settled it.
     found: bool,
     step: Step,
@@ -217,6 +219,7 @@ impl Rig {
                 }
                 let words = format!("{item} in the inbox of {name} cannot be typed: {why}");
                 self.put_away(now, name, None, item, Settle::Failed(why), words);
+                self.is_to_be_mended(name, "mend");
             }
             (None, Some(at)) => drop(self.nudges.remove(at)),
             (None, None) => {}
@@ -259,17 +262,20 @@ impl Rig {
                 let words = taken(None);
                 self.end_item(now, at, item, Settle::Delivered, words);
             }
-            Typed::Refused { why, .. } if never(&why) => {
-                let words = format!("{item} in the inbox of {worker} cannot be typed: {why}");
-                let how = Settle::Failed(why.to_string());
-                self.end_item(now, at, item, how, words);
-            }
-            Typed::Refused { why, .. } => {
-                // The next look at one that works is soon enough.
-                let works = why == Refusal::Busy;
-                let after = if works { AT_ONCE } else { TRY_EVERY };
-                self.item_waits(now.mono + after, at);
-            }
+            Typed::Refused { why, .. } => match mend(&why) {
+                Some(mend) => {
+                    let words = format!("{item} in the inbox of {worker} cannot be typed: {why}");
+                    let how = Settle::Failed(why.to_string());
+                    self.end_item(now, at, item, how, words);
+                    self.is_to_be_mended(worker, mend);
+                }
+                None => {
+                    // The next look at one that works is soon enough.
+                    let works = why == Refusal::Busy;
+                    let after = if works { AT_ONCE } else { TRY_EVERY };
+                    self.item_waits(now.mono + after, at);
+                }
+            },
             Typed::Nothing { .. } => self.item_waits(now.mono + TRY_EVERY, at),
             Typed::Failed { why, .. } => {
                 let words = format!(
@@ -325,6 +331,7 @@ impl Rig {
             attempt,
             how,
             words,
+            mend: None,
             found: false,
             step: Step::Moving {
                 until: now.mono
@@ -337,6 +344,14 @@ impl Rig {
         };
         self.out.push(settling.effect(worker));
         self.inboxes.entry(worker.clone()).or_default().settling = Some(settling);
+    }
+
+    /// What is being put away of this inbox fails again as long as nobody has done this with it.
+    fn is_to_be_mended(&mut self, worker: &WorkerName, mend: &'static str) {
+        let settling = self.inboxes.get_mut(worker);
+        if let Some(settling) = settling.and_then(|inbox| inbox.settling.as_mut()) {
+            settling.mend = Some(mend);
+        }
     }
 
     /// A file was moved, if it was still there, and is called so now; or why it was not.
@@ -392,7 +407,11 @@ impl Rig {
         let (event, level, text) = match (&settling.how, place) {
             (Settle::Delivered, _) => ("worker-inbox-delivered", Level::Info, words.clone()),
             (Settle::Failed(_), Some(place)) => {
-                let again = format!("`supervisorctl inbox {worker} retry {place}` types it again");
+                let retry = format!("`supervisorctl inbox {worker} retry {place}`");
+                let again = match settling.mend {
+                    Some(mend) => format!("{mend} failed/{place} there, then: {retry}"),
+                    None => format!("{retry} types it again"),
+                };
                 let text = format!("{words}; {again}");
                 ("worker-inbox-failed", Level::Warning, text)
             }
@@ -491,10 +510,11 @@ impl Settling {
     }
 }
 
-/// Whether no waiting changes that this is refused.
-fn never(why: &Refusal) -> bool {
+/// What has to be done with a text that is refused for this, where no waiting changes that.
+fn mend(why: &Refusal) -> Option<&'static str> {
     match why {
-        Refusal::Unbracketed | Refusal::LongLine { .. } => true,
+        Refusal::Unbracketed => Some("make one line of"),
+        Refusal::LongLine { .. } => Some("break the long lines of"),
         Refusal::Dead
         | Refusal::Mode
         | Refusal::Foreground { .. }
@@ -505,6 +525,6 @@ fn never(why: &Refusal) -> bool {
         | Refusal::Moved
         | Refusal::Unsent { .. }
         | Refusal::NoInput { .. }
-        | Refusal::Attached { .. } => false,
+        | Refusal::Attached { .. } => None,
     }
 }

@@ -122,7 +122,7 @@ fn what_can_never_be_typed_is_told_shown_and_retried_when_it_is_mended() {
     let name = failed["name"].as_str().unwrap();
     assert!(
         words.ends_with(&format!(
-            "`supervisorctl inbox a retry {name}` types it again"
+            "; mend failed/{name} there, then: `supervisorctl inbox a retry {name}`"
         )),
         "{words}"
     );

@@ -227,10 +227,9 @@ fn what_can_never_be_typed_is_put_away_with_the_reason() {
     let [("worker-inbox-failed", words)] = told(&done)[..] else {
         panic!("{done:?}");
     };
-    assert!(
-        words.ends_with("`supervisorctl inbox a retry T-1.md` types it again"),
-        "{words}"
-    );
+    let helps =
+        "; make one line of failed/T-1.md there, then: `supervisorctl inbox a retry T-1.md`";
+    assert!(words.ends_with(helps), "{words}");
     let notified =
         |effect: &Effect| matches!(effect, Effect::Notify(notice) if notice.text == words);
     assert!(done.iter().any(notified));
@@ -246,6 +245,10 @@ fn what_can_never_be_typed_is_put_away_with_the_reason() {
     let done = play.tell(Event::Inbox("a".parse().unwrap(), unfit));
     let why = Settle::Failed("it is not UTF-8".into());
     assert_eq!(settled(&done), [("2.md".to_owned(), why)]);
+    let words = "2.md in the inbox of a cannot be typed: it is not UTF-8; mend failed/T-2.md there, then: \
+                 `supervisorctl inbox a retry T-2.md`";
+    let done = moved(&mut play, "2.md", Some("T-2.md"));
+    assert_eq!(told(&done), [("worker-inbox-failed", words)]);
 }
 
 #[test]
@@ -260,6 +263,9 @@ fn what_was_typed_and_is_not_known_to_be_taken_is_put_away() {
         let done = play.tell(Event::Typed(one(&done), typed_so));
         let how = Settle::Failed("no server".into());
         assert_eq!(settled(&done), [("1.md".to_owned(), how)]);
+        let done = moved(&mut play, "1.md", Some("T-1.md"));
+        let again = "; `supervisorctl inbox a retry T-1.md` types it again";
+        assert!(told(&done)[0].1.ends_with(again), "{done:?}");
     }
     let (mut play, _, _) = waiting(&[("1.md", "go on")]);
     let done = play.pass(60_000);
