@@ -17,10 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Fact, KnownBreaker, Level, Rig,
-    attempt::in_words,
-    watch::{Watching, to_the_minute},
-    worker::Worker,
+    Fact, KnownBreaker, Level, Rig, attempt::in_words, begin::utc, watch::Watching, worker::Worker,
 };
 use crate::{
     agent::screen::Fingerprint,
@@ -102,7 +99,7 @@ impl Worker {
         let known = &self.breaker.known;
         let rounds = known.fruitless;
         let until = known.until.map_or(String::new(), |until| {
-            format!("; one is tried at {}", to_the_minute(until))
+            format!("; one is tried at {}", utc(until))
         });
         let rounds = match rounds {
             1 => "a round".to_owned(),
