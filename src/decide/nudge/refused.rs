@@ -97,6 +97,14 @@ pub(super) fn not_running(worker: &Worker) -> Refusal {
             format!("stopped: {}", Stopped::Paused.as_str()),
             "`supervisorctl status` shows what ends the pause".to_owned(),
         ),
+        Life::Stopped(Stopped::Spent) => (
+            format!("held: {}", worker.spent_in_words()),
+            format!("`supervisorctl start {name}` gives it as much again"),
+        ),
+        Life::Stopped(Stopped::Breaker) => (
+            format!("held: {}", worker.breaker_in_words()),
+            format!("`supervisorctl start {name}` tries one now"),
+        ),
         Life::Stopped(why) => (
             format!("stopped: {}", why.as_str()),
             format!("`supervisorctl start {name}`"),

@@ -441,6 +441,32 @@ fn who_cannot_be_typed_to_is_named_with_what_helps() {
 }
 
 #[test]
+fn who_is_held_is_said_to_be_held_and_why() {
+    let ask = |worker: Worker| {
+        let (mut play, starts) = Play::running(rig([worker]));
+        play.pass(1000);
+        play.ends(&starts[0], Exit::Code(1));
+        let refusal = refused(&nudge(&mut play, When::Now, "go on"));
+        (refusal.message, refusal.hint.unwrap())
+    };
+    let mut spent = agent("a");
+    spent.daily.time = Some(Duration::from_secs(1));
+    let message =
+        "worker a is not running: it is held: ran for its 1 s of today; goes on at midnight";
+    let hint = "`supervisorctl start a` gives it as much again";
+    assert_eq!(ask(spent), (message.into(), hint.into()));
+    let mut fruitless = agent("a");
+    fruitless.breaker = Some(config::Breaker {
+        rounds: 1,
+        again: Duration::from_secs(1800),
+    });
+    let message = "worker a is not running: it is held: a round came to nothing; one is tried at \
+                   2026-11-18 11:36:41 UTC";
+    let hint = "`supervisorctl start a` tries one now";
+    assert_eq!(ask(fruitless), (message.into(), hint.into()));
+}
+
+#[test]
 fn a_daemon_that_is_to_end_types_nothing_more_and_waits_for_what_it_types() {
     let exits = |effects: &[Effect]| effects.contains(&Effect::Exit);
     let (mut play, of) = begun();
