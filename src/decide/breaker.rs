@@ -94,6 +94,13 @@ impl Breaker {
 }
 
 impl Worker {
+    /// No round of it is to be tried before a later moment.
+    pub(super) fn stands_still_at(&self, at: Timestamp) -> bool {
+        let known = &self.breaker.known;
+        let later = known.until.is_some_and(|until| at < until);
+        later && !known.probing && self.rules.breaker.is_some()
+    }
+
     /// Why it stands still, and until when.
     pub(super) fn breaker_in_words(&self) -> String {
         let known = &self.breaker.known;

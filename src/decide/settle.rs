@@ -142,6 +142,20 @@ impl Rig {
             .or(worker.breaker.is_open().then_some(Stopped::Breaker))
     }
 
+    /// Why this worker, of which nothing runs, is held for a while as soon as a daemon goes on, if so.
+    pub fn will_hold(&self, name: &WorkerName, now: Now) -> Option<String> {
+        let worker = self.workers.get(name)?;
+        let day = now.wall.to_zoned(self.machine.zone.0.clone()).date();
+        if self.barred(worker).is_some() {
+            return None;
+        }
+        if worker.has_spent_all_of(day) {
+            return Some(worker.spent_in_words());
+        }
+        let stands = worker.stands_still_at(now.wall);
+        stands.then(|| worker.breaker_in_words())
+    }
+
     /// Whether a change of phase leaves this worker alone: what it does or has finished, it need not
     /// do anew.
     pub(super) fn is_kept(&self, worker: &Worker) -> bool {

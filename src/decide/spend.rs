@@ -272,6 +272,12 @@ impl Worker {
         self.spend.over(&self.rules.daily).is_some()
     }
 
+    /// Of one that does not run: it has spent all it may of this day.
+    pub(super) fn has_spent_all_of(&self, day: Date) -> bool {
+        let known = self.spend.known.as_ref();
+        known.is_some_and(|known| known.day == day) && self.is_at_its_last_turn()
+    }
+
     /// Its agent is in the midst of a turn, for all that is known.
     fn has_turn(&self) -> bool {
         let Life::Running { watching, .. } = &self.life else {

@@ -97,6 +97,18 @@ fn each_try_that_comes_to_nothing_is_followed_by_a_longer_wait() {
 #[test]
 fn it_stays_open_over_daemons_and_boots_and_a_start_tries_one_now() {
     let mut stage = opened();
+    // As long as none runs, that is known of the next one.
+    stage.play.unasked_daemon();
+    let (name, now) = ("a".parse().unwrap(), stage.play.now());
+    let will = stage.play.rig.will_hold(&name, now).unwrap();
+    assert!(
+        will.starts_with("3 rounds in a row came to nothing; "),
+        "{will}"
+    );
+    stage.play.t += 30 * MINUTE;
+    let late = stage.play.now();
+    assert_eq!(stage.play.rig.will_hold(&name, late), None);
+    stage.play.t -= 30 * MINUTE;
     stage.next_daemon();
     stage.pass(MINUTE);
     assert_eq!(stage.state(), StateName::Held);

@@ -207,6 +207,21 @@ fn who_has_had_its_turns_is_held_until_midnight() {
         reason.unwrap(),
         "spent its 3 turns of today; goes on at midnight"
     );
+    // As long as none runs, that is known of the next one.
+    stage.play.unasked_daemon();
+    let name = "a".parse().unwrap();
+    let will = |stage: &Stage, now| stage.play.rig.will_hold(&name, now);
+    let today = stage.play.now();
+    let why = "spent its 3 turns of today; goes on at midnight";
+    assert_eq!(will(&stage, today).as_deref(), Some(why));
+    let tomorrow = Now {
+        wall: today
+            .wall
+            .checked_add(jiff::SignedDuration::from_hours(13))
+            .unwrap(),
+        ..today
+    };
+    assert_eq!(will(&stage, tomorrow), None);
     // Whichever daemons and boots come between.
     stage.next_daemon();
     assert_eq!(stage.state(), StateName::Held);

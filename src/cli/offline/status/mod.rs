@@ -132,14 +132,15 @@ fn view(known: &Known) -> StatusView {
     } = known;
     let boot = &machine.boot;
     let mut trouble = trouble.clone();
-    let phase = match config {
-        Ok(config) => {
-            let rig = about_to_begin(config, restored, machine, *now);
+    let begins = config.as_ref().ok();
+    let begins = begins.map(|config| about_to_begin(config, restored, machine, *now));
+    let phase = match &begins {
+        Some(rig) => {
             let view = rig.view(*now, |_, _| None);
             trouble.extend(astray(&view));
             PlanView::from(&view).current
         }
-        Err(_) => restored.resume_point.as_ref().map(PhaseView::from),
+        None => restored.resume_point.as_ref().map(PhaseView::from),
     };
     let found: BTreeMap<&WorkerName, &Found> = found
         .iter()
@@ -183,7 +184,9 @@ fn view(known: &Known) -> StatusView {
     let called = called.clone().filter(|_| !rows.is_empty());
     let workers = rows.into_iter().map(|(name, is)| {
         let kept = restored.workers.get(name).unwrap_or(&nothing);
-        row(name, is, kept, found.get(name).copied(), boot)
+        let held = begins.as_ref().and_then(|rig| rig.will_hold(name, *now));
+        let held = kept.held.clone().or(held);
+        row(name, is, (kept, held), found.get(name).copied(), boot)
     });
     let last = restored
         .boot
@@ -245,7 +248,7 @@ pub(super) fn living(
 fn row(
     name: &WorkerName,
     (kind, launcher): (Kind, Option<LauncherKind>),
-    kept: &RestoredWorker,
+    (kept, held): (&RestoredWorker, Option<String>),
     found: Option<&Found>,
     boot: &BootId,
 ) -> WorkerView {
@@ -267,8 +270,8 @@ fn row(
             {
                 last_exit = Some(exit.clone());
             }
-            match &kept.held {
-                Some(why) => (StateName::Held, Some(why.clone())),
+            match held {
+                Some(why) => (StateName::Held, Some(why)),
                 None if kept.stopped => (
                     StateName::Stopped,
                     Some("stopped by the operator".to_owned()),

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::{
     config::{self, Credentials, Environment},
-    decide::{Boot, Reboot, Restarts, ResumePoint, SetBy, Zone},
+    decide::{Amounts, Boot, KnownBreaker, KnownSpent, Reboot, Restarts, ResumePoint, SetBy, Zone},
     model::{AttemptId, AttemptRef, Exit as Ended, Identity, Mono, Signal},
 };
 
@@ -226,6 +226,63 @@ fn the_store_and_the_host_tell_what_the_daemon_would() {
         status.workers[0].verdict.as_ref().unwrap().is,
         VerdictIs::Unknown
     );
+}
+
+#[test]
+fn who_is_held_by_its_budget_or_its_breaker_is_shown_as_that() {
+    let mut known = known();
+    known.restored.paused = None;
+    let rules = &mut known.config.as_mut().unwrap().workers;
+    for name in ["new", "stopped"] {
+        let rules = rules.get_mut(name).unwrap();
+        rules.daily.turns = Some(3);
+    }
+    let breaker = config::Breaker {
+        rounds: 1,
+        again: Duration::from_secs(60),
+    };
+    rules.get_mut("ended").unwrap().breaker = Some(breaker);
+    let at = known.now.wall;
+    let turns = Amounts {
+        turns: 3,
+        ..Amounts::default()
+    };
+    let spent = KnownSpent {
+        day: at.to_zoned(TimeZone::UTC).date(),
+        spent: turns,
+        forgiven: Amounts::default(),
+        shown_turns: None,
+        shown_cost: None,
+        told: true,
+        at,
+    };
+    let fruitless = KnownBreaker {
+        fruitless: 1,
+        until: Some("1970-01-01T00:01:00Z".parse().unwrap()),
+        ..KnownBreaker::default()
+    };
+    let kept = &mut known.restored.workers;
+    for name in ["new", "stopped"] {
+        let kept = kept.entry(name.parse().unwrap()).or_default();
+        kept.spent = Some(spent.clone());
+    }
+    let kept = kept.entry("ended".parse().unwrap()).or_default();
+    kept.breaker = Some(fruitless);
+    let shown = |known: &Known| {
+        let rows = view(known).workers;
+        let rows = rows.into_iter().filter(|row| row.name.as_str() != "alive");
+        rows.map(|row| format!("{} {}: {}", row.name, row.state, row.reason.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let rows = [
+        "ended held: a round came to nothing; one is tried at 1970-01-01 00:01:00 UTC",
+        "held held: 5 restarts",
+        "new held: spent its 3 turns of today; goes on at midnight",
+        "stopped stopped: stopped by the operator",
+    ];
+    assert_eq!(shown(&known), rows);
+    known.config = Err("/rig.toml:1:1: key `x` is unknown".into());
+    assert_eq!(shown(&known)[0], "ended stopped: the daemon is down");
 }
 
 #[test]
