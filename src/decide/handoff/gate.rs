@@ -287,7 +287,13 @@ impl Asked<'_> {
             Step::Back => self.back(known()?).map(Some),
             Step::Drop => match self.by {
                 Asker::Person => known().map(|_| None),
-                Asker::Worker(_) => Err(self.refused("only a person drops a gate", None)),
+                Asker::Worker(_) => {
+                    let hint = format!(
+                        "`supervisorctl handoff drop {}`, run by root or the daemon's user outside of any worker",
+                        self.ask.gate
+                    );
+                    Err(self.refused("only a person drops a gate", Some(hint)))
+                }
             },
         }
     }

@@ -28,6 +28,8 @@ struct Hands {
     /// Of those, whose and the names of what was taken away.
     revoked: BTreeSet<(String, String)>,
     told: Vec<(String, String)>,
+    /// What helps whoever was refused last.
+    hint: Option<String>,
     /// What the last command was answered.
     answered: Option<Result<String, String>>,
     /// So many effects are performed, and then the daemon is killed.
@@ -97,6 +99,7 @@ impl Hands {
             inbox: Vec::new(),
             revoked: BTreeSet::new(),
             told: Vec::new(),
+            hint: None,
             answered: None,
             left: usize::MAX,
             shut: false,
@@ -225,7 +228,10 @@ impl Hands {
             Effect::AnswerAsk { by, id, answer } => {
                 let lying = self.asks.get_mut(&by).unwrap();
                 lying.retain(|(other, _)| *other != id);
-                let answer = answer.map_err(|refusal| refusal.message);
+                let answer = answer.map_err(|refusal| {
+                    self.hint = refusal.hint;
+                    refusal.message
+                });
                 self.answers.insert(id.clone(), answer);
                 events.push_back(Event::AskAnswered(by, id, Ok(())));
             }
@@ -377,6 +383,11 @@ fn who_is_not_to_is_refused_and_nothing_changes() {
     }
     let drop = "only a person drops a gate";
     refused(&mut hands, "adversary", Step::Drop, drop);
+    let hint = hands.hint.take().unwrap();
+    assert!(
+        hint.starts_with("`supervisorctl handoff drop 1d`, run by root "),
+        "{hint}"
+    );
     hands.asks("adversary", Step::Back, "no").unwrap();
     for (worker, step) in [
         ("builder", claim()),
