@@ -18,7 +18,7 @@ use std::{
 use nix::unistd::geteuid;
 use tokio::{process::Command, runtime};
 
-use super::{Checkout, Pushed, under_way};
+use super::{Checkout, DETACHED, Pushed, under_way};
 use crate::{
     causes::{in_one_line, in_words},
     launch::{as_user::AsUser, whose},
@@ -110,10 +110,7 @@ pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, Look
     checkout.pushed = match git.asked(&["remote"]).await?.is_empty() {
         true => Pushed::Nowhere,
         false if !notes_remotes(&git.asked(&["config", "--list", "-z"]).await?) => Pushed::Unknown,
-        false => {
-            git.unpushed(checkout.head.is_some(), is_one_of_several)
-                .await?
-        }
+        false => git.unpushed(&checkout, is_one_of_several).await?,
     };
     let stashes = git.asked(&["stash", "list", "--format=%gs"]).await?;
     let of = is_one_of_several.then_some(checkout.branch.as_deref());
@@ -165,18 +162,19 @@ struct Git<'a> {
 
 impl Git<'_> {
     /// Commits that no remote is known to have.
-    async fn unpushed(&self, has_head: bool, of_head_alone: bool) -> Result<Pushed, LookError> {
+    async fn unpushed(&self, of: &Checkout, of_head_alone: bool) -> Result<Pushed, LookError> {
         let most = format!("--max-count={MOST_COMMITS}");
         let mut words = vec!["log", "--format=%S", &most];
         // Before the first commit git knows no HEAD.
-        match (has_head, of_head_alone) {
+        match (of.head.is_some(), of_head_alone) {
             (false, true) => return Ok(Pushed::All),
             (true, true) => words.push("HEAD"),
             (false, false) => words.push("--branches"),
             (true, false) => words.extend(["--branches", "HEAD"]),
         }
         words.extend(["--not", "--remotes"]);
-        Ok(read_unpushed(&self.asked(&words).await?))
+        let head = of.branch.as_deref().unwrap_or(DETACHED);
+        Ok(read_unpushed(&self.asked(&words).await?, head))
     }
 
     async fn asked(&self, words: &[&str]) -> Result<String, LookError> {
@@ -266,11 +264,14 @@ fn notes_remotes(text: &str) -> bool {
     })
 }
 
-/// A line for each commit, with the branch that leads to it.
-fn read_unpushed(text: &str) -> Pushed {
+/// A line for each commit, with the branch that leads to it; what is checked out is called `head`.
+fn read_unpushed(text: &str, head: &str) -> Pushed {
     let mut branches: Vec<String> = Vec::new();
     for branch in text.lines() {
-        let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+        let branch = match branch {
+            "HEAD" => head,
+            branch => branch.strip_prefix("refs/heads/").unwrap_or(branch),
+        };
         if !branches.iter().any(|known| known == branch) {
             branches.push(branch.to_owned());
         }
@@ -325,13 +326,19 @@ mod tests {
 
     #[test]
     fn commits_are_counted_and_their_branches_named_once() {
-        assert_eq!(read_unpushed(""), Pushed::All);
-        let branches = vec!["main".to_owned(), "b/c".to_owned(), "HEAD".to_owned()];
-        let some = Pushed::Not {
-            commits: 4,
-            branches,
-        };
-        assert_eq!(read_unpushed("main\nrefs/heads/b/c\nmain\nHEAD\n"), some);
+        assert_eq!(read_unpushed("", "main"), Pushed::All);
+        let read = |head| read_unpushed("main\nrefs/heads/b/c\nmain\nHEAD\n", head);
+        for (head, branches) in [
+            ("main", &["main", "b/c"][..]),
+            (DETACHED, &["main", "b/c", DETACHED]),
+        ] {
+            let branches = branches.iter().map(|name| (*name).to_owned()).collect();
+            let some = Pushed::Not {
+                commits: 4,
+                branches,
+            };
+            assert_eq!(read(head), some);
+        }
     }
 
     /// A repository with a commit that is pushed to another, which is its remote.
@@ -409,7 +416,9 @@ mod tests {
                 "own",
             ],
         );
-        assert_eq!(pushed_of(&home, "work").await, not(&["HEAD"]));
+        assert_eq!(pushed_of(&home, "work").await, not(&["own"]));
+        git(&home, &["-C", "work", "checkout", "--quiet", "--detach"]);
+        assert_eq!(pushed_of(&home, "work").await, not(&[DETACHED]));
     }
 
     #[tokio::test]

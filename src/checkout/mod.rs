@@ -29,6 +29,9 @@ const UNDER_WAY: [(&str, &str); 7] = [
     ("REVERT_HEAD", "a revert is under way"),
 ];
 
+/// What commits are of that no branch leads to (git-checkout(1), "Detached HEAD").
+const DETACHED: &str = "a detached HEAD";
+
 /// Changed files and branches that are named; the others are counted.
 const NAMED: usize = 3;
 
@@ -59,7 +62,7 @@ pub enum Pushed {
     Not {
         /// How many; [`look`] counts no further than a thousand.
         commits: usize,
-        /// By their names, `HEAD` for what is on none.
+        /// By their names, [`DETACHED`] for what is on none.
         branches: Vec<String>,
     },
     /// There is no remote.
