@@ -98,8 +98,8 @@ pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};
 pub use watch::{KnownSign, Sign};
-pub(crate) use worktree::away;
 pub use worktree::{MakingId, Prepared};
+pub(crate) use worktree::{Mounted, away};
 
 use crate::{
     config::{self, Config, Notify},

@@ -251,14 +251,23 @@ impl Rig {
     }
 }
 
+/// What is mounted at a place, or above it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mounted<'a> {
+    /// Where.
+    pub(crate) at: &'a Path,
+    /// It only waits for somebody to come (autofs), and is not the file system that belongs there.
+    pub(crate) is_asleep: bool,
+}
+
 /// Why a worktree of which nothing is there is not made anew: it was on a file system that was mounted at
-/// `was_on`, and that place is now on the one that is mounted at `there`, or nothing is there at all. What
+/// `was_on`, and that place is now on the one that is mounted `there`, or nothing is there at all. What
 /// would be made would lie beneath it, or hide it.
 pub(crate) fn away(
     path: &Path,
     origin: &Origin,
     was_on: &Path,
-    there: Option<&Path>,
+    there: Option<Mounted<'_>>,
 ) -> Option<String> {
     let (at, tree, repo) = (was_on.display(), path.display(), &origin.repo);
     let by_hand = match (origin.form, &origin.branch) {
@@ -271,7 +280,8 @@ pub(crate) fn away(
             format!("git -C {repo} worktree add --force {tree}{branch}")
         }
     };
-    (there != Some(was_on)).then(|| {
+    let is_there = |there: Mounted<'_>| there.at == was_on && !there.is_asleep;
+    (!there.is_some_and(is_there)).then(|| {
         format!(
             "it was on the file system mounted at {at}, and none is mounted there now: mount that, or where it \
              will not come back make another one, as its user: {by_hand}"

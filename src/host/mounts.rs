@@ -110,7 +110,7 @@ impl Mount {
         })
     }
 
-    /// It is not the file system that belongs there, which is mounted when somebody comes.
+    /// It is what waits for somebody to come (autofs).
     pub(crate) fn is_asleep(&self) -> bool {
         self.kind == AUTOFS
     }

@@ -34,7 +34,7 @@ use self::{beside::Beside, git::Git};
 use crate::{
     causes::in_words,
     config::{Form, Origin, Worker},
-    decide::{Prepared, away},
+    decide::{Mounted, Prepared, away},
     host::mounts::Mount,
     launch::whose,
 };
@@ -130,14 +130,17 @@ fn is_not_away(wanted: &Wanted) -> Result<(), String> {
         return Ok(());
     };
     let there = match Mount::of(was_on) {
-        Ok(Some(mount)) if mount.is_asleep() => None,
-        Ok(Some(mount)) => Some(mount.at),
+        Ok(Some(mount)) => Some(mount),
         // Where the kernel does not tell any more, nobody knows better than without it.
         Ok(None) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(about(was_on, &error)),
     };
-    away(&wanted.path, &wanted.origin, was_on, there.as_deref()).map_or(Ok(()), Err)
+    let there = there.as_ref().map(|mount| Mounted {
+        at: &mount.at,
+        is_asleep: mount.is_asleep(),
+    });
+    away(&wanted.path, &wanted.origin, was_on, there).map_or(Ok(()), Err)
 }
 
 fn found(path: &Path) -> Result<Found, String> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     config::{Form, Origin},
-    decide::{Fact, MakingId, Prepared, away},
+    decide::{Fact, MakingId, Mounted, Prepared, away},
 };
 
 fn origin() -> Origin {
@@ -296,21 +296,26 @@ fn who_has_its_worktree_elsewhere_than_before_is_told_of_it_once() {
 
 #[test]
 fn what_is_gone_is_not_made_anew_where_its_file_system_is_not_mounted() {
-    let is = |was_on: &str, there: Option<&str>| {
-        away(
-            "/mnt/a/w".as_ref(),
-            &origin(),
-            was_on.as_ref(),
-            there.map(AsRef::as_ref),
-        )
-    };
-    // The root is always there, and a disk may be another one.
-    assert_eq!(is("/", Some("/")), None);
-    assert_eq!(is("/mnt/a", Some("/mnt/a")), None);
+    let awake = |at: &'static str| Some((at, false));
     let why = "it was on the file system mounted at /mnt/a, and none is mounted there now: mount that, or where it \
                will not come back make another one, as its user: git clone /srv/repo.git /mnt/a/w";
-    for there in [Some("/"), Some("/mnt"), None] {
-        assert_eq!(is("/mnt/a", there).as_deref(), Some(why));
+    for (was_on, there, is) in [
+        // The root is always there, and a disk may be another one.
+        ("/", awake("/"), None),
+        ("/mnt/a", awake("/mnt/a"), None),
+        ("/mnt/a", awake("/"), Some(why)),
+        ("/mnt/a", awake("/mnt"), Some(why)),
+        ("/mnt/a", None, Some(why)),
+        // Nobody has come there since the machine is up (autofs).
+        ("/mnt/a", Some(("/mnt/a", true)), Some(why)),
+        ("/mnt/a", Some(("/mnt", true)), Some(why)),
+    ] {
+        let there = there.map(|(at, is_asleep)| Mounted {
+            at: at.as_ref(),
+            is_asleep,
+        });
+        let said = away("/mnt/a/w".as_ref(), &origin(), was_on.as_ref(), there);
+        assert_eq!(said.as_deref(), is, "{was_on} {there:?}");
     }
     let linked = Origin {
         branch: Some("of/a".into()),
