@@ -69,6 +69,12 @@ struct Seen {
     because: Vec<String>,
     #[serde(skip)]
     at: Option<String>,
+    /// Something is left over in it that no commit has.
+    #[serde(skip)]
+    left: bool,
+    /// Something of it is nowhere else.
+    #[serde(skip)]
+    unpushed: bool,
     /// Nor will it ever be seen to be, by us: what helps.
     #[serde(skip)]
     never: Option<&'static str>,
@@ -210,6 +216,9 @@ impl Looks {
             _ => None,
         };
         let checkout = found.and_then(Result::ok);
+        let left = checkout
+            .as_ref()
+            .map_or(0, |checkout| checkout.unsafe_because(true).len());
         Seen {
             name: worker.name.clone(),
             worktree: worker
@@ -217,6 +226,8 @@ impl Looks {
                 .as_ref()
                 .map(|path| path.display().to_string()),
             safe: because.is_empty(),
+            left: left > 0,
+            unpushed: checkout.is_some() && because.len() > left,
             because,
             never,
             at: checkout.as_ref().map(Checkout::at),
@@ -269,10 +280,15 @@ fn late(seen: &[Seen]) -> Failure {
         "no safe point was come to in time, because of {}; nothing was paused",
         names.join(", ")
     );
-    Failure::say(Exit::Failed, text).hint(
-        "what is left over in a worktree is yours to commit, push or delete; --unpushed does not wait \
-         for what is nowhere else, supervisorctl pause for nothing",
-    )
+    let left = "what is left over in a worktree is yours to finish, commit or delete";
+    let unpushed = "push what is on this machine alone, or --unpushed does not wait for that";
+    let hints = [
+        seen.iter().any(|one| one.left).then_some(left),
+        seen.iter().any(|one| one.unpushed).then_some(unpushed),
+        Some("supervisorctl pause waits for nothing"),
+    ];
+    let hints: Vec<_> = hints.into_iter().flatten().collect();
+    Failure::say(Exit::Failed, text).hint(hints.join("; "))
 }
 
 fn never(one: &Seen) -> Option<Failure> {

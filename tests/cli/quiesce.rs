@@ -202,7 +202,15 @@ fn what_is_not_safe_is_named_and_nothing_is_paused() {
         .stdout("")
         .stderr(contains(
             "error: no safe point was come to in time, because of merging, ahead, alone; \
-             nothing was paused\n",
+             nothing was paused\n\
+             hint: what is left over in a worktree is yours to finish, commit or delete; push what is on \
+             this machine alone, or --unpushed does not wait for that; supervisorctl pause waits for nothing\n",
+        ));
+    quiesce(&rig, &["--within", "0s", "--unpushed"])
+        .code(1)
+        .stderr(contains(
+            "because of merging; nothing was paused\nhint: what is left over in a worktree is yours to \
+             finish, commit or delete; supervisorctl pause waits for nothing\n",
         ));
     assert!(!paused.load(Ordering::SeqCst));
 }
@@ -248,7 +256,9 @@ fn a_directory_that_is_no_checkout_is_waited_for_only_while_somebody_works_there
     quiesce(&rig, &["--within", "0s"])
         .code(1)
         .stderr(contains(because))
-        .stderr(contains("because of plain; nothing was paused"));
+        .stderr(contains(
+            "because of plain; nothing was paused\nhint: supervisorctl pause waits for nothing\n",
+        ));
     assert!(!paused.load(Ordering::SeqCst));
     let (rig, paused) = plain(StateName::Stopped);
     quiesce(&rig, &[])
