@@ -31,6 +31,7 @@ use crate::{
     model::{CutoverId, PhaseId},
     paths::typed,
     store::Store,
+    systemd::service,
 };
 
 /// Standard input or output.
@@ -214,9 +215,10 @@ fn import(arguments: &Import, context: &Context) -> Result<(), Failure> {
     may_write(state)?;
     if let Some(pid) = Store::holder(state) {
         let message = format!("loopkeeperd runs (pid {pid}), so nothing was imported");
-        return Err(Failure::say(Exit::Failed, message).hint(
-            "stop its workers with supervisorctl stop, as they go on without it, then: systemctl stop loopkeeper",
-        ));
+        let ends = service::how_to_end(pid);
+        return Err(Failure::say(Exit::Failed, message).hint(format!(
+            "stop its workers with supervisorctl stop, as they go on without it, then: {ends}"
+        )));
     }
     if let Some((worker, pid)) = offline::living(state)? {
         let message = format!("{worker} still runs here (pid {pid}), so nothing was imported");

@@ -18,6 +18,7 @@ use crate::{
     decide::{Command, Event, Level, PhaseRef, RequestId},
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
     store::phase_file,
+    systemd::service,
 };
 
 impl Daemon {
@@ -309,22 +310,18 @@ impl Daemon {
 /// It has a row in `status`, but it is no worker of its own.
 fn about_the_watchdog(request: &Request) -> Option<Refusal> {
     let is_it = |worker: &WorkerName| *worker == WorkerName::watchdog();
-    let pid = std::process::id();
-    let by_systemd = journal::is_there();
+    let pid = std::process::id().cast_signed();
     let (message, hint) = match request {
         Request::Start { workers } | Request::Stop { workers } | Request::Restart { workers }
             if workers.iter().any(is_it) =>
         {
-            let ends = match by_systemd {
-                true => "systemctl stop loopkeeper".to_owned(),
-                false => format!("kill -s TERM {pid}"),
-            };
+            let ends = service::how_to_end(pid);
             let hint = format!("`{ends}` ends the daemon; the workers go on");
             ("begins and ends with it", hint)
         }
         Request::Where { worker } | Request::Nudge { worker, .. } if is_it(worker) => {
             let to = std::fs::read_link("/proc/self/fd/2").unwrap_or_default();
-            let hint = match by_systemd {
+            let hint = match journal::is_there() {
                 true => "the daemon writes into the journal: journalctl -u loopkeeper".to_owned(),
                 false => format!("the daemon writes to its standard error: {}", to.display()),
             };

@@ -12,6 +12,7 @@ pub mod manager;
 pub mod mount;
 pub mod notify;
 pub mod property;
+pub(crate) mod service;
 pub mod socket_unit;
 pub mod start;
 pub mod unit;

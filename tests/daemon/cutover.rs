@@ -110,6 +110,8 @@ fn a_rig_goes_on_elsewhere_where_it_stood_and_nowhere_else() {
 
     let here = old.refused(1, &["cutover", "import", "/dev/null"]);
     assert!(here.contains("loopkeeperd runs"), "{here}");
+    let ends = format!("then: kill -s TERM {}\n", old.pid("watchdog"));
+    assert!(here.ends_with(&ends), "{here}");
     let back = old.done(&["cutover", "cancel"]);
     assert!(back.contains("was cancelled; the rig is paused"), "{back}");
     old.done(&["resume"]);
