@@ -16,6 +16,7 @@ use super::{
     directory::Directory,
     end::End,
     output::Bound,
+    socket,
     tree::{Part, Tree},
     unit,
 };
@@ -136,7 +137,19 @@ pub(super) async fn aftermath(
             }
         }
     }
+    if tree.pane.is_some_and(|pane| !pane.server.lives()) {
+        clear_socket(context, attempt).await;
+    }
     context.vacate(attempt, tree).await;
+}
+
+/// Nobody gets into its session any more.
+async fn clear_socket(context: &Context, attempt: &AttemptRef) {
+    let directory = context.directory(attempt);
+    let cleared = socket::clear(&context.settings, &attempt.worker, &directory).await;
+    if let Err(error) = cleared {
+        tracing::debug!("{}: its socket is left: {error}", attempt.worker);
+    }
 }
 
 async fn all_ended(processes: &[Process]) -> io::Result<()> {

@@ -1,13 +1,17 @@
 //! The socket of a worker's tmux server: the way into its session.
 //!
 //! Promise: it is private to the daemon's user; one that somebody removed while its server lives is
-//! made again for whoever wants in. Neither the worker nor what is recorded of it needs it.
+//! made again for whoever wants in, and none is left of a server that ended while a daemon watched.
+//! Neither the worker nor what is recorded of it needs it.
 
 use std::{
     fs,
     hash::Hasher as _,
     io,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, FileTypeExt as _},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -146,6 +150,31 @@ pub(super) async fn of_living(path: PathBuf, server: Process) -> Result<PathBuf,
     Ok(path)
 }
 
+/// Takes away what the server of this attempt has left, which has ended, before another one can begin. One that
+/// is another user's goes with the attempt's records.
+///
+/// # Errors
+/// It is there still.
+pub(super) async fn clear(
+    settings: &Settings,
+    worker: &WorkerName,
+    attempt: &Directory,
+) -> io::Result<()> {
+    match recorded(attempt) {
+        Some(_) => Ok(()),
+        None => clear_away(&socket(settings, worker)).await,
+    }
+}
+
+async fn clear_away(path: &Path) -> io::Result<()> {
+    let is_socket = |is: fs::Metadata| is.file_type().is_socket();
+    let is_left = path.symlink_metadata().is_ok_and(is_socket) && !answers(path).await;
+    match is_left {
+        true => fs::remove_file(path),
+        false => Ok(()),
+    }
+}
+
 /// Whether somebody listens there. One that is too busy to say so does.
 async fn answers(path: &Path) -> bool {
     match UnixStream::connect(path).await {
@@ -163,6 +192,22 @@ async fn answers(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::{host::Executable, launch::House};
+
+    #[tokio::test]
+    async fn only_a_socket_that_nobody_listens_at_is_cleared_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let server = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        clear_away(&path).await.unwrap();
+        assert!(path.exists(), "its server lives");
+        drop(server);
+        clear_away(&path).await.unwrap();
+        assert!(!path.exists());
+        clear_away(&path).await.unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        clear_away(&path).await.unwrap();
+        assert!(path.exists(), "it is no socket");
+    }
 
     #[test]
     fn a_socket_that_cannot_be_bound_is_refused_by_name() {

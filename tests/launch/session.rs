@@ -42,6 +42,30 @@ fn the_end_is_known_also_when_the_server_is_killed() {
 }
 
 #[test]
+fn a_session_that_has_ended_leaves_no_socket_and_the_next_one_has_its_own() {
+    alone(
+        "session::a_session_that_has_ended_leaves_no_socket_and_the_next_one_has_its_own",
+        || async {
+            let mut world = World::new();
+            world.make_gate();
+            for kills in [true, false, true] {
+                let worker = world.script(TMUX, "read -r _ <gate");
+                let (attempt, _) = world.run(&worker).await;
+                let socket = world.socket(&attempt.worker);
+                assert!(socket.exists(), "its session lives");
+                let pane = world.directory(&attempt).start().unwrap().pane.unwrap();
+                match kills {
+                    true => kill(pane.server.pid),
+                    false => world.open_gate().await,
+                }
+                world.gone_after_end(&attempt).await;
+                assert!(!socket.exists(), "nobody listens there");
+            }
+        },
+    );
+}
+
+#[test]
 fn the_end_is_known_also_when_the_wrapper_is_killed() {
     alone(
         "session::the_end_is_known_also_when_the_wrapper_is_killed",
