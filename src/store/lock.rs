@@ -55,6 +55,11 @@ pub(super) fn holder(dir: &Path) -> Option<i32> {
     }
 }
 
+/// Whether nobody has this state directory; where that cannot be seen, somebody may.
+pub(super) fn is_free(dir: &Path) -> bool {
+    File::open(dir).is_ok_and(|opened| opened.try_lock_shared().is_ok())
+}
+
 fn pid_in(file: &Path) -> Option<i32> {
     let text = fs::read(file).ok()?;
     let pid = text.split(|byte| *byte == b'\n').next()?;

@@ -135,6 +135,11 @@ impl Store {
         lock::holder(dir)
     }
 
+    /// Whether no daemon has this state directory, as far as that can be seen.
+    pub fn is_free(dir: &Path) -> bool {
+        lock::is_free(dir)
+    }
+
     /// The configuration of the daemon that has this state directory, or had it last, where it is
     /// known and there.
     pub fn config_of(dir: &Path) -> Option<PathBuf> {

@@ -341,6 +341,41 @@ fn a_text_of_an_earlier_step_that_waits_is_taken_out_of_its_inbox() {
 }
 
 #[test]
+fn that_a_gate_is_claimed_already_is_told_before_what_is_not_pushed() {
+    let rig = waiting();
+    done(&rig, "builder", &["claim", "1d"]);
+    fs::write(rig.path("work/new"), "").unwrap();
+    let said = refused(&rig, "builder", 1, &["claim", "1d"]);
+    let begins = "error: gate 1d is claimed already, and waits for adversary; and worktree ";
+    assert!(
+        said.starts_with(begins) && said.contains(" is not ready: 1 file is not committed: new\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: `supervisorctl handoff list 1d`"),
+        "{said}"
+    );
+    let said = refused(&rig, "builder", 1, &["claim", "1e"]);
+    assert!(said.starts_with("error: worktree "), "{said}");
+}
+
+#[test]
+fn without_a_daemon_nobody_waits_for_an_answer_and_the_request_lies_there() {
+    let mut rig = waiting();
+    let mut claim = in_terminal(&rig, "builder");
+    rig.kill_daemon();
+    let output = claim.args(["claim", "1d"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let said = text(&output.stderr);
+    let begins = "error: daemon is not running; the request lies in ";
+    assert!(said.starts_with(begins), "{said}");
+    rig.start();
+    rig.eventually("the next daemon does it", |rig| {
+        (gate(rig)["state"] == "claimed").then_some(())
+    });
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_told_and_left_as_it_is() {
     let mut rig = waiting();
     done(&rig, "builder", &["claim", "1d"]);

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 use clap::Args;
 
-use super::{Note, Whose, ask, of};
+use super::{Note, Whose, ask, list, of};
 use crate::{
     causes::in_one_line,
     checkout::{self, Checkout},
@@ -13,7 +13,7 @@ use crate::{
         failure::{Exit, Failure},
     },
     config,
-    decide::{Asker, Claim, Step},
+    decide::{Asker, Claim, Refusal, Step},
     handoff::LONGEST_LACKS,
     model::{GateName, WorkerName},
 };
@@ -43,14 +43,14 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failur
     let whose = Whose::of(arguments.worker.as_ref());
     let claim = Claim {
         again: arguments.again,
-        ..look(&whose, arguments.anyway, context)?
+        ..look(&whose, arguments, context)?
     };
     let claim = of(&arguments.gate, Step::Claim(claim), note);
     ask(&whose, &claim, context)
 }
 
 /// What is in the worktree of who claims.
-fn look(whose: &Whose, anyway: bool, context: &Context) -> Result<Claim, Failure> {
+fn look(whose: &Whose, arguments: &Arguments, context: &Context) -> Result<Claim, Failure> {
     let Some(worktree) = worktree(whose, context)? else {
         return Ok(Claim::default());
     };
@@ -70,8 +70,14 @@ fn look(whose: &Whose, anyway: bool, context: &Context) -> Result<Claim, Failure
     };
     let lacks = Some(because.join("; ")).filter(|lacks| !lacks.is_empty());
     match lacks {
-        Some(lacks) if !anyway => {
+        Some(lacks) if !arguments.anyway => {
             let text = format!("worktree {} is not ready: {lacks}", worktree.display());
+            let gate = list::gate(&arguments.gate, context);
+            let why_not = gate.and_then(|gate| gate.why_not_claimed(arguments.again));
+            if let Some(Refusal { message, hint, .. }) = why_not {
+                let failure = Failure::say(Exit::Failed, format!("{message}; and {text}"));
+                return Err(failure.hint(hint.unwrap_or_default()));
+            }
             let hint = "commit and push it, for who verifies it works in another clone; --anyway claims it all the same";
             Err(Failure::say(Exit::Failed, text).hint(hint))
         }

@@ -2,16 +2,12 @@
 //!
 //! Promise: who may read their files needs no daemon. A worker that may not is shown its own by the daemon.
 
-use std::{
-    collections::BTreeMap,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{own, refused, wait_for};
+use super::{Whose, no_answer, own, patience, refused, state, wait_for};
 use crate::{
     cli::{
         Context,
@@ -19,12 +15,15 @@ use crate::{
         words::{age, printable, second},
     },
     control::protocol::PROTOCOL,
-    decide::{ANSWERED_WITHIN, Gate, GateState, Happened},
+    decide::{Asker, Gate, GateState, Happened},
     handoff::{Asks, AsksError},
     host::look::{PATIENCE, look_at},
     model::{GateName, WorkerName},
     store::{StoreError, gates},
 };
+
+/// By name; of one that cannot be read, why.
+type Gates = BTreeMap<GateName, Result<Gate, String>>;
 
 /// As JSON.
 #[derive(Debug, Serialize)]
@@ -49,18 +48,7 @@ struct Unreadable<'a> {
 }
 
 pub(super) fn show(one: Option<&GateName>, json: bool, context: &Context) -> Result<(), Failure> {
-    let own = own_rig(context);
-    let state = state(own.as_deref(), context)?;
-    let all = look_at(PATIENCE, &state, gates::all)
-        .map_err(|unseen| Failure::new(Exit::Failed, &unseen))?;
-    let (mut all, whose) = match (all, own) {
-        (Err(StoreError::File { source, .. }), Some(own))
-            if source.kind() == ErrorKind::PermissionDenied =>
-        {
-            (shown(&own, one)?, "you have not claimed it, nor verify it")
-        }
-        (all, _) => (all.map_err(cannot_be_read)?, "nobody has claimed it"),
-    };
+    let (mut all, whose) = known(one, context)?;
     if let Some(one) = one {
         all.retain(|name, _| name == one);
         if all.is_empty() {
@@ -88,10 +76,34 @@ pub(super) fn show(one: Option<&GateName>, json: bool, context: &Context) -> Res
     Ok(context.screen.print(text)?)
 }
 
-/// Where the worker asks that this process is part of, unless another rig is meant.
-fn own_rig(context: &Context) -> Option<PathBuf> {
+/// Where this gate stands, if that is known.
+pub(super) fn gate(name: &GateName, context: &Context) -> Option<Gate> {
+    let (mut all, _) = known(Some(name), context).ok()?;
+    all.remove(name)?.ok()
+}
+
+/// Where gates stand, and why there is no other.
+fn known(one: Option<&GateName>, context: &Context) -> Result<(Gates, &'static str), Failure> {
+    let whose = own_rig(context);
+    let state = state(&whose, context)?;
+    let all = look_at(PATIENCE, &state, gates::all)
+        .map_err(|unseen| Failure::new(Exit::Failed, &unseen))?;
+    match (all, &whose) {
+        (Err(StoreError::File { source, .. }), Whose::Own(own))
+            if source.kind() == ErrorKind::PermissionDenied =>
+        {
+            let why = "you have not claimed it, nor verify it";
+            Ok((shown(own, one, patience(&state))?, why))
+        }
+        (all, _) => Ok((all.map_err(cannot_be_read)?, "nobody has claimed it")),
+    }
+}
+
+/// That of the worker that this process is part of, unless another one is meant.
+fn own_rig(context: &Context) -> Whose {
     let is_given = context.rig.given.state.is_some() || context.rig.given.socket.is_some();
-    own().filter(|_| !is_given)
+    let own = own().filter(|_| !is_given);
+    own.map_or(Whose::Other(Asker::Person), Whose::Own)
 }
 
 fn cannot_be_read(error: StoreError) -> Failure {
@@ -103,18 +115,14 @@ fn cannot_be_read(error: StoreError) -> Failure {
 }
 
 /// The worker's gates, which the daemon may read.
-fn shown(
-    own: &Path,
-    one: Option<&GateName>,
-) -> Result<BTreeMap<GateName, Result<Gate, String>>, Failure> {
+fn shown(own: &Path, one: Option<&GateName>, patience: Duration) -> Result<Gates, Failure> {
     let asks = Asks::open_own(own).map_err(|error| refused(own, &error))?;
     let of = |error: AsksError| Failure::new(Exit::Failed, &error);
     let id = asks.ask_to_show(one, Timestamp::now()).map_err(of)?;
-    let shown = wait_for(|| asks.take_shown(&id));
+    let shown = wait_for(patience, || asks.take_shown(&id));
     asks.do_not_show(&id);
     let Some(gates) = shown.map_err(of)? else {
-        let waited = ANSWERED_WITHIN.as_secs();
-        let text = format!("daemon has not answered within {waited} s");
+        let text = no_answer(patience);
         let hint = "without it, root or the daemon's user can look: `supervisorctl handoff list`";
         return Err(Failure::say(Exit::NotRunning, text).hint(hint));
     };
@@ -122,15 +130,7 @@ fn shown(
     Ok(gates.map(|gate| (gate.gate.clone(), Ok(gate))).collect())
 }
 
-/// A worker knows its own rig, also where its daemon keeps that in an unusual place.
-fn state(own: Option<&Path>, context: &Context) -> Result<PathBuf, Failure> {
-    match own.and_then(|own| own.ancestors().nth(3)) {
-        Some(state) => Ok(Path::to_owned(state)),
-        None => Ok(context.paths()?.state.clone()),
-    }
-}
-
-fn view(all: &BTreeMap<GateName, Result<Gate, String>>) -> View<'_> {
+fn view(all: &Gates) -> View<'_> {
     let gates = all.values().filter_map(|read| read.as_ref().ok());
     let gates = gates.map(|gate| Row {
         turn: gate.turn(),

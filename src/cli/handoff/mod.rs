@@ -27,8 +27,10 @@ use crate::{
     causes::in_one_line,
     decide::{ANSWERED_WITHIN, Ask, Asker, Step, Verified},
     handoff::{self, Answer, Asks, AsksError},
+    host::look::{MOMENT, look_at},
     model::{GateName, WorkerName},
     paths::typed,
+    store::Store,
 };
 
 /// From one look for it to the next.
@@ -119,6 +121,19 @@ impl Whose {
     }
 }
 
+/// The state directory of the rig that is asked. A worker knows its own, also where its daemon keeps that in an
+/// unusual place.
+fn state(whose: &Whose, context: &Context) -> Result<PathBuf, Failure> {
+    let own = match whose {
+        Whose::Own(path) => path.ancestors().nth(3),
+        Whose::Other(_) => None,
+    };
+    match own {
+        Some(state) => Ok(state.to_owned()),
+        None => Ok(context.paths()?.state.clone()),
+    }
+}
+
 /// Where the worker asks that this process is part of.
 fn own() -> Option<PathBuf> {
     env::var_os(OWN)
@@ -167,7 +182,8 @@ fn ask(whose: &Whose, ask: &Ask, context: &Context) -> Result<(), Failure> {
     let asks = open(whose, context)?;
     let of = |error: AsksError| Failure::new(Exit::Failed, &error);
     let id = asks.ask(ask, Timestamp::now()).map_err(of)?;
-    match wait_for(|| asks.take_answer(&id)).map_err(of)? {
+    let patience = patience(&state(whose, context)?);
+    match wait_for(patience, || asks.take_answer(&id)).map_err(of)? {
         Some(Answer::Done(text)) => Ok(context.screen.print(printable_lines(&text) + "\n")?),
         Some(Answer::Refused {
             message,
@@ -184,13 +200,24 @@ fn ask(whose: &Whose, ask: &Ask, context: &Context) -> Result<(), Failure> {
                 None => failure,
             })
         }
-        None => Err(unanswered(&asks, &ask.gate)),
+        None => Err(unanswered(patience, &asks, &ask.gate)),
+    }
+}
+
+/// How long an answer is waited for: not at all where no daemon has the rig.
+fn patience(state: &Path) -> Duration {
+    match look_at(MOMENT, state, Store::is_free) {
+        Ok(true) => Duration::ZERO,
+        Ok(false) | Err(_) => ANSWERED_WITHIN,
     }
 }
 
 /// What the daemon answers, if it does while somebody waits.
-fn wait_for<T>(take: impl Fn() -> Result<Option<T>, AsksError>) -> Result<Option<T>, AsksError> {
-    let until = Instant::now() + ANSWERED_WITHIN;
+fn wait_for<T>(
+    patience: Duration,
+    take: impl Fn() -> Result<Option<T>, AsksError>,
+) -> Result<Option<T>, AsksError> {
+    let until = Instant::now() + patience;
     loop {
         match take()? {
             None if Instant::now() < until => thread::sleep(LOOK),
@@ -199,11 +226,18 @@ fn wait_for<T>(take: impl Fn() -> Result<Option<T>, AsksError>) -> Result<Option
     }
 }
 
-fn unanswered(asks: &Asks, gate: &GateName) -> Failure {
+/// That nobody has answered for so long.
+fn no_answer(patience: Duration) -> String {
+    match patience.as_secs() {
+        0 => "daemon is not running".to_owned(),
+        seconds => format!("daemon has not answered within {seconds} s"),
+    }
+}
+
+fn unanswered(patience: Duration, asks: &Asks, gate: &GateName) -> Failure {
     let text = format!(
-        "daemon has not answered within {} s; the request lies in {}, and the next daemon does it or \
-         refuses it: it need not be made again",
-        ANSWERED_WITHIN.as_secs(),
+        "{}; the request lies in {}, and the next daemon does it or refuses it: it need not be made again",
+        no_answer(patience),
         typed(asks.path())
     );
     Failure::say(Exit::NotRunning, text).hint(format!(

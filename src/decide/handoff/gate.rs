@@ -216,6 +216,21 @@ impl Gate {
         format!("handoff-{}-{time}.md", self.gate).as_str().into()
     }
 
+    /// Why whoever works on it cannot claim it as it stands, if so; `again`: also where it has passed. Of one that
+    /// waits in vain for who verifies it, that is not all.
+    pub(crate) fn why_not_claimed(&self, again: bool) -> Option<Refusal> {
+        let hint = match self.state {
+            GateState::Back => return None,
+            GateState::Passed if again => return None,
+            GateState::Passed => format!(
+                "`supervisorctl handoff claim {} --again` begins anew",
+                self.gate
+            ),
+            GateState::Claimed | GateState::Asks => what_happened(&self.gate),
+        };
+        Some(failed(&self.stands(), Some(&hint)))
+    }
+
     /// Whether this was asked for, and done.
     pub(super) fn has_done(&self, by: &Asker, ask: &AskId) -> bool {
         let by = by.worker();
@@ -318,18 +333,16 @@ impl Asked<'_> {
                 let whose = format!("gate {name} is {}'s", gate.from);
                 return Err(self.refused(&whose, None));
             }
-            Some(gate) => match gate.state {
-                GateState::Back => gate.round.saturating_add(1),
-                // Another one verifies the same round.
-                GateState::Claimed if self.in_vain && rules.to != gate.to => gate.round,
-                GateState::Passed if claim.again => 1,
-                GateState::Passed => {
-                    let hint = format!("`supervisorctl handoff claim {name} --again` begins anew");
-                    return Err(self.refused(&self.stands(gate), Some(hint)));
-                }
-                GateState::Claimed | GateState::Asks => {
-                    return Err(self.refused(&self.stands(gate), None));
-                }
+            // Another one verifies the same round.
+            Some(gate)
+                if gate.state == GateState::Claimed && self.in_vain && rules.to != gate.to =>
+            {
+                gate.round
+            }
+            Some(gate) => match gate.why_not_claimed(claim.again) {
+                Some(why_not) => return Err(why_not),
+                None if gate.state == GateState::Passed => 1,
+                None => gate.round.saturating_add(1),
             },
         };
         let before = gate.cloned().unwrap_or_else(|| Gate {
@@ -389,39 +402,19 @@ impl Asked<'_> {
             (Asker::Worker(_), GateState::Back | GateState::Passed | GateState::Asks) => false,
         };
         if !may {
-            return Err(self.refused(&self.stands(gate), None));
+            return Err(self.refused(&gate.stands(), None));
         }
         match self.ask.verified.is_of(gate) {
             true => Ok(()),
-            false => Err(self.refused(&gate.is_another_claim(), None)),
-        }
-    }
-
-    /// Why this is not the moment.
-    fn stands(&self, gate: &Gate) -> String {
-        let Gate {
-            gate: name,
-            from,
-            to,
-            round,
-            rounds,
-            ..
-        } = gate;
-        match gate.state {
-            GateState::Claimed => format!("gate {name} is claimed already, and waits for {to}"),
-            GateState::Back => format!("gate {name} is back already, and waits for {from}"),
-            GateState::Passed => format!("gate {name} has passed already"),
-            GateState::Asks => {
-                format!("gate {name} waits for a person, after round {round} of {rounds}")
+            false => {
+                let round = self.ask.verified.round;
+                Err(self.refused(&gate.is_another_claim(round), None))
             }
         }
     }
 
     fn refused(&self, message: &str, hint: Option<String>) -> Refusal {
-        let name = &self.ask.gate;
-        let hint = hint.unwrap_or_else(|| {
-            format!("`supervisorctl handoff list {name}` shows what happened to it")
-        });
+        let hint = hint.unwrap_or_else(|| what_happened(&self.ask.gate));
         failed(message, Some(&hint))
     }
 
@@ -436,4 +429,8 @@ impl Asked<'_> {
             screen: None,
         }
     }
+}
+
+fn what_happened(gate: &GateName) -> String {
+    format!("`supervisorctl handoff list {gate}` shows what happened to it")
 }

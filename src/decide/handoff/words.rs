@@ -129,8 +129,39 @@ impl Gate {
         format!(" --round {}{commit}", self.round)
     }
 
-    /// Why a verdict is not for it.
-    pub(super) fn is_another_claim(&self) -> String {
+    /// Why this is not the moment.
+    pub(super) fn stands(&self) -> String {
+        let Self {
+            gate: name,
+            from,
+            to,
+            round,
+            rounds,
+            ..
+        } = self;
+        match self.state {
+            GateState::Claimed => format!("gate {name} is claimed already, and waits for {to}"),
+            GateState::Back => format!("gate {name} is back already, and waits for {from}"),
+            GateState::Passed => format!("gate {name} has passed already"),
+            GateState::Asks => {
+                format!("gate {name} waits for a person, after round {round} of {rounds}")
+            }
+        }
+    }
+
+    /// Why a verdict is not for it, that was said of another round or of another commit.
+    pub(super) fn is_another_claim(&self, round: Option<u32>) -> String {
+        if let Some(round) = round.filter(|round| *round != self.round) {
+            return format!(
+                "gate {} is not in round {round}: it is {}{}, and is to be verified as it stands there",
+                self.gate,
+                match self.round {
+                    0 => self.counted(),
+                    _ => format!("in {}", self.counted()),
+                },
+                self.claimed()
+            );
+        }
         format!(
             "gate {} is another claim than that which was verified, {}{}: it is to be verified anew",
             self.gate,

@@ -922,11 +922,13 @@ fn a_verdict_on_an_earlier_claim_is_not_one_on_the_present_one() {
         round: Some(round),
         commit: None,
     };
-    for verified in [first, of_round(2)] {
+    let another = "gate 1d is another claim than that which was verified, round 1 of 5 at commit \
+                   fedcba987654 (branch main): it is to be verified anew";
+    let wrong = "gate 1d is not in round 2: it is in round 1 of 5 at commit fedcba987654 (branch main), \
+                 and is to be verified as it stands there";
+    for (verified, why) in [(first, another), (of_round(2), wrong)] {
         hands.verified = verified;
         for step in [Step::Pass, Step::Back] {
-            let why = "gate 1d is another claim than that which was verified, round 1 of 5 at commit \
-                       fedcba987654 (branch main): it is to be verified anew";
             assert_eq!(hands.asks("adversary", step, "x"), Err(why.into()));
         }
     }
