@@ -360,7 +360,7 @@ fn that_a_gate_is_claimed_already_is_told_before_what_is_not_pushed() {
 }
 
 #[test]
-fn without_a_daemon_nobody_waits_for_an_answer_and_the_request_lies_there() {
+fn without_a_daemon_nobody_waits_to_the_end_and_the_request_lies_there() {
     let mut rig = waiting();
     let mut claim = in_terminal(&rig, "builder");
     rig.kill_daemon();

@@ -2,12 +2,12 @@
 //!
 //! Promise: who may read their files needs no daemon. A worker that may not is shown its own by the daemon.
 
-use std::{collections::BTreeMap, io::ErrorKind, path::Path, time::Duration};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Whose, no_answer, own, patience, refused, state, wait_for};
+use super::{Whose, own, refused, state, wait_for};
 use crate::{
     cli::{
         Context,
@@ -93,7 +93,7 @@ fn known(one: Option<&GateName>, context: &Context) -> Result<(Gates, &'static s
             if source.kind() == ErrorKind::PermissionDenied =>
         {
             let why = "you have not claimed it, nor verify it";
-            Ok((shown(own, one, patience(&state))?, why))
+            Ok((shown(own, one, &state)?, why))
         }
         (all, _) => Ok((all.map_err(cannot_be_read)?, "nobody has claimed it")),
     }
@@ -115,17 +115,16 @@ fn cannot_be_read(error: StoreError) -> Failure {
 }
 
 /// The worker's gates, which the daemon may read.
-fn shown(own: &Path, one: Option<&GateName>, patience: Duration) -> Result<Gates, Failure> {
+fn shown(own: &Path, one: Option<&GateName>, state: &Path) -> Result<Gates, Failure> {
     let asks = Asks::open_own(own).map_err(|error| refused(own, &error))?;
     let of = |error: AsksError| Failure::new(Exit::Failed, &error);
     let id = asks.ask_to_show(one, Timestamp::now()).map_err(of)?;
-    let shown = wait_for(patience, || asks.take_shown(&id));
+    let shown = wait_for(state, || asks.take_shown(&id));
     asks.do_not_show(&id);
-    let Some(gates) = shown.map_err(of)? else {
-        let text = no_answer(patience);
+    let gates = shown.map_err(of)?.map_err(|silence| {
         let hint = "without it, root or the daemon's user can look: `supervisorctl handoff list`";
-        return Err(Failure::say(Exit::NotRunning, text).hint(hint));
-    };
+        Failure::say(Exit::NotRunning, silence.in_words()).hint(hint)
+    })?;
     let gates = gates.into_iter();
     Ok(gates.map(|gate| (gate.gate.clone(), Ok(gate))).collect())
 }

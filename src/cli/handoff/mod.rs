@@ -35,6 +35,8 @@ use crate::{
 
 /// From one look for it to the next.
 const LOOK: Duration = Duration::from_millis(50);
+/// A daemon that is restarted has the rig again within this time.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(3);
 /// Where a worker asks.
 const OWN: &str = "LOOPKEEPER_HANDOFF";
 
@@ -182,10 +184,10 @@ fn ask(whose: &Whose, ask: &Ask, context: &Context) -> Result<(), Failure> {
     let asks = open(whose, context)?;
     let of = |error: AsksError| Failure::new(Exit::Failed, &error);
     let id = asks.ask(ask, Timestamp::now()).map_err(of)?;
-    let patience = patience(&state(whose, context)?);
-    match wait_for(patience, || asks.take_answer(&id)).map_err(of)? {
-        Some(Answer::Done(text)) => Ok(context.screen.print(printable_lines(&text) + "\n")?),
-        Some(Answer::Refused {
+    let state = state(whose, context)?;
+    match wait_for(&state, || asks.take_answer(&id)).map_err(of)? {
+        Ok(Answer::Done(text)) => Ok(context.screen.print(printable_lines(&text) + "\n")?),
+        Ok(Answer::Refused {
             message,
             hint,
             unknown,
@@ -200,44 +202,56 @@ fn ask(whose: &Whose, ask: &Ask, context: &Context) -> Result<(), Failure> {
                 None => failure,
             })
         }
-        None => Err(unanswered(patience, &asks, &ask.gate)),
+        Err(silence) => Err(unanswered(silence, &asks, &ask.gate)),
     }
 }
 
-/// How long an answer is waited for: not at all where no daemon has the rig.
-fn patience(state: &Path) -> Duration {
-    match look_at(MOMENT, state, Store::is_free) {
-        Ok(true) => Duration::ZERO,
-        Ok(false) | Err(_) => ANSWERED_WITHIN,
-    }
+/// Why nobody has answered.
+#[derive(Debug, Clone, Copy)]
+enum Silence {
+    /// Nobody has the rig, also not after a moment in which a daemon is restarted.
+    NotRunning,
+    /// Somebody has it, as far as is known.
+    Late,
 }
 
-/// What the daemon answers, if it does while somebody waits.
-fn wait_for<T>(
-    patience: Duration,
-    take: impl Fn() -> Result<Option<T>, AsksError>,
-) -> Result<Option<T>, AsksError> {
-    let until = Instant::now() + patience;
-    loop {
-        match take()? {
-            None if Instant::now() < until => thread::sleep(LOOK),
-            answer => return Ok(answer),
+impl Silence {
+    fn in_words(self) -> String {
+        match self {
+            Self::NotRunning => "daemon is not running".to_owned(),
+            Self::Late => {
+                let waited = ANSWERED_WITHIN.as_secs();
+                format!("daemon has not answered within {waited} s")
+            }
         }
     }
 }
 
-/// That nobody has answered for so long.
-fn no_answer(patience: Duration) -> String {
-    match patience.as_secs() {
-        0 => "daemon is not running".to_owned(),
-        seconds => format!("daemon has not answered within {seconds} s"),
+/// What the daemon of this state directory answers, if it does while somebody waits.
+fn wait_for<T>(
+    state: &Path,
+    take: impl Fn() -> Result<Option<T>, AsksError>,
+) -> Result<Result<T, Silence>, AsksError> {
+    let begin = Instant::now();
+    let is_free = || matches!(look_at(MOMENT, state, Store::is_free), Ok(true));
+    loop {
+        if let Some(answer) = take()? {
+            return Ok(Ok(answer));
+        }
+        match begin.elapsed() {
+            waited if waited >= ANSWERED_WITHIN => return Ok(Err(Silence::Late)),
+            waited if waited >= RESTARTED_WITHIN && is_free() => {
+                return Ok(Err(Silence::NotRunning));
+            }
+            _ => thread::sleep(LOOK),
+        }
     }
 }
 
-fn unanswered(patience: Duration, asks: &Asks, gate: &GateName) -> Failure {
+fn unanswered(silence: Silence, asks: &Asks, gate: &GateName) -> Failure {
     let text = format!(
         "{}; the request lies in {}, and the next daemon does it or refuses it: it need not be made again",
-        no_answer(patience),
+        silence.in_words(),
         typed(asks.path())
     );
     Failure::say(Exit::NotRunning, text).hint(format!(
