@@ -11,7 +11,7 @@ use crate::{
         server::Answer,
     },
     decide::{Command, Event, Nudge, NudgeId, Typed, When},
-    launch::typing::{self, Extent, Text, TypingError},
+    launch::typing::{self, Extent, Left, Text, TypingError},
     model::{AttemptRef, ItemName, WorkerName},
 };
 
@@ -74,6 +74,11 @@ impl Daemon {
             Input::Event(Event::Typed(nudge, typed))
         });
     }
+
+    pub(super) fn submit_left(&mut self, nudge: NudgeId, attempt: AttemptRef, left: Left) {
+        let submitting = self.host.submit_left(attempt, left);
+        self.beside(async move { Input::Event(Event::Typed(nudge, went(submitting.await))) });
+    }
 }
 
 /// How it went, for the core.
@@ -86,6 +91,9 @@ fn went(typed: Result<typing::Typed, TypingError>) -> Typed {
             why,
             extent: Extent::Nothing,
         }) => Typed::Nothing { why },
+        Err(error @ TypingError::NotThere) => Typed::Nothing {
+            why: in_one_line(&error),
+        },
         Err(error) => {
             // What stands on the input line was not taken, however often it was submitted.
             let left = matches!(error, TypingError::Left { .. });

@@ -10,7 +10,10 @@ use crate::{
     control::protocol::{self, DiffView, Reply},
     decide::{self, Asker, Effect, Event, Level, Notice, RequestId, Told},
     fault, handoff, inbox,
-    launch::{directory::Directory, typing::Text},
+    launch::{
+        directory::Directory,
+        typing::{Left, Text},
+    },
     model::{self, AttemptRef, Found, HostEvent},
     store::{Problem, StoreError, phase_file},
 };
@@ -91,6 +94,20 @@ impl Daemon {
                     permission,
                 };
                 self.type_text(nudge, attempt, text, item);
+            }
+            Effect::Submit {
+                nudge,
+                attempt,
+                agent,
+                digest,
+                undisturbed,
+            } => {
+                let left = Left {
+                    profile: Profile::clone(&agent),
+                    digest,
+                    undisturbed,
+                };
+                self.submit_left(nudge, attempt, left);
             }
             Effect::Settle { worker, item, how } => self.inboxes.settle(worker, item, how),
             Effect::WriteHandoff(gate) => self.write_handoff(&gate),

@@ -94,6 +94,7 @@ impl Rig {
             waiters: Vec::new(),
             sender: None,
             nudges: Vec::new(),
+            left: Vec::new(),
             inboxes: BTreeMap::new(),
             handoffs: Handoffs::restored(restored.handoffs),
             strays: BTreeMap::new(),
@@ -110,7 +111,7 @@ impl Rig {
         if let Some(known) = restored.ending {
             rig.take_up_ending(now, known);
         }
-        rig.tell_begun(now, restored.nudges);
+        rig.find_left(now, restored.nudges);
         rig.tell_unreadable_gates(now);
         rig.tell_gates_in_vain(now, &BTreeSet::new());
         let effects = rig.finish_turn(now);

@@ -1,10 +1,14 @@
 //! What the core asks for.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{AskId, Asker, Fact, Gate, MakingId, Notice, NudgeId, Nudged, RequestId, Settle};
 use crate::{
-    agent::{profile::Profile, signs::Sights, typed::Permission},
+    agent::{
+        profile::Profile,
+        signs::Sights,
+        typed::{Digest, Permission},
+    },
     config::{Condition, Probe, Worker},
     model::{AttemptRef, GateName, Identity, ItemName, PhaseId, Signal, WorkerName},
 };
@@ -58,6 +62,20 @@ pub enum Effect {
         item: Option<ItemName>,
         /// What may be typed over.
         permission: Permission,
+    },
+    /// Submit what an earlier daemon left on the input line of an attempt, if it is wholly that, and look
+    /// whether it is taken; nothing is typed. Answered by [`Event::Typed`](super::Event::Typed).
+    Submit {
+        /// Which text.
+        nudge: NudgeId,
+        /// Of which attempt.
+        attempt: AttemptRef,
+        /// What runs there.
+        agent: Arc<Profile>,
+        /// By what the text is known again.
+        digest: Digest,
+        /// Nobody who is attached has pressed a key for as long as this.
+        undisturbed: Duration,
     },
     /// Move a file out of an inbox; answered by [`Event::Settled`](super::Event::Settled).
     Settle {

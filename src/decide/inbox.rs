@@ -15,9 +15,9 @@
 //!       └────────────┘                                          └─┘ cannot be moved: again, ever later
 //! ```
 //!
-//! It is over only after the file was moved. So a daemon that finds one begun and not over has it moved to
-//! `failed/`, and if it is no longer in the inbox, then it had been settled. Until it is moved nothing
-//! else of that inbox is typed.
+//! It is over only after the file was moved. So a daemon that finds one begun and not over, and does not find
+//! its text on the input line to be submitted ([`Left`]), has it moved to `failed/`, and if it is no longer in
+//! the inbox, then it had been settled. Until it is moved nothing else of that inbox is typed.
 //!
 //! What lies there is told by looks ([`Event::Inbox`](super::Event::Inbox)), in the order in which it came
 //! to be whole, with the text of the first. Until it is begun, the latest text counts, and what is no
@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use super::{
     BegunNudge, Effect, Fact, Level, NudgeId, Nudged, Rig, Typed,
     life::Life,
-    nudge::{Nudging, if_left},
+    nudge::{Left, Nudging, if_left},
 };
 use crate::{
     agent::{
@@ -142,7 +142,9 @@ impl Rig {
         let settling = self.inboxes.get(worker);
         let settling = settling.and_then(|inbox| inbox.settling.as_ref());
         let settling = settling.map(|settling| &settling.item);
-        begun.filter_map(Nudging::item).chain(settling)
+        let left = self.left.iter().filter(|left| left.is_for(worker));
+        let left = left.filter_map(Left::item);
+        begun.filter_map(Nudging::item).chain(left).chain(settling)
     }
 
     /// These are being taken out of it: none is typed that is not begun.
@@ -162,6 +164,11 @@ impl Rig {
         if taken.is_some() {
             inbox.lies.queued = inbox.lies.queued.saturating_sub(1);
         }
+    }
+
+    /// What the last look into an inbox found, once there was one.
+    pub(super) fn lies_in(&self, worker: &WorkerName) -> Option<&Lies> {
+        self.inboxes.get(worker).map(|inbox| &inbox.lies)
     }
 
     fn has_inbox(&self, worker: &WorkerName) -> bool {
@@ -205,7 +212,9 @@ impl Rig {
             return;
         };
         let first = inbox.lies.first.clone();
-        if self.nudges.iter().any(|nudge| nudge.is_begun_item_of(name)) {
+        let left = |left: &Left| left.item().is_some() && left.is_for(name);
+        let begun = |nudge: &Nudging| nudge.is_begun_item_of(name);
+        if self.nudges.iter().any(begun) || self.left.iter().any(left) {
             return;
         }
         let waiting = |nudge: &Nudging| nudge.is_waiting_item_of(name);
@@ -426,8 +435,22 @@ impl Rig {
         }
     }
 
+    /// An earlier daemon began to type this, and it was submitted now.
+    pub(super) fn item_left_is_delivered(&mut self, now: Now, begun: BegunNudge, how: &str) {
+        let Some(item) = begun.item else {
+            return;
+        };
+        let worker = begun.attempt.worker.clone();
+        let words = format!("{item} of its inbox {how}");
+        let begun = Some((begun.nudge, begun.attempt));
+        self.put_away(now, &worker, begun, item, Settle::Delivered, words);
+    }
+
     /// An earlier daemon began to type this and did not see its end.
-    pub(super) fn find_begun(&mut self, now: Now, begun: BegunNudge, item: ItemName) {
+    pub(super) fn item_left_is_undecided(&mut self, now: Now, begun: BegunNudge) {
+        let Some(item) = begun.item else {
+            return;
+        };
         let worker = begun.attempt.worker.clone();
         let why = "may have been typed: the supervisor ended while it was typed";
         let left = if_left(&worker);

@@ -109,7 +109,7 @@ use ending::Ending;
 use handoff::Handoffs;
 use inbox::Inbox;
 use ledger::Ledger;
-use nudge::Nudging;
+use nudge::{Left, Nudging};
 use plan::Progress;
 use sender::Sender;
 use stray::Stray;
@@ -166,6 +166,8 @@ pub struct Rig {
     sender: Option<Sender>,
     /// Texts for agents, in the order in which they were asked for.
     nudges: Vec<Nudging>,
+    /// Texts that an earlier daemon began.
+    left: Vec<Left>,
     /// By whose they are.
     inboxes: BTreeMap<WorkerName, Inbox>,
     handoffs: Handoffs,
@@ -205,6 +207,7 @@ impl Rig {
         workers
             .chain(waiters)
             .chain(nudges)
+            .chain(self.left.iter().map(Left::next_deadline))
             .chain(self.inboxes.values().filter_map(Inbox::next_deadline))
             .chain(self.handoffs.next_deadline())
             .chain(self.sender.as_ref().map(|sender| sender.until))
@@ -300,6 +303,7 @@ impl Rig {
         for worker in self.workers.values_mut() {
             worker.still_since = None;
         }
+        self.tend_left(now);
         self.tend_inboxes(now);
         self.tend_handoffs(now);
         self.drop_wakes(now);
@@ -376,7 +380,8 @@ impl Rig {
                 && self.strays.is_empty()
                 && self.workers.values().all(|w| w.life.attempt().is_none())
         };
-        let busy = !self.nudges.is_empty() || self.inboxes.values().any(Inbox::is_moving);
+        let busy = !(self.nudges.is_empty() && self.left.is_empty())
+            || self.inboxes.values().any(Inbox::is_moving);
         if how == Leave::StopWorkers && !stopped() || busy {
             return;
         }

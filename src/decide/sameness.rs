@@ -26,6 +26,7 @@ impl Hash for Rig {
             waiters,
             sender,
             nudges,
+            left,
             inboxes,
             handoffs,
             strays,
@@ -39,7 +40,7 @@ impl Hash for Rig {
         } = self;
         (config, machine, started, workers, progress, ending, paused).hash(state);
         (
-            ledger, reboots, last_boot, waiters, sender, nudges, inboxes, handoffs, strays,
+            ledger, reboots, last_boot, waiters, sender, nudges, left, inboxes, handoffs, strays,
             remembered,
         )
             .hash(state);

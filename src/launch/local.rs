@@ -29,7 +29,7 @@ use super::{
     secrets::{self, Contents, Told},
     signs, survey,
     tree::Looker,
-    typing::{self, Extent, Text, Typed, TypingError},
+    typing::{self, Extent, Left, Text, Typed, TypingError},
     unit,
 };
 use crate::{
@@ -370,11 +370,41 @@ impl Local {
         text: Text,
     ) -> impl Future<Output = Result<Typed, TypingError>> + use<> {
         let context = Arc::clone(&self.context);
-        let turn = Arc::clone(self.turns.entry(attempt.clone()).or_default());
+        self.seen_through(attempt.clone(), async move {
+            typing::type_into(&context, &attempt, &text).await
+        })
+    }
+
+    /// Submits what an earlier daemon left on the input line of an attempt, if it is there; as
+    /// [`LocalHost::type_into`].
+    ///
+    /// # Errors
+    /// See [`TypingError`].
+    pub fn submit_left(
+        &mut self,
+        attempt: AttemptRef,
+        left: Left,
+    ) -> impl Future<Output = Result<Typed, TypingError>> + use<> {
+        let context = Arc::clone(&self.context);
+        self.seen_through(attempt.clone(), async move {
+            typing::submit_left(&context, &attempt, &left).await
+        })
+    }
+
+    /// One after the other for this attempt, also where nobody waits any more.
+    fn seen_through<F>(
+        &mut self,
+        attempt: AttemptRef,
+        typing: F,
+    ) -> impl Future<Output = Result<Typed, TypingError>> + use<F>
+    where
+        F: Future<Output = Result<Typed, TypingError>> + Send + 'static,
+    {
+        let turn = Arc::clone(self.turns.entry(attempt).or_default());
         async move {
             let typed = tokio::spawn(async move {
                 let _turn = turn.lock().await;
-                typing::type_into(&context, &attempt, &text).await
+                typing.await
             });
             typed.await.unwrap_or_else(|error| {
                 Err(TypingError::Terminal {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, types::Value};
 
 use super::*;
 use crate::{
+    agent::typed::Digest,
     decide::{
         BegunNudge, Boot, KnownEnding, Level, Notice, NudgeId, Owed, Restarts, Restored, SetBy,
         Stopping,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Every column that is read, by the letter that an input begins with.
-const COLUMNS: [(&str, &str); 38] = [
+const COLUMNS: [(&str, &str); 39] = [
     ("meta", "value"),
     ("resume_point", "point"),
     ("resume_point", "text"),
@@ -54,6 +55,7 @@ const COLUMNS: [(&str, &str); 38] = [
     ("worker", "spent"),
     ("worker", "breaker"),
     ("attempt", "last_sign"),
+    ("nudge", "digest"),
 ];
 
 #[test]
@@ -158,6 +160,7 @@ fn history(dir: &Path) -> Restored {
             at,
             about: "\"go on\", 5 bytes".into(),
             item: Some("1.md".into()),
+            digest: Digest::of("go on"),
         }),
         decided(of(1)),
         Fact::Ended {

@@ -19,6 +19,7 @@ use super::{
     write::Goodbye,
 };
 use crate::{
+    agent::typed::Digest,
     decide::{
         BegunNudge, Boot, Debt, KnownAttempt, NEVER_RAN, Notice, NudgeId, Restored, RestoredWorker,
         Stopping,
@@ -211,11 +212,16 @@ fn nudges(conn: &Connection) -> rusqlite::Result<Vec<BegunNudge>> {
             at: text(row, 3)?,
             about: row.get(4)?,
             item: item(row, 5)?,
+            digest: row
+                .get::<_, Option<i64>>(6)?
+                .map(|digest| Digest(digest.cast_unsigned())),
         })
     };
-    conn.prepare("SELECT worker, attempt, nudge, begun, about, item FROM nudge ORDER BY number")?
-        .query_map([], begun)?
-        .collect()
+    conn.prepare(
+        "SELECT worker, attempt, nudge, begun, about, item, digest FROM nudge ORDER BY number",
+    )?
+    .query_map([], begun)?
+    .collect()
 }
 
 /// On which file systems worktrees were seen.

@@ -15,5 +15,8 @@ CREATE TABLE worktree (
     is_on BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- By what a text is known again on an input line, without saying what it is; null where it cannot be.
+ALTER TABLE nudge ADD COLUMN digest INTEGER;
+
 -- The last sign of work that its agent gave, as JSON, once that is a while ago.
 ALTER TABLE attempt ADD COLUMN last_sign TEXT;

@@ -46,8 +46,8 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
         }
         Fact::NudgeBegun(begun) => execute(
             tx,
-            "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about, item)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO nudge (nudge, worker, attempt, begun, about, item, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 begun.nudge.0.cast_signed(),
                 begun.attempt.worker.as_str(),
@@ -55,6 +55,7 @@ pub(super) fn apply(tx: &Transaction<'_>, fact: &Fact) -> rusqlite::Result<()> {
                 begun.at.to_string(),
                 begun.about,
                 begun.item.as_ref().map(|item| item.as_os_str().as_bytes()),
+                begun.digest.map(|digest| digest.0.cast_signed()),
             ],
         ),
         Fact::NudgeOver { nudge } => execute(

@@ -23,6 +23,7 @@ pub(crate) fn leaves_a_trace(effect: &Effect) -> bool {
         | Effect::MakeWorktree(..)
         | Effect::Start { .. }
         | Effect::Type { .. }
+        | Effect::Submit { .. }
         | Effect::Settle { .. }
         | Effect::WriteHandoff(_)
         | Effect::DropHandoff(_)

@@ -161,6 +161,12 @@ impl World {
                 Some(_) => self.type_at_night(nudge, &attempt, permission),
                 None => self.type_text(nudge, &attempt, &text, item.as_ref())?,
             },
+            Effect::Submit {
+                nudge,
+                attempt,
+                digest,
+                ..
+            } => self.submit_left(nudge, &attempt, digest)?,
             Effect::Settle { worker, item, how } => self.settle_file(worker, item, how)?,
             Effect::CheckPhase(id, _) => {
                 let says = match self.nature.percent(&mut self.rng, 5) {

@@ -25,6 +25,7 @@ mod end;
 mod explore;
 mod host;
 mod inboxes;
+mod lines;
 mod night;
 mod overdue;
 mod seeds;
@@ -95,7 +96,9 @@ const FAULTS: &[&str] = &[
     "stillness: an attempt too many heeds no signal",
     "stillness: host does not answer",
     "texts left by a daemon that died",
+    "texts left on input lines",
     "texts refused",
+    "texts submitted that were left",
     "texts typed",
     "workers that stood still across daemons",
     "worktrees made",

@@ -33,6 +33,7 @@ use crate::{
     coverage::Coverage,
     host::Act,
     inboxes::Inboxes,
+    lines::Lines,
     night::Night,
     stood::Stood,
     store::Store,
@@ -111,6 +112,7 @@ pub(crate) struct World {
     pub(crate) busy: u64,
     pub(crate) stood: Stood,
     pub(crate) inboxes: Inboxes,
+    pub(crate) lines: Lines,
     /// What its agents are about, where that is no matter of chance at each look.
     pub(crate) night: Option<Box<Night>>,
 }
@@ -161,6 +163,7 @@ impl World {
             busy: 0,
             stood: Stood::new(),
             inboxes: Inboxes::default(),
+            lines: Lines::default(),
             night: None,
         };
         world.machine.booted = world.wall();
@@ -278,6 +281,7 @@ impl World {
             self.dies_in = None;
             self.checks.daemon_died();
         }
+        self.lines = Lines::default();
         self.cut_off_moves();
         self.note(|| format!("MACHINE goes down; power cut: {power_cut}"));
         if let Some(night) = &mut self.night {

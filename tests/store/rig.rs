@@ -7,6 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use loopkeeper::{
+    agent::typed::Digest,
     decide::{
         BegunNudge, Boot, Fact, KnownEnding, Level, Notice, NudgeId, Reboot, ResumePoint, SetBy,
     },
@@ -146,6 +147,7 @@ pub(crate) fn begun(nudge: u64, seconds: i64) -> BegunNudge {
         at: at(seconds),
         about: "\"go on\", 5 bytes".to_owned(),
         item: None,
+        digest: Digest::of("go on"),
     }
 }
 

@@ -6,7 +6,8 @@
 //! [`Standing::Unseen`], [`Verdict::Open`] and at the end [`Next::Undecided`], after which nothing is
 //! pressed again. Nothing may be typed over what somebody else has left on the input line, into another
 //! program, or in the place of an answer ([`may_type`]).
-//! A text is typed once; only the key that submits may be pressed again.
+//! A text is typed once; only the key that submits may be pressed again. What an earlier try has left there is
+//! submitted only where it is wholly that text ([`may_submit_left`]).
 //!
 //! # How
 //!
@@ -26,6 +27,7 @@
 //! without a box the cursor has to be on an input line, or it is none. Of a program without a prompt,
 //! such as an editor, nothing can be told.
 
+mod left;
 mod permission;
 mod proof;
 mod standing;
@@ -41,6 +43,7 @@ use super::{
     sighting::{Input, Sighting},
 };
 
+pub use left::{Digest, may_submit_left};
 pub use permission::{Permission, Ready, Refusal, may_press, may_submit, may_type};
 pub use proof::{By, Course, Next, Verdict, verdict};
 pub use standing::{Standing, shows, standing};

@@ -224,7 +224,7 @@ pub fn may_press(profile: &Profile, permission: Permission, look: &Look) -> Resu
 }
 
 /// Keys would come to the agent.
-fn reachable(profile: &Profile, look: &Look) -> Result<(), Refusal> {
+pub(super) fn reachable(profile: &Profile, look: &Look) -> Result<(), Refusal> {
     if look.dead {
         return Err(Refusal::Dead);
     }
@@ -260,7 +260,7 @@ fn interrupts<'a>(profile: &'a Profile, permission: Permission, look: &Look) -> 
 }
 
 /// What it is engaged in that text would disturb.
-fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
+pub(super) fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
     match &look.sighting.seen {
         Seen::Asking { question } => Some(Refusal::Asking {
             question: question.clone(),
@@ -279,7 +279,7 @@ fn engaged(permission: Permission, look: &Look) -> Option<Refusal> {
 }
 
 /// It is at its input line, and does nothing.
-fn idle(profile: &Profile, look: &Look) -> Result<(), Refusal> {
+pub(super) fn idle(profile: &Profile, look: &Look) -> Result<(), Refusal> {
     match (&look.sighting.seen, look.input(profile)) {
         (Seen::Busy, _) => Err(Refusal::Busy),
         (_, Some(_)) => Ok(()),
@@ -290,7 +290,7 @@ fn idle(profile: &Profile, look: &Look) -> Result<(), Refusal> {
 }
 
 /// How long ago somebody who is there pressed a key, if that is not long ago.
-fn disturbed(permission: Permission, look: &Look) -> Option<Duration> {
+pub(super) fn disturbed(permission: Permission, look: &Look) -> Option<Duration> {
     let typing = look.clients.iter().filter(|client| !client.readonly);
     let idle = typing.map(|client| client.idle).min()?;
     (idle < permission.undisturbed).then_some(idle)

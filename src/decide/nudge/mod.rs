@@ -4,8 +4,8 @@
 //!
 //! A text is typed into the attempt that ran when it was asked for, and into no other. It is recorded
 //! before it is typed, and how it ended before that is answered. What a daemon finds begun, of one
-//! before it, is told as undecided: nobody knows whether it was typed, and it is not typed again. One
-//! text at a time is typed into a worker, in the order in which they may be. Whoever hangs up before
+//! before it, is not typed again: where it stands on the input line it is submitted ([`left`]), and else it
+//! is told as undecided, for nobody knows whether it was typed. One text at a time is typed into a worker, in the order in which they may be. Whoever hangs up before
 //! his text is begun takes it back. A text of an inbox is for whichever attempt is ready, and comes after
 //! those of people (`inbox`).
 //!
@@ -23,10 +23,11 @@
 //! time when its time is over, which tells what is on the screen then.
 //!
 //! The text itself is kept in memory alone. In the records is how long it is, and how its first line
-//! begins. What an agent is told by itself ([`say`](super::say)) is one of them (`own`), before those of
+//! begins, and a number by which it is known again on an input line. What an agent is told by itself ([`say`](super::say)) is one of them (`own`), before those of
 //! people that wait as well. What is to [wake](super::limit) a worker or to [unstick](super::unstick) it is one of
 //! them, too. `nudging` is one text, `turn` does what is due, `refused` says what helps, and `told` what is told.
 
+mod left;
 mod nudging;
 mod own;
 mod refused;
@@ -40,10 +41,15 @@ use super::{
     attempt::in_words, command::failed, life::Life,
 };
 use crate::{
-    agent::{self, profile::Profile, typed::By},
+    agent::{
+        self,
+        profile::Profile,
+        typed::{By, Digest},
+    },
     config,
     model::{AttemptRef, ItemName, Mono, Now},
 };
+pub(super) use left::Left;
 pub(super) use nudging::Nudging;
 use nudging::{Origin, Patience, Stage};
 pub(super) use refused::if_left;
@@ -72,6 +78,8 @@ pub struct BegunNudge {
     pub about: String,
     /// The file that it came in, where that lies in the worker's inbox.
     pub item: Option<ItemName>,
+    /// By what it is known again on an input line; `None` where it cannot be.
+    pub digest: Option<Digest>,
 }
 
 /// A text that was typed and submitted.
@@ -234,7 +242,7 @@ impl Rig {
         let is_typed =
             |nudge: &Nudging| nudge.id == id && matches!(nudge.stage, Stage::Typing { .. });
         let Some(at) = self.nudges.iter().position(is_typed) else {
-            return;
+            return self.left_submitted(now, id, typed);
         };
         let nudge = self.nudges[at].clone();
         self.typed_to_unstick(now, &nudge, &typed);
@@ -360,5 +368,6 @@ impl Rig {
                 *until = (*until).min(now.mono + LEAVES_WITHIN);
             }
         }
+        self.left.iter_mut().for_each(|left| left.hurry(now.mono));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::{Answer, Fact, Level, Refusal, Rig, Said, command::failed},
-    BegunNudge, Nudged, Nudging, Origin, Stage, if_left,
+    Nudged, Nudging, Origin, Stage,
 };
 use crate::{
     agent::typed::By,
@@ -153,31 +153,9 @@ impl Rig {
         }
     }
 
-    fn tell_of_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
+    pub(super) fn tell_of_undecided(&mut self, now: Now, attempt: &AttemptRef, text: String) {
         let (warning, of) = (Level::Warning, Some(attempt));
         self.tell(now, "worker-nudge-undecided", warning, of, text);
-    }
-
-    /// What earlier daemons began and did not end: nobody knows how far they came.
-    pub(in crate::decide) fn tell_begun(&mut self, now: Now, begun: Vec<BegunNudge>) {
-        for begun in begun {
-            if let Some(item) = begun.item.clone() {
-                self.find_begun(now, begun, item);
-                continue;
-            }
-            let worker = &begun.attempt.worker;
-            let text = format!(
-                "{worker} may have been nudged ({}): the supervisor ended while it was typed, and it \
-                 is not typed again; {}",
-                begun.about,
-                if_left(worker)
-            );
-            self.tell_of_undecided(now, &begun.attempt, text);
-            self.may_have_been_woken(&begun);
-            self.may_have_been_unstuck(now, &begun);
-            let nudge = begun.nudge;
-            self.ledger.add(Fact::NudgeOver { nudge });
-        }
     }
 }
 

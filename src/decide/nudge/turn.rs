@@ -14,7 +14,7 @@ use super::{
     refused::leaving,
     told::unrecorded,
 };
-use crate::agent::sighting::Seen;
+use crate::agent::{sighting::Seen, typed::Digest};
 use crate::model::{Mono, Now};
 
 /// From one look at an agent for which a text waits to the next.
@@ -103,7 +103,7 @@ impl Rig {
             let first = other.is_begun() || of_inbox && other.item().is_none();
             first && other.attempt.worker == worker
         });
-        if others.next().is_some() {
+        if others.next().is_some() || self.is_left_for(&worker) {
             if late {
                 let why = format!("nothing was typed: another text is being typed into {worker}");
                 let again = "nudge it again, or let it wait longer with --within";
@@ -198,6 +198,7 @@ impl Rig {
             at: now.wall,
             about: nudge.about(),
             item: nudge.item().cloned(),
+            digest: Digest::of(&nudge.text),
         });
         self.ledger.ask_again(now.mono);
         self.ledger.add(begun.clone());

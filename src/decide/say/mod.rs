@@ -4,7 +4,7 @@
 //!
 //! What an agent is to be told is recorded with the decision that makes it so, and is owed until it is
 //! begun to be typed: a daemon that is killed before leaves it to the next one, and one that is killed
-//! meanwhile leaves it undecided, and it is not typed again. Where its terminal was lost before it was
+//! meanwhile leaves it to be submitted, or undecided, and it is not typed again. Where its terminal was lost before it was
 //! submitted, it is owed still. Nothing owed is dropped without a word.
 //!
 //! # How

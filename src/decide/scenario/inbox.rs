@@ -429,7 +429,8 @@ fn what_a_killed_daemon_had_begun_is_put_away_as_undecided_and_never_typed() {
             true => play.reboot(vec![ended_with_machine(&of, Exit::Signal(Signal::KILL))]),
             false => {
                 let alive = play.alive(&of);
-                play.next_daemon(vec![alive])
+                play.next_daemon(vec![alive]);
+                sees(&mut play, &of, busy("1"))
             }
         };
         let [(name, Settle::Failed(why))] = &settled(&done)[..] else {
@@ -459,7 +460,8 @@ fn what_a_killed_daemon_had_begun_is_told_though_nobody_says_that_it_was_moved()
     let (mut play, of, done) = waiting(&[("1.md", "first")]);
     let id = one(&done);
     let alive = play.alive(&of);
-    let failed = settled(&play.next_daemon(vec![alive]));
+    play.next_daemon(vec![alive]);
+    let failed = settled(&sees(&mut play, &of, busy("1")));
     assert!(matches!(&failed[..], [(_, Settle::Failed(_))]));
     assert_eq!(settled(&play.pass(70_000)), failed);
     // The first of the two moves had done it, as far as anybody knows.
@@ -473,7 +475,9 @@ fn what_a_killed_daemon_had_typed_or_moved_is_not_typed_again() {
     // Typed, and not moved: nobody recorded how it went.
     let (mut play, of, done) = waiting(&[("1.md", "first")]);
     let id = one(&done);
-    let done = killed(&mut play, &of, Event::Typed(id, Typed::Taken(By::Work)));
+    let event = Event::Typed(id, Typed::Taken(By::Work));
+    let mut done = killed(&mut play, &of, event);
+    done.extend(sees(&mut play, &of, busy("1")));
     assert!(
         matches!(&settled(&done)[..], [(_, Settle::Failed(_))]),
         "{done:?}"

@@ -17,6 +17,7 @@ mod hand;
 mod handoffs;
 mod inbox;
 mod kills;
+mod left;
 mod limits;
 mod looks;
 mod lost;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     agent::{
         profile::Profile,
-        typed::{By, Refusal},
+        typed::{By, Digest, Refusal},
     },
     decide::{BegunNudge, Fact, Nudge, NudgeId, Typed, When},
 };
@@ -112,6 +112,7 @@ fn it_is_recorded_then_typed_and_how_it_went_is_recorded_then_answered() {
         at: now(0).wall,
         about: "\"go on\", 5 bytes".into(),
         item: None,
+        digest: Digest::of("go on"),
     });
     let place = |effects: &[Effect], wanted: &dyn Fn(&Effect) -> bool| {
         effects.iter().position(wanted).unwrap()
@@ -328,7 +329,8 @@ fn one_begun_by_a_dead_daemon_is_told_once_and_not_typed_again() {
         }),
     ));
     let alive = play.alive(&of);
-    let done = play.next_daemon(vec![alive]);
+    let mut done = play.next_daemon(vec![alive]);
+    done.extend(play.tell(Event::Watched(of.clone(), Ok(Box::new(busy("1"))))));
     assert_eq!(typed(&done), []);
     let said = told(&done, "worker-nudge-undecided");
     assert_eq!(said.len(), 1, "{done:?}");

@@ -357,7 +357,8 @@ fn a_daemon_killed_while_it_typed_leaves_it_undecided() {
             false => drop(play.tell(look)),
         }
         let alive = play.alive(&of);
-        let done = play.next_daemon(vec![alive]);
+        play.next_daemon(vec![alive]);
+        let done = looks(&mut play, &of, busy("1"));
         let words = "a may have been nudged (its start: \"begin p1\", 8 bytes): the supervisor ended while \
                      it was typed, and it is not typed again; if it stands on its input line, not sent, \
                      nothing else is typed there: `supervisorctl attach a`, where Enter sends it and C-u \

@@ -46,6 +46,9 @@ pub enum TypingError {
         /// What is on the screen.
         screen: String,
     },
+    /// What an earlier daemon typed is not known again.
+    #[error("nothing was submitted: what was typed before does not stand on the input line")]
+    NotThere,
     /// Something came between typing and submitting.
     #[error("text is left on the input line: {why}")]
     Held {
@@ -90,7 +93,9 @@ impl TypingError {
     /// How far it went: what is not [`Extent::Nothing`] must not be typed again unseen.
     pub fn extent(&self) -> Extent {
         match self {
-            Self::Unfit(_) | Self::Refused { .. } | Self::Pressed { .. } => Extent::Nothing,
+            Self::Unfit(_) | Self::Refused { .. } | Self::Pressed { .. } | Self::NotThere => {
+                Extent::Nothing
+            }
             Self::Unseen { .. } => Extent::Typed,
             Self::Left { .. } => Extent::Submitted,
             Self::Held { extent, .. } | Self::Terminal { extent, .. } => *extent,
@@ -105,7 +110,7 @@ impl TypingError {
             | Self::Unseen { screen, .. }
             | Self::Held { screen, .. }
             | Self::Left { screen, .. } => Some(screen),
-            Self::Unfit(_) | Self::Terminal { .. } => None,
+            Self::Unfit(_) | Self::NotThere | Self::Terminal { .. } => None,
         }
     }
 }

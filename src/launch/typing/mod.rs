@@ -21,12 +21,15 @@
 //!    pressed by itself: together with a paste, programs take it for a part of that.
 //! 5. It is pressed again, with growing waits, as long as the text stands there and nothing else came.
 //!
+//! What an earlier daemon left there is only submitted, and that only where it is known again (`left`).
+//!
 //! What proof there is depends on the program: one with an input line shows it; of a shell, its prompt
 //! came back or another program reads; of what shows no prompt there is none.
 
 mod brackets;
 mod error;
 mod foreground;
+mod left;
 mod terminal;
 
 use std::{
@@ -50,6 +53,8 @@ use crate::{
 
 pub use error::{Extent, TypingError};
 pub(super) use foreground::line_of_agent;
+pub use left::Left;
+pub(super) use left::submit_left;
 use terminal::Terminal;
 
 /// For all of it but what comes after: that nothing is left with tmux.
@@ -255,11 +260,16 @@ impl Task<'_> {
 
     /// Submits it, until something is known.
     async fn submit(&self, before: &Look) -> Result<Typed, TypingError> {
-        let Text { profile, text, .. } = self.text;
-        let mut look = self.look().await?;
+        let look = self.look().await?;
         self.stands(&look)?;
-        let may = may_submit(profile, self.text.permission, &look);
+        let may = may_submit(&self.text.profile, self.text.permission, &look);
         may.map_err(|why| self.held(why, &look))?;
+        self.submit_seen(before, look).await
+    }
+
+    /// The same by this look, which allows it.
+    async fn submit_seen(&self, before: &Look, mut look: Look) -> Result<Typed, TypingError> {
+        let Text { profile, text, .. } = self.text;
         self.submit_once(&look).await?;
         let mut course = Course::pressed();
         let mut pressed = Instant::now();

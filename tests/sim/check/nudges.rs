@@ -1,6 +1,6 @@
 //! What holds of texts for agents.
 //!
-//! Promise: a text is typed at most once, after it was recorded, and into the attempt alone that ran
+//! Promise: a text is typed, or submitted where an earlier daemon left it, at most once, after it was recorded, and into the attempt alone that ran
 //! when it was asked for; and of every text that was typed the history says how that went, or that
 //! nobody knows, whichever daemons die meanwhile. How: the world gives each text other words, and says
 //! what it has typed.
@@ -52,7 +52,7 @@ impl Nudges {
         }
         for effect in effects {
             match effect {
-                Effect::Type { nudge, attempt, .. } => {
+                Effect::Type { nudge, attempt, .. } | Effect::Submit { nudge, attempt, .. } => {
                     let begun = content.plain().nudges.iter();
                     let mut begun = begun.filter(|begun| begun.nudge == *nudge);
                     ensure!(
@@ -82,6 +82,11 @@ impl Nudges {
             }
         }
         Ok(())
+    }
+
+    /// What the present daemon has given to who types, and of which it has heard nothing.
+    pub(crate) fn typing(&self) -> Vec<NudgeId> {
+        self.typing.keys().copied().collect()
     }
 
     pub(super) fn daemon_died(&mut self) {

@@ -37,7 +37,7 @@ impl World {
         self.tell_later(late, event);
     }
 
-    pub(super) fn result_or_loss(&mut self, event: Event) {
+    pub(crate) fn result_or_loss(&mut self, event: Event) {
         if self.nature.loses(&mut self.rng) {
             self.coverage.count(match &event {
                 Event::Host(HostEvent::Started(..)) => "lost: Started",
@@ -126,6 +126,9 @@ impl World {
             return Err("tmux does not answer".into());
         }
         self.coverage.count("screens that were seen");
+        if self.lines.has_text(of) && self.rng.bool() {
+            return Ok(Box::new(terminal::at_rest()));
+        }
         if self.nature.percent(&mut self.rng, 5) {
             self.reaches_limit(of);
         }

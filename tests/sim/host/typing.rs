@@ -86,6 +86,12 @@ impl World {
             (false, _) => "texts for nobody",
         };
         self.coverage.count(how);
+        if typed {
+            self.lines.types(nudge, attempt, text);
+            if self.dies_in.is_none() && self.nature.percent(&mut self.rng, 5) {
+                self.dies_in = Some(0);
+            }
+        }
         if typed && whose != Whose::Person {
             self.checks.nudges.types_by_itself(nudge, attempt, typed);
         }

@@ -32,6 +32,7 @@ impl World {
         }
         self.while_down();
         self.daemons += 1;
+        self.lines.began = self.t;
         let restored = self.store.restored();
         let is_new_boot = restored
             .boot
@@ -194,6 +195,8 @@ impl World {
         self.note_who_stands();
         self.daemon = None;
         self.dies_in = None;
+        let typing = self.checks.nudges.typing();
+        self.leave_lines(&typing);
         self.checks.daemon_died();
         self.lately.clear();
         self.orphan_bodies();

@@ -1,3 +1,4 @@
+mod left;
 mod permission;
 mod proof;
 

@@ -70,9 +70,9 @@ CREATE TABLE nudge (
     attempt TEXT NOT NULL,
     begun   TEXT NOT NULL,
     about   TEXT NOT NULL
-, item BLOB) STRICT;
-INSERT INTO nudge VALUES(1,-7,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"go on with issue 12…", 812 bytes',NULL);
-INSERT INTO nudge VALUES(2,-6,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"do the next thing", 17 bytes',X'6f6e652e6d64');
+, item BLOB, digest INTEGER) STRICT;
+INSERT INTO nudge VALUES(1,-7,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"go on with issue 12…", 812 bytes',NULL,NULL);
+INSERT INTO nudge VALUES(2,-6,'builder','20261121T004349Z-00000007','2026-11-21T00:43:50Z','"do the next thing", 17 bytes',X'6f6e652e6d64',-4821773401977102913);
 CREATE TABLE worktree (
     path  BLOB NOT NULL PRIMARY KEY,
     is_on BLOB NOT NULL
