@@ -40,8 +40,18 @@ pub(crate) fn start_fated(rig: &mut Rig, number: usize) {
     });
 }
 
+/// The lives that ended between the paste and the key that submits, by the log of all.
+pub(crate) fn died_before_enter(log: &str) -> Vec<usize> {
+    let lives = log.lines().filter_map(|line| line.split_once(' '));
+    let between = lives
+        .filter(|(_, point)| ["after the paste", "before the key that submits"].contains(point));
+    let between: Vec<usize> = between.map(|(number, _)| number.parse().unwrap()).collect();
+    assert_eq!(between.len(), 2, "{log}");
+    between
+}
+
 /// What became of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// Nothing of it came to the terminal, and nobody says otherwise.
     Untouched,
@@ -100,7 +110,7 @@ fn whatever_a_daemon_is_killed_at_a_nudge_is_typed_once_or_seen_to_be_undecided(
     std::os::unix::fs::symlink(program(), rig.path("claude")).unwrap();
     rig.start();
     rig.eventually("first step", |rig| events(rig, "step").pop());
-    let mut fates = BTreeMap::<Fate, usize>::new();
+    let mut fates = BTreeMap::new();
     let mut number = FIRST;
     loop {
         assert!(
@@ -128,7 +138,7 @@ fn whatever_a_daemon_is_killed_at_a_nudge_is_typed_once_or_seen_to_be_undecided(
         let fate = fate(&rig, &text, pasted, before);
         // Who is told that it was taken is told the truth.
         assert!(!answered || fate == Fate::Delivered, "{text}: {fate:?}");
-        *fates.entry(fate).or_default() += 1;
+        fates.insert(number, fate);
         number += 1;
         if answered {
             break;
@@ -152,6 +162,11 @@ fn whatever_a_daemon_is_killed_at_a_nudge_is_typed_once_or_seen_to_be_undecided(
         assert!(log.contains(point), "nothing died {point}:\n{log}");
     }
     for fate in [Fate::Untouched, Fate::Delivered, Fate::Undecided] {
-        assert!(fates.contains_key(&fate), "none was {fate:?}: {fates:?}");
+        let mut all = fates.values();
+        assert!(all.any(|one| *one == fate), "none was {fate:?}: {fates:?}");
+    }
+    // It stood on the input line.
+    for number in died_before_enter(&log) {
+        assert_eq!(fates[&number], Fate::Delivered, "{number}:\n{log}");
     }
 }

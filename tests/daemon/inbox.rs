@@ -274,7 +274,7 @@ fn what_cannot_be_is_refused() {
 fn whatever_a_daemon_is_killed_at_each_is_typed_once_or_seen_to_be_undecided() {
     let mut rig = plays(&"wait\n".repeat(200));
     rig.kill_daemon();
-    let (mut delivered, mut undecided) = (0, 0);
+    let (mut delivered, mut undecided) = (Vec::new(), 0);
     for number in 0..200 {
         let text = format!("text {number}");
         rig.done(&["inbox", "a", "send", &text]);
@@ -304,18 +304,18 @@ fn whatever_a_daemon_is_killed_at_each_is_typed_once_or_seen_to_be_undecided() {
                 crate::nudges::tmux(&rig, &["send-keys", "C-u"]);
             }
             false => {
-                delivered += 1;
+                delivered.push(number);
                 assert_eq!(typed, 1, "{text}: {}", rig.read("faults.log"));
             }
         }
-        assert_eq!(list(&rig)["delivered"], delivered);
+        assert_eq!(list(&rig)["delivered"], delivered.len());
         rig.end_daemon("TERM");
         if !died {
             break;
         }
     }
     let log = rig.read("faults.log");
-    eprintln!("delivered {delivered}, undecided {undecided}\n{log}");
+    eprintln!("delivered {delivered:?}, undecided {undecided}\n{log}");
     for point in [
         "before Type",
         "before Settle",
@@ -325,4 +325,8 @@ fn whatever_a_daemon_is_killed_at_each_is_typed_once_or_seen_to_be_undecided() {
         assert!(log.contains(point), "nothing died {point}: {log}");
     }
     assert!(undecided > 0);
+    // It stood on the input line.
+    for number in crate::fated::died_before_enter(&log) {
+        assert!(delivered.contains(&number), "{number}: {log}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Text that is typed into real programs, in a real tmux.
 
 mod agent;
+mod left;
 mod programs;
 mod refused;
 
