@@ -4,10 +4,10 @@
 //!
 //! A text is typed into the attempt that ran when it was asked for, and into no other. It is recorded
 //! before it is typed, and how it ended before that is answered. What a daemon finds begun, of one
-//! before it, is not typed again: where it stands on the input line it is submitted ([`left`]), and else it
-//! is told as undecided, for nobody knows whether it was typed. One text at a time is typed into a worker, in the order in which they may be. Whoever hangs up before
-//! his text is begun takes it back. A text of an inbox is for whichever attempt is ready, and comes after
-//! those of people (`inbox`).
+//! before it, is not typed again: where it stands on the input line it is submitted (`left`), and else it
+//! is told as undecided, for nobody knows whether it was typed. One text at a time is typed into a worker,
+//! in the order in which they may be. Whoever hangs up before his text is begun takes it back. A text of an
+//! inbox is for whichever attempt is ready, and comes after those of people (`inbox`).
 //!
 //! # How
 //!
@@ -22,9 +22,9 @@
 //! tells what no waiting changes, then whenever a look shows an agent that does nothing, and a last
 //! time when its time is over, which tells what is on the screen then.
 //!
-//! The text itself is kept in memory alone. In the records is how long it is, and how its first line
-//! begins, and a number by which it is known again on an input line. What an agent is told by itself ([`say`](super::say)) is one of them (`own`), before those of
-//! people that wait as well. What is to [wake](super::limit) a worker or to [unstick](super::unstick) it is one of
+//! The text itself is kept in memory alone. In the records is how long it is, how its first line begins,
+//! and a number by which it is known again on an input line. What an agent is told by itself
+//! ([`say`](super::say)) is one of them (`own`), before those of people that wait as well. What is to [wake](super::limit) a worker or to [unstick](super::unstick) it is one of
 //! them, too. `nudging` is one text, `turn` does what is due, `refused` says what helps, and `told` what is told.
 
 mod left;

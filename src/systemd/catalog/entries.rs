@@ -256,8 +256,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "f26ab44daf7cb220a0daafdf2c1d3d40",
         subject: "A text may have been typed to worker @LOOPKEEPER_WORKER@",
         text: "It was typed and submitted, and its screen does not say whether it was taken; or the \
-               supervisor, or the machine, ended while it was being typed, and nobody knows how far it \
-               came. It is not typed again by itself.\n\n\
+               supervisor, or the machine, ended while it was being typed, and the next one did not find it \
+               on the input line, so that nobody knows how far it came. It is not typed again by itself.\n\n\
                See its screen, and if it is not there, ask for it again:\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
                If it stands on its input line, not sent, nothing else is typed there; send it with \
@@ -278,8 +278,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "ffd2e626b3d949e672707b2e93ca6ad8",
         subject: "A file in the inbox of @LOOPKEEPER_WORKER@ failed",
         text: "The message says why: it can never be typed, or it was typed and is not known to be taken, as \
-               when the supervisor, or the machine, ended while it was being typed. It is in `failed` of \
-               the inbox, with the reason beside it, and is not typed again by itself.\n\n\
+               when the supervisor, or the machine, ended while it was being typed and the next one did not \
+               find it on the input line. It is in `failed` of the inbox, with the reason beside it, and is not typed again by itself.\n\n\
                See what has failed, and whether it is on the screen:\n\
                $ supervisorctl inbox @LOOPKEEPER_WORKER@ list\n\
                $ supervisorctl screen @LOOPKEEPER_WORKER@\n\n\
