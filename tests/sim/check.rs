@@ -222,6 +222,7 @@ impl Checks {
             }
             self.says.declared(&told.config, content);
             self.conversations.declared(&told.config, content);
+            self.nudges.declared(&told.config);
             self.moved = t;
         }
         self.endings.turn(t, event, told)?;

@@ -56,7 +56,7 @@ impl World {
                     "records refused"
                 });
                 if result.is_ok() {
-                    self.checks.nudges.recorded(&facts, &daemon.told.config)?;
+                    self.checks.nudges.recorded(&facts)?;
                     let (content, boot) = (&self.store.now, &self.machine.boot);
                     self.checks.recorded(&facts, content, boot)?;
                 }

@@ -1,9 +1,9 @@
 //! What holds of texts for agents.
 //!
-//! Promise: a text is typed, or submitted where an earlier daemon left it, at most once, after it was recorded, and into the attempt alone that ran
-//! when it was asked for; and of every text that was typed the history says how that went, or that
-//! nobody knows, whichever daemons die meanwhile. How: the world gives each text other words, and says
-//! what it has typed.
+//! Promise: a text is typed, or submitted where an earlier daemon left it, at most once, after it was
+//! recorded, and into the attempt alone that ran when it was asked for; and of every text that was typed the
+//! history says how that went, or that nobody knows, whichever daemons die meanwhile. How: the world gives each
+//! text other words, and says what it has typed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,8 @@ pub(crate) struct Nudges {
     untold: BTreeMap<NudgeId, AttemptRef>,
     /// What was not submitted of what agents are owed.
     unsubmitted: BTreeSet<NudgeId>,
+    /// That for whom is not declared any more, or was not once since it was typed.
+    undeclared: BTreeSet<NudgeId>,
     /// What the present daemon has given to who types, and of which it has heard nothing.
     typing: BTreeMap<NudgeId, WorkerName>,
     /// Those who wait.
@@ -43,6 +45,13 @@ impl Nudges {
         let alive = alive.map(|body| body.of.clone()).collect();
         self.asked.insert(nudge.text.clone(), alive);
         self.waiting.insert(id);
+    }
+
+    /// This is the configuration from now on.
+    pub(super) fn declared(&mut self, config: &Config) {
+        let of = |attempt: &AttemptRef| !config.workers.contains_key(&attempt.worker);
+        let gone = self.untold.iter().filter(|(_, attempt)| of(attempt));
+        self.undeclared.extend(gone.map(|(nudge, _)| *nudge));
     }
 
     /// Of a turn: what is typed in it was recorded before.
@@ -152,7 +161,7 @@ impl Nudges {
     }
 
     /// A batch was recorded: what is over has been told.
-    pub(crate) fn recorded(&mut self, facts: &[Fact], config: &Config) -> Checked {
+    pub(crate) fn recorded(&mut self, facts: &[Fact]) -> Checked {
         for fact in facts {
             let Fact::NudgeOver { nudge } = fact else {
                 continue;
@@ -181,8 +190,7 @@ impl Nudges {
             // What was not submitted may be owed still.
             let owed = |fact: &Fact| matches!(fact, Fact::Owes { debt, .. } if debt.owed.is_some());
             // Who is not declared any more is owed nothing.
-            let void =
-                self.unsubmitted.contains(nudge) && !config.workers.contains_key(&attempt.worker);
+            let void = self.unsubmitted.contains(nudge) && self.undeclared.contains(nudge);
             ensure!(
                 told || void || facts.iter().any(owed),
                 "texts-told",
