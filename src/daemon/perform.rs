@@ -133,7 +133,7 @@ impl Daemon {
                 self.host.reload(&attempt, &identity, signal);
             }
             Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
-            Effect::LookAtCheckout(attempt, path) => self.look_at_checkout(attempt, path),
+            Effect::LookAtCheckout(of, path) => self.look_at_checkout(of, path),
             Effect::Tell(notice) => self.tell(&notice),
             Effect::Notify(notice) => self.notify(&notice),
             Effect::Answer(id, answer) => self.answer(id, answer),

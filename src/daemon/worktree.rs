@@ -15,12 +15,11 @@ use crate::{
     causes::in_one_line,
     checkout::make::Wanted,
     config::Worker,
-    decide::{Event, MakingId},
+    decide::{CheckoutOf, Event, MakingId},
     launch::{
         as_user::AsUser,
         command::{Request, Runner},
     },
-    model::AttemptRef,
 };
 
 /// For a look, which is a handful of questions.
@@ -31,7 +30,7 @@ const MAKE_WITHIN: Duration = Duration::from_secs(30 * 60);
 const KEEP: usize = 256 * 1024;
 
 impl Daemon {
-    pub(super) fn look_at_checkout(&self, of: AttemptRef, path: PathBuf) {
+    pub(super) fn look_at_checkout(&self, of: CheckoutOf, path: PathBuf) {
         let worker = self.config.workers.get(&of.worker);
         let user = worker.and_then(AsUser::of);
         let user = user.map(|user| user.arguments()).unwrap_or_default();

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{AskId, Asker, Fact, Gate, MakingId, Notice, NudgeId, Nudged, RequestId, Settle};
+use super::{
+    AskId, Asker, CheckoutOf, Fact, Gate, MakingId, Notice, NudgeId, Nudged, RequestId, Settle,
+};
 use crate::{
     agent::{
         profile::Profile,
@@ -132,9 +134,9 @@ pub enum Effect {
     Reload(AttemptRef, Identity, Signal),
     /// Look whether this phase is over.
     CheckPhase(PhaseId, Condition),
-    /// Look whether anything is half-done in the checkout that an attempt works in; answered by
+    /// Look whether anything is half-done in the checkout that a worker works in, or did; answered by
     /// [`Event::Checkout`](super::Event::Checkout).
-    LookAtCheckout(AttemptRef, PathBuf),
+    LookAtCheckout(CheckoutOf, PathBuf),
     /// Say it in the journal and to those who follow events.
     Tell(Notice),
     /// Run the operator's notification command for this.

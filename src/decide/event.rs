@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AskId, Asker, Gate, Lies, Lying, MakingId, Notice, NudgeId, Prepared};
+use super::{AskId, Asker, CheckoutOf, Gate, Lies, Lying, MakingId, Notice, NudgeId, Prepared};
 use crate::{
     agent::{
         signs::Signs,
@@ -57,9 +57,9 @@ pub enum Event {
     /// What was done to a worktree, or why it cannot be worked in; answers
     /// [`Effect::MakeWorktree`](super::Effect::MakeWorktree).
     WorktreeMade(MakingId, Result<Prepared, String>),
-    /// What is half-done in the checkout of an attempt, or why nobody can tell; answers
+    /// What is half-done in a checkout, or why nobody can tell; answers
     /// [`Effect::LookAtCheckout`](super::Effect::LookAtCheckout).
-    Checkout(AttemptRef, Result<Vec<String>, String>),
+    Checkout(CheckoutOf, Result<Vec<String>, String>),
     /// A file that an end condition names may have changed.
     PhaseMayBeOver,
     /// Something happened to what workers need of the machine, or on the way to it: the files of

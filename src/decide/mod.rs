@@ -82,7 +82,7 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use cutover::{CUT_OFF, HANDED_OVER, handed_over, stands_still};
 pub use effect::{Answer, Effect, Refusal, RefusalKind, Said, Told};
 pub(crate) use end::NEVER_RAN;
-pub use ending::EndingRow;
+pub use ending::{CheckoutOf, EndingRow};
 pub use event::{Command, Event, Leave, Looked, Nudge, PhaseRef, RequestId, Typed, When};
 pub use fact::{
     Amounts, Boot, Fact, KnownAttempt, KnownBreaker, KnownConversation, KnownEnding, KnownLimit,
@@ -244,7 +244,7 @@ impl Rig {
             Event::HungUp(id) => self.hung_up(now, id),
             Event::PhaseChecked(id, result) => self.phase_checked(now, &id, result),
             Event::WorktreeMade(id, done) => self.worktree_made(now, id, done),
-            Event::Checkout(attempt, seen) => self.checkout_seen(now, &attempt, seen),
+            Event::Checkout(of, seen) => self.checkout_seen(now, &of, seen),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::NeedsMayDiffer => self.needs_may_differ(now),
             Event::SecretsDiffer(of) => self.secrets_differ(now, &of),

@@ -163,7 +163,7 @@ impl Rig {
     }
 
     /// Why this worker has nothing to do where the plan stands, if so.
-    fn out_of_place(&self, worker: &Worker) -> Option<Stopped> {
+    pub(super) fn out_of_place(&self, worker: &Worker) -> Option<Stopped> {
         self.out_of_place_at(worker, &self.progress.at)
     }
 

@@ -144,6 +144,20 @@ fn what_one_leaves_that_is_killed_or_stopped_meanwhile_is_told() {
 }
 
 #[test]
+fn what_is_half_done_where_nobody_runs_is_told_and_the_plan_goes_on() {
+    let rig = up(RIG);
+    rig.done(&["stop", "loop"]);
+    rig.until_state("loop", "stopped");
+    rig.write("tree/new", "half of it");
+    rig.write("done", "");
+    until_phase(&rig, "2");
+    let history = rig.done(&["history"]);
+    let wanted = "not at a safe point were: loop (it does not run: 1 file is not committed: new)";
+    assert!(history.contains(wanted), "{history}");
+    assert_eq!(rig.read("tree/new"), "half of it");
+}
+
+#[test]
 fn who_ends_a_phase_is_answered_when_it_is_wound_up() {
     let rig = up(RIG);
     let done = rig.done(&["phase", "done"]);

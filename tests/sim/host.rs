@@ -176,6 +176,10 @@ impl World {
                 self.result_or_loss(Event::PhaseChecked(id, says));
             }
             Effect::LookAtCheckout(of, _) => {
+                self.coverage.count(match of.attempt {
+                    Some(_) => "checkouts of who runs or ran",
+                    None => "checkouts of who does not run",
+                });
                 let seen = self.checkout();
                 self.result_or_loss(Event::Checkout(of, seen));
             }

@@ -58,6 +58,7 @@ const FAULTS: &[&str] = &[
     "configuration edited while no daemon runs",
     "daemon killed between two effects",
     "disk refuses writes",
+    "checkouts of who does not run",
     "edits of phase-idx",
     "ends in calm that nobody heard of",
     "ends of phases taken up",

@@ -211,7 +211,11 @@ impl Told {
         }
         match event {
             Event::Checkout(of, Ok(half_done)) if half_done.is_empty() => {
-                self.safe.insert(of.clone());
+                let attempt = of.attempt.clone().map(|attempt| AttemptRef {
+                    worker: of.worker.clone(),
+                    attempt,
+                });
+                self.safe.extend(attempt);
             }
             Event::WorktreeMade(id, done) => {
                 let making = self.makings.remove(id);

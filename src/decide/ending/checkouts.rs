@@ -3,8 +3,12 @@
 //! Promise: of each that lived while the phase was wound up it is known what is half-done where it worked,
 //! also when it ended by itself, was killed or was stopped by somebody else. One who was not seen at a safe
 //! point is looked at once more when nothing of it lives; only what was asked since then counts.
+//!
+//! Who takes part in the phase and does not run is looked at once: what is half-done there nobody mends, so
+//! it is told and not waited for. So is who ended before this daemon began. Where somebody else works or has
+//! worked in the same place, that one answers for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ending, LOOK_EVERY, LOOK_SILENCE};
 use crate::{
@@ -12,9 +16,28 @@ use crate::{
         Effect, Rig,
         life::{Attempt, Life, Look},
         worker::Worker,
+        worktree::Tree,
     },
-    model::{AttemptRef, Now, WorkerName},
+    model::{AttemptId, AttemptRef, Now, WorkerName},
 };
+
+/// Whose checkout it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckoutOf {
+    /// The worker.
+    pub worker: WorkerName,
+    /// Its attempt that works there, or did while the phase was wound up; `None` of one that did not run.
+    pub attempt: Option<AttemptId>,
+}
+
+impl From<AttemptRef> for CheckoutOf {
+    fn from(of: AttemptRef) -> Self {
+        Self {
+            worker: of.worker,
+            attempt: Some(of.attempt),
+        }
+    }
+}
 
 /// Where somebody works, or did.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,13 +99,13 @@ impl Checkout {
 
 impl Ending {
     pub(super) fn is_safe(&self, of: &AttemptRef) -> bool {
-        let checkout = self.checkouts.get(of);
+        let checkout = self.checkouts.get(&of.clone().into());
         checkout.is_some_and(|checkout| checkout.seen == Seen::Safe)
     }
 
     /// Why somebody is waited for who lives.
     pub(super) fn why(&self, life: &Life, attempt: &Attempt) -> String {
-        match (life, self.checkouts.get(&attempt.of)) {
+        match (life, self.checkouts.get(&attempt.of.clone().into())) {
             (Life::Lost { .. }, _) => "its host cannot say whether it lives".into(),
             (Life::Stopping { .. }, _) => "it is being stopped".into(),
             (_, None) => "nobody has looked at its worktree yet".into(),
@@ -96,8 +119,12 @@ impl Ending {
 }
 
 impl Rig {
-    /// Notes of each that lives, or has lived since the phase was over, whether it still works.
+    /// Notes of each that lives, or has lived since the phase was over, whether it still works; and who does
+    /// not run.
     pub(super) fn follow_checkouts(&mut self, now: Now) {
+        let Some(to) = self.ending.as_ref().map(|ending| ending.to) else {
+            return;
+        };
         let mut stands = BTreeMap::new();
         for (worker, attempt) in self.waited_for() {
             let works = match worker.life {
@@ -109,7 +136,14 @@ impl Rig {
                 | Life::Stopping { .. }
                 | Life::Lost { .. } => Stands::Unclear,
             };
-            stands.insert(attempt.of.clone(), (works, is_lost(worker)));
+            stands.insert(attempt.of.clone().into(), (works, is_lost(worker)));
+        }
+        for worker in self.who_does_not_run(to) {
+            let of = CheckoutOf {
+                worker: worker.name().clone(),
+                attempt: None,
+            };
+            stands.insert(of, (Stands::Ended, false));
         }
         for (worker, of) in self.ended_meanwhile() {
             stands.insert(of.clone(), (Stands::Ended, is_lost(worker)));
@@ -148,7 +182,7 @@ impl Rig {
     pub(in crate::decide) fn checkout_seen(
         &mut self,
         now: Now,
-        of: &AttemptRef,
+        of: &CheckoutOf,
         seen: Result<Vec<String>, String>,
     ) {
         // It may have ended in between.
@@ -176,8 +210,39 @@ impl Rig {
         }
     }
 
-    /// Those that have ended since the phase was over, and by which attempt.
-    fn ended_meanwhile(&self) -> impl Iterator<Item = (&Worker, &AttemptRef)> {
+    /// Those that take part in the phase and do not run, and have not since it was over. Before the host has
+    /// answered nobody knows; and where a worktree is being made, nobody has worked since.
+    pub(super) fn who_does_not_run(&self, to: usize) -> Vec<&Worker> {
+        if self.remembered.is_some() {
+            return Vec::new();
+        }
+        let checkouts = self.ending.iter().flat_map(|it| it.checkouts.keys());
+        let ran = checkouts.filter(|of| of.attempt.is_some());
+        let ran: BTreeSet<_> = ran.map(|of| &of.worker).collect();
+        let runs = |worker: &Worker| worker.life.attempt().is_some() || ran.contains(worker.name());
+        let running = self.workers.values().filter(|worker| runs(worker));
+        let mut places: BTreeSet<_> = running
+            .flat_map(|worker| {
+                let attempt = worker.life.attempt();
+                let works_in = attempt.and_then(|attempt| attempt.worktree.as_ref());
+                works_in.into_iter().chain(&worker.rules.worktree)
+            })
+            .collect();
+        let idle = self.workers.values().filter(|worker| {
+            !runs(worker)
+                && self.is_stopped_by_move(worker, to)
+                && self.out_of_place(worker).is_none()
+                && !matches!(worker.tree, Tree::Making { .. })
+        });
+        idle.filter(|worker| {
+            let tree = worker.rules.worktree.as_ref();
+            tree.is_some_and(|tree| places.insert(tree))
+        })
+        .collect()
+    }
+
+    /// Those that have ended since the phase was over, and by which attempt; and those that do not run.
+    fn ended_meanwhile(&self) -> impl Iterator<Item = (&Worker, &CheckoutOf)> {
         let ending = self.ending.as_ref();
         let all = ending.into_iter().flat_map(|ending| {
             let of = ending.checkouts.keys();
@@ -190,33 +255,43 @@ impl Rig {
         })
     }
 
-    /// Those that have ended, and at whose worktrees somebody is still to look.
-    pub(super) fn looked_for(&self) -> impl Iterator<Item = &WorkerName> {
-        self.ended_with(|checkout| checkout.is_open())
-            .map(|(name, _)| name)
+    /// Those that have ended or do not run, and at whose worktrees somebody is still to look, and why.
+    pub(super) fn looked_for(&self) -> impl Iterator<Item = (&WorkerName, String)> {
+        let open = self.ended_with(|checkout| checkout.is_open());
+        open.map(|(of, _)| {
+            let why = match of.attempt {
+                Some(_) => "it has ended, and its worktree is looked at once more",
+                None => "it does not run, and its worktree is looked at",
+            };
+            (&of.worker, why.to_owned())
+        })
     }
 
-    /// Those that have ended and were not at a safe point, with what they left.
+    /// Those that have ended or do not run, and were not at a safe point, with what they left.
     pub(super) fn left_behind(&self) -> impl Iterator<Item = (&WorkerName, String)> {
         let left = self.ended_with(|checkout| checkout.seen != Seen::Safe);
-        left.map(|(name, checkout)| {
+        left.map(|(of, checkout)| {
+            let (is, since) = match of.attempt {
+                Some(_) => ("it has ended", " since"),
+                None => ("it does not run", ""),
+            };
             let what = match &checkout.seen {
-                Seen::HalfDone(what) => format!("it has ended: {what}"),
+                Seen::HalfDone(what) => format!("{is}: {what}"),
                 Seen::Nothing | Seen::Safe => {
-                    "it has ended, and nobody has looked at its worktree since".to_owned()
+                    format!("{is}, and nobody has looked at its worktree{since}")
                 }
             };
-            (name, what)
+            (&of.worker, what)
         })
     }
 
     fn ended_with(
         &self,
         is: impl Fn(&Checkout) -> bool,
-    ) -> impl Iterator<Item = (&WorkerName, &Checkout)> {
-        self.ended_meanwhile().filter_map(move |(worker, of)| {
+    ) -> impl Iterator<Item = (&CheckoutOf, &Checkout)> {
+        self.ended_meanwhile().filter_map(move |(_, of)| {
             let checkout = self.ending.as_ref()?.checkouts.get(of)?;
-            is(checkout).then_some((worker.name(), checkout))
+            is(checkout).then_some((of, checkout))
         })
     }
 }

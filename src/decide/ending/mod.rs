@@ -12,8 +12,8 @@
 //!
 //! Each of them is looked at every few seconds ([`Effect::LookAtCheckout`]; `checkouts`). Whose checkout was
 //! at a safe point is unwanted from then on, so that settling stops it. Whoever has ended otherwise is unwanted
-//! as well, and is not waited for: a last look says what it leaves. Of those without a worktree nobody can
-//! tell; they go on until the plan does.
+//! as well, and is not waited for: a last look says what it leaves. So it does of who did not run in the first
+//! place. Of those without a worktree nobody can tell; they go on until the plan does.
 //!
 //! Of what an operator said the next daemon knows, and goes on with it (`kept`). Of a condition that holds it
 //! knows once somebody has looked, and winds up the phase anew. Until then it starts whom the one before has
@@ -26,6 +26,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
+pub use self::checkouts::CheckoutOf;
+
 use self::checkouts::Checkout;
 use super::{
     Effect, KnownEnding, Level, RequestId, Rig, SetBy,
@@ -37,7 +39,7 @@ use super::{
 };
 use crate::{
     config::OnPhase,
-    model::{AttemptRef, Mono, Now, WorkerName},
+    model::{Mono, Now, WorkerName},
 };
 
 /// From one look at a checkout to the next.
@@ -65,7 +67,7 @@ pub(super) struct Ending {
     refused_until: Option<Mono>,
     /// Who was not at a safe point in time has been told.
     told_late: bool,
-    checkouts: BTreeMap<AttemptRef, Checkout>,
+    checkouts: BTreeMap<CheckoutOf, Checkout>,
 }
 
 /// A phase that is being wound up, as it is shown.
@@ -112,8 +114,11 @@ impl Rig {
         let lives = |worker: &&Worker| worker.life.attempt().is_some();
         let mut stopped = self.workers.values().filter(lives);
         // Before the host has answered nobody knows who lives.
-        let waits =
-            self.remembered.is_some() || stopped.any(|worker| self.is_stopped_by_move(worker, to));
+        let idle = self.who_does_not_run(to);
+        let idle: Vec<_> = idle.into_iter().map(|one| one.name().clone()).collect();
+        let waits = self.remembered.is_some()
+            || !idle.is_empty()
+            || stopped.any(|worker| self.is_stopped_by_move(worker, to));
         let phase = self.progress.current().map(|(_, phase)| phase.id.clone());
         let Some(phase) = phase.filter(|_| waits && !at_once) else {
             return self.move_to(now, to, by, asked);
@@ -124,17 +129,20 @@ impl Rig {
             ..Ending::begun(known, to, by, now.mono + quiesce)
         });
         self.record_ending();
-        let names: Vec<_> = self.waited_for().map(|(worker, _)| worker.name()).collect();
-        let names: Vec<_> = names.into_iter().map(WorkerName::as_str).collect();
-        let who = match names.is_empty() {
+        let who = self.waited_for().map(|(worker, _)| worker.name());
+        let who = names(who);
+        let first = match who.is_empty() && !idle.is_empty() {
             true => String::new(),
-            false => format!(": {}", names.join(", ")),
+            false => format!(
+                "; whom it stops comes to a safe point first, within {}{who}",
+                in_words(quiesce)
+            ),
         };
-        let id = self.phase_in_words();
-        let text = format!(
-            "{id} is over; whom it stops comes to a safe point first, within {}{who}",
-            in_words(quiesce)
-        );
+        let idle = match names(&idle) {
+            idle if idle.is_empty() => idle,
+            idle => format!("; who does not run is looked at{idle}"),
+        };
+        let text = format!("{} is over{first}{idle}", self.phase_in_words());
         self.tell(now, "phase-ending", Level::Info, None, text);
     }
 
@@ -322,8 +330,8 @@ impl Rig {
             let why = ending.why(&worker.life, attempt);
             (worker.name().clone(), why)
         });
-        let ended = "it has ended, and its worktree is looked at once more";
-        let looked_for = self.looked_for().map(|name| (name.clone(), ended.into()));
+        let looked_for = self.looked_for();
+        let looked_for = looked_for.map(|(name, why)| (name.clone(), why));
         let left = ending.until.since(now.mono);
         Some(EndingRow {
             since: ending.known.since,
@@ -338,6 +346,15 @@ impl Rig {
             || "the plan".into(),
             |(_, phase)| format!("phase {}", phase.id),
         )
+    }
+}
+
+/// These, behind a colon.
+fn names<'a>(names: impl IntoIterator<Item = &'a WorkerName>) -> String {
+    let names: Vec<_> = names.into_iter().map(WorkerName::as_str).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(": {}", names.join(", ")),
     }
 }
 

@@ -36,9 +36,9 @@ fn is_forgotten(play: &mut Play, alive: &[AttemptRef]) -> bool {
 #[test]
 fn the_next_daemon_goes_on_with_it_and_starts_nobody_who_was_stopped_for_it() {
     let (mut play, starts) = said();
-    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     play.ends(&starts[0], Exit::Code(0));
-    play.tell(Event::Checkout(starts[1].clone(), half_done()));
+    play.tell(Event::Checkout(starts[1].clone().into(), half_done()));
     play.pass(30_000);
     let alive = starts[1..].iter().map(|of| play.alive(of)).collect();
     let done = play.next_daemon(alive);
@@ -48,10 +48,12 @@ fn the_next_daemon_goes_on_with_it_and_starts_nobody_who_was_stopped_for_it() {
     assert_eq!(told(&done), [("phase-ending", text)]);
     assert_eq!((started(&done), signalled(&done)), (vec![], vec![]));
     assert_eq!(looked_at(&done), [starts[1].clone()]);
+    assert_eq!(idle_looked_at(&done), ["a"]);
+    play.tell(of_idle("a", Ok(Vec::new())));
     assert_eq!(waits_for(&play).len(), 1);
     // Whatever the condition says.
     play.tell(is_over(false));
-    play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     let done = play.ends(&starts[1], Exit::Code(0));
     assert_eq!(at(&play), "phase 2 of 2 (two)");
     let again = started(&done);
@@ -240,7 +242,7 @@ fn who_waits_is_told_when_the_next_daemon_may_not_know_of_it() {
     play.refuses = true;
     play.command(Command::PhaseDone);
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), half_done()));
+        play.tell(Event::Checkout(of.clone().into(), half_done()));
     }
     let answers = answers(&play.pass(60_000));
     let [Err(message)] = &answers[..] else {
@@ -259,6 +261,9 @@ fn a_move_that_cannot_be_recorded_is_tried_again_where_nobody_waits_to_be_told()
     play.refuses = true;
     let done = play.tell(Event::Surveyed(Ok(alive)));
     assert_eq!((started(&done), goes_on(&done)), (vec![], vec![]));
+    for name in ["a", "b"] {
+        play.tell(of_idle(name, Ok(Vec::new())));
+    }
     play.pass(60_000);
     play.refuses = false;
     play.pass(20_000);
@@ -267,7 +272,7 @@ fn a_move_that_cannot_be_recorded_is_tried_again_where_nobody_waits_to_be_told()
     // Who waits is told, and that is the end of it.
     let (mut play, starts) = said();
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), Ok(Vec::new())));
+        play.tell(Event::Checkout(of.clone().into(), Ok(Vec::new())));
     }
     play.ends(&starts[0], Exit::Code(0));
     play.refuses = true;

@@ -1,9 +1,11 @@
 //! A phase is wound up before the plan goes on.
 
+mod idle;
 mod kept;
 mod left;
 
 use super::*;
+use crate::decide::CheckoutOf;
 
 const QUIESCE: u64 = 600_000;
 
@@ -33,10 +35,34 @@ fn half_done() -> Result<Vec<String>, String> {
 /// The attempts whose checkouts are looked at.
 fn looked_at(effects: &[Effect]) -> Vec<AttemptRef> {
     let of = |effect: &Effect| match effect {
-        Effect::LookAtCheckout(of, _) => Some(of.clone()),
+        Effect::LookAtCheckout(of, _) => Some(AttemptRef {
+            worker: of.worker.clone(),
+            attempt: of.attempt.clone()?,
+        }),
         _ => None,
     };
     effects.iter().filter_map(of).collect()
+}
+
+/// Those whose checkouts are looked at and who do not run.
+fn idle_looked_at(effects: &[Effect]) -> Vec<&str> {
+    let of = |effect: &'_ Effect| matches!(effect, Effect::LookAtCheckout(of, _) if of.attempt.is_none());
+    let looks = effects.iter().filter(|effect| of(effect));
+    looks
+        .filter_map(|effect| match effect {
+            Effect::LookAtCheckout(of, _) => Some(of.worker.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The answer to a look at who does not run.
+fn of_idle(name: &str, seen: Result<Vec<String>, String>) -> Event {
+    let of = CheckoutOf {
+        worker: name.parse().unwrap(),
+        attempt: None,
+    };
+    Event::Checkout(of, seen)
 }
 
 /// What is told of the plan, by its event and in words.
@@ -84,9 +110,9 @@ fn waits_for(play: &Play) -> Vec<(String, String)> {
 #[test]
 fn each_is_stopped_at_its_own_safe_point_and_the_plan_goes_on_when_all_have_ended() {
     let (mut play, starts) = over();
-    let done = play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    let done = play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     assert_eq!(signalled(&done), [(starts[0].clone(), Signal::TERM)]);
-    let done = play.tell(Event::Checkout(starts[1].clone(), half_done()));
+    let done = play.tell(Event::Checkout(starts[1].clone().into(), half_done()));
     assert_eq!(signalled(&done), []);
     let waits = [
         ("a".into(), "it is being stopped".into()),
@@ -98,7 +124,7 @@ fn each_is_stopped_at_its_own_safe_point_and_the_plan_goes_on_when_all_have_ende
     assert_eq!(play.state("a"), StateName::Stopped);
     assert_eq!(looked_at(&play.pass(4_999)), []);
     assert_eq!(looked_at(&play.pass(1)), [starts[1].clone()]);
-    let done = play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    let done = play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     assert_eq!(signalled(&done), [(starts[1].clone(), Signal::TERM)]);
     assert_eq!(at(&play), "phase 1 of 2 (one)");
     let done = play.ends(&starts[1], Exit::Code(0));
@@ -124,9 +150,9 @@ fn each_is_stopped_at_its_own_safe_point_and_the_plan_goes_on_when_all_have_ende
 #[test]
 fn after_its_time_the_plan_goes_on_and_says_who_was_not_at_a_safe_point() {
     let (mut play, starts) = over();
-    play.tell(Event::Checkout(starts[0].clone(), half_done()));
+    play.tell(Event::Checkout(starts[0].clone().into(), half_done()));
     let unseen = Err("git cannot be run".to_owned());
-    play.tell(Event::Checkout(starts[1].clone(), unseen));
+    play.tell(Event::Checkout(starts[1].clone().into(), unseen));
     let done = play.pass(QUIESCE - 1);
     assert_eq!((signalled(&done), told(&done)), (vec![], vec![]));
     assert!(
@@ -149,22 +175,22 @@ fn a_look_that_does_not_answer_is_asked_for_again_and_one_that_nobody_asked_for_
     let a = || starts[0].clone();
     assert_eq!(looked_at(&play.pass(179_999)), []);
     assert_eq!(looked_at(&play.pass(1)), starts[..2]);
-    play.tell(Event::Checkout(a(), half_done()));
-    let late = play.tell(Event::Checkout(a(), Ok(Vec::new())));
+    play.tell(Event::Checkout(a().into(), half_done()));
+    let late = play.tell(Event::Checkout(a().into(), Ok(Vec::new())));
     assert_eq!(signalled(&late), [], "what it was then it need not be now");
 }
 
 #[test]
 fn who_ends_by_itself_is_not_started_in_a_phase_that_is_over() {
     let (mut play, starts) = over();
-    play.tell(Event::Checkout(starts[0].clone(), half_done()));
+    play.tell(Event::Checkout(starts[0].clone().into(), half_done()));
     let done = play.ends(&starts[0], Exit::Code(1));
     assert_eq!(looked_at(&done), [starts[0].clone()]);
-    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     assert_eq!(play.state("a"), StateName::Stopped);
     assert_eq!(started(&play.pass(60_000)), []);
     assert_eq!(waits_for(&play).len(), 1);
-    play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     let done = play.ends(&starts[1], Exit::Code(0));
     assert_eq!(at(&play), "phase 2 of 2 (two)");
     assert_eq!(started(&done).len(), 2);
@@ -182,7 +208,7 @@ fn whom_the_next_phase_leaves_alone_is_not_waited_for() {
     let (mut play, starts) = Play::running(config);
     let done = play.tell(is_over(true));
     assert_eq!(looked_at(&done), [starts[1].clone()]);
-    play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     play.ends(&starts[1], Exit::Code(0));
     assert_eq!(at(&play), "phase 2 of 2 (two)");
     assert_eq!(play.state("a"), StateName::Running);
@@ -217,7 +243,7 @@ fn who_says_that_a_phase_is_done_is_answered_when_it_is_or_told_who_is_waited_fo
     assert_eq!(answers(&done), []);
     assert_eq!(looked_at(&done), starts[..2]);
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), Ok(Vec::new())));
+        play.tell(Event::Checkout(of.clone().into(), Ok(Vec::new())));
     }
     play.ends(&starts[0], Exit::Code(0));
     let done = play.ends(&starts[1], Exit::Code(0));
@@ -229,7 +255,7 @@ fn who_says_that_a_phase_is_done_is_answered_when_it_is_or_told_who_is_waited_fo
     let (mut play, starts) = over();
     play.command(Command::PhaseDone);
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), half_done()));
+        play.tell(Event::Checkout(of.clone().into(), half_done()));
     }
     assert_eq!(answers(&play.pass(59_999)), []);
     let wanted = "not done after 1 min: phase one waits for a (1 file is not committed: x), b (1 file is \
@@ -245,7 +271,7 @@ fn who_says_that_a_phase_is_done_is_answered_when_it_is_or_told_who_is_waited_fo
 fn who_says_where_the_plan_goes_does_not_wait() {
     let (mut play, starts) = over();
     play.command(Command::PhaseDone);
-    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     play.ends(&starts[0], Exit::Code(0));
     let done = play.command(Command::PhaseSet(PhaseRef::Index(1)));
     let given_up = "the end of the phase was given up: another move of the resume point came first";
@@ -275,7 +301,7 @@ fn who_says_where_the_plan_goes_does_not_wait() {
 fn a_pause_another_plan_and_a_condition_that_holds_no_more_end_the_winding_up() {
     let stopped = || {
         let (mut play, starts) = over();
-        play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+        play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
         play.ends(&starts[0], Exit::Code(0));
         (play, starts)
     };
@@ -310,11 +336,11 @@ fn a_pause_another_plan_and_a_condition_that_holds_no_more_end_the_winding_up() 
 #[test]
 fn who_is_to_be_started_meanwhile_is_as_soon_as_the_plan_has_gone_on() {
     let (mut play, starts) = over();
-    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     play.ends(&starts[0], Exit::Code(0));
     let done = play.command(Command::Start(vec!["a".parse().unwrap()]));
     assert_eq!((started(&done), answers(&done)), (vec![], vec![]));
-    play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     let done = play.ends(&starts[1], Exit::Code(0));
     let again = started(&done);
     assert_eq!(answers(&play.runs(&again[0])).len(), 1);
@@ -323,7 +349,7 @@ fn who_is_to_be_started_meanwhile_is_as_soon_as_the_plan_has_gone_on() {
 #[test]
 fn a_daemon_that_begins_winds_up_the_phase_anew_once_somebody_has_looked() {
     let (mut play, starts) = over();
-    play.tell(Event::Checkout(starts[0].clone(), Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[0].clone().into(), Ok(Vec::new())));
     play.ends(&starts[0], Exit::Code(0));
     let mut done = play.unasked_daemon();
     // Before the host has answered nobody knows who is to be waited for.
@@ -333,7 +359,9 @@ fn a_daemon_that_begins_winds_up_the_phase_anew_once_somebody_has_looked() {
     done.extend(play.tell(Event::Surveyed(Ok(alive))));
     assert_eq!((started(&done), signalled(&done)), (vec![], vec![]));
     assert_eq!(looked_at(&done), [starts[1].clone()]);
-    play.tell(Event::Checkout(starts[1].clone(), Ok(Vec::new())));
+    assert_eq!(idle_looked_at(&done), ["a"]);
+    play.tell(of_idle("a", Ok(Vec::new())));
+    play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     let done = play.ends(&starts[1], Exit::Code(0));
     assert_eq!(at(&play), "phase 2 of 2 (two)");
     assert_eq!(started(&done).len(), 2);
@@ -343,7 +371,7 @@ fn a_daemon_that_begins_winds_up_the_phase_anew_once_somebody_has_looked() {
 fn nobody_is_told_of_a_phase_that_cannot_be_recorded() {
     let (mut play, starts) = over();
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), Ok(Vec::new())));
+        play.tell(Event::Checkout(of.clone().into(), Ok(Vec::new())));
     }
     play.ends(&starts[0], Exit::Code(0));
     play.refuses = true;
@@ -366,8 +394,8 @@ fn nobody_is_told_of_a_phase_that_cannot_be_recorded() {
 #[test]
 fn looks_go_on_after_another_move_could_not_be_recorded() {
     let (mut play, starts) = over();
-    play.tell(Event::Checkout(starts[0].clone(), half_done()));
-    play.tell(Event::Checkout(starts[1].clone(), half_done()));
+    play.tell(Event::Checkout(starts[0].clone().into(), half_done()));
+    play.tell(Event::Checkout(starts[1].clone().into(), half_done()));
     play.refuses = true;
     play.command(Command::PhaseSet(PhaseRef::Index(1)));
     play.refuses = false;
@@ -385,7 +413,7 @@ fn the_last_phase_is_wound_up_as_well() {
     let (mut play, starts) = Play::running(config);
     assert_eq!(looked_at(&play.tell(is_over(true))), starts[..2]);
     for of in &starts[..2] {
-        play.tell(Event::Checkout(of.clone(), Ok(Vec::new())));
+        play.tell(Event::Checkout(of.clone().into(), Ok(Vec::new())));
         play.ends(of, Exit::Code(0));
     }
     assert_eq!(at(&play), "complete, 1 of 1 phases");
