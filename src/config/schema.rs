@@ -188,7 +188,7 @@ pub(super) mod until {
         LINE: "line", "the one line that the file must have", "none" as in "\"1a: done\"", "Over when the file has this line.";
         COMMAND: "command", expects::COMMAND, "none" as in "[\"curl\", \"--fail\", \"https://ci.example.org/1e\"]",
             "Over when it exits with 0. It runs as the daemon's user, in the directory of the configuration: for what is the loops' to change, runuser(1).";
-        EVERY: "every", expects::EVERY, "\"1m\"", "From the end of one try of the command to the next.";
+        EVERY: "every", expects::EVERY, "\"1m\"", "From the end of one try of the command to the next. The phase is over when two in a row have said so; the second comes after a minute at the latest.";
     }
 }
 

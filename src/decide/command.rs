@@ -256,7 +256,7 @@ impl Rig {
                 "the rig is resumed".into(),
             );
         }
-        self.progress.look_soon(now.mono);
+        self.progress.look_anew(now.mono);
         match target {
             Some(index) => {
                 self.move_to(now, index, SetBy::Operator, Some(id));

@@ -2,13 +2,17 @@
 //!
 //! Promise: the resume point moves only to where somebody sent it, and nobody is told of a new
 //! phase before it is recorded. A stored point that the plan does not have is never replaced by a
-//! guess: the plan is *astray* until the operator says where to go on.
+//! guess: the plan is *astray* until the operator says where to go on. A phase is over by its end
+//! condition once two looks in a row have said so, with some time between them ([`second_look`]).
 //!
 //! The end of a phase comes before its move (`ending`).
 
 use std::time::Duration;
 
-use super::{Effect, Fact, Level, PhaseRef, RequestId, ResumePoint, Rig, SetBy, life::Look};
+use super::{
+    Effect, Fact, Level, PhaseRef, RequestId, ResumePoint, Rig, SetBy, attempt::in_words,
+    life::Look,
+};
 use crate::{
     config::{Condition, Phase, Plan},
     model::{Mono, Now, PhaseId},
@@ -16,6 +20,10 @@ use crate::{
 
 /// A file is looked at this often even if nobody says that it changed.
 const SLOW_LOOK: Duration = Duration::from_secs(10);
+/// A file has to be as it is to be for so long: who changes it says so meanwhile.
+const FILE_STANDS: Duration = Duration::from_secs(2);
+/// A command that is seldom tried is tried again after this time.
+const SURE_WITHIN: Duration = Duration::from_secs(60);
 /// A look that has not answered by then is asked for again.
 const LOOK_SILENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -30,6 +38,8 @@ pub(super) struct Progress {
     pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
     /// The next look at the end condition.
     look: Look,
+    /// Since when all looks have said that it holds.
+    holds_since: Option<Mono>,
     /// A person has sent the plan here, and nobody has looked yet whether this phase is over.
     pub(super) just_set: bool,
     /// Why the last look failed, so that a lasting failure is told once.
@@ -79,6 +89,7 @@ impl Progress {
             stored: stored.cloned(),
             pending: None,
             look: Look::at(now),
+            holds_since: None,
             // Nobody looks while the plan stands still, so nobody has since a person set it.
             just_set: paused && stored.is_some_and(|stored| stored.by != SetBy::Plan),
             failed: None,
@@ -138,6 +149,12 @@ impl Progress {
         }
     }
 
+    /// Nobody has looked for a while: what was seen before says nothing any more.
+    pub(super) fn look_anew(&mut self, now: Mono) {
+        self.holds_since = None;
+        self.look_soon(now);
+    }
+
     fn next_deadline(&self) -> Option<Mono> {
         let (_, phase) = self.current()?;
         (self.pending.is_none() && phase.until != Condition::Operator).then_some(self.look.at)
@@ -176,7 +193,11 @@ impl Rig {
             Condition::Command { every, .. } => *every,
             Condition::File { .. } | Condition::Operator => SLOW_LOOK,
         };
+        let sure_after = second_look(&phase.until);
         self.progress.look = Look::at(now.mono + again);
+        if result != Ok(true) {
+            self.progress.holds_since = None;
+        }
         match result {
             Ok(over) => {
                 self.progress.failed = None;
@@ -188,13 +209,18 @@ impl Rig {
                 } else if self.progress.pending.is_none() && !stands_still {
                     if just_set {
                         let text = format!(
-                            "the end condition of phase {id} holds already, so the plan goes on at \
-                             once; to work on it again, undo that first"
+                            "the end condition of phase {id} holds already, so the plan goes on after \
+                             another look, in {}; to work on it again, undo that first",
+                            in_words(sure_after)
                         );
                         self.sent_in_vain(&text);
                         self.tell(now, "phase-over-already", Level::Warning, None, text);
                     }
-                    self.end_phase(now, index + 1, SetBy::Plan, None);
+                    let since = *self.progress.holds_since.get_or_insert(now.mono);
+                    match since + sure_after {
+                        sure if now.mono < sure => self.progress.look = Look::at(sure),
+                        _ => self.end_phase(now, index + 1, SetBy::Plan, None),
+                    }
                 }
             }
             Err(why) if self.progress.failed.as_ref() != Some(&why) => {
@@ -264,6 +290,7 @@ impl Rig {
         self.progress.stored = Some(point.clone());
         self.progress.just_set = point.by != SetBy::Plan;
         self.progress.look = Look::at(now.mono);
+        self.progress.holds_since = None;
         self.progress.failed = None;
         self.phase_changed(now);
         let words = self.progress.in_words().unwrap_or_default();
@@ -316,6 +343,15 @@ impl Rig {
                 self.tell(now, "phase-file-refused", Level::Error, None, text);
             }
         }
+    }
+}
+
+/// How long after a look that says that a phase is over another one has to say the same. A condition that
+/// holds at one look and not at the next would stop the loops and start them again each time.
+fn second_look(until: &Condition) -> Duration {
+    match until {
+        Condition::Command { every, .. } => SURE_WITHIN.min(*every),
+        Condition::File { .. } | Condition::Operator => FILE_STANDS,
     }
 }
 

@@ -123,7 +123,9 @@ pub(crate) struct Checks {
     open: BTreeMap<RequestId, Open>,
     /// Resume points that somebody entitled asked for, of the present daemon; but for ends of phases.
     granted: Vec<(usize, Option<PhaseId>)>,
-    /// The phases whose conditions were said to be true, since the plan last came to them.
+    /// The phases whose conditions were said to be true at the last look at them.
+    once: BTreeSet<PhaseId>,
+    /// Those that were said so twice in a row, since the plan last came to them.
     over: BTreeSet<PhaseId>,
     /// The store refused facts that the present daemon still owes.
     pub(crate) owes: bool,
@@ -153,6 +155,7 @@ impl Checks {
         self.failures.forget_forgiveness();
         self.decided.clear();
         self.granted.clear();
+        self.once.clear();
         self.over.clear();
         self.owes = false;
         self.ready = false;
@@ -209,7 +212,12 @@ impl Checks {
                 self.grant(&told.config.plan, meant(&told.config.plan, phase))
             }
             Event::PhaseChecked(id, Ok(true)) => {
-                self.over.insert(id.clone());
+                if !self.once.insert(id.clone()) {
+                    self.over.insert(id.clone());
+                }
+            }
+            Event::PhaseChecked(id, _) => {
+                self.once.remove(id);
             }
             _ => {}
         }

@@ -103,6 +103,83 @@ fn an_end_of_the_plan_is_not_asked_for_by_a_number() {
     }
 }
 
+#[test]
+fn a_phase_is_over_when_two_looks_in_a_row_have_said_so_and_some_time_was_between_them() {
+    let command = |every| Condition::Command {
+        command: config::Command {
+            program: "true".into(),
+            arguments: Vec::new(),
+        },
+        every: Duration::from_secs(every),
+    };
+    let (yes, no, unknown) = (Ok(true), Ok(false), Err("no such program".to_owned()));
+    // What the looks say, each with the milliseconds that pass before it; whether the phase is over then.
+    let table = [
+        (until_file(), vec![(0, &yes)], false),
+        (until_file(), vec![(0, &yes), (2_000, &yes)], true),
+        (until_file(), vec![(0, &yes), (1_999, &yes)], false),
+        (until_file(), vec![(0, &yes), (0, &yes), (0, &yes)], false),
+        (
+            until_file(),
+            vec![(0, &yes), (1_000, &no), (2_000, &yes)],
+            false,
+        ),
+        (
+            until_file(),
+            vec![(0, &yes), (1_000, &unknown), (2_000, &yes)],
+            false,
+        ),
+        (
+            until_file(),
+            vec![(0, &no), (10_000, &yes), (1_000, &yes), (1_000, &yes)],
+            true,
+        ),
+        (command(30), vec![(0, &yes), (29_999, &yes)], false),
+        (command(30), vec![(0, &yes), (30_000, &yes)], true),
+        (command(3_600), vec![(0, &yes), (59_999, &yes)], false),
+        (command(3_600), vec![(0, &yes), (60_000, &yes)], true),
+    ];
+    for (until, looks, wanted) in table {
+        let mut config = rig([]);
+        config.plan.phases = vec![phase("one", until), phase("two", Condition::Operator)];
+        let mut play = Play::begin(config);
+        for (after, says) in &looks {
+            play.pass(*after);
+            play.tell(Event::PhaseChecked("one".parse().unwrap(), (*says).clone()));
+        }
+        let over = play.rig.progress.in_words().unwrap() == "phase 2 of 2 (two)";
+        assert_eq!(over, wanted, "{looks:?}");
+    }
+}
+
+#[test]
+fn what_was_seen_before_a_pause_is_no_look_in_a_row() {
+    let mut config = rig([]);
+    config.plan.phases = vec![
+        phase("one", until_file()),
+        phase("two", Condition::Operator),
+    ];
+    let mut play = Play::begin(config);
+    let over = || Event::PhaseChecked("one".parse().unwrap(), Ok(true));
+    play.tell(over());
+    play.command(Command::Pause);
+    play.pass(3_600_000);
+    play.command(Command::Resume(None));
+    play.tell(over());
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
+    let look = |effect: &Effect| matches!(effect, Effect::CheckPhase(..));
+    assert_eq!(
+        play.pass(1_999)
+            .iter()
+            .filter(|effect| look(effect))
+            .count(),
+        0
+    );
+    assert_eq!(play.pass(1).iter().filter(|effect| look(effect)).count(), 1);
+    play.tell(over());
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 2 of 2 (two)");
+}
+
 /// What is answered, in order.
 fn answered(effects: &[Effect]) -> Vec<&str> {
     let mut texts = Vec::new();
@@ -127,25 +204,30 @@ fn who_sets_a_phase_that_is_over_already_is_told() {
         done.iter().filter(already).count()
     };
     let looked = |over| Event::PhaseChecked("one".parse().unwrap(), Ok(over));
-    assert_eq!(
-        told(&play.tell(looked(true))),
-        0,
-        "it ended in its own time"
-    );
+    let seen_twice = |play: &mut Play| {
+        let mut done = play.tell(looked(true));
+        done.extend(play.pass(2_000));
+        done.extend(play.tell(looked(true)));
+        done
+    };
+    assert_eq!(told(&seen_twice(&mut play)), 0, "it ended in its own time");
     let set = play.command(Command::PhaseSet(PhaseRef::Index(0)));
     assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
     assert!(answered(&set).is_empty(), "nobody has looked yet: {set:?}");
     let done = play.tell(looked(true));
     assert_eq!(told(&done), 1);
     let wanted = "the resume point is phase 1 of 2 (one)\nwarning: the end condition of phase one \
-                  holds already, so the plan goes on at once; to work on it again, undo that first";
+                  holds already, so the plan goes on after another look, in 2 s; to work on it again, \
+                  undo that first";
     assert_eq!(answered(&done), [wanted]);
+    assert_eq!(play.rig.progress.in_words().unwrap(), "phase 1 of 2 (one)");
+    assert_eq!(told(&seen_twice(&mut play)), 0, "once");
     assert_eq!(play.rig.progress.in_words().unwrap(), "phase 2 of 2 (two)");
     play.command(Command::PhaseSet(PhaseRef::Index(0)));
     let done = play.tell(looked(false));
     assert_eq!(answered(&done), ["the resume point is phase 1 of 2 (one)"]);
     assert_eq!(
-        told(&play.tell(looked(true))),
+        told(&seen_twice(&mut play)),
         0,
         "it was not over when it was set"
     );

@@ -16,7 +16,7 @@ fn without_b(config: Config) -> (Play, Vec<AttemptRef>) {
 #[test]
 fn what_is_half_done_where_nobody_runs_is_told_and_not_waited_for() {
     let (mut play, starts) = without_b(config());
-    let done = play.tell(is_over(true));
+    let done = seen_over(&mut play);
     assert_eq!(
         (looked_at(&done), idle_looked_at(&done)),
         (starts[..1].to_vec(), vec!["b"])
@@ -50,7 +50,7 @@ fn the_plan_goes_on_with_that_look_where_nobody_runs() {
         let (mut play, starts) = without_b(config());
         play.command(Command::Stop(vec!["a".parse().unwrap()]));
         play.ends(&starts[0], Exit::Signal(Signal::TERM));
-        let done = play.tell(is_over(true));
+        let done = seen_over(&mut play);
         let text = "phase one is over; who does not run is looked at: a, b";
         assert_eq!(told(&done), [("phase-ending", text)]);
         assert_eq!(idle_looked_at(&done), ["a", "b"]);
@@ -66,6 +66,8 @@ fn the_plan_goes_on_with_that_look_where_nobody_runs() {
 #[test]
 fn who_waits_for_its_next_start_is_looked_at_and_not_started_before_the_plan_has_gone_on() {
     let (mut play, starts) = Play::running(config());
+    play.tell(is_over(true));
+    play.pass(2_000);
     play.ends(&starts[1], Exit::Code(1));
     assert_eq!(play.state("b"), StateName::BackingOff);
     assert_eq!(idle_looked_at(&play.tell(is_over(true))), ["b"]);
@@ -88,7 +90,7 @@ fn who_takes_no_part_or_is_left_alone_or_works_elsewhere_is_not_looked_at() {
         if let Some(b) = starts.iter().find(|of| of.worker.as_str() == "b") {
             play.ends(b, Exit::Signal(Signal::TERM));
         }
-        idle_looked_at(&play.tell(is_over(true))).len()
+        idle_looked_at(&seen_over(&mut play)).len()
     };
     assert_eq!(looked(|_| {}), 1);
     assert_eq!(looked(|b| b.phases = Some(vec!["two".parse().unwrap()])), 0);

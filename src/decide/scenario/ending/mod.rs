@@ -28,6 +28,14 @@ fn is_over(over: bool) -> Event {
     Event::PhaseChecked("one".parse().unwrap(), Ok(over))
 }
 
+/// Two looks in a row say that the first phase is over.
+fn seen_over(play: &mut Play) -> Vec<Effect> {
+    let mut done = play.tell(is_over(true));
+    done.extend(play.pass(2_000));
+    done.extend(play.tell(is_over(true)));
+    done
+}
+
 fn half_done() -> Result<Vec<String>, String> {
     Ok(vec!["1 file is not committed: x".into()])
 }
@@ -93,7 +101,7 @@ fn at(play: &Play) -> String {
 /// A rig whose first phase has just been seen to be over; the attempts of a, b and c.
 fn over() -> (Play, Vec<AttemptRef>) {
     let (mut play, starts) = Play::running(config());
-    let done = play.tell(is_over(true));
+    let done = seen_over(&mut play);
     assert_eq!(looked_at(&done), starts[..2]);
     let text = "phase one is over; whom it stops comes to a safe point first, within 10 min: a, b";
     assert_eq!(told(&done), [("phase-ending", text)]);
@@ -206,7 +214,7 @@ fn whom_the_next_phase_leaves_alone_is_not_waited_for() {
     // Stopped all the same: it has no work in the next phase.
     config.workers.get_mut("b").unwrap().phases = Some(vec!["one".parse().unwrap()]);
     let (mut play, starts) = Play::running(config);
-    let done = play.tell(is_over(true));
+    let done = seen_over(&mut play);
     assert_eq!(looked_at(&done), [starts[1].clone()]);
     play.tell(Event::Checkout(starts[1].clone().into(), Ok(Vec::new())));
     play.ends(&starts[1], Exit::Code(0));
@@ -219,7 +227,7 @@ fn nobody_is_waited_for_where_the_plan_says_so_or_nobody_is_there() {
     let mut config = config();
     config.plan.quiesce = Duration::ZERO;
     let (mut play, starts) = Play::running(config.clone());
-    let done = play.tell(is_over(true));
+    let done = seen_over(&mut play);
     assert_eq!(signalled(&done).len(), starts.len());
     assert_eq!(at(&play), "phase 2 of 2 (two)");
 
@@ -228,7 +236,7 @@ fn nobody_is_waited_for_where_the_plan_says_so_or_nobody_is_there() {
         worker.worktree = None;
     }
     let (mut play, _) = Play::running(config);
-    let done = play.tell(is_over(true));
+    let done = seen_over(&mut play);
     assert_eq!(at(&play), "phase 2 of 2 (two)");
     assert!(
         told(&done).iter().all(|(event, _)| *event == "phase"),
@@ -319,7 +327,7 @@ fn a_pause_another_plan_and_a_condition_that_holds_no_more_end_the_winding_up() 
     let (mut play, _) = stopped();
     let done = play.command(Command::Pause);
     assert_eq!(signalled(&done).len(), 2);
-    play.tell(is_over(true));
+    seen_over(&mut play);
     assert_eq!(at(&play), "phase 1 of 2 (one)");
 
     let (mut play, _) = stopped();
@@ -353,7 +361,7 @@ fn a_daemon_that_begins_winds_up_the_phase_anew_once_somebody_has_looked() {
     play.ends(&starts[0], Exit::Code(0));
     let mut done = play.unasked_daemon();
     // Before the host has answered nobody knows who is to be waited for.
-    done.extend(play.tell(is_over(true)));
+    done.extend(seen_over(&mut play));
     assert_eq!(at(&play), "phase 1 of 2 (one)");
     let alive = starts[1..].iter().map(|of| play.alive(of)).collect();
     done.extend(play.tell(Event::Surveyed(Ok(alive))));
@@ -411,7 +419,7 @@ fn the_last_phase_is_wound_up_as_well() {
     let mut config = config();
     config.plan.phases.truncate(1);
     let (mut play, starts) = Play::running(config);
-    assert_eq!(looked_at(&play.tell(is_over(true))), starts[..2]);
+    assert_eq!(looked_at(&seen_over(&mut play)), starts[..2]);
     for of in &starts[..2] {
         play.tell(Event::Checkout(of.clone().into(), Ok(Vec::new())));
         play.ends(of, Exit::Code(0));
