@@ -18,9 +18,10 @@ use std::{
 use nix::unistd::geteuid;
 use tokio::{process::Command, runtime};
 
-use super::{Checkout, DETACHED, Pushed, under_way};
+use super::{Checkout, DETACHED, Pushed, mounted_at, under_way};
 use crate::{
     causes::{in_one_line, in_words},
+    decide::is_away,
     launch::{as_user::AsUser, whose},
 };
 
@@ -41,6 +42,14 @@ pub enum LookError {
     Nothing {
         /// Which.
         path: PathBuf,
+    },
+    /// The same, and it was on a file system that is not mounted.
+    #[error("there is nothing in {}: {why}", path.display())]
+    Away {
+        /// Which.
+        path: PathBuf,
+        /// On which.
+        why: String,
     },
     /// Nobody can tell what it is, or whose.
     #[error("{}", path.display())]
@@ -119,14 +128,41 @@ pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, Look
     Ok(checkout)
 }
 
+/// The same of one that was last seen on the file system that is mounted at `was_on`, where that is known. One
+/// of which nothing is there while that is not mounted is away, and was not simply never made.
+///
+/// # Errors
+/// See [`LookError`].
+pub async fn look_for(
+    path: &Path,
+    was_on: Option<&Path>,
+    as_user: Option<AsUser>,
+) -> Result<Checkout, LookError> {
+    let seen = look(path, as_user).await;
+    let (Err(LookError::Nothing { .. }), Some(was_on)) = (&seen, was_on) else {
+        return seen;
+    };
+    let there = mounted_at(was_on).map_err(|source| LookError::Place {
+        path: was_on.to_owned(),
+        source,
+    })?;
+    match is_away(was_on, there.as_ref()) {
+        None => seen,
+        Some(why) => Err(LookError::Away {
+            path: path.to_owned(),
+            why,
+        }),
+    }
+}
+
 /// Looks at the checkout at this path, for somebody else: says on standard output what is half-done in it,
 /// or why nobody can tell. Where there is no checkout, there is nothing half-done.
-pub fn main(path: &Path, as_user: Option<AsUser>) -> ExitCode {
+pub fn main(path: &Path, was_on: Option<&Path>, as_user: Option<AsUser>) -> ExitCode {
     let said = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .and_then(|runtime| {
-            let seen = match runtime.block_on(look(path, as_user)) {
+            let seen = match runtime.block_on(look_for(path, was_on, as_user)) {
                 Ok(checkout) => Ok(checkout.half_done()),
                 Err(LookError::Nothing { .. } | LookError::NoCheckout(_)) => Ok(Vec::new()),
                 Err(error) => Err(in_one_line(&error)),

@@ -14,9 +14,11 @@
 mod look;
 pub mod make;
 
-use std::path::Path;
+use std::{io, path::Path};
 
-pub use look::{LookError, look, main};
+pub use look::{LookError, look, look_for, main};
+
+use crate::{decide::Mounted, host::mounts::Mount};
 
 /// Files of git's that are there while something is under way, and what that is.
 const UNDER_WAY: [(&str, &str); 7] = [
@@ -70,6 +72,23 @@ pub enum Pushed {
     /// There is one, and git keeps no note of what it has: as in a bare clone, nothing is fetched to
     /// `refs/remotes`.
     Unknown,
+}
+
+/// What is mounted where the file system of a worktree was, or above that; `None`: there is no such place. Where
+/// the kernel does not tell any more, it is taken for what it was.
+fn mounted_at(was_on: &Path) -> io::Result<Option<Mounted>> {
+    match Mount::of(was_on) {
+        Ok(Some(mount)) => Ok(Some(Mounted {
+            is_asleep: mount.is_asleep(),
+            at: mount.at,
+        })),
+        Ok(None) => Ok(Some(Mounted {
+            at: was_on.to_owned(),
+            is_asleep: false,
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Checkout {

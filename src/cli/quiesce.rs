@@ -30,6 +30,9 @@ const NO_CHECKOUT: &str = "its worktree is no checkout of git, so it has no safe
 /// What helps there.
 const NO_SAFE_POINT: &str = "make it a checkout (git init, commit, push), or take `worktree` away from the worker in the \
                              configuration and reload; supervisorctl pause waits for nothing";
+/// What helps where the file system of a worktree is not mounted.
+const AWAY: &str = "mount that and try again; where it will not come back, take `worktree` away from the worker in the \
+                    configuration and reload; supervisorctl pause waits for nothing";
 /// For the loops to end, what each is given to end by itself included.
 const END_WITHIN: Duration = Duration::from_secs(300);
 
@@ -197,7 +200,9 @@ impl Looks {
             let Some(worktree) = &one.worktree else {
                 return self.seen(one, None);
             };
-            self.seen(one, Some(checkout::look(worktree, None).await))
+            let was_on = one.worktree_on.as_deref();
+            let found = checkout::look_for(worktree, was_on, None).await;
+            self.seen(one, Some(found))
         });
         self.runtime.block_on(futures_util::future::join_all(all))
     }
@@ -207,12 +212,14 @@ impl Looks {
             None | Some(Err(LookError::Nothing { .. })) => Vec::new(),
             Some(Ok(checkout)) => checkout.unsafe_because(self.unpushed),
             Some(Err(LookError::NoCheckout(why))) => vec![format!("{NO_CHECKOUT} ({why})")],
+            Some(Err(away @ LookError::Away { .. })) => vec![in_one_line(away)],
             Some(Err(why)) => vec![format!("nobody can look at it: {}", in_one_line(why))],
         };
         let never = match &found {
             Some(Err(LookError::Another { .. })) => Some("sudo supervisorctl quiesce"),
             // Who works there may still make it one.
             Some(Err(LookError::NoCheckout(_))) if !lives(worker) => Some(NO_SAFE_POINT),
+            Some(Err(LookError::Away { .. })) if !lives(worker) => Some(AWAY),
             _ => None,
         };
         let checkout = found.and_then(Result::ok);

@@ -80,6 +80,7 @@ impl From<&Row<'_>> for WorkerView {
             next_start: row.next_start,
             output_at: row.output_at,
             worktree: row.worktree.map(Path::to_owned),
+            worktree_on: row.worktree_on.map(Path::to_owned),
             conversation: row.conversation.map(|known| ConversationView {
                 id: known.id.clone(),
                 begun: known.begun,

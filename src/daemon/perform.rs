@@ -133,7 +133,7 @@ impl Daemon {
                 self.host.reload(&attempt, &identity, signal);
             }
             Effect::CheckPhase(id, condition) => self.check_phase(id, condition),
-            Effect::LookAtCheckout(of, path) => self.look_at_checkout(of, path),
+            Effect::LookAtCheckout(of, path, was_on) => self.look_at_checkout(of, path, was_on),
             Effect::Tell(notice) => self.tell(&notice),
             Effect::Notify(notice) => self.notify(&notice),
             Effect::Answer(id, answer) => self.answer(id, answer),

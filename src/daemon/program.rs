@@ -94,6 +94,9 @@ pub(crate) enum Role {
     GitLook {
         /// Where it is
         path: PathBuf,
+        /// Where the file system is mounted on which it was
+        #[arg(long, value_name = "DIR")]
+        was_on: Option<PathBuf>,
         #[command(flatten)]
         user: Option<AsUser>,
     },
@@ -165,7 +168,7 @@ impl Role {
             }
             Self::Exec(of) => exec::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Become(of) => failed(exec::become_worker(&of.attempt_dir)),
-            Self::GitLook { path, user } => checkout::main(&path, user),
+            Self::GitLook { path, was_on, user } => checkout::main(&path, was_on.as_deref(), user),
             Self::GitMake => checkout::make::main(),
             Self::As { user, words } => {
                 say(&user.become_command(&words).to_string());

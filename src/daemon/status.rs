@@ -86,6 +86,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
         next_start: None,
         output_at: None,
         worktree: None,
+        worktree_on: None,
         conversation: None,
         inbox: None,
         owed: None,

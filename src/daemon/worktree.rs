@@ -30,12 +30,15 @@ const MAKE_WITHIN: Duration = Duration::from_secs(30 * 60);
 const KEEP: usize = 256 * 1024;
 
 impl Daemon {
-    pub(super) fn look_at_checkout(&self, of: CheckoutOf, path: PathBuf) {
+    pub(super) fn look_at_checkout(&self, of: CheckoutOf, path: PathBuf, was_on: Option<PathBuf>) {
         let worker = self.config.workers.get(&of.worker);
         let user = worker.and_then(AsUser::of);
         let user = user.map(|user| user.arguments()).unwrap_or_default();
         let mut arguments: Vec<OsString> = vec!["git-look".into()];
         arguments.extend(user.into_iter().map(OsString::from));
+        if let Some(was_on) = was_on {
+            arguments.extend(["--was-on".into(), was_on.into()]);
+        }
         arguments.extend(["--".into(), path.into()]);
         let request = Request {
             arguments,

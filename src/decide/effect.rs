@@ -134,9 +134,10 @@ pub enum Effect {
     Reload(AttemptRef, Identity, Signal),
     /// Look whether this phase is over.
     CheckPhase(PhaseId, Condition),
-    /// Look whether anything is half-done in the checkout that a worker works in, or did; answered by
+    /// Look whether anything is half-done in the checkout that a worker works in, or did, and which was on
+    /// the file system that is mounted there, where that is known; answered by
     /// [`Event::Checkout`](super::Event::Checkout).
-    LookAtCheckout(CheckoutOf, PathBuf),
+    LookAtCheckout(CheckoutOf, PathBuf, Option<PathBuf>),
     /// Say it in the journal and to those who follow events.
     Tell(Notice),
     /// Run the operator's notification command for this.

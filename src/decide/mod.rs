@@ -99,7 +99,7 @@ pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};
 pub use watch::{KnownSign, Sign};
 pub use worktree::{MakingId, Prepared};
-pub(crate) use worktree::{Mounted, away};
+pub(crate) use worktree::{Mounted, away, is_away};
 
 use crate::{
     config::{self, Config, Notify},

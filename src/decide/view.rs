@@ -1,6 +1,10 @@
 //! The rig as it is shown.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -87,6 +91,8 @@ pub struct Row<'a> {
     pub output_at: Option<Timestamp>,
     /// The checkout that it works in, where one is declared.
     pub worktree: Option<&'a Path>,
+    /// Where the file system is mounted on which that was last seen.
+    pub worktree_on: Option<&'a Path>,
     /// The conversation of its agent, where it keeps one.
     pub conversation: Option<&'a KnownConversation>,
     /// What lies in its inbox, if it has an agent.
@@ -210,6 +216,7 @@ impl Rig {
                 },
                 output_at: None,
                 worktree: None,
+                worktree_on: None,
                 conversation: None,
                 inbox: None,
                 owed: None,
@@ -274,6 +281,11 @@ impl Rig {
             verdict: verdict(worker, now, silent),
             output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
             worktree: worker.rules.worktree.as_deref(),
+            worktree_on: {
+                let tree = worker.rules.worktree.as_ref();
+                let on = tree.and_then(|tree| self.worktrees.get(tree));
+                on.map(PathBuf::as_path)
+            },
             conversation: worker
                 .conversation
                 .as_ref()

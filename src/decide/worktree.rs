@@ -252,24 +252,32 @@ impl Rig {
 }
 
 /// What is mounted at a place, or above it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mounted<'a> {
+#[derive(Debug)]
+pub(crate) struct Mounted {
     /// Where.
-    pub(crate) at: &'a Path,
+    pub(crate) at: PathBuf,
     /// It only waits for somebody to come (autofs), and is not the file system that belongs there.
     pub(crate) is_asleep: bool,
 }
 
-/// Why a worktree of which nothing is there is not made anew: it was on a file system that was mounted at
-/// `was_on`, and that place is now on the one that is mounted `there`, or nothing is there at all. What
-/// would be made would lie beneath it, or hide it.
+/// Why a worktree of which nothing is there is not one that was never made: it was on a file system that was
+/// mounted at `was_on`, and that place is now on the one that is mounted `there`, or nothing is there at all.
+pub(crate) fn is_away(was_on: &Path, there: Option<&Mounted>) -> Option<String> {
+    let at = was_on.display();
+    let is_there = |there: &Mounted| there.at == was_on && !there.is_asleep;
+    (!there.is_some_and(is_there)).then(|| {
+        format!("it was on the file system mounted at {at}, and none is mounted there now")
+    })
+}
+
+/// Why such a one is not made anew: what would be made would lie beneath it, or hide it.
 pub(crate) fn away(
     path: &Path,
     origin: &Origin,
     was_on: &Path,
-    there: Option<Mounted<'_>>,
+    there: Option<&Mounted>,
 ) -> Option<String> {
-    let (at, tree, repo) = (was_on.display(), path.display(), &origin.repo);
+    let (tree, repo) = (path.display(), &origin.repo);
     let by_hand = match (origin.form, &origin.branch) {
         (Form::Clone, None) => format!("git clone {repo} {tree}"),
         (Form::Clone, Some(branch)) => format!("git clone --branch {branch} {repo} {tree}"),
@@ -280,13 +288,10 @@ pub(crate) fn away(
             format!("git -C {repo} worktree add --force {tree}{branch}")
         }
     };
-    let is_there = |there: Mounted<'_>| there.at == was_on && !there.is_asleep;
-    (!there.is_some_and(is_there)).then(|| {
-        format!(
-            "it was on the file system mounted at {at}, and none is mounted there now: mount that, or where it \
-             will not come back make another one, as its user: {by_hand}"
-        )
-    })
+    let why = is_away(was_on, there)?;
+    Some(format!(
+        "{why}: mount that, or where it will not come back make another one, as its user: {by_hand}"
+    ))
 }
 
 fn being_made(place: &Place) -> String {

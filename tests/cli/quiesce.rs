@@ -238,6 +238,38 @@ fn a_worktree_that_was_never_made_has_nothing_half_done() {
 }
 
 #[test]
+fn a_worktree_whose_file_system_is_not_mounted_is_away_and_not_safe() {
+    let quiesced = |state, words: &[&str]| {
+        let home = Home::new();
+        fs::create_dir(home.path().join("mnt")).unwrap();
+        let mnt = home.path().join("mnt");
+        let row = WorkerView {
+            worktree: Some(mnt.join("tree")),
+            // A directory of another file system by now.
+            worktree_on: Some(mnt.clone()),
+            state,
+            ..worker("builder")
+        };
+        let (rig, paused) = rig(home, vec![row], || {});
+        let (mnt, tree) = (mnt.display().to_string(), mnt.join("tree"));
+        let because = format!(
+            "builder: there is nothing in {}: it was on the file system mounted at {mnt}, and none is mounted \
+             there now",
+            tree.display()
+        );
+        let done = quiesce(&rig, words).code(1);
+        assert!(!paused.load(Ordering::SeqCst));
+        (done, because)
+    };
+    let (done, because) = quiesced(StateName::Running, &["--dry-run"]);
+    done.stdout(format!("{because}\n"));
+    let (done, because) = quiesced(StateName::Stopped, &[]);
+    done.stdout("")
+        .stderr(contains(format!("error: {because}; nothing was paused")))
+        .stderr(contains("mount that and try again"));
+}
+
+#[test]
 fn a_directory_that_is_no_checkout_is_waited_for_only_while_somebody_works_there() {
     let plain = |state| {
         let home = Home::new();

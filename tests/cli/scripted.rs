@@ -201,6 +201,7 @@ pub(crate) fn worker(name: &str) -> WorkerView {
         next_start: None,
         output_at: None,
         worktree: None,
+        worktree_on: None,
         conversation: None,
         inbox: None,
         owed: None,

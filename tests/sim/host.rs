@@ -175,7 +175,7 @@ impl World {
                 };
                 self.result_or_loss(Event::PhaseChecked(id, says));
             }
-            Effect::LookAtCheckout(of, _) => {
+            Effect::LookAtCheckout(of, ..) => {
                 self.coverage.count(match of.attempt {
                     Some(_) => "checkouts of who runs or ran",
                     None => "checkouts of who does not run",

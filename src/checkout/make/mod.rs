@@ -31,10 +31,11 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
 use self::{beside::Beside, git::Git};
+use super::mounted_at;
 use crate::{
     causes::in_words,
     config::{Form, Origin, Worker},
-    decide::{Mounted, Prepared, away},
+    decide::{Prepared, away},
     host::mounts::Mount,
     launch::whose,
 };
@@ -129,18 +130,8 @@ fn is_not_away(wanted: &Wanted) -> Result<(), String> {
     let Some(was_on) = &wanted.was_on else {
         return Ok(());
     };
-    let there = match Mount::of(was_on) {
-        Ok(Some(mount)) => Some(mount),
-        // Where the kernel does not tell any more, nobody knows better than without it.
-        Ok(None) => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(about(was_on, &error)),
-    };
-    let there = there.as_ref().map(|mount| Mounted {
-        at: &mount.at,
-        is_asleep: mount.is_asleep(),
-    });
-    away(&wanted.path, &wanted.origin, was_on, there).map_or(Ok(()), Err)
+    let there = mounted_at(was_on).map_err(|error| about(was_on, &error))?;
+    away(&wanted.path, &wanted.origin, was_on, there.as_ref()).map_or(Ok(()), Err)
 }
 
 fn found(path: &Path) -> Result<Found, String> {

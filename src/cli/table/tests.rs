@@ -44,6 +44,7 @@ fn worker(name: &str, kind: Kind, state: StateName, since: &str) -> WorkerView {
         next_start: None,
         output_at: None,
         worktree: None,
+        worktree_on: None,
         conversation: None,
         inbox: None,
         owed: None,

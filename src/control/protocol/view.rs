@@ -273,6 +273,9 @@ pub struct WorkerView {
     /// The checkout of git that it works in, where one is declared.
     #[serde(default)]
     pub worktree: Option<PathBuf>,
+    /// Where the file system is mounted on which that was last seen; null where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree_on: Option<PathBuf>,
     /// The conversation that its next start goes on with, where it keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationView>,

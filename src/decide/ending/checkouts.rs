@@ -173,7 +173,9 @@ impl Rig {
             if let Some(tree) = tree.filter(|_| due) {
                 checkout.look = Look::asked_until(now.mono + LOOK_SILENCE);
                 checkout.outdated = false;
-                self.out.push(Effect::LookAtCheckout(of.clone(), tree));
+                let was_on = self.worktrees.get(&tree).cloned();
+                self.out
+                    .push(Effect::LookAtCheckout(of.clone(), tree, was_on));
             }
         }
     }

@@ -272,6 +272,22 @@ fn on_which_file_system_a_worktree_is_is_recorded_before_somebody_works_there() 
 }
 
 #[test]
+fn who_looks_at_a_worktree_knows_on_which_file_system_it_was() {
+    let mut config = rig([in_tree("a", "/srv/a")]);
+    config.plan.phases = vec![phase("one", Condition::Operator)];
+    let mut play = Play::begin(config);
+    let (id, _) = making(&play.next_daemon(Vec::new()));
+    play.tell(Event::WorktreeMade(id, on("/srv")));
+    let now = play.now();
+    let shown = play.rig.view(now, |_, _| None).workers[0].worktree_on;
+    assert_eq!(shown, Some("/srv".as_ref()));
+    let done = play.command(Command::PhaseDone);
+    let looked =
+        |effect: &Effect| matches!(effect, Effect::LookAtCheckout(_, _, Some(on)) if on == "/srv");
+    assert!(done.iter().any(looked), "{done:?}");
+}
+
+#[test]
 fn who_has_its_worktree_elsewhere_than_before_is_told_of_it_once() {
     let (mut play, id) = begun();
     play.tell(Event::WorktreeMade(id, on("/srv")));
@@ -311,10 +327,15 @@ fn what_is_gone_is_not_made_anew_where_its_file_system_is_not_mounted() {
         ("/mnt/a", Some(("/mnt", true)), Some(why)),
     ] {
         let there = there.map(|(at, is_asleep)| Mounted {
-            at: at.as_ref(),
+            at: at.into(),
             is_asleep,
         });
-        let said = away("/mnt/a/w".as_ref(), &origin(), was_on.as_ref(), there);
+        let said = away(
+            "/mnt/a/w".as_ref(),
+            &origin(),
+            was_on.as_ref(),
+            there.as_ref(),
+        );
         assert_eq!(said.as_deref(), is, "{was_on} {there:?}");
     }
     let linked = Origin {

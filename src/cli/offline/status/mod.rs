@@ -300,6 +300,7 @@ fn row(
         next_start: None,
         output_at: None,
         worktree: None,
+        worktree_on: None,
         conversation: None,
         inbox: None,
         owed: None,

@@ -43,7 +43,7 @@ fn half_done() -> Result<Vec<String>, String> {
 /// The attempts whose checkouts are looked at.
 fn looked_at(effects: &[Effect]) -> Vec<AttemptRef> {
     let of = |effect: &Effect| match effect {
-        Effect::LookAtCheckout(of, _) => Some(AttemptRef {
+        Effect::LookAtCheckout(of, ..) => Some(AttemptRef {
             worker: of.worker.clone(),
             attempt: of.attempt.clone()?,
         }),
@@ -54,11 +54,11 @@ fn looked_at(effects: &[Effect]) -> Vec<AttemptRef> {
 
 /// Those whose checkouts are looked at and who do not run.
 fn idle_looked_at(effects: &[Effect]) -> Vec<&str> {
-    let of = |effect: &'_ Effect| matches!(effect, Effect::LookAtCheckout(of, _) if of.attempt.is_none());
+    let of = |effect: &'_ Effect| matches!(effect, Effect::LookAtCheckout(of, ..) if of.attempt.is_none());
     let looks = effects.iter().filter(|effect| of(effect));
     looks
         .filter_map(|effect| match effect {
-            Effect::LookAtCheckout(of, _) => Some(of.worker.as_str()),
+            Effect::LookAtCheckout(of, ..) => Some(of.worker.as_str()),
             _ => None,
         })
         .collect()
