@@ -298,7 +298,7 @@ pub(super) mod budget {
         WINDOW: "window", expects::DURATION, "\"10m\"", "The sliding window they are counted in.";
         TURNS: "turns", "a whole number from 1 to 1000000", "as many as it likes" as in "500",
             "Turns of its agent in a day of the machine's zone. They are read where the screen says them (agents.NAME.turns), else counted. More, and it is held until the next day, once its turn is over, or after ten minutes; supervisorctl start gives it as much again.";
-        TIME: "time", expects::DURATION, "as long as it likes" as in "\"10h\"", "How long it may run in a day, likewise.";
+        TIME: "time", expects::DURATION, "as long as it likes" as in "\"10h\"", "How long it may run in a day, likewise; 24h at most.";
         COST: "cost", "an amount in dollars, such as 20 or 7.5", "as much as it likes" as in "20.0", "What its agent may cost in a day, likewise, as its screen says it (agents.NAME.cost): of one that says it only when it is asked nothing is known until then.";
     }
 }

@@ -63,6 +63,8 @@ fn each_mistake_of_a_worker_is_told() {
         "budget = { turns = 5, cost = 1 }",
         "agent = 'generic'\nbudget = { turns = 0, time = '0s', cost = 20 }",
         "agent = 'claude'\nbudget = { cost = -1.5 }",
+        "budget = { time = '30h' }",
+        "budget = { time = '24h 1ms' }",
         "ready = { tcp = 'h:1', every = '1ms' }",
         "ready = {}",
         "ready = { command = [] }",

@@ -16,6 +16,9 @@ use crate::{
     systemd::property::Settings,
 };
 
+/// In which what may be spent is counted.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The shared keys. A table that leaves some of its keys out (`backoff = { first = "2s" }`) keeps
 /// the others as they were.
 #[derive(Clone)]
@@ -180,6 +183,11 @@ fn read_budget(
     }
     if let Some(entry) = table.get(budget::TIME) {
         daily.time = values::duration(&entry, reading, SHORTEST);
+        if daily.time.is_some_and(|time| time > DAY) {
+            entry.wrong(reading, "is more than a day has").hint(
+                "it is counted anew each day, so 24h is the most; without it, it may run all the time",
+            );
+        }
     }
     if let Some(entry) = table.get(budget::COST) {
         daily.cost = values::dollars(&entry, reading);
