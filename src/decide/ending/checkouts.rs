@@ -5,8 +5,8 @@
 //! point is looked at once more when nothing of it lives; only what was asked since then counts.
 //!
 //! Who takes part in the phase and does not run is looked at once: what is half-done there nobody mends, so
-//! it is told and not waited for. So is who ended before this daemon began. Where somebody else works or has
-//! worked in the same place, that one answers for it.
+//! it is told and not waited for. So is who ended before this daemon began. Where somebody else still works,
+//! as after another configuration was loaded, that one answers for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -222,25 +222,17 @@ impl Rig {
         let ran = checkouts.filter(|of| of.attempt.is_some());
         let ran: BTreeSet<_> = ran.map(|of| &of.worker).collect();
         let runs = |worker: &Worker| worker.life.attempt().is_some() || ran.contains(worker.name());
-        let running = self.workers.values().filter(|worker| runs(worker));
-        let mut places: BTreeSet<_> = running
-            .flat_map(|worker| {
-                let attempt = worker.life.attempt();
-                let works_in = attempt.and_then(|attempt| attempt.worktree.as_ref());
-                works_in.into_iter().chain(&worker.rules.worktree)
-            })
-            .collect();
+        let attempts = self.workers.values().filter_map(|one| one.life.attempt());
+        let places: BTreeSet<_> = attempts.filter_map(|it| it.worktree.as_ref()).collect();
         let idle = self.workers.values().filter(|worker| {
+            let tree = worker.rules.worktree.as_ref();
             !runs(worker)
                 && self.is_stopped_by_move(worker, to)
                 && self.out_of_place(worker).is_none()
                 && !matches!(worker.tree, Tree::Making { .. })
+                && tree.is_some_and(|tree| !places.contains(tree))
         });
-        idle.filter(|worker| {
-            let tree = worker.rules.worktree.as_ref();
-            tree.is_some_and(|tree| places.insert(tree))
-        })
-        .collect()
+        idle.collect()
     }
 
     /// Those that have ended since the phase was over, and by which attempt; and those that do not run.
