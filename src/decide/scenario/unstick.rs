@@ -789,6 +789,26 @@ fn what_cannot_be_typed_to_who_waits_keeps_nobody_from_being_told() {
     assert!(said[1].1.starts_with(why), "{said:?}");
 }
 
+/// Whatever it is in: nobody is said to have been nudged, and no longer wait follows.
+#[test]
+fn what_could_not_be_typed_is_no_try() {
+    let minds = |unstick: &mut Unstick| unstick.idle = Some(Duration::from_secs(600));
+    for shows in [Hangs(0), Done(7), Outage] {
+        let mut stage = Stage::of(one(minds), shows.clone());
+        stage.comes = Comes::Refused(attached());
+        stage.pass(300 * MINUTE);
+        assert!(stage.known().unwrap().tries <= 1, "{shows:?}");
+        let said = stage.told("worker-stuck");
+        assert!(
+            said.len() == 1 && said[0].1.contains(", and cannot be nudged: "),
+            "{shows:?}: {said:?}"
+        );
+        stage.comes = Comes::Taken(shows.clone());
+        stage.pass(31 * MINUTE);
+        assert!(!stage.told("worker-nudged").is_empty(), "{shows:?}");
+    }
+}
+
 /// What it is owed was refused, too, and comes first when the line is clear: that is the word for it.
 #[test]
 fn what_was_refused_and_is_typed_at_last_is_a_word_for_who_waits() {

@@ -11,8 +11,7 @@
 //! a row that change nothing, and a person is told; only a provider is waited for without an end.
 //!
 //! Who is to be started anew when nothing helps is so after texts that were typed, and not under somebody
-//! who is there. Where one that is stalled or waits cannot be typed to, that is no try: what hinders is
-//! told, once, and it is tried on.
+//! who is there. Where it cannot be typed to, that is no try: what hinders is told, once, and it is tried on.
 //!
 //! # How
 //!

@@ -2,13 +2,16 @@
 
 use std::{fmt, time::Duration};
 
-use super::super::{
-    Level, Refusal, Rig, Trouble,
-    attempt::in_words,
-    life::Cause,
-    nudge::Nudging,
-    verdict::ago,
-    watch::{short, whole},
+use super::{
+    super::{
+        Level, Refusal, Rig, Trouble,
+        attempt::in_words,
+        life::Cause,
+        nudge::Nudging,
+        verdict::ago,
+        watch::{short, whole},
+    },
+    A_PERSON,
 };
 use crate::{
     config::AtLast,
@@ -44,7 +47,7 @@ impl Rig {
         let why = format!("{}{hint}", why.message);
         let of = nudge.attempt().clone();
         let unstick = self.workers.get(&name).and_then(|one| one.unstick.as_ref());
-        if what != Trouble::Outage && unstick.is_some_and(|one| one.known.waits) {
+        if unstick.is_some_and(|one| one.known.waits) {
             return self.hindered(now, &of, what, &why);
         }
         self.tried_to_unstick(now, &name, false);
@@ -52,14 +55,17 @@ impl Rig {
         self.tell(now, "worker-nudge-failed", Level::Warning, Some(&of), text);
     }
 
-    /// Nothing could be typed to one that is stalled or waits: that is no try, and it is tried on. A person
-    /// hears of it once, as soon as it was so for as long as tries would have taken.
+    /// Nothing could be typed: that is no try, and it is tried on. A person hears of it once, as soon as it
+    /// was so for as long as tries would have taken.
     fn hindered(&mut self, now: Now, of: &AttemptRef, what: Trouble, why: &str) {
         let (name, leaves) = (&of.worker, self.leaving.is_some());
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
-        let tries = worker.rules.unstick.tries;
+        let tries = match what {
+            Trouble::Stall | Trouble::Idle => worker.rules.unstick.tries,
+            Trouble::Outage => A_PERSON,
+        };
         let Some(unstick) = &mut worker.unstick else {
             return;
         };
