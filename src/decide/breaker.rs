@@ -9,7 +9,8 @@
 //! # How
 //!
 //! A round is a turn of the agent, from work to its input line by two looks each, or an attempt that ended by
-//! itself. It bears fruit by a commit in the worktree or, where none was ever seen, by another screen than
+//! itself. Turns between which no two looks see it wait are one round; and an end that no daemon saw is none,
+//! for nobody knows what it left. A round bears fruit by a commit in the worktree or, where none was ever seen, by another screen than
 //! that after the round before.
 
 use std::time::Duration;

@@ -54,6 +54,7 @@ impl Rig {
             exit: exit.clone(),
             at,
             stopped: None,
+            unseen: false,
             news: None,
         };
         match &mut worker.life {
@@ -139,7 +140,9 @@ impl Rig {
             self.release(now, &of.worker);
             return self.becomes(now, &of.worker, Life::Waiting("about to start".into()));
         }
-        if matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
+        // What it came to by then nobody knows.
+        let is_seen = !end.unseen;
+        if is_seen && matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
             self.round_over(now, &of.worker, None);
         }
         match cause {
@@ -228,6 +231,7 @@ impl Rig {
                 exit,
                 at: now.wall,
                 stopped: Some(NEVER_RAN.into()),
+                unseen: false,
                 news: None,
             }),
             cause,

@@ -90,6 +90,8 @@ pub(super) struct End {
     pub(super) at: Timestamp,
     /// Who stopped it; `None` when it ended by itself.
     pub(super) stopped: Option<String>,
+    /// No daemon saw it: it was found afterwards.
+    pub(super) unseen: bool,
     /// What is told of it together with its record, so that it is told once.
     pub(super) news: Option<(Level, String)>,
 }

@@ -157,6 +157,7 @@ impl Rig {
                     .as_ref()
                     .map(|stopping| stopping.why.clone())
                     .or(stopped),
+                unseen: true,
                 news,
             }),
             attempt,

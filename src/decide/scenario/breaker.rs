@@ -152,6 +152,33 @@ fn where_no_commit_is_seen_the_screen_counts_and_attempts_that_end() {
 }
 
 #[test]
+fn an_end_counts_as_a_round_where_a_daemon_saw_it() {
+    for (seen, wanted) in [(true, StateName::Held), (false, StateName::Running)] {
+        let mut stage = Stage::of(breaks(2));
+        for _ in 0..3 {
+            let attempt = stage.play.rig.workers["a"].life.attempt();
+            let Some(of) = attempt.map(|attempt| attempt.of.clone()) else {
+                break;
+            };
+            let done = match seen {
+                true => stage.play.ends(&of, Exit::Code(1)),
+                false => {
+                    let ended = model::Condition::Ended {
+                        exit: Exit::Code(1),
+                        survivors: 0,
+                        by: None,
+                    };
+                    stage.play.next_daemon(vec![found(&of, ended)])
+                }
+            };
+            stage.takes(done);
+            stage.pass(MINUTE);
+        }
+        assert_eq!(stage.state(), wanted, "seen: {seen}");
+    }
+}
+
+#[test]
 fn of_what_has_none_any_more_nothing_is_kept() {
     let mut stage = opened();
     let done = stage.play.reload(|config| {
