@@ -212,9 +212,8 @@ impl Checks {
                 self.grant(&told.config.plan, meant(&told.config.plan, phase))
             }
             Event::PhaseChecked(id, Ok(true)) => {
-                if !self.once.insert(id.clone()) {
-                    self.over.insert(id.clone());
-                }
+                let once_more = !self.once.insert(id.clone());
+                self.over.extend(once_more.then(|| id.clone()));
             }
             Event::PhaseChecked(id, _) => {
                 self.once.remove(id);

@@ -794,7 +794,7 @@ fn what_cannot_be_typed_to_who_waits_keeps_nobody_from_being_told() {
 fn what_could_not_be_typed_is_no_try() {
     let minds = |unstick: &mut Unstick| unstick.idle = Some(Duration::from_secs(600));
     for shows in [Hangs(0), Done(7), Outage] {
-        let mut stage = Stage::of(one(minds), shows.clone());
+        let mut stage = Stage::of(one(minds), shows);
         stage.comes = Comes::Refused(attached());
         stage.pass(300 * MINUTE);
         assert!(stage.known().unwrap().tries <= 1, "{shows:?}");
@@ -803,7 +803,7 @@ fn what_could_not_be_typed_is_no_try() {
             said.len() == 1 && said[0].1.contains(", and cannot be nudged: "),
             "{shows:?}: {said:?}"
         );
-        stage.comes = Comes::Taken(shows.clone());
+        stage.comes = Comes::Taken(shows);
         stage.pass(31 * MINUTE);
         assert!(!stage.told("worker-nudged").is_empty(), "{shows:?}");
     }
