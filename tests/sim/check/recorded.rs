@@ -264,10 +264,10 @@ impl Checks {
             let same = match &old.id {
                 // Wherever a changed plan has it.
                 Some(id) => point.id.as_ref() == Some(id),
-                // Or where further changes have since moved the phase that was added.
+                // Or where further changes had moved the phase that was added.
                 None => {
-                    let added = point.id.clone().map(|id| Place::Phase(point.index, id));
-                    point.index == old.index || added.as_ref() == Some(&told.at)
+                    let added = |id| matches!(&told.at, Place::Phase(_, at) if at == id);
+                    point.index == old.index || point.id.as_ref().is_some_and(added)
                 }
             };
             same || point.by == SetBy::Plan && next

@@ -88,7 +88,7 @@ impl World {
         self.coverage.count(how);
         if typed {
             self.lines.types(nudge, attempt, text);
-            if self.dies_in.is_none() && self.nature.percent(&mut self.rng, 5) {
+            if self.dies_in.is_none() && self.nature.percent(&mut self.rng, 10) {
                 self.dies_in = Some(0);
             }
         }
