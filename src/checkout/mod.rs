@@ -64,7 +64,7 @@ pub enum Pushed {
     Not {
         /// How many; [`look`] counts no further than a thousand.
         commits: usize,
-        /// By their names, [`DETACHED`] for what is on none.
+        /// By their names, "a detached HEAD" for what is on none.
         branches: Vec<String>,
     },
     /// There is no remote.

@@ -6,7 +6,7 @@
 use super::{
     Effect, Fact, Level, Rig, Stopping,
     hand::went_down,
-    life::{Attempt, Cause, End, Life, Step},
+    life::{Attempt, Cause, End, Life, Step, Stopped},
     say::Past,
     worker::{Asked, LEFTOVERS},
 };
@@ -144,6 +144,11 @@ impl Rig {
         let is_seen = !end.unseen;
         if is_seen && matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
             self.round_over(now, &of.worker, None);
+        }
+        let declared = self.workers.get(&of.worker).is_some_and(|w| w.declared);
+        if !declared {
+            // Nothing follows, nor is it held against one of that name that may be declared later.
+            return self.becomes(now, &of.worker, Life::Stopped(Stopped::Removed));
         }
         match cause {
             Cause::Stop(_) | Cause::Restart(_) => {}

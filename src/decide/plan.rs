@@ -34,6 +34,8 @@ pub(super) struct Progress {
     pub(super) at: At,
     /// The point that is recorded; without a plan it is kept for the day there is one again.
     stored: Option<ResumePoint>,
+    /// The point was lost, and there is none yet: that holds also while there is no plan.
+    pub(super) lost: bool,
     /// A move that is on its way to the store, and who waits for it.
     pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
     /// The next look at the end condition.
@@ -85,6 +87,7 @@ impl Progress {
         };
         Self {
             plan,
+            lost: at == At::Astray(None),
             at,
             stored: stored.cloned(),
             pending: None,

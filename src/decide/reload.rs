@@ -40,8 +40,9 @@ impl Rig {
                 self.progress.point(now, SetBy::Plan)
             }
         };
-        let lost = self.progress.at == At::Astray(None);
-        let progress = Progress::begin(config.plan.clone(), point.as_ref(), lost, now.mono);
+        let lost = self.progress.lost && point.is_none();
+        let mut progress = Progress::begin(config.plan.clone(), point.as_ref(), lost, now.mono);
+        progress.lost = lost;
         // Without a plan there is no phase that could be kept or ended first.
         let has_place = matches!(self.progress.at, At::Phase(_) | At::Complete);
         if let (Some(why), true) = (progress.why_astray(), has_place) {

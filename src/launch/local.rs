@@ -376,7 +376,7 @@ impl Local {
     }
 
     /// Submits what an earlier daemon left on the input line of an attempt, if it is there; as
-    /// [`LocalHost::type_into`].
+    /// [`Self::type_into`].
     ///
     /// # Errors
     /// See [`TypingError`].

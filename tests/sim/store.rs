@@ -29,8 +29,8 @@ pub(crate) struct Content {
     /// Every attempt that was decided, and its end.
     pub(crate) attempts: BTreeMap<AttemptRef, KnownAttempt>,
     last: BTreeMap<WorkerName, AttemptRef>,
-    /// Somebody has put another place into `phase-idx`.
-    edited: bool,
+    /// Where the plan stood before somebody put another place into `phase-idx`.
+    before_edits: Option<ResumePoint>,
 }
 
 /// The store.
@@ -123,14 +123,16 @@ impl Content {
 
     /// Somebody edited `phase-idx` while no daemon ran; the store reads it when it opens.
     pub(crate) fn set_resume_point(&mut self, point: ResumePoint) {
-        let place = |point: &ResumePoint| (point.index, point.id.clone());
-        let before = self.restored.resume_point.replace(point.clone());
-        self.edited |= before.as_ref().map(place) != Some(place(&point));
+        let before = self.restored.resume_point.replace(point);
+        self.before_edits = self.before_edits.take().or(before);
     }
 
     /// A daemon was given what is kept; an edit is recorded as the move that it is.
     pub(crate) fn opened(&mut self) {
-        if std::mem::take(&mut self.edited) {
+        let place = |point: &ResumePoint| (point.index, point.id.clone());
+        let before = self.before_edits.take();
+        let now = self.restored.resume_point.as_ref();
+        if before.is_some() && before.as_ref().map(place) != now.map(place) {
             self.restored.ending = None;
         }
     }

@@ -185,6 +185,11 @@ fn a_lost_resume_point_stops_nobody_and_starts_nobody() {
     play.next_daemon(Vec::new());
     assert_eq!(play.rig.paused.as_deref(), Some("by the operator"));
     assert_eq!(play.rig.progress.at, crate::decide::plan::At::Astray(None));
+    // A plan that was away for a while does not begin anew.
+    let plan = std::mem::take(&mut play.config.plan);
+    play.reload(|_| ());
+    play.reload(|config| config.plan = plan);
+    assert_eq!(play.rig.progress.at, crate::decide::plan::At::Astray(None));
     play.tell(Event::PhaseFile(PhaseRef::Index(1)));
     assert_eq!(play.rig.progress.at, crate::decide::plan::At::Phase(1));
     play.next_daemon(Vec::new());

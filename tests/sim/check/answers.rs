@@ -163,7 +163,9 @@ impl Checks {
                 .filter_map(|name| told.config.workers.get(name))
                 .flat_map(|worker| &worker.requires)
                 .find(|needed| {
-                    let runs = |body: &Body| body.of.worker == **needed && body.runs();
+                    let said = |of| told.heard.get(of).is_some_and(|one| one.started.is_some());
+                    let runs =
+                        |body: &Body| body.of.worker == **needed && body.runs() && said(&body.of);
                     // Of one that the operator has stopped, a double may be on its way to its end.
                     let up = world.iter().any(runs) && !told.is_stopped(needed);
                     !names.contains(needed) && !up

@@ -17,8 +17,9 @@ use super::{Checks, Why};
 struct Surely(bool);
 
 impl Checks {
-    /// An end weighs on the budget from when it is recorded.
-    pub(super) fn count(&mut self, t: u64, body: &Body, told: &Told) {
+    /// An end weighs on the budget from when it is recorded, unless it is `followed` by an attempt that
+    /// nobody had to start.
+    pub(super) fn count(&mut self, t: u64, body: &Body, followed: bool, told: &Told) {
         let Some(rules) = told.config.workers.get(&body.of.worker) else {
             return;
         };
@@ -36,7 +37,7 @@ impl Checks {
                 self.failures.doubt(&body.of.worker);
             }
             // What waits for a full disk was counted by the rules of then.
-            let sure = sure && !forgiven && !self.owes;
+            let sure = sure && !forgiven && !followed && !self.owes;
             // As long as the rig may have believed it to live.
             let lived = t - body.began.unwrap_or(t);
             let maybe_healthy = lived >= millis(rules.backoff.healthy);

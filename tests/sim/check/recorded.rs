@@ -123,7 +123,11 @@ impl Checks {
                         let present = last.or(before.last(&attempt.worker)) == Some(attempt);
                         self.end(body, exit, stopped.as_deref(), present)?;
                         if present {
-                            self.count(t, body, told);
+                            let follows = |next: &Body| {
+                                next.double && next.lives() && next.of.worker == attempt.worker
+                            };
+                            let followed = world.iter().any(follows);
+                            self.count(t, body, followed, told);
                         }
                     }
                 }
