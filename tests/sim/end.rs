@@ -23,6 +23,8 @@ use crate::{
 pub(crate) const CALM: u64 = 22 * 60_000;
 /// How long nothing must have happened by then, ms.
 const QUIET: u64 = 3 * 60_000;
+/// A text is typed, or known not to be, within that time.
+const TYPED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// After its end nobody should be at a limit for longer.
 const LIMIT_IS_OVER: SignedDuration = SignedDuration::from_mins(15);
 /// A sign of life is recorded at least so often.
@@ -42,7 +44,12 @@ impl World {
             "the rig was busy {still} ms before the end"
         );
         ensure!(told.surveyed, "quiet", "the host was never asked");
-        self.checks.nudges.at_the_end()?;
+        let begun = &self.store.now.plain().nudges;
+        let since = self.wall() - TYPED_WITHIN;
+        self.checks.nudges.at_the_end(|nudge| {
+            let mut begun = begun.iter().filter(|begun| begun.nudge == *nudge);
+            begun.any(|begun| begun.at > since)
+        })?;
         self.checks.endings.at_the_end()?;
         ensure!(self.checks.ready, "up", "the rig never said that it is up");
         self.is_remembered(told)?;

@@ -163,9 +163,11 @@ impl Checks {
                 .filter_map(|name| told.config.workers.get(name))
                 .flat_map(|worker| &worker.requires)
                 .find(|needed| {
-                    let said = |of| told.heard.get(of).is_some_and(|one| one.started.is_some());
-                    let runs =
-                        |body: &Body| body.of.worker == **needed && body.runs() && said(&body.of);
+                    let runs = |body: &Body| {
+                        let said = told.heard.get(&body.of);
+                        let said = said.is_some_and(|said| said.started.is_some());
+                        said && body.of.worker == **needed && body.runs()
+                    };
                     // Of one that the operator has stopped, a double may be on its way to its end.
                     let up = world.iter().any(runs) && !told.is_stopped(needed);
                     !names.contains(needed) && !up

@@ -45,10 +45,9 @@ impl Checks {
         if let Some(point) = points.last().filter(|last| Some(**last) != old) {
             let plan = &told.config.plan;
             let id = plan.phases.get(point.index).map(|phase| &phase.id);
-            // One that waited for a full disk while there was no plan names the same phase again.
-            let moved = old.map(|old| &old.id) != Some(&point.id);
+            // One that waited for a full disk may be of a plan that has changed since.
             ensure!(
-                (!moved && self.owes) || plan.phases.is_empty() || id == point.id.as_ref(),
+                self.owes || plan.phases.is_empty() || id == point.id.as_ref(),
                 "resume-point",
                 "{point:?} is not a point of the plan"
             );
