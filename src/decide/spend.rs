@@ -4,17 +4,19 @@
 //!
 //! Who has spent what it may is held until the day is over, whichever daemons and boots come between, and
 //! goes on by itself then. A turn that goes on may end first, within [`GRACE`]. The operator's start gives as
-//! much again. What is counted is recorded once a minute at most, so a daemon that is killed forgets no more
-//! than that.
+//! much again. Turns and dollars are recorded when they are counted, time once a minute, so a daemon that is
+//! killed forgets no more than that minute of one that ends before the next daemon begins.
 //!
 //! # How
 //!
 //! The day is that of the machine's zone. A turn is over when two looks see an agent wait after two saw it
 //! work, or after it has taken a text, and when it takes the next one at its input line before that was seen.
-//! To who has spent all nothing is typed that no person waits for. Where its screen counts turns, or says what it has cost, the growth beyond the largest number that
-//! the attempt has shown counts: what an agent prints may look like a smaller one. Only the first number of
-//! a new attempt may be smaller, as that of another conversation. That it is held follows from what is
-//! counted, in each turn anew: nothing else is recorded of it.
+//! To who has spent all nothing is typed that no person waits for. Where its screen counts turns, or says
+//! what it has cost, the growth beyond the largest number that the attempt has shown counts: what an agent
+//! prints may look like a smaller one. An attempt that begins a conversation begins at nothing. Of another one
+//! nobody knows what was counted before: its first number may be smaller, as that of another conversation, and
+//! where none was ever seen it only says from where it counts. That it is held follows from what is counted, in
+//! each turn anew: nothing else is recorded of it.
 
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use crate::{
 
 /// How long a turn may go on after all is spent.
 const GRACE: Duration = Duration::from_secs(10 * 60);
-/// What differs is recorded this often at most.
+/// What is no more than time is recorded this often at most.
 const RECORD_EVERY: Duration = Duration::from_secs(60);
 
 /// What a worker has spent of this day.
@@ -44,6 +46,10 @@ pub(super) struct Spend {
     recorded: Option<Mono>,
     /// Something is not recorded yet.
     differs: bool,
+    /// And not to be forgotten.
+    counts: bool,
+    /// An attempt begins, and whether in a conversation of which it is known that it is a new one.
+    begins: Option<bool>,
     /// Its agent was seen to work since its last turn was over.
     works: bool,
     /// So it was when the text that is being typed was begun.
@@ -105,6 +111,11 @@ impl Spend {
         }
     }
 
+    /// An attempt begins; `new`: with a conversation in which nothing was said yet.
+    pub(super) fn begins(&mut self, new: bool) {
+        self.begins = Some(new);
+    }
+
     /// A text is begun to be typed to its agent.
     pub(super) fn is_typed_to(&mut self) {
         self.worked = self.works;
@@ -135,7 +146,7 @@ impl Spend {
         let shown = counts_turns && known.shown_turns.or(turns).is_some();
         if over && !shown {
             known.spent.turns = known.spent.turns.saturating_add(1);
-            self.differs = true;
+            (self.differs, self.counts) = (true, true);
         }
     }
 
@@ -164,22 +175,30 @@ impl Spend {
         let Some(known) = &mut self.known else {
             return;
         };
-        let before = known.spent;
+        let before = (known.spent, known.shown_turns, known.shown_cost);
         let spent = &mut known.spent;
         let more_turns = more(&mut known.shown_turns, turns, &mut self.anew.0);
         let more_cost = more(&mut known.shown_cost, cost, &mut self.anew.1);
         spent.turns = spent.turns.saturating_add(more_turns);
         spent.cost = spent.cost.saturating_add(more_cost);
-        self.differs |= known.spent != before;
+        let counts = (known.spent, known.shown_turns, known.shown_cost) != before;
+        self.differs |= counts;
+        self.counts |= counts;
     }
 
     /// Counts the time up to now.
     fn count(&mut self, now: Now, day: Date, runs: bool, from_before: bool) {
         let new = || KnownSpent::nothing(day, now.wall);
         let known = self.known.get_or_insert_with(new);
-        let ran_before = from_before || matches!(self.counted, Some((_, true)));
-        if runs && !ran_before {
-            self.anew = (true, true);
+        match self.begins.take() {
+            Some(true) => {
+                known.shown_turns = known.shown_turns.map(|_| 0);
+                known.shown_cost = Some(0);
+                self.anew = (false, false);
+                (self.differs, self.counts) = (true, true);
+            }
+            Some(false) => self.anew = (true, true),
+            None => {}
         }
         let ran = match self.counted.replace((now.mono, runs)) {
             Some((at, true)) => now.mono.since(at),
@@ -316,7 +335,8 @@ impl Rig {
             };
             let spend = &mut worker.spend;
             let late = |at: Mono| now.mono.since(at) >= RECORD_EVERY;
-            if spend.differs && (tells || ended || spend.recorded.is_none_or(late)) {
+            let soon = tells || ended || spend.counts;
+            if spend.differs && (soon || spend.recorded.is_none_or(late)) {
                 spend.recorded = Some(now.mono);
                 self.record_spent(&name);
             }
@@ -387,7 +407,7 @@ impl Rig {
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
-        worker.spend.differs = false;
+        (worker.spend.differs, worker.spend.counts) = (false, false);
         self.ledger.add(Fact::Spent {
             worker: name.clone(),
             spent: worker.spend.known.clone(),

@@ -237,6 +237,11 @@ fn what_cannot_be_is_refused() {
         ),
         (
             4,
+            &["inbox", "watchdog", "list"],
+            "watchdog is part of the daemon, and has no inbox",
+        ),
+        (
+            4,
             &["nudge", "b", "--when", "queued", "x"],
             "worker b does not exist",
         ),

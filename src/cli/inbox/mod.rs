@@ -223,7 +223,13 @@ pub(super) fn declared(worker: &WorkerName, file: &Path) -> Result<Option<Worker
         let near = nearest(worker.as_str(), names)
             .map_or(String::new(), |near| format!("did you mean {near}? "));
         let hint = format!("{near}`supervisorctl status` lists the workers");
-        let message = format!("worker {worker} does not exist");
+        let (message, hint) = match worker.as_str() {
+            WorkerName::WATCHDOG => (
+                "watchdog is part of the daemon, and has no inbox".to_owned(),
+                "`supervisorctl status` shows who else there is".to_owned(),
+            ),
+            _ => (format!("worker {worker} does not exist"), hint),
+        };
         return Err(Failure::say(Exit::Unknown, message).hint(hint));
     };
     Ok(Some(declared.clone()))

@@ -52,7 +52,9 @@ pub(super) fn hint(why: &R, worker: &WorkerName) -> String {
             "`supervisorctl nudge {worker} --when now` does not wait for it; --within waits longer"
         ),
         R::Moved => "`supervisorctl status` shows what it does".into(),
-        R::NoInput { .. } => format!("{attach} to see what it shows instead"),
+        R::NoInput { .. } => {
+            format!("{attach} to see what it shows instead, and where its cursor is")
+        }
         R::Mode => format!("{attach} to leave it, then nudge it again"),
         R::Unsent { .. } => format!("{}, then nudge it again", way_out(worker)),
         R::Attached { .. } => "nudge it again when nobody types there".into(),
@@ -105,7 +107,19 @@ pub(super) fn not_running(worker: &Worker) -> Refusal {
             format!("held: {}", worker.breaker_in_words()),
             format!("`supervisorctl start {name}` tries one now"),
         ),
-        Life::Stopped(why) => (
+        Life::Stopped(
+            why @ (Stopped::PlanComplete | Stopped::Phase | Stopped::PhaseOver | Stopped::Astray),
+        ) => (
+            format!("stopped: {}", why.as_str()),
+            "`supervisorctl phase` shows where the plan stands, and how it goes on".to_owned(),
+        ),
+        Life::Stopped(
+            why @ (Stopped::Operator
+            | Stopped::Systemctl
+            | Stopped::Finished
+            | Stopped::Leaving
+            | Stopped::Removed),
+        ) => (
             format!("stopped: {}", why.as_str()),
             format!("`supervisorctl start {name}`"),
         ),

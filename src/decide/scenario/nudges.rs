@@ -469,6 +469,23 @@ fn who_is_held_is_said_to_be_held_and_why() {
 }
 
 #[test]
+fn who_is_not_to_run_in_this_phase_is_not_to_be_started_for_a_text() {
+    let mut config = rig([agent("a")]);
+    config.plan.phases = vec![phase("1d", Condition::Operator)];
+    let (mut play, starts) = Play::running(config);
+    play.command(Command::PhaseDone);
+    play.pass(60_000);
+    play.ends(&starts[0], Exit::Code(0));
+    let refusal = refused(&nudge(&mut play, When::Now, "go on"));
+    let message = "worker a is not running: it is stopped: the plan is complete";
+    let hint = "`supervisorctl phase` shows where the plan stands, and how it goes on";
+    assert_eq!(
+        (refusal.message, refusal.hint.unwrap()),
+        (message.into(), hint.into())
+    );
+}
+
+#[test]
 fn a_daemon_that_is_to_end_types_nothing_more_and_waits_for_what_it_types() {
     let exits = |effects: &[Effect]| effects.contains(&Effect::Exit);
     let (mut play, of) = begun();

@@ -14,7 +14,7 @@ use crate::{
         signs::{Signs, Trace},
         typed::By,
     },
-    config::Template,
+    config::{Keeps, Template},
     decide::{Amounts, KnownSpent, Level, Nudge, Typed, When},
 };
 
@@ -372,6 +372,41 @@ fn numbers_on_its_screen_count_by_their_differences() {
             .1
             .starts_with("a spent its $10.00 of today: ")
     );
+}
+
+#[test]
+fn a_new_conversation_has_cost_nothing_before() {
+    let mut config = counting();
+    for worker in config.workers.values_mut() {
+        worker.conversation = Keeps::Always;
+    }
+    let mut stage = Stage::of(config);
+    assert_eq!(stage.shows(1, 75).1, 75);
+    // The same one goes on, and says the same.
+    stage.turn();
+    stage.restart();
+    assert_eq!(stage.shows(2, 80).1, 80);
+    // Another one, which is dearer when that is first seen.
+    stage.play.command(Command::Forget("a".parse().unwrap()));
+    stage.restart();
+    assert_eq!(stage.shows(1, 200).1, 280);
+}
+
+#[test]
+fn turns_and_dollars_outlive_a_daemon_that_is_killed_right_after() {
+    let mut stage = Stage::of(counting());
+    stage.shows(7, 500);
+    for (turns, cost) in [(9, 620), (10, 630)] {
+        stage.shows = Counts(turns, cost);
+        while stage.spent().cost != cost - 500 {
+            stage.pass(1000);
+        }
+    }
+    // It is on the screen no more.
+    stage.shows = Idle;
+    stage.next_daemon();
+    let spent = stage.spent();
+    assert_eq!((spent.turns, spent.cost), (3, 130));
 }
 
 #[test]
