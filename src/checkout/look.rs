@@ -65,9 +65,17 @@ pub enum LookError {
         /// Which.
         path: PathBuf,
     },
-    /// It is no checkout of git.
+    /// It is no checkout of git: nothing there, or above, is named as its directory is.
     #[error("{0}")]
     NoCheckout(String),
+    /// Something is named so, and is no repository: as after a loss of power, or when half of it was deleted.
+    #[error("git does not take {} for a repository: {why}", named.display())]
+    Damaged {
+        /// What.
+        named: PathBuf,
+        /// In git's words.
+        why: String,
+    },
     /// git is not there.
     #[error("git cannot be run")]
     Git(#[source] io::Error),
@@ -104,7 +112,11 @@ pub async fn look(path: &Path, as_user: Option<AsUser>) -> Result<Checkout, Look
         let path = path.to_owned();
         return Err(LookError::Another { path });
     }
-    let git = Git { path, as_user };
+    let git = Git {
+        path,
+        as_user,
+        named: named_as_gits(path),
+    };
     let directory = git.asked(&["rev-parse", "--absolute-git-dir"]).await?;
     let directory = directory.strip_suffix('\n').unwrap_or(&directory);
     let status = [
@@ -156,7 +168,7 @@ pub async fn look_for(
 }
 
 /// Looks at the checkout at this path, for somebody else: says on standard output what is half-done in it,
-/// or why nobody can tell. Where there is no checkout, there is nothing half-done.
+/// or why nobody can tell. Where there is no checkout, there is nothing half-done; of a damaged one nobody can tell.
 pub fn main(path: &Path, was_on: Option<&Path>, as_user: Option<AsUser>) -> ExitCode {
     let said = runtime::Builder::new_current_thread()
         .enable_all()
@@ -190,10 +202,21 @@ fn is_nothing(path: &Path) -> bool {
     }
 }
 
+/// What has the name of git's own directory: here, or above on the same file system, as far as git looks for it.
+fn named_as_gits(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let on = path.metadata().ok()?.dev();
+    path.ancestors()
+        .take_while(|place| place.metadata().is_ok_and(|found| found.dev() == on))
+        .map(|place| place.join(".git"))
+        .find(|named| named.symlink_metadata().is_ok())
+}
+
 /// git in one checkout.
 struct Git<'a> {
     path: &'a Path,
     as_user: Option<AsUser>,
+    named: Option<PathBuf>,
 }
 
 impl Git<'_> {
@@ -229,6 +252,10 @@ impl Git<'_> {
             }
         };
         command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+        // Where that is damaged, git would go on to look above, and answer for another checkout.
+        let place = self.named.as_deref().and_then(Path::parent);
+        let above = place.and_then(Path::parent);
+        command.envs(above.map(|above| ("GIT_CEILING_DIRECTORIES", above)));
         let command = command
             .envs([("LC_ALL", "C"), ("GIT_OPTIONAL_LOCKS", "0")])
             // A monitor of files would be left running.
@@ -246,11 +273,20 @@ impl Git<'_> {
             let said = said.trim();
             return Err(match said {
                 "" => LookError::Refused(format!("git {}: {}", words.join(" "), done.status)),
-                said if said.starts_with(NO_CHECKOUT) => LookError::NoCheckout(said.to_owned()),
+                said if said.starts_with(NO_CHECKOUT) => self.unknown(said),
                 said => LookError::Refused(said.to_owned()),
             });
         }
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
+    /// git knows of no repository there.
+    fn unknown(&self, said: &str) -> LookError {
+        let why = said.to_owned();
+        match self.named.clone() {
+            Some(named) => LookError::Damaged { named, why },
+            None => LookError::NoCheckout(why),
+        }
     }
 }
 
@@ -414,6 +450,44 @@ mod tests {
             commits: 1,
             branches,
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_damaged_is_not_taken_for_no_checkout() {
+        let home = tempfile::tempdir().unwrap();
+        git(&home, &["init", "--quiet", "outer"]);
+        // With another one around it, which git would answer for, and alone.
+        for place in ["alone", "outer/inner"] {
+            let path = home.path().join(place);
+            for damage in ["HEAD is empty", "HEAD is gone", "all is gone"] {
+                git(&home, &["init", "--quiet", place]);
+                fs::create_dir_all(path.join("below")).unwrap();
+                match damage {
+                    "HEAD is empty" => fs::write(path.join(".git/HEAD"), "").unwrap(),
+                    "HEAD is gone" => fs::remove_file(path.join(".git/HEAD")).unwrap(),
+                    _ => {
+                        fs::remove_dir_all(path.join(".git")).unwrap();
+                        fs::create_dir(path.join(".git")).unwrap();
+                    }
+                }
+                fs::write(path.join("below/new"), "half of it").unwrap();
+                for at in [path.clone(), path.join("below")] {
+                    let why = look(&at, None).await.unwrap_err().to_string();
+                    let own = path.canonicalize().unwrap().join(".git");
+                    let wanted = format!(
+                        "git does not take {} for a repository: fatal: not a git repository",
+                        own.display()
+                    );
+                    assert!(why.starts_with(&wanted), "{place}, {damage}: {why}");
+                }
+                fs::remove_dir_all(&path).unwrap();
+            }
+        }
+        let plain = home.path().join("plain");
+        fs::create_dir(&plain).unwrap();
+        fs::write(plain.join("new"), "").unwrap();
+        let seen = look(&plain, None).await;
+        assert!(matches!(seen, Err(LookError::NoCheckout(_))), "{seen:?}");
     }
 
     #[tokio::test]

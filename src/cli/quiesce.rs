@@ -30,6 +30,9 @@ const NO_CHECKOUT: &str = "its worktree is no checkout of git, so it has no safe
 /// What helps there.
 const NO_SAFE_POINT: &str = "make it a checkout (git init, commit, push), or take `worktree` away from the worker in the \
                              configuration and reload; supervisorctl pause waits for nothing";
+/// What helps where git does not know it any more.
+const DAMAGED: &str = "put its repository right, or take `worktree` away from the worker in the configuration and \
+                       reload; supervisorctl pause waits for nothing";
 /// What helps where the file system of a worktree is not mounted.
 const AWAY: &str = "mount that and try again; where it will not come back, take `worktree` away from the worker in the \
                     configuration and reload; supervisorctl pause waits for nothing";
@@ -219,6 +222,7 @@ impl Looks {
             Some(Err(LookError::Another { .. })) => Some("sudo supervisorctl quiesce"),
             // Who works there may still make it one.
             Some(Err(LookError::NoCheckout(_))) if !lives(worker) => Some(NO_SAFE_POINT),
+            Some(Err(LookError::Damaged { .. })) if !lives(worker) => Some(DAMAGED),
             Some(Err(LookError::Away { .. })) if !lives(worker) => Some(AWAY),
             _ => None,
         };

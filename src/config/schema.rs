@@ -165,7 +165,7 @@ pub(super) mod plan {
             "How long the end of a phase waits for a safe point of those that it stops and that have a worktree. Each is let go on until \
              nothing in its worktree is half-done (no git at work, nothing uncommitted, nothing that is not on its remote), and is stopped there. When that \
              time is over, the plan goes on all the same, and who was not at a safe point is told. 0s: nobody is waited for. \
-             What is no checkout of git has no safe point; `supervisorctl phase set ID` does not wait.";
+             What is no checkout of git has no safe point, and a damaged one is at none; `supervisorctl phase set ID` does not wait.";
         PHASES: "phases", "phases, as in [[plan.phases]]", "[]", "The phases, in order.";
     }
 }

@@ -302,6 +302,41 @@ fn a_directory_that_is_no_checkout_is_waited_for_only_while_somebody_works_there
 }
 
 #[test]
+fn a_damaged_checkout_is_waited_for_only_while_somebody_works_there() {
+    let damaged = |state| {
+        let home = Home::new();
+        let builder = Repository::new(&home, "builder");
+        fs::write(builder.0.join(".git/HEAD"), "").unwrap();
+        let row = WorkerView {
+            state,
+            ..builder.row("builder")
+        };
+        rig(home, vec![row], || {})
+    };
+    let because = |rig: &Home| {
+        let of_git = rig.path().canonicalize().unwrap().join("builder/.git");
+        format!(
+            "builder: nobody can look at it: git does not take {} for a repository: fatal: not a git \
+             repository",
+            of_git.display()
+        )
+    };
+    let (rig, paused) = damaged(StateName::Running);
+    quiesce(&rig, &["--within", "0s"])
+        .code(1)
+        .stderr(contains(because(&rig.home)))
+        .stderr(contains("because of builder; nothing was paused"));
+    assert!(!paused.load(Ordering::SeqCst));
+    let (rig, paused) = damaged(StateName::Stopped);
+    quiesce(&rig, &[])
+        .code(1)
+        .stdout("")
+        .stderr(contains(format!("error: {}", because(&rig.home))))
+        .stderr(contains("put its repository right"));
+    assert!(!paused.load(Ordering::SeqCst));
+}
+
+#[test]
 fn it_is_there_as_json() {
     let home = Home::new();
     let builder = Repository::new(&home, "builder");

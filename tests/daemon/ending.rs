@@ -184,6 +184,26 @@ fn what_is_no_checkout_has_no_safe_point() {
 }
 
 #[test]
+fn what_git_does_not_know_for_a_checkout_any_more_is_at_no_safe_point() {
+    let why = "its worktree cannot be looked at: git does not take ";
+    let rig = up(RIG);
+    // As when the machine loses its power.
+    let head = rig.read("tree/.git/HEAD");
+    rig.write("tree/.git/HEAD", "");
+    rig.write("done", "");
+    until_waits(&rig, why);
+    rig.write("tree/.git/HEAD", &head);
+    until_phase(&rig, "2");
+    let rig = up(&RIG.replace("10m", "1s"));
+    fs::remove_file(rig.path("tree/.git/HEAD")).unwrap();
+    rig.write("done", "");
+    until_phase(&rig, "2");
+    let history = rig.done(&["history"]);
+    let wanted = format!("not at a safe point were: loop ({why}");
+    assert!(history.contains(&wanted), "{history}");
+}
+
+#[test]
 fn a_daemon_that_is_killed_meanwhile_leaves_it_to_the_next() {
     let mut rig = up(RIG);
     let pid = rig.pid("loop");
