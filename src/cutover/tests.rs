@@ -160,6 +160,41 @@ fn what_is_cut_short_anywhere_changes_nothing() {
     }
 }
 
+#[test]
+fn what_is_no_archive_is_refused_in_one_line_without_what_is_in_it() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+        .take(4096)
+        .collect();
+    let archive = packed(&rig());
+    let (no_tar, cut) = (
+        "it is no tar file, or less than the first block of one",
+        "it is damaged, or its end is missing",
+    );
+    let mut damaged = archive.clone();
+    // Where the header of the next entry is.
+    damaged[1024..1536].copy_from_slice(&noise[..512]);
+    for (bytes, why) in [
+        (&noise[..], no_tar),
+        (&noise[..100], no_tar),
+        (&archive[..100], no_tar),
+        (&archive[..1300], cut),
+        (&archive[..archive.len() - 1024 - 100], cut),
+        (&damaged, cut),
+        (&[], "it is empty"),
+        (&[0; 1024], "it is empty"),
+    ] {
+        let new = tempfile::tempdir().unwrap();
+        let error = unpacked(&new, bytes).unwrap_err().to_string();
+        assert_eq!(error, format!("this is no whole export of a rig: {why}"));
+        assert_eq!(fs::read_dir(new.path()).unwrap().count(), 0, "{why}");
+    }
+    let new = tempfile::tempdir().unwrap();
+    let place = File::open(new.path()).unwrap();
+    let error = unpack(new.path(), place, false).unwrap_err();
+    assert_eq!(error.to_string(), "archive cannot be read");
+}
+
 /// An archive with an entry more, after the first one.
 fn with(name: &str, kind: tar::EntryType) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());

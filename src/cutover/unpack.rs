@@ -64,13 +64,13 @@ pub fn unpack(state: &Path, archive: impl Read, replace: bool) -> Result<Arrived
 
 fn read_archive(place: &Path, archive: impl Read) -> Result<Manifest, CutoverError> {
     let mut archive = tar::Archive::new(archive);
-    let broken = |error: io::Error| CutoverError::Archive(error.to_string());
-    let entries = archive.entries().map_err(broken)?;
+    let entries = archive.entries().map_err(|error| broken(error, false))?;
     let (mut manifest, mut files, mut last) = (None, 0, None);
     let mut order = Order::default();
     let mut long = None;
     // As it is written: who reads what an entry says of the next one would read all of that into memory.
     for entry in entries.raw(true) {
+        let broken = |error| broken(error, manifest.is_some());
         let mut entry = entry.map_err(broken)?;
         let is_long = entry.header().entry_type().is_gnu_longname();
         if is_long && entry.size() <= LONGEST_NAME && long.is_none() && manifest.is_some() {
@@ -108,11 +108,24 @@ fn read_archive(place: &Path, archive: impl Read) -> Result<Manifest, CutoverErr
     }
 }
 
+/// It cannot be read, or is no archive; `has_begun`: its first file is. Who reads it words that with bytes of it,
+/// which say nothing to anybody.
+fn broken(error: io::Error, has_begun: bool) -> CutoverError {
+    if error.raw_os_error().is_some() {
+        return file_error("archive", "read")(error);
+    }
+    let why = match has_begun {
+        true => "it is damaged, or its end is missing",
+        false => "it is no tar file, or less than the first block of one",
+    };
+    CutoverError::Archive(why.to_owned())
+}
+
 /// What a name is that has no room in the entry that it is of.
 fn long_name(entry: &mut impl Read) -> Result<PathBuf, CutoverError> {
     let mut name = Vec::new();
     let read = entry.take(LONGEST_NAME).read_to_end(&mut name);
-    read.map_err(|error| CutoverError::Archive(error.to_string()))?;
+    read.map_err(|error| broken(error, true))?;
     name.pop_if(|last| *last == 0);
     Ok(OsString::from_vec(name).into())
 }
@@ -152,7 +165,7 @@ fn first(entry: &mut impl Read) -> Result<Manifest, CutoverError> {
 fn json<T: DeserializeOwned>(entry: &mut impl Read, name: &str) -> Result<T, CutoverError> {
     let mut text = Vec::new();
     let read = entry.take(LONGEST).read_to_end(&mut text);
-    read.map_err(|error| CutoverError::Archive(error.to_string()))?;
+    read.map_err(|error| broken(error, true))?;
     serde_json::from_slice(&text).map_err(|why| CutoverError::Archive(format!("{name}: {why}")))
 }
 
