@@ -17,6 +17,7 @@ use crate::{
         raw::{By, Patterns, Raw, RawInput, RawPattern, RawSession, RawTyping},
     },
     config::{
+        complaint::Complaint,
         reader::{Entry, Reading, Table},
         schema::{
             self, Key, Section, agent, agent_input, agent_session, agent_shows, agent_typing, top,
@@ -24,6 +25,19 @@ use crate::{
     },
     nearest::nearest,
 };
+
+/// Records that this is for an agent, and its worker has none; `so` reads on after that.
+pub(super) fn without_agent<'r>(
+    entry: &Entry<'_>,
+    reading: &'r mut Reading<'_>,
+    so: &str,
+) -> &'r mut Complaint {
+    let complaint = entry
+        .expecting("a worker with an agent")
+        .wrong(reading, format_args!("is without `agent`, so {so}"));
+    complaint.hint("write agent = \"generic\" for a program that is none of the others");
+    complaint
+}
 
 /// The agents that a worker may name.
 #[derive(Default)]

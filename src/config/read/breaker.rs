@@ -1,6 +1,9 @@
 //! `breaker`: how many rounds of an agent may come to nothing.
 
-use super::values::{self, SHORTEST};
+use super::{
+    agents::without_agent,
+    values::{self, SHORTEST},
+};
 use crate::config::{
     Breaker,
     reader::{Entry, Reading, Table},
@@ -16,9 +19,7 @@ pub(super) fn breaker(
     let table = Table::open(entry, reading)?;
     table.only(schema::BREAKER, reading, |_| None);
     if !is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody sees its rounds")
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody sees its rounds");
     }
     let usual = Breaker::default();
     let rounds = table.get(breaker::ROUNDS);

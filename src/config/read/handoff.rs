@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 
+use super::agents::without_agent;
 use crate::{
     config::{
         Handoff,
@@ -25,12 +26,7 @@ pub(super) fn handoff(
     let table = Table::open(entry, reading)?;
     table.only(schema::HANDOFF, reading, |_| None);
     if !is_agent {
-        entry
-            .wrong(
-                reading,
-                "is without `agent`, so nobody can tell it what came of a gate",
-            )
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody can tell it what came of a gate");
     }
     let to = table.need(handoff::TO, reading).and_then(|entry| {
         let to: WorkerName = entry.parsed(reading)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{is_name, values};
+use super::{agents::without_agent, is_name, values};
 use crate::{
     agent::typed::check,
     config::{
@@ -20,9 +20,7 @@ pub(super) fn limit(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>
     let table = Table::open(entry, reading)?;
     table.only(schema::LIMIT, reading, |_| None);
     if !is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody sees a limit")
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody sees a limit");
     }
     let usual = Limit::default();
     let wake = table.get(limit::WAKE);

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::Path};
 
-use super::machine;
+use super::{agents::without_agent, machine};
 use crate::{
     agent::typed,
     config::{
@@ -27,9 +27,7 @@ pub(super) fn say(entry: &Entry<'_>, whom: &Whom, reading: &mut Reading<'_>) -> 
     let table = Table::open(entry, reading)?;
     table.only(schema::SAY, reading, |_| None);
     if !whom.is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody could be told")
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody could be told");
     }
     if let Some(entry) = table.get(keys::PHASE).filter(|_| !whom.has_plan) {
         entry.wrong(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{limit::text_of, values};
+use super::{agents::without_agent, limit::text_of, values};
 use crate::config::{
     AtLast, Unstick,
     reader::{Entry, Reading, Table},
@@ -21,9 +21,7 @@ pub(super) fn unstick(
     let table = Table::open(entry, reading)?;
     table.only(schema::UNSTICK, reading, |_| None);
     if !is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody sees that it stalls")
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody sees that it stalls");
     }
     let usual = Unstick::default();
     let nudge = table.get(unstick::NUDGE);

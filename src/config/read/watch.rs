@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{machine, values};
+use super::{agents::without_agent, machine, values};
 use crate::config::{
     Watch,
     reader::{Entry, Reading, Table},
@@ -14,9 +14,7 @@ pub(super) fn watch(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>
     let table = Table::open(entry, reading)?;
     table.only(schema::WATCH, reading, |_| None);
     if !is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody looks")
-            .hint("write agent = \"generic\" for a program that is none of the others");
+        without_agent(entry, reading, "nobody looks");
     }
     let usual = Watch::default();
     let every = table

@@ -10,8 +10,11 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Common, Declared, agents::Agents, breaker, handoff, limit, machine, probe, rules::Rules, say,
-    secrets, unstick, watch, worktree,
+    Common, Declared,
+    agents::{Agents, without_agent},
+    breaker, handoff, limit, machine, probe,
+    rules::Rules,
+    say, secrets, unstick, watch, worktree,
 };
 use crate::{
     agent::profile::{Profile, Session},
@@ -221,9 +224,7 @@ fn counted(table: &Table<'_>, agent: Option<&Profile>, is_agent: bool, reading: 
     };
     for key in [budget::TURNS, budget::COST] {
         if let Some(entry) = budget.get(key).filter(|_| !is_agent) {
-            entry
-                .wrong(reading, "is without `agent`, so nobody counts it")
-                .hint("write agent = \"generic\" for a program that is none of the others");
+            without_agent(&entry, reading, "nobody counts it");
         }
     }
     if let (Some(entry), Some(agent)) = (budget.get(budget::COST), agent)
@@ -268,8 +269,7 @@ fn conversation(
         return keeps;
     }
     if !is_agent {
-        entry
-            .wrong(reading, "is without `agent`, so nobody has one")
+        without_agent(&entry, reading, "nobody has one")
             .hint("write agent = \"claude\", or what runs in its terminal");
     } else if let Some(agent) = agent.filter(|agent| has_none(agent)) {
         entry
