@@ -511,10 +511,12 @@ sections! {
     BACKOFF: "workers.NAME.backoff", "The delay before a restart.", [backoff];
     BUDGET: "workers.NAME.budget", "How often it may be restarted, and how much it may spend in a day.", [budget];
     STOP: "workers.NAME.stop", "How it is stopped.", [stop];
-    WORKTREE: "workers.NAME.worktree", "The checkout that it works in. A path alone, worktree = \"/srv/builder\", is yours to make. With a repo it is a checkout that is made and repaired, by git and as the worker's user, before each start. \
+    WORKTREE: "workers.NAME.worktree", "The checkout that it works in. A path alone, worktree = \"/srv/builder\", is yours to make; \
+        while its file system is not mounted, it counts as one that was never made, in which nothing is half-done. \
+        With a repo it is a checkout that is made and repaired, by git and as the worker's user, before each start. \
         One that is not there, or is an empty directory, is made beside its place, so its user has to be able to write to the directory above, and then moved there. In one that is there, what a \
         killed git left behind is put right: locks, the link of a worktree to its repository, what its branch follows. Nothing in it is reset, cleaned or checked out, and nothing with content is removed: \
-        a rebase that is under way, another branch, and another origin are left as they are, and told. What is neither empty nor a checkout of git is not touched, and the worker waits.", [worktree];
+        a rebase that is under way, another branch, and another origin are left as they are, and told. What is neither empty nor a checkout of git is not touched, and the worker waits; so it does while the file system is not mounted on which it was last seen.", [worktree];
     READY: "workers.NAME.ready", "How it is known to be ready: exactly one of the first five.", [probe, ready];
     WATCH: "workers.NAME.watch", "How an agent is looked at. A sign of work is a change of its screen that is more than a spinner or a clock, a commit in its worktree, a touched heartbeat, or a process of it that computes.", [watch];
     SAY: "workers.NAME.say", "What an agent is told by itself, once for each occasion, when it waits for a word at its input line. Of several that apply, it is the one that comes first in reboot, phase, crash, start. Each is a template, as in Jinja: \
