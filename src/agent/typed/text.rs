@@ -38,7 +38,9 @@ fn called(character: char) -> String {
 
 fn harm(character: char) -> &'static str {
     match character {
-        '\x1b' | '\u{9b}' => "ESC[201~ would end the paste, and what follows would be keys",
+        '\x1b' | '\u{9b}' => {
+            "the program would take it for the beginning of a key, or of the end of the paste"
+        }
         '\r' => "it would submit what stands before it; end lines with a line feed alone",
         _ => "the program would take it for a key; only line feed and tab can be typed",
     }
