@@ -61,7 +61,7 @@ pub(super) fn show(one: Option<&GateName>, json: bool, context: &Context) -> Res
         return Ok(context.screen.json(&view(&all))?);
     }
     if all.is_empty() {
-        return Ok(context.screen.print("no gate was claimed yet\n")?);
+        return Ok(context.screen.print("no gate is claimed\n")?);
     }
     let mut text = String::new();
     for (name, read) in &all {
