@@ -124,7 +124,9 @@ impl Checkout {
         }
         if self.stashes > 0 && !unpushed {
             let stashes = counted(self.stashes, "stash is", "stashes are");
-            why.push(format!("{stashes} on this machine alone: git stash list"));
+            why.push(format!(
+                "{stashes} on this machine alone: see `git stash list`"
+            ));
         }
         why
     }
@@ -207,7 +209,7 @@ mod tests {
             "a merge is under way",
             "4 files are not committed: a, b, c and 1 more",
             "1 commit is not pushed: main",
-            "2 stashes are on this machine alone: git stash list",
+            "2 stashes are on this machine alone: see `git stash list`",
         );
         let all = names(&[merge, files, commit, stashes]);
         assert_eq!(dirty.unsafe_because(false), all);

@@ -68,6 +68,8 @@ fn look(whose: &Whose, arguments: &Arguments, context: &Context) -> Result<Claim
             (Checkout::default(), vec![why])
         }
     };
+    let is_stashed = found.stashes > 0;
+    let is_more = because.len() > usize::from(is_stashed);
     let lacks = Some(because.join("; ")).filter(|lacks| !lacks.is_empty());
     match lacks {
         Some(lacks) if !arguments.anyway => {
@@ -78,8 +80,7 @@ fn look(whose: &Whose, arguments: &Arguments, context: &Context) -> Result<Claim
                 let failure = Failure::say(Exit::Failed, format!("{message}; and {text}"));
                 return Err(failure.hint(hint.unwrap_or_default()));
             }
-            let hint = "commit and push it, for who verifies it works in another clone; --anyway claims it all the same";
-            Err(Failure::say(Exit::Failed, text).hint(hint))
+            Err(Failure::say(Exit::Failed, text).hint(to_be_done(is_stashed, is_more)))
         }
         lacks => Ok(Claim {
             commit: found.head,
@@ -88,6 +89,17 @@ fn look(whose: &Whose, arguments: &Arguments, context: &Context) -> Result<Claim
             again: false,
         }),
     }
+}
+
+/// What makes a worktree ready in which something was put aside, or is not ready for another reason.
+fn to_be_done(is_stashed: bool, is_more: bool) -> String {
+    let stashed = "`git stash pop` what was put aside, commit and push it, or `git stash drop` it";
+    let what = match (is_stashed, is_more) {
+        (true, true) => &format!("commit and push it; {stashed}"),
+        (true, false) => stashed,
+        (false, _) => "commit and push it",
+    };
+    format!("{what}, for who verifies it works in another clone; --anyway claims it all the same")
 }
 
 /// As much of it as is given on.
@@ -135,6 +147,19 @@ mod tests {
         assert_eq!(lacking(&found), ["there is no commit yet"]);
         found.head = Some("0123456789abcdef".into());
         assert!(!lacking(&found).contains(&"there is no commit yet".to_owned()));
+    }
+
+    #[test]
+    fn what_was_put_aside_is_not_only_to_be_pushed() {
+        for (is_stashed, is_more, begins) in [
+            (false, true, "commit and push it, for "),
+            (true, false, "`git stash pop` what "),
+            (true, true, "commit and push it; `git stash pop` what "),
+        ] {
+            let hint = to_be_done(is_stashed, is_more);
+            assert!(hint.starts_with(begins), "{hint}");
+            assert_eq!(hint.contains("`git stash drop` it, for "), is_stashed);
+        }
     }
 
     #[test]
