@@ -278,7 +278,7 @@ fn who_is_not_to_is_told_why_and_after_the_last_round_a_person_is_asked() {
     refused(&rig, "builder", 1, &["claim", "1d"]);
     // For a worker, and as a person.
     rig.refused(1, &["handoff", "claim", "1d", "--as", "builder"]);
-    let said = rig.refused(1, &["handoff", "claim", "1d"]);
+    let said = rig.refused(2, &["handoff", "claim", "1d"]);
     assert!(said.contains("say for which one: --as WORKER"), "{said}");
     let said = rig.done(&["handoff", "back", "1d", "-m", "do it as in 1c"]);
     assert!(said.contains("with 2 rounds ahead"), "{said}");
@@ -287,6 +287,7 @@ fn who_is_not_to_is_told_why_and_after_the_last_round_a_person_is_asked() {
     rig.done(&["handoff", "pass", "1d", "--as", "adversary"]);
     rig.done(&["handoff", "drop", "1d"]);
     assert!(!file(&rig).exists());
+    assert_eq!(rig.done(&["handoff", "list"]), "no gate is claimed\n");
     rig.refused(4, &["handoff", "list", "1d"]);
     rig.refused(4, &["handoff", "pass", "1d", "--as", "nobody"]);
     // Who was removed, and asks all the same, is answered.
@@ -312,6 +313,8 @@ fn what_is_asked_while_no_daemon_runs_is_done_once_by_the_next_one() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(text(&output.stderr).contains("the next daemon does it or refuses it"));
     assert_eq!(gate(&rig)["state"], "claimed", "shown without a daemon");
+    let said = rig.refused(2, &["handoff", "claim", "2b"]);
+    assert!(said.contains("say for which one: --as WORKER"), "{said}");
     let status = rig.ctl(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["handoffs"][0]["turn"], "adversary");

@@ -39,8 +39,15 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
-    let note = arguments.note.read()?;
     let whose = Whose::of(arguments.worker.as_ref());
+    // No daemon would do it.
+    if let Whose::Other(by) = &whose
+        && let Err(Refusal { message, hint, .. }) = by.claims()
+    {
+        let failure = Failure::say(Exit::Usage, message);
+        return Err(failure.hint(hint.unwrap_or_default()));
+    }
+    let note = arguments.note.read()?;
     let claim = Claim {
         again: arguments.again,
         ..look(&whose, arguments, context)?
@@ -132,7 +139,7 @@ fn worktree(whose: &Whose, context: &Context) -> Result<Option<PathBuf>, Failure
             let worker = config.workers.get(name);
             Ok(worker.and_then(|worker| worker.worktree.clone()))
         }
-        // The daemon says that no person claims.
+        // No person claims.
         Whose::Other(Asker::Person) => Ok(None),
     }
 }

@@ -275,6 +275,16 @@ impl Asker {
             Self::Person => None,
         }
     }
+
+    /// The worker that claims.
+    ///
+    /// # Errors
+    /// Nobody else does.
+    pub(crate) fn claims(&self) -> Result<&WorkerName, Refusal> {
+        let hint = "say for which one: --as WORKER";
+        self.worker()
+            .ok_or_else(|| failed("a gate is claimed by a worker", Some(hint)))
+    }
 }
 
 /// A request, with all that is known of it.
@@ -315,12 +325,7 @@ impl Asked<'_> {
 
     fn claim(&self, gate: Option<&Gate>, claim: &Claim) -> Result<Gate, Refusal> {
         let name = &self.ask.gate;
-        let Asker::Worker(worker) = self.by else {
-            return Err(self.refused(
-                "a gate is claimed by a worker",
-                Some("say for which one: --as WORKER".into()),
-            ));
-        };
+        let worker = self.by.claims()?;
         let rules = self.rules.ok_or_else(|| {
             let hint = format!(
                 "write handoff = {{ to = \"WORKER\" }} in [workers.{worker}], then: `supervisorctl reload`"
