@@ -90,8 +90,8 @@ pub use fact::{
     RestoredWorker, ResumePoint, SetBy, Stopping, Trouble,
 };
 pub use handoff::{
-    ANSWERED_WITHIN, Ask, AskId, Asker, Claim, Gate, GateState, Happened, Lying, Step, Verified,
-    is_text_of,
+    ANSWERED_WITHIN, Ask, AskId, Asker, Claim, Gate, GateState, Happened, Lying, RESTARTED_WITHIN,
+    Step, Verified, is_text_of,
 };
 pub use inbox::{Lies, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};

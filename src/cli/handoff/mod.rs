@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     causes::in_one_line,
-    decide::{ANSWERED_WITHIN, Ask, Asker, Step, Verified},
+    decide::{ANSWERED_WITHIN, Ask, Asker, RESTARTED_WITHIN, Step, Verified},
     handoff::{self, Answer, Asks, AsksError},
     host::look::{MOMENT, look_at},
     model::{GateName, WorkerName},
@@ -35,8 +35,6 @@ use crate::{
 
 /// From one look for it to the next.
 const LOOK: Duration = Duration::from_millis(50);
-/// A daemon that is restarted has the rig again within this time.
-const RESTARTED_WITHIN: Duration = Duration::from_secs(3);
 /// Where a worker asks.
 const OWN: &str = "LOOPKEEPER_HANDOFF";
 

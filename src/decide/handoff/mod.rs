@@ -32,6 +32,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
+
 use super::{Effect, Level, Refusal, Rig, command::failed};
 use crate::model::{GateName, ItemName, Mono, Now};
 use gate::Asked;
@@ -44,6 +46,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 const MOST_OPEN: usize = 200;
 /// Who asks for a step waits so long for the answer.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+/// Who asks for a step waits so long for a daemon, where none has the rig.
+pub const RESTARTED_WITHIN: Duration = Duration::from_secs(3);
 /// Whoever leaves a text in an inbox says within this time how that went, or it is done again.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -300,8 +304,15 @@ impl Rig {
 
     /// Who does not wait for the answer any more finds it in the history.
     fn refuse_ask(&mut self, now: Now, by: Asker, id: AskId, refusal: Refusal) {
-        let is_heard = |at| now.wall.duration_since(at).unsigned_abs() <= ANSWERED_WITHIN;
-        if gate::asked_at(&id).is_some_and(|at| !is_heard(at)) {
+        let without_daemon = |at| {
+            let began = self.started.wall.duration_since(at);
+            began.max(SignedDuration::ZERO).unsigned_abs()
+        };
+        let waits = |at| {
+            without_daemon(at) <= RESTARTED_WITHIN
+                && now.wall.duration_since(at).unsigned_abs() <= ANSWERED_WITHIN
+        };
+        if gate::asked_at(&id).is_some_and(|at| !waits(at)) {
             let who = by.worker().map_or("a person", |worker| worker.as_str());
             let text = format!(
                 "request {id} of {who} about a gate is refused, and nobody waits for the answer: {}",
