@@ -15,6 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     causes::in_one_line,
     config::{Config, Worker},
-    decide::{Event, Lies, Settle, is_text_of},
+    decide::{Event, Lies, Moved, Settle, is_text_of},
     host::{
         account,
         look::{At, Looks},
@@ -44,6 +45,7 @@ enum Order {
         worker: WorkerName,
         item: ItemName,
         how: Settle,
+        begun: Option<Timestamp>,
     },
     /// Leave a text there, unless that was done before.
     Send {
@@ -98,8 +100,20 @@ impl Inboxes {
         self.changed.notify_one();
     }
 
-    pub(super) fn settle(&self, worker: WorkerName, item: ItemName, how: Settle) {
-        self.order(Order::Settle { worker, item, how });
+    /// `begun`: when an earlier daemon began to type it, which may have moved it.
+    pub(super) fn settle(
+        &self,
+        worker: WorkerName,
+        item: ItemName,
+        how: Settle,
+        begun: Option<Timestamp>,
+    ) {
+        self.order(Order::Settle {
+            worker,
+            item,
+            how,
+            begun,
+        });
     }
 
     /// Leaves a text there that says where a gate stands.
@@ -160,8 +174,14 @@ async fn keep(keeper: Keeper, mut rounds: Rounds<Order>, inputs: mpsc::Unbounded
                 rounds.look_now();
                 continue;
             }
-            Due::Order(Order::Settle { worker, item, how }) => {
-                let moved = keeper.settle(worker.clone(), item.clone(), how).await;
+            Due::Order(Order::Settle {
+                worker,
+                item,
+                how,
+                begun,
+            }) => {
+                let moved = keeper.settle(worker.clone(), item.clone(), how, begun);
+                let moved = moved.await;
                 rounds.look_soon();
                 vec![Input::Event(Event::Settled(worker, item, moved))]
             }
@@ -278,15 +298,16 @@ impl Keeper {
         worker: WorkerName,
         item: ItemName,
         how: Settle,
-    ) -> Result<Option<ItemName>, String> {
+        begun: Option<Timestamp>,
+    ) -> Result<Moved, String> {
         let state = self.state.clone();
         let subject = about(&worker);
         let settle = move |at: &At| {
             at.comes_to(&inbox::path(&state, &worker));
             match Inbox::open(&state, &worker) {
-                Ok(inbox) => inbox.settle(&item, &how, jiff::Timestamp::now()),
+                Ok(inbox) => inbox.settle(&item, &how, begun, Timestamp::now()),
                 // With the directory went the file.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Moved::Gone),
                 Err(error) => Err(error),
             }
         };

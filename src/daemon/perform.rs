@@ -109,7 +109,12 @@ impl Daemon {
                 };
                 self.submit_left(nudge, attempt, left);
             }
-            Effect::Settle { worker, item, how } => self.inboxes.settle(worker, item, how),
+            Effect::Settle {
+                worker,
+                item,
+                how,
+                begun,
+            } => self.inboxes.settle(worker, item, how, begun),
             Effect::WriteHandoff(gate) => self.write_handoff(&gate),
             Effect::DropHandoff(gate) => self.drop_handoff(gate),
             Effect::ReadHandoff(gate) => self.read_handoff(gate),

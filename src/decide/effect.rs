@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+
 use super::{
     AskId, Asker, CheckoutOf, Fact, Gate, MakingId, Notice, NudgeId, Nudged, RequestId, Settle,
 };
@@ -87,6 +89,8 @@ pub enum Effect {
         item: ItemName,
         /// Where to.
         how: Settle,
+        /// When an earlier daemon began to type it, which may have moved it.
+        begun: Option<Timestamp>,
     },
     /// Write where a gate stands, in the place of what its file says; answered by
     /// [`Event::HandoffWritten`](super::Event::HandoffWritten).

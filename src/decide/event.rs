@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{AskId, Asker, CheckoutOf, Gate, Lies, Lying, MakingId, Notice, NudgeId, Prepared};
+use super::{
+    AskId, Asker, CheckoutOf, Gate, Lies, Lying, MakingId, Moved, Notice, NudgeId, Prepared,
+};
 use crate::{
     agent::{
         signs::Signs,
@@ -31,9 +33,9 @@ pub enum Event {
     Typed(NudgeId, Typed),
     /// What lies in the inbox of a worker.
     Inbox(WorkerName, Lies),
-    /// A file of an inbox was moved and is called so now; without a name it was not there any more; or
-    /// why it was not moved. Answers [`Effect::Settle`](super::Effect::Settle).
-    Settled(WorkerName, ItemName, Result<Option<ItemName>, String>),
+    /// What became of a file of an inbox, or why it was not moved. Answers
+    /// [`Effect::Settle`](super::Effect::Settle).
+    Settled(WorkerName, ItemName, Result<Moved, String>),
     /// What this one asks of gates, oldest first: requests, or why one cannot be read.
     HandoffAsks(Asker, Vec<Lying>),
     /// A request was answered and taken away, or why not; answers

@@ -16,8 +16,9 @@
 //! ```
 //!
 //! It is over only after the file was moved. So a daemon that finds one begun and not over, and does not find
-//! its text on the input line to be submitted ([`Left`]), has it moved to `failed/`, and if it is no longer in
-//! the inbox, then it had been settled. Until it is moved nothing else of that inbox is typed.
+//! its text on the input line to be submitted ([`Left`]), has it moved to `failed/`. If it is in
+//! `delivered/` by then, it had been settled; if it is in `failed/`, nobody was told, as that is recorded with its
+//! end; and if it is nowhere, somebody has taken it away, and that it was begun is told. Until it is moved nothing else of that inbox is typed.
 //!
 //! What lies there is told by looks ([`Event::Inbox`](super::Event::Inbox)), in the order in which it came
 //! to be whole, with the text of the first. Until it is begun, the latest text counts, and what is no
@@ -73,6 +74,17 @@ pub enum Settle {
     Failed(String),
 }
 
+/// What became of a file that was to be moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Moved {
+    /// It is called so now.
+    To(ItemName),
+    /// The daemon that began it had delivered it.
+    Before,
+    /// It is not there any more.
+    Gone,
+}
+
 /// The inbox of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Inbox {
@@ -84,19 +96,24 @@ pub(super) struct Inbox {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Settling {
     item: ItemName,
-    /// What is recorded as begun, if it was.
-    nudge: Option<NudgeId>,
-    attempt: Option<AttemptRef>,
+    begun: Option<Begun>,
     how: Settle,
     /// What became of it, in words.
     words: String,
     /// It can never be typed as it is: what has to be done with it first.
     mend: Option<&'static str>,
-    /// An earlier daemon began it, and may have settled it.
-    found: bool,
     step: Step,
     /// For how long it waited last, if it could not be moved.
     waited: Option<Duration>,
+}
+
+/// What is recorded as begun.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Begun {
+    nudge: NudgeId,
+    attempt: AttemptRef,
+    /// When an earlier daemon began it, which may have settled it.
+    found: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -305,7 +322,7 @@ impl Rig {
         let why = "nobody knows whether it was typed: there was no word of it";
         let left = if_left(worker);
         let words = format!("{item} in the inbox of {worker} may have been typed: {why}; {left}");
-        let begun = Some((nudge.id, nudge.attempt.clone()));
+        let begun = Some(Begun::now(nudge));
         let how = Settle::Failed(why.to_owned());
         self.put_away(now, worker, begun, item, how, words);
         true
@@ -313,7 +330,7 @@ impl Rig {
 
     fn end_item(&mut self, now: Now, at: usize, item: ItemName, how: Settle, words: String) {
         let nudge = self.nudges.remove(at);
-        let begun = Some((nudge.id, nudge.attempt.clone()));
+        let begun = Some(Begun::now(&nudge));
         self.put_away(now, &nudge.attempt.worker, begun, item, how, words);
     }
 
@@ -328,20 +345,17 @@ impl Rig {
         &mut self,
         now: Now,
         worker: &WorkerName,
-        begun: Option<(NudgeId, AttemptRef)>,
+        begun: Option<Begun>,
         item: ItemName,
         how: Settle,
         words: String,
     ) {
-        let (nudge, attempt) = begun.unzip();
         let settling = Settling {
             item,
-            nudge,
-            attempt,
+            begun,
             how,
             words,
             mend: None,
-            found: false,
             step: Step::Moving {
                 until: now.mono
                     + match self.leaving {
@@ -363,13 +377,13 @@ impl Rig {
         }
     }
 
-    /// A file was moved, if it was still there, and is called so now; or why it was not.
+    /// A file was moved, or is not there; or why it was not moved.
     pub(super) fn settled(
         &mut self,
         now: Now,
         worker: &WorkerName,
         item: &ItemName,
-        moved: Result<Option<ItemName>, String>,
+        moved: Result<Moved, String>,
     ) {
         let Some(inbox) = self.inboxes.get_mut(worker) else {
             return;
@@ -378,8 +392,8 @@ impl Rig {
         let Some(settling) = inbox.settling.as_mut().filter(is_it) else {
             return;
         };
-        let place = match moved {
-            Ok(place) => place,
+        let moved = match moved {
+            Ok(moved) => moved,
             Err(why) => {
                 let first = settling.wait(now.mono, why.clone());
                 let text = format!(
@@ -399,23 +413,17 @@ impl Rig {
         let Some(settling) = inbox.settling.take() else {
             return;
         };
-        self.tell_settled(now, worker, &settling, place);
-        if let Some(nudge) = settling.nudge {
+        self.tell_settled(now, worker, &settling, moved);
+        if let Some(Begun { nudge, .. }) = settling.begun {
             self.ledger.add(Fact::NudgeOver { nudge });
         }
     }
 
-    fn tell_settled(
-        &mut self,
-        now: Now,
-        worker: &WorkerName,
-        settling: &Settling,
-        place: Option<ItemName>,
-    ) {
+    fn tell_settled(&mut self, now: Now, worker: &WorkerName, settling: &Settling, moved: Moved) {
         let words = &settling.words;
-        let (event, level, text) = match (&settling.how, place) {
+        let (event, level, text) = match (&settling.how, moved) {
             (Settle::Delivered, _) => ("worker-inbox-delivered", Level::Info, words.clone()),
-            (Settle::Failed(_), Some(place)) => {
+            (Settle::Failed(_), Moved::To(place)) => {
                 let retry = format!("`supervisorctl inbox {worker} retry {place}`");
                 let again = match settling.mend {
                     Some(mend) => format!("{mend} failed/{place} there, then: {retry}"),
@@ -424,44 +432,42 @@ impl Rig {
                 let text = format!("{words}; {again}");
                 ("worker-inbox-failed", Level::Warning, text)
             }
-            // It had been settled, and was moved.
-            (Settle::Failed(_), None) if settling.found => return,
+            // It had been settled: it is seen where it lies.
+            (Settle::Failed(_), Moved::Before) => return,
             // Whoever wrote it has taken it away.
-            (Settle::Failed(_), None) => ("worker-inbox-failed", Level::Warning, words.clone()),
+            (Settle::Failed(_), Moved::Gone) => {
+                ("worker-inbox-failed", Level::Warning, words.clone())
+            }
         };
-        match &settling.attempt {
-            Some(attempt) => self.tell(now, event, level, Some(attempt), text),
+        match &settling.begun {
+            Some(Begun { attempt, .. }) => self.tell(now, event, level, Some(attempt), text),
             None => self.tell_of(now, event, level, worker, text),
         }
     }
 
     /// An earlier daemon began to type this, and it was submitted now.
     pub(super) fn item_left_is_delivered(&mut self, now: Now, begun: BegunNudge, how: &str) {
-        let Some(item) = begun.item else {
+        let Some(item) = begun.item.clone() else {
             return;
         };
         let worker = begun.attempt.worker.clone();
         let words = format!("{item} of its inbox {how}");
-        let begun = Some((begun.nudge, begun.attempt));
+        let begun = Some(Begun::found(begun));
         self.put_away(now, &worker, begun, item, Settle::Delivered, words);
     }
 
     /// An earlier daemon began to type this and did not see its end.
     pub(super) fn item_left_is_undecided(&mut self, now: Now, begun: BegunNudge) {
-        let Some(item) = begun.item else {
+        let Some(item) = begun.item.clone() else {
             return;
         };
         let worker = begun.attempt.worker.clone();
         let why = "may have been typed: the supervisor ended while it was typed";
         let left = if_left(&worker);
         let words = format!("{item} in the inbox of {worker} {why}; {left}");
-        let begun = Some((begun.nudge, begun.attempt));
+        let begun = Some(Begun::found(begun));
         let how = Settle::Failed(why.to_owned());
         self.put_away(now, &worker, begun, item, how, words);
-        let settling = self.inboxes.get_mut(&worker);
-        if let Some(settling) = settling.and_then(|inbox| inbox.settling.as_mut()) {
-            settling.found = true;
-        }
     }
 
     /// What cannot be moved at present, in words.
@@ -491,12 +497,31 @@ impl Rig {
     }
 }
 
+impl Begun {
+    fn now(nudge: &Nudging) -> Self {
+        Self {
+            nudge: nudge.id,
+            attempt: nudge.attempt.clone(),
+            found: None,
+        }
+    }
+
+    fn found(begun: BegunNudge) -> Self {
+        Self {
+            nudge: begun.nudge,
+            attempt: begun.attempt,
+            found: Some(begun.at),
+        }
+    }
+}
+
 impl Settling {
     fn effect(&self, worker: &WorkerName) -> Effect {
         Effect::Settle {
             worker: worker.clone(),
             item: self.item.clone(),
             how: self.how.clone(),
+            begun: self.begun.as_ref().and_then(|begun| begun.found),
         }
     }
 
@@ -504,8 +529,10 @@ impl Settling {
     fn move_if_due(&mut self, now: Mono, worker: &WorkerName) -> Option<Effect> {
         match self.step {
             Step::Moving { until } if now >= until => {
-                // If it is gone, this move may have done it, and nobody has told of that.
-                self.found = false;
+                // If it was moved, this move may have done it, and nobody has told of that.
+                if let Some(begun) = &mut self.begun {
+                    begun.found = None;
+                }
                 self.wait(now, "nobody said how it went".into());
                 None
             }

@@ -93,7 +93,7 @@ pub use handoff::{
     ANSWERED_WITHIN, Ask, AskId, Asker, Claim, Gate, GateState, Happened, Lying, RESTARTED_WITHIN,
     Step, Verified, is_text_of,
 };
-pub use inbox::{Lies, Settle};
+pub use inbox::{Lies, Moved, Settle};
 pub use nudge::{BegunNudge, NudgeId, Nudged};
 pub use say::{Debt, Owed};
 pub use view::{InboxRow, PhaseRow, Row, SpentRow, View};

@@ -16,7 +16,7 @@ use rustix::{
 
 use super::{DELIVERED, FAILED, Inbox, InboxError, WHY};
 use crate::{
-    decide::Settle,
+    decide::{Moved, Settle},
     fault,
     foreign::{names, write},
     model::ItemName,
@@ -31,7 +31,8 @@ const TIME: &str = "%Y%m%dT%H%M%S%.6fZ";
 const TIME_BYTES: usize = 23;
 
 impl Inbox {
-    /// Moves a file to where it belongs; its name there, or nothing if it was not in the inbox any more.
+    /// Moves a file to where it belongs; `begun`: when an earlier daemon began to type it, which may have
+    /// moved it.
     ///
     /// # Errors
     /// It is where it was.
@@ -39,13 +40,14 @@ impl Inbox {
         &self,
         item: &ItemName,
         how: &Settle,
+        begun: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Option<ItemName>, InboxError> {
+    ) -> Result<Moved, InboxError> {
         let name = item.as_os_str();
         // Another one of its name is not what was typed.
         let it = self.stat(name)?.filter(|stat| item.may_be(stat.st_ino));
         if it.is_none() {
-            return Ok(None);
+            return self.left_it(name, begun);
         }
         let (place, why) = match how {
             Settle::Delivered => (DELIVERED, None),
@@ -77,7 +79,7 @@ impl Inbox {
                     remove(&below, &reason);
                 }
                 return match source {
-                    Errno::NOENT => Ok(None),
+                    Errno::NOENT => Ok(Moved::Gone),
                     source => Err(InboxError::new(self.at(name), "moved", source)),
                 };
             }
@@ -95,7 +97,26 @@ impl Inbox {
         {
             tracing::warn!("what was delivered long ago stays: {error}");
         }
-        Ok(Some(moved.into()))
+        Ok(Moved::To(moved.into()))
+    }
+
+    /// How a file left the inbox.
+    fn left_it(&self, name: &OsStr, begun: Option<Timestamp>) -> Result<Moved, InboxError> {
+        let Some(begun) = begun else {
+            return Ok(Moved::Gone);
+        };
+        let is_it = |moved: &OsString| {
+            when(moved).is_some_and(|at| at >= begun && *moved == with_time(at, name))
+        };
+        let moved_to = |place| {
+            let moved = names(&self.below(place)?).map_err(self.failed(place, "read"))?;
+            Ok(moved.into_iter().find(is_it))
+        };
+        if moved_to(DELIVERED)?.is_some() {
+            return Ok(Moved::Before);
+        }
+        let failed = moved_to(FAILED)?;
+        Ok(failed.map_or(Moved::Gone, |moved| Moved::To(moved.into())))
     }
 
     /// Puts a file that failed back under its own name, last in order; its name.

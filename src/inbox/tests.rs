@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::{settle::KEPT, *};
 use crate::{
-    decide::{Lies, Settle},
+    decide::{Lies, Moved, Settle},
     model::ItemName,
 };
 
@@ -59,8 +59,8 @@ impl Place {
     }
 
     fn settle(&self, name: &str, how: &Settle) -> Option<ItemName> {
-        let moved = self.inbox.settle(&name.into(), how, at(1));
-        moved.unwrap()
+        let moved = self.inbox.settle(&name.into(), how, None, at(1));
+        place_of(moved.unwrap())
     }
 
     fn names(&self, below: &str) -> Vec<String> {
@@ -69,6 +69,13 @@ impl Place {
         let mut names: Vec<_> = names.collect();
         names.sort();
         names
+    }
+}
+
+fn place_of(moved: Moved) -> Option<ItemName> {
+    match moved {
+        Moved::To(place) => Some(place),
+        Moved::Before | Moved::Gone => None,
     }
 }
 
@@ -234,8 +241,8 @@ fn any_name_is_typed_put_away_and_retried() {
         fs::write(place.inbox.path().join(&name), "x").unwrap();
         let item = ItemName::from(name);
         assert_eq!(place.look().first, Some((item.clone(), Ok("x".into()))));
-        let moved = place.inbox.settle(&item, &failed("because"), at(1));
-        let moved = moved.unwrap().unwrap();
+        let moved = place.inbox.settle(&item, &failed("because"), None, at(1));
+        let moved = place_of(moved.unwrap()).unwrap();
         let failures = place.inbox.failures().unwrap();
         assert_eq!(failures.len(), 1, "{failures:?}");
         assert_eq!(failures[0].name, moved);
@@ -247,16 +254,46 @@ fn any_name_is_typed_put_away_and_retried() {
         let whole = item.as_os_str().len() < 255;
         assert_eq!(back == item, whole);
         assert!(place.names("failed").is_empty());
-        place
-            .inbox
-            .settle(&back, &Settle::Delivered, at(2))
-            .unwrap()
-            .unwrap();
+        let moved = place.inbox.settle(&back, &Settle::Delivered, None, at(2));
+        place_of(moved.unwrap()).unwrap();
     }
 }
 
 #[test]
-fn what_is_gone_had_been_put_away() {
+fn what_an_earlier_daemon_began_and_put_away_is_told_from_what_is_gone() {
+    let place = place();
+    for (name, how) in [
+        ("1.md".to_owned(), Settle::Delivered),
+        ("2.md".to_owned(), failed("why")),
+        ("n".repeat(255), Settle::Delivered),
+    ] {
+        let item = ItemName::from(name.as_str());
+        let left = |begun| {
+            place
+                .inbox
+                .settle(&item, &failed("why"), begun, at(9))
+                .unwrap()
+        };
+        place.write(&name, "x");
+        let put = place_of(place.inbox.settle(&item, &how, None, at(2)).unwrap());
+        match how {
+            Settle::Delivered => assert_eq!(left(Some(at(1))), Moved::Before),
+            // Nobody may have been told of it.
+            Settle::Failed(_) => assert_eq!(place_of(left(Some(at(1)))), put),
+        }
+        // Another one of its name, typed earlier.
+        assert_eq!(left(Some(at(3))), Moved::Gone);
+        // It was to be moved by this daemon, and whoever wrote it has taken it away.
+        assert_eq!(left(None), Moved::Gone);
+    }
+    let nothing = place
+        .inbox
+        .settle(&"3.md".into(), &failed("why"), Some(at(1)), at(9));
+    assert_eq!(nothing.unwrap(), Moved::Gone);
+}
+
+#[test]
+fn what_is_gone_is_not_put_away() {
     let place = place();
     assert_eq!(place.settle("gone", &Settle::Delivered), None);
     assert_eq!(place.settle("gone", &failed("why")), None);
@@ -270,7 +307,7 @@ fn what_cannot_be_moved_stays_and_leaves_nothing_behind() {
     fs::write(place.path("failed").join(format!("{TIME}-a")), "in the way").unwrap();
     let error = place
         .inbox
-        .settle(&"a".into(), &failed("why"), at(1))
+        .settle(&"a".into(), &failed("why"), None, at(1))
         .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     assert!(place.first().is_some());
@@ -280,7 +317,7 @@ fn what_cannot_be_moved_stays_and_leaves_nothing_behind() {
     symlink(place.temp.path(), place.path("delivered")).unwrap();
     place
         .inbox
-        .settle(&"a".into(), &Settle::Delivered, at(1))
+        .settle(&"a".into(), &Settle::Delivered, None, at(1))
         .unwrap_err();
     assert!(place.first().is_some());
     fs::remove_file(place.path("delivered")).unwrap();
@@ -313,11 +350,10 @@ fn thousands_are_seen_and_of_what_was_delivered_the_latest_are_kept() {
     fs::write(foreign, "not ours to remove").unwrap();
     for number in 0..1005 {
         let item = ItemName::from(format!("{number:04}").as_str());
-        place
+        let moved = place
             .inbox
-            .settle(&item, &Settle::Delivered, at(number))
-            .unwrap()
-            .unwrap();
+            .settle(&item, &Settle::Delivered, None, at(number));
+        place_of(moved.unwrap()).unwrap();
     }
     let kept = place.names("delivered");
     assert_eq!(kept.len(), 1001);
@@ -390,11 +426,8 @@ fn of_another_user_it_is_theirs_and_root_reads_nothing_for_them() {
     let sent = place.inbox.send("x", at(1)).unwrap();
     assert_eq!(uid(place.inbox.path().join(sent.as_os_str())), USER);
     assert!(place.first().unwrap().1.is_ok());
-    let moved = place
-        .inbox
-        .settle(&sent, &failed("why"), at(1))
-        .unwrap()
-        .unwrap();
+    let moved = place.inbox.settle(&sent, &failed("why"), None, at(1));
+    let moved = place_of(moved.unwrap()).unwrap();
     let why = format!("failed/{moved}.why");
     assert_eq!(uid(place.path(&why)), USER);
     // Moved there by the user, who may not read it.
@@ -413,7 +446,7 @@ fn of_another_user_it_is_theirs_and_root_reads_nothing_for_them() {
     chown(place.path("delivered"), Some(USER + 1), None).unwrap();
     place
         .inbox
-        .settle(&"secret".into(), &Settle::Delivered, at(1))
+        .settle(&"secret".into(), &Settle::Delivered, None, at(1))
         .unwrap_err();
 }
 
@@ -441,9 +474,9 @@ fn another_file_of_the_same_name_is_not_what_was_typed() {
     assert_eq!(
         place
             .inbox
-            .settle(&item, &Settle::Delivered, at(1))
+            .settle(&item, &Settle::Delivered, None, at(1))
             .unwrap(),
-        None
+        Moved::Gone
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), "second");
     assert_eq!(place.look().first, Some((item, Ok("second".into()))));
@@ -457,8 +490,10 @@ fn what_is_delivered_by_a_clock_that_was_set_back_stays() {
         fs::write(place.inbox.path().join(old), "x").unwrap();
     }
     fs::write(place.inbox.path().join("new"), "x").unwrap();
-    let moved = place.inbox.settle(&"new".into(), &Settle::Delivered, at(1));
-    let moved = moved.unwrap().unwrap().to_string();
+    let moved = place
+        .inbox
+        .settle(&"new".into(), &Settle::Delivered, None, at(1));
+    let moved = place_of(moved.unwrap()).unwrap().to_string();
     let names = place.names("delivered");
     assert_eq!(names.len(), KEPT);
     assert!(names.contains(&moved), "{moved}");

@@ -191,6 +191,25 @@ fn what_a_killed_daemon_had_begun_is_told_and_not_typed_again() {
 }
 
 #[test]
+fn what_a_killed_daemon_had_begun_is_told_though_its_file_was_taken_away() {
+    let mut rig = plays("wait\nwait\n");
+    rig.eventually("it is seen to wait", |rig| {
+        (rig.worker("a")["verdict"]["is"] == "waiting").then_some(())
+    });
+    fs::write(inbox(&rig).join("1.md"), "go on").unwrap();
+    let stopped = Stopped::of(&rig);
+    rig.eventually("it is begun", |rig| (!begun(rig).is_empty()).then_some(()));
+    rig.kill_daemon();
+    fs::remove_file(inbox(&rig).join("1.md")).unwrap();
+    drop(stopped);
+    rig.start();
+    until_told(&rig, "worker-inbox-failed");
+    rig.done(&["inbox", "a", "send", "another"]);
+    until_delivered(&rig, 1);
+    assert_eq!(submitted(&rig), ["another"]);
+}
+
+#[test]
 fn what_cannot_be_moved_is_told_and_never_typed_again() {
     let mut rig = plays("wait\nwait\nwait\n");
     let delivered = inbox(&rig).join("delivered");

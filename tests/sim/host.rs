@@ -20,6 +20,7 @@ use loopkeeper::{
 use crate::{
     body::{Body, Stage},
     check::{Checked, Order, ensure, explained},
+    inboxes::To,
     world::{After, World},
 };
 
@@ -167,7 +168,12 @@ impl World {
                 digest,
                 ..
             } => self.submit_left(nudge, &attempt, digest)?,
-            Effect::Settle { worker, item, how } => self.settle_file(worker, item, how)?,
+            Effect::Settle {
+                worker,
+                item,
+                how,
+                begun,
+            } => self.settle_file(worker, item, To { how, begun })?,
             Effect::CheckPhase(id, _) => {
                 let says = match self.nature.percent(&mut self.rng, 5) {
                     true => Err("cannot be looked at".into()),

@@ -10,12 +10,13 @@
 //!
 //! Who keeps the directories does one thing at a time: the daemon hears what has just been seen, and that a
 //! file was moved when it has been. A daemon that dies leaves some moves done that it never heard of, and
-//! others undone. Each file has other words, and those that were typed are remembered.
+//! others undone: the next one has to tell of what it does not find delivered, also where the file is gone. Each file has other words, and those that were typed are remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use loopkeeper::{
-    decide::{Event, Lies, NudgeId, Settle},
+    decide::{Event, Lies, Moved, NudgeId, Settle},
     model::{ItemName, WorkerName},
 };
 
@@ -48,8 +49,9 @@ pub(crate) struct Inboxes {
 struct Inbox {
     /// In the order in which they came.
     queued: Vec<File>,
-    delivered: usize,
     failed: usize,
+    /// Those that were put away: when, by the clock, and whether they were delivered.
+    moved: Vec<Put>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,29 @@ struct File {
     /// Or why it can never be typed.
     text: Result<String, String>,
     typed: bool,
+}
+
+/// A file that was put away.
+#[derive(Debug, Clone)]
+struct Put {
+    at: Timestamp,
+    delivered: bool,
+    file: File,
+}
+
+impl Put {
+    fn name(&self) -> ItemName {
+        let name = format!("moved-{}-{}", self.file.number, self.file.name);
+        name.as_str().into()
+    }
+}
+
+/// Where a file is to be moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct To {
+    pub(crate) how: Settle,
+    /// When an earlier daemon began it.
+    pub(crate) begun: Option<Timestamp>,
 }
 
 impl File {
@@ -156,36 +181,50 @@ impl Inboxes {
         Ok(())
     }
 
-    /// A file is moved, if it is there; its name then.
-    fn moves(&mut self, worker: &WorkerName, item: &ItemName, how: &Settle) -> Option<ItemName> {
-        let at = self.place(worker, item)?;
-        let inbox = self.of.get_mut(worker)?;
-        let file = inbox.queued.remove(at);
-        match how {
-            Settle::Delivered => inbox.delivered += 1,
-            Settle::Failed(_) => inbox.failed += 1,
-        }
-        Some(
-            format!("moved-{}-{}", file.number, file.name)
-                .as_str()
-                .into(),
-        )
+    /// A file is moved, if it is there.
+    fn moves(&mut self, worker: &WorkerName, item: &ItemName, to: &To, at: Timestamp) -> Moved {
+        let place = self.place(worker, item);
+        let typed = self.nudges.values().filter(|(whose, _)| whose == worker);
+        let last = typed.map(|(_, number)| *number).max();
+        let Some(inbox) = self.of.get_mut(worker) else {
+            return Moved::Gone;
+        };
+        let Some(place) = place else {
+            let mut since = inbox.moved.iter().filter(
+                |put| // By a clock that was set back, an earlier one of its name may seem to be it: not played.
+                to.begun.is_some_and(|begun| put.at >= begun)
+                    && put.file.is(item)
+                    && Some(put.file.number) >= last,
+            );
+            return match since.next() {
+                Some(put) if put.delivered => Moved::Before,
+                Some(put) => Moved::To(put.name()),
+                None => Moved::Gone,
+            };
+        };
+        let file = inbox.queued.remove(place);
+        let delivered = to.how == Settle::Delivered;
+        inbox.failed += usize::from(!delivered);
+        let put = Put {
+            at,
+            delivered,
+            file,
+        };
+        let name = put.name();
+        inbox.moved.push(put);
+        Moved::To(name)
     }
 
-    /// Texts of dead daemons of which no other has to tell: what became of their files is seen where they
-    /// lie, or by who took them away.
-    fn gone(&self) -> Vec<NudgeId> {
-        let is_there = |(worker, number): &(WorkerName, u64)| {
-            let mut files = self
-                .of
-                .get(worker)
-                .into_iter()
-                .flat_map(|inbox| &inbox.queued);
-            files.any(|file| file.number == *number)
+    /// Texts of dead daemons of which no other has to tell: that they were delivered is seen where they lie.
+    fn delivered_before(&self) -> Vec<NudgeId> {
+        let was_delivered = |(worker, number): &(WorkerName, u64)| {
+            let files = self.of.get(worker).into_iter();
+            let mut files = files.flat_map(|inbox| &inbox.moved);
+            files.any(|put| put.delivered && put.file.number == *number)
         };
         let earlier = self.earlier.iter().copied();
         earlier
-            .filter(|nudge| !is_there(&self.nudges[nudge]))
+            .filter(|nudge| was_delivered(&self.nudges[nudge]))
             .collect()
     }
 }
@@ -226,7 +265,6 @@ impl World {
             self.coverage.count("files dropped in");
         }
         self.note(|| format!("something happens in the inbox of {worker}"));
-        self.files_gone();
         // What nobody hears of is found by the next look.
         if !self.nature.loses(&mut self.rng) {
             self.look_soon();
@@ -271,20 +309,15 @@ impl World {
     }
 
     /// The rig wants a file to be moved; that is done in a moment.
-    pub(crate) fn settle_file(
-        &mut self,
-        worker: WorkerName,
-        item: ItemName,
-        how: Settle,
-    ) -> Checked {
+    pub(crate) fn settle_file(&mut self, worker: WorkerName, item: ItemName, to: To) -> Checked {
         self.inboxes
-            .is_right_to_settle(&worker, &item, &how, &self.store.now)?;
+            .is_right_to_settle(&worker, &item, &to.how, &self.store.now)?;
         let Some(daemon) = &self.daemon else {
             return Ok(());
         };
         let number = daemon.number;
         let late = self.nature.delay(&mut self.rng);
-        self.later(late, Item::Settle(number, worker, item, how));
+        self.later(late, Item::Settle(number, worker, item, to));
         Ok(())
     }
 
@@ -294,7 +327,7 @@ impl World {
         number: u64,
         worker: WorkerName,
         item: ItemName,
-        how: &Settle,
+        to: &To,
     ) -> Checked {
         let daemon = self.daemon.as_ref();
         if daemon.is_none_or(|daemon| daemon.number != number) {
@@ -304,11 +337,11 @@ impl World {
             self.coverage.count("files that could not be moved");
             Err("no space left on device".to_owned())
         } else {
-            self.coverage.count(match how {
+            self.coverage.count(match to.how {
                 Settle::Delivered => "files delivered",
                 Settle::Failed(_) => "files failed",
             });
-            Ok(self.inboxes.moves(&worker, &item, how))
+            Ok(self.inboxes.moves(&worker, &item, to, self.wall()))
         };
         self.look_soon();
         if self.nature.loses(&mut self.rng) {
@@ -324,19 +357,16 @@ impl World {
             .queue
             .extract_if(.., |_, item| matches!(item, Item::Settle(..)));
         for (_, item) in asked.collect::<Vec<_>>() {
-            if let Item::Settle(_, worker, item, how) = item
+            if let Item::Settle(_, worker, item, to) = item
                 && self.rng.bool()
             {
                 self.coverage.count("files moved unheard");
-                self.inboxes.moves(&worker, &item, &how);
+                let at = self.wall();
+                self.inboxes.moves(&worker, &item, &to, at);
             }
         }
         self.inboxes.earlier = self.inboxes.nudges.keys().copied().collect();
-        self.files_gone();
-    }
-
-    fn files_gone(&mut self) {
-        for nudge in self.inboxes.gone() {
+        for nudge in self.inboxes.delivered_before() {
             self.checks.nudges.is_seen_otherwise(nudge);
         }
     }

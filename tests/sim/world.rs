@@ -21,7 +21,7 @@ use fastrand::Rng;
 use jiff::{Timestamp, tz::TimeZone};
 use loopkeeper::{
     config::Config,
-    decide::{Event, Machine, Settle, Zone},
+    decide::{Event, Machine, Zone},
     model::{AttemptRef, BootId, ItemName, Mono, Now, PhaseId, WorkerName},
 };
 
@@ -32,7 +32,7 @@ use crate::{
     configs,
     coverage::Coverage,
     host::Act,
-    inboxes::Inboxes,
+    inboxes::{Inboxes, To},
     lines::Lines,
     night::Night,
     stood::Stood,
@@ -63,7 +63,7 @@ pub(crate) enum Item {
     /// Somebody looks into the inboxes for that daemon; or looks again after a while, for as long as it lives.
     Inboxes(u64, bool),
     /// A file of an inbox is moved for that daemon.
-    Settle(u64, WorkerName, ItemName, Settle),
+    Settle(u64, WorkerName, ItemName, To),
 }
 
 /// How the world goes on when the daemon has left.
@@ -258,7 +258,7 @@ impl World {
                 Ok(())
             }
             Item::Inboxes(number, again) => self.look_into_inboxes(number, again),
-            Item::Settle(number, worker, item, how) => self.move_file(number, worker, item, &how),
+            Item::Settle(number, worker, item, to) => self.move_file(number, worker, item, &to),
             Item::Impatience(number) => {
                 if self
                     .daemon

@@ -9,8 +9,7 @@ use crate::{
         signs::Signs,
         typed::{By, Refusal},
     },
-    decide::{Fact, Lies, Nudge, NudgeId, Settle, Typed, When},
-    model::ItemName,
+    decide::{Fact, Lies, Moved, Nudge, NudgeId, Settle, Typed, When},
 };
 
 /// One that runs, waits for a word, and whose files are these.
@@ -80,9 +79,9 @@ fn refuses(play: &mut Play, id: NudgeId, why: Refusal) -> Vec<Effect> {
     play.tell(Event::Typed(id, Typed::Refused { why, screen }))
 }
 
-/// The file was moved, and is called so.
+/// The file was moved, and is called so, or was not there.
 fn moved(play: &mut Play, name: &str, to: Option<&str>) -> Vec<Effect> {
-    let to = Ok(to.map(ItemName::from));
+    let to = Ok(to.map_or(Moved::Gone, |to| Moved::To(to.into())));
     play.tell(Event::Settled("a".parse().unwrap(), name.into(), to))
 }
 
@@ -485,11 +484,37 @@ fn what_a_killed_daemon_had_typed_or_moved_is_not_typed_again() {
     assert_eq!(typed(&done), []);
 
     // Moved, and that is not recorded: the file is not there any more.
-    let done = moved(&mut play, "1.md", None);
+    let before = Event::Settled("a".parse().unwrap(), "1.md".into(), Ok(Moved::Before));
+    let done = play.tell(before);
     assert_eq!(told(&done), []);
     assert!(is_over(&done, id));
     let alive = play.alive(&of);
     assert_eq!(settled(&play.next_daemon(vec![alive])), []);
+}
+
+#[test]
+fn what_a_killed_daemon_had_begun_is_told_though_its_file_was_taken_away() {
+    let (mut play, of, done) = waiting(&[("1.md", "first")]);
+    let id = one(&done);
+    let began = now(play.t).wall;
+    let alive = play.alive(&of);
+    play.next_daemon(vec![alive]);
+    sees(&mut play, &of, idle());
+    let done = lies(&mut play, &[]);
+    // Where it may have been moved is looked at for one that was begun then.
+    let begun = done.iter().find_map(|effect| match effect {
+        Effect::Settle { begun, .. } => *begun,
+        _ => None,
+    });
+    assert_eq!(begun, Some(began));
+    let done = moved(&mut play, "1.md", None);
+    let says = "1.md in the inbox of a may have been typed: the supervisor ended while it was typed; if it stands on \
+                its input line, not sent, nothing else is typed there: ";
+    let [("worker-inbox-failed", text)] = told(&done)[..] else {
+        panic!("{done:?}");
+    };
+    assert!(text.starts_with(says), "{text}");
+    assert!(is_over(&done, id));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
         signs::Signs,
         typed::{By, Digest, Refusal},
     },
-    decide::{Fact, Lies, Nudge, NudgeId, Settle, Typed, When},
+    decide::{Fact, Lies, Moved, Nudge, NudgeId, Settle, Typed, When},
 };
 
 const WITHIN: Duration = Duration::from_secs(600);
@@ -122,7 +122,7 @@ fn one_that_waits_has_it_submitted_and_told_once() {
         assert_eq!(fates(&done), [true]);
         let (event, begins) = match by_file {
             true => {
-                let moved = Ok(Some("T-1.md".into()));
+                let moved = Ok(Moved::To("T-1.md".into()));
                 let moved = Event::Settled("a".parse().unwrap(), "1.md".into(), moved);
                 done.extend(play.tell(moved));
                 ("worker-inbox-delivered", "1.md of its inbox ")
