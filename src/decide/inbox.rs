@@ -17,8 +17,9 @@
 //!
 //! It is over only after the file was moved. So a daemon that finds one begun and not over, and does not find
 //! its text on the input line to be submitted ([`Left`]), has it moved to `failed/`. If it is in
-//! `delivered/` by then, it had been settled; if it is in `failed/`, nobody was told, as that is recorded with its
-//! end; and if it is nowhere, somebody has taken it away, and that it was begun is told. Until it is moved nothing else of that inbox is typed.
+//! `delivered/` by then, it had been settled; if it is in `failed/`, nobody was told, as that is recorded with
+//! its end; and if it is nowhere, somebody has taken it away, and that it was begun is told. Until it is moved
+//! nothing else of that inbox is typed.
 //!
 //! What lies there is told by looks ([`Event::Inbox`](super::Event::Inbox)), in the order in which it came
 //! to be whole, with the text of the first. Until it is begun, the latest text counts, and what is no
