@@ -140,15 +140,15 @@ impl Rig {
             self.release(now, &of.worker);
             return self.becomes(now, &of.worker, Life::Waiting("about to start".into()));
         }
-        // What it came to by then nobody knows.
-        let is_seen = !end.unseen;
-        if is_seen && matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
-            self.round_over(now, &of.worker, None);
-        }
         let declared = self.workers.get(&of.worker).is_some_and(|w| w.declared);
         if !declared {
             // Nothing follows, nor is it held against one of that name that may be declared later.
             return self.becomes(now, &of.worker, Life::Stopped(Stopped::Removed));
+        }
+        // What it came to by then nobody knows.
+        let is_seen = !end.unseen;
+        if is_seen && matches!(cause, Cause::OwnEnd | Cause::Failed(_)) {
+            self.round_over(now, &of.worker, None);
         }
         match cause {
             Cause::Stop(_) | Cause::Restart(_) => {}

@@ -194,15 +194,23 @@ fn a_worker_that_is_removed_comes_back_as_a_new_one() {
 
 #[test]
 fn how_a_removed_worker_ends_is_not_held_against_the_next_of_its_name() {
-    let mut once = worker("a");
+    let mut once = agents::agent("a");
     once.budget.restarts = 0;
+    once.breaker = Some(config::Breaker {
+        rounds: 1,
+        again: Duration::from_secs(1800),
+    });
     let (mut play, starts) = Play::running(rig([once]));
     play.says(HostEvent::Ended(starts[0].clone(), Exit::Code(1), None));
     let workers = std::mem::take(&mut play.config.workers);
     play.reload(|_| ());
     let done = play.says(HostEvent::Gone(starts[0].clone()));
-    let says = |effect: &&Effect| matches!(effect, Effect::Notify(_));
-    assert_eq!(done.iter().find(says), None);
+    let told = |effect: &Effect| match effect {
+        Effect::Tell(notice) => Some(notice.event.clone()),
+        _ => None,
+    };
+    let told: Vec<_> = done.iter().filter_map(told).collect();
+    assert_eq!(told, ["worker-ended"]);
     play.config.workers = workers;
     assert_eq!(started(&play.next_daemon(Vec::new())).len(), 1);
     assert!(play.rig.workers["a"].restarts.window.is_empty());
