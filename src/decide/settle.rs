@@ -12,7 +12,7 @@ use super::{
     worktree::Tree,
 };
 use crate::{
-    config::{Keeps, OnPhase},
+    config::OnPhase,
     model::{AttemptId, AttemptRef, Exit, Kind, Now, WorkerName},
 };
 
@@ -255,8 +255,7 @@ impl Rig {
             return;
         };
         worker.asked = Asked::Nothing;
-        let converses = worker.rules.conversation != Keeps::Nothing;
-        worker.spend.begins(converses && !worker.resumes);
+        worker.spend.begins(opening.new);
         // The next start has it seen to again.
         worker.tree = Tree::Unseen;
         // That it waits was told, and how often it is tried says nothing more.

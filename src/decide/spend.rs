@@ -37,6 +37,17 @@ const GRACE: Duration = Duration::from_secs(10 * 60);
 /// What is no more than time is recorded this often at most.
 const RECORD_EVERY: Duration = Duration::from_secs(60);
 
+/// What of it is not recorded yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+enum Unrecorded {
+    #[default]
+    Nothing,
+    /// No more than what the next look at the clock says as well.
+    Time,
+    /// What nobody may see again.
+    Counted,
+}
+
 /// What a worker has spent of this day.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Spend {
@@ -44,10 +55,7 @@ pub(super) struct Spend {
     /// Until when this daemon has counted, and whether something ran then.
     counted: Option<(Mono, bool)>,
     recorded: Option<Mono>,
-    /// Something is not recorded yet.
-    differs: bool,
-    /// And not to be forgotten.
-    counts: bool,
+    unrecorded: Unrecorded,
     /// An attempt begins, and whether in a conversation of which it is known that it is a new one.
     begins: Option<bool>,
     /// Its agent was seen to work since its last turn was over.
@@ -146,7 +154,7 @@ impl Spend {
         let shown = counts_turns && known.shown_turns.or(turns).is_some();
         if over && !shown {
             known.spent.turns = known.spent.turns.saturating_add(1);
-            (self.differs, self.counts) = (true, true);
+            self.unrecorded = Unrecorded::Counted;
         }
     }
 
@@ -181,9 +189,9 @@ impl Spend {
         let more_cost = more(&mut known.shown_cost, cost, &mut self.anew.1);
         spent.turns = spent.turns.saturating_add(more_turns);
         spent.cost = spent.cost.saturating_add(more_cost);
-        let counts = (known.spent, known.shown_turns, known.shown_cost) != before;
-        self.differs |= counts;
-        self.counts |= counts;
+        if (known.spent, known.shown_turns, known.shown_cost) != before {
+            self.unrecorded = Unrecorded::Counted;
+        }
     }
 
     /// Counts the time up to now.
@@ -195,7 +203,7 @@ impl Spend {
                 known.shown_turns = known.shown_turns.map(|_| 0);
                 known.shown_cost = Some(0);
                 self.anew = (false, false);
-                (self.differs, self.counts) = (true, true);
+                self.unrecorded = Unrecorded::Counted;
             }
             Some(false) => self.anew = (true, true),
             None => {}
@@ -217,11 +225,12 @@ impl Spend {
                 shown_cost,
                 ..new()
             };
-            (self.out, self.until, self.differs) = (false, None, true);
+            (self.out, self.until) = (false, None);
+            self.unrecorded = Unrecorded::Counted;
         } else if !ran.is_zero() {
             let ran = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
             known.spent.time = known.spent.time.saturating_add(ran);
-            self.differs = true;
+            self.unrecorded = self.unrecorded.max(Unrecorded::Time);
         }
     }
 
@@ -329,24 +338,28 @@ impl Rig {
             let (runs, from_before) = (attempt.is_some(), attempt.is_some_and(|one| one.adopted));
             let ended = matches!(worker.spend.counted, Some((_, true))) && !runs;
             worker.spend.count(now, day, runs, from_before);
-            let tells = self.find_out(now, &name);
+            self.find_out(now, &name);
             let Some(worker) = self.workers.get_mut(&name) else {
                 continue;
             };
             let spend = &mut worker.spend;
             let late = |at: Mono| now.mono.since(at) >= RECORD_EVERY;
-            let soon = tells || ended || spend.counts;
-            if spend.differs && (soon || spend.recorded.is_none_or(late)) {
+            let due = match spend.unrecorded {
+                Unrecorded::Nothing => false,
+                Unrecorded::Time => ended || spend.recorded.is_none_or(late),
+                Unrecorded::Counted => true,
+            };
+            if due {
                 spend.recorded = Some(now.mono);
                 self.record_spent(&name);
             }
         }
     }
 
-    /// Whether a worker has spent all it may, and is to be stopped for it; tells it once.
-    fn find_out(&mut self, now: Now, name: &WorkerName) -> bool {
+    /// Whether a worker has spent all it may, and is to be stopped for it: that is told once.
+    fn find_out(&mut self, now: Now, name: &WorkerName) {
         let Some(worker) = self.workers.get_mut(name) else {
-            return false;
+            return;
         };
         let has_turn = worker.has_turn();
         let spend = &mut worker.spend;
@@ -354,8 +367,10 @@ impl Rig {
             (spend.out, spend.until) = (false, None);
             // It was held by less than it may spend now.
             let told = spend.known.as_mut().map(|known| &mut known.told);
-            spend.differs |= told.is_some_and(std::mem::take);
-            return false;
+            if told.is_some_and(std::mem::take) {
+                spend.unrecorded = Unrecorded::Counted;
+            }
+            return;
         };
         let until = *spend.until.get_or_insert(now.mono + GRACE);
         spend.out |= !has_turn || now.mono >= until;
@@ -364,14 +379,14 @@ impl Rig {
             .as_mut()
             .filter(|known| spend.out && !known.told)
         else {
-            return false;
+            return;
         };
-        (known.told, spend.differs) = (true, true);
+        known.told = true;
+        spend.unrecorded = Unrecorded::Counted;
         let text = format!(
             "{name} {over}: it is held until midnight; `supervisorctl start {name}` gives it as much again"
         );
         self.tell_of(now, "worker-budget", Level::Warning, name, text);
-        true
     }
 
     /// The operator starts a worker that has spent all it may.
@@ -396,8 +411,9 @@ impl Rig {
     /// The daemon is to end.
     pub(super) fn record_all_spent(&mut self) {
         let differs =
-            |(name, worker): (&WorkerName, &Worker)| worker.spend.differs.then(|| name.clone());
-        let names: Vec<_> = self.workers.iter().filter_map(differs).collect();
+            |(_, worker): &(&WorkerName, &Worker)| worker.spend.unrecorded != Unrecorded::Nothing;
+        let differs = self.workers.iter().filter(differs);
+        let names: Vec<_> = differs.map(|(name, _)| name.clone()).collect();
         for name in names {
             self.record_spent(&name);
         }
@@ -407,7 +423,7 @@ impl Rig {
         let Some(worker) = self.workers.get_mut(name) else {
             return;
         };
-        (worker.spend.differs, worker.spend.counts) = (false, false);
+        worker.spend.unrecorded = Unrecorded::Nothing;
         self.ledger.add(Fact::Spent {
             worker: name.clone(),
             spent: worker.spend.known.clone(),
