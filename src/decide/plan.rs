@@ -34,8 +34,8 @@ pub(super) struct Progress {
     pub(super) at: At,
     /// The point that is recorded; without a plan it is kept for the day there is one again.
     stored: Option<ResumePoint>,
-    /// The point was lost, and there is none yet: that holds also while there is no plan.
-    pub(super) lost: bool,
+    /// There was no point where one was lost; also where there is no plan since.
+    lost: bool,
     /// A move that is on its way to the store, and who waits for it.
     pub(super) pending: Option<(ResumePoint, Option<RequestId>)>,
     /// The next look at the end condition.
@@ -96,6 +96,15 @@ impl Progress {
             // Nobody looks while the plan stands still, so nobody has since a person set it.
             just_set: paused && stored.is_some_and(|stored| stored.by != SetBy::Plan),
             failed: None,
+        }
+    }
+
+    /// The same after a change of the plan to this one.
+    pub(super) fn changed(&self, plan: Plan, point: Option<&ResumePoint>, now: Mono) -> Self {
+        let lost = self.lost && point.is_none();
+        Self {
+            lost,
+            ..Self::begin(plan, point, lost, now)
         }
     }
 

@@ -40,9 +40,9 @@ impl Rig {
                 self.progress.point(now, SetBy::Plan)
             }
         };
-        let lost = self.progress.lost && point.is_none();
-        let mut progress = Progress::begin(config.plan.clone(), point.as_ref(), lost, now.mono);
-        progress.lost = lost;
+        let progress = self
+            .progress
+            .changed(config.plan.clone(), point.as_ref(), now.mono);
         // Without a plan there is no phase that could be kept or ended first.
         let has_place = matches!(self.progress.at, At::Phase(_) | At::Complete);
         if let (Some(why), true) = (progress.why_astray(), has_place) {
