@@ -257,7 +257,7 @@ fn what_cannot_be_is_refused() {
         (
             4,
             &["inbox", "watchdog", "list"],
-            "watchdog is part of the daemon, and has no inbox",
+            "watchdog is part of the daemon, and has no agent",
         ),
         (
             4,

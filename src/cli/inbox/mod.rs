@@ -225,7 +225,7 @@ pub(super) fn declared(worker: &WorkerName, file: &Path) -> Result<Option<Worker
         let hint = format!("{near}`supervisorctl status` lists the workers");
         let (message, hint) = match worker.as_str() {
             WorkerName::WATCHDOG => (
-                "watchdog is part of the daemon, and has no inbox".to_owned(),
+                "watchdog is part of the daemon, and has no agent".to_owned(),
                 "`supervisorctl status` shows who else there is".to_owned(),
             ),
             _ => (format!("worker {worker} does not exist"), hint),
