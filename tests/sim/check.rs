@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopkeeper::{
     config::{self, Plan},
-    decide::{Command, Effect, Event, RequestId, Told as ToldPhase},
+    decide::{Command, Effect, Event, RequestId, ResumePoint, Told as ToldPhase},
     model::{AttemptId, AttemptRef, Mono, PhaseId, WorkerName},
 };
 
@@ -129,6 +129,8 @@ pub(crate) struct Checks {
     over: BTreeSet<PhaseId>,
     /// The store refused facts that the present daemon still owes.
     pub(crate) owes: bool,
+    /// The resume points among them.
+    offered: Vec<ResumePoint>,
     /// The last thing recorded was a goodbye.
     pub(crate) goodbye: bool,
     /// Ends that are in the history. A power cut may take them from it.
@@ -158,6 +160,7 @@ impl Checks {
         self.once.clear();
         self.over.clear();
         self.owes = false;
+        self.offered.clear();
         self.ready = false;
     }
 

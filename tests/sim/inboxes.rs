@@ -10,7 +10,8 @@
 //!
 //! Who keeps the directories does one thing at a time: the daemon hears what has just been seen, and that a
 //! file was moved when it has been. A daemon that dies leaves some moves done that it never heard of, and
-//! others undone: the next one has to tell of what it does not find delivered, also where the file is gone. Each file has other words, and those that were typed are remembered.
+//! others undone: the next one has to tell of what it does not find delivered, also where the file is gone.
+//! Each file has other words, and those that were typed are remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,13 +191,13 @@ impl Inboxes {
             return Moved::Gone;
         };
         let Some(place) = place else {
-            let mut since = inbox.moved.iter().filter(
-                |put| // By a clock that was set back, an earlier one of its name may seem to be it: not played.
+            // By a clock that was set back an earlier one of its name may seem to be it: that is not played.
+            let is_it = |put: &&Put| {
                 to.begun.is_some_and(|begun| put.at >= begun)
                     && put.file.is(item)
-                    && Some(put.file.number) >= last,
-            );
-            return match since.next() {
+                    && Some(put.file.number) >= last
+            };
+            return match inbox.moved.iter().find(is_it) {
                 Some(put) if put.delivered => Moved::Before,
                 Some(put) => Moved::To(put.name()),
                 None => Moved::Gone,

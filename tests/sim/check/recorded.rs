@@ -37,7 +37,10 @@ impl Checks {
         let mut points: Vec<_> = old.into_iter().collect();
         for fact in facts {
             if let Fact::Phase(point) = fact {
-                self.phase(point, &points, told)?;
+                // What was offered before was right by the plan of then.
+                if !self.offered.contains(point) {
+                    self.phase(point, &points, told)?;
+                }
                 points.push(point);
             }
         }
@@ -45,13 +48,13 @@ impl Checks {
         if let Some(point) = points.last().filter(|last| Some(**last) != old) {
             let plan = &told.config.plan;
             let id = plan.phases.get(point.index).map(|phase| &phase.id);
-            // One that waited for a full disk may be of a plan that has changed since.
             ensure!(
-                self.owes || plan.phases.is_empty() || id == point.id.as_ref(),
+                self.offered.contains(point) || plan.phases.is_empty() || id == point.id.as_ref(),
                 "resume-point",
                 "{point:?} is not a point of the plan"
             );
         }
+        self.offered = points.into_iter().skip(old.iter().len()).cloned().collect();
         let mut decided = BTreeMap::new();
         for fact in facts {
             match fact {
@@ -176,6 +179,7 @@ impl Checks {
         );
         self.goodbye = matches!(facts.last(), Some(Fact::Goodbye { .. }));
         self.endings.recorded(facts);
+        self.offered.clear();
         for fact in facts {
             if let Fact::Restarts { worker, restarts } = fact
                 && restarts.window.is_empty()
@@ -267,10 +271,10 @@ impl Checks {
             let same = match &old.id {
                 // Wherever a changed plan has it.
                 Some(id) => point.id.as_ref() == Some(id),
-                // Or where further changes had moved the phase that was added.
+                // Or where further changes have since moved the phase that was added.
                 None => {
-                    let added = |id| matches!(&told.at, Place::Phase(_, at) if at == id);
-                    point.index == old.index || point.id.as_ref().is_some_and(added)
+                    let added = point.id.clone().map(|id| Place::Phase(point.index, id));
+                    point.index == old.index || added.as_ref() == Some(&told.at)
                 }
             };
             same || point.by == SetBy::Plan && next
