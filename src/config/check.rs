@@ -30,6 +30,7 @@ pub(super) fn across(draft: Draft, reading: &mut Reading<'_>) -> Config {
         notify: draft.notify,
         plan: draft.plan,
         workers: rows.map(|worker| (worker.name.clone(), worker)).collect(),
+        hosts: draft.hosts,
         agents: draft.agents,
     }
 }

@@ -121,6 +121,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
     let Worker {
         name,
         kind,
+        on,
         program,
         workdir,
         worktree,
@@ -162,6 +163,7 @@ fn changed(old: &Worker, new: &Worker) -> Changed {
     };
     let follows = *agent != old.agent && unstuck == old.unstick;
     keys.extend(differing(&[
+        (rules::ON, *on != old.on),
         (worker::WORKDIR, *workdir != old.workdir),
         (worker::WORKTREE, *worktree != old.worktree),
         (rules::ENVIRONMENT, *environment != old.environment),

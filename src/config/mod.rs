@@ -16,6 +16,7 @@ mod destination;
 mod diff;
 mod doubt;
 mod environment;
+mod host;
 mod lack;
 mod load;
 mod meant;
@@ -39,6 +40,7 @@ pub use diff::{Changed, Diff, PlanDiff, diff};
 pub use doubt::{OfWorker, doubts, doubts_but, doubts_elsewhere};
 pub(crate) use doubt::{doubts_of, in_sentences, plan_doubts};
 pub use environment::{Credentials, Environment};
+pub use host::{Host, On, SshDestination, SshDestinationError};
 pub use lack::Lack;
 pub(crate) use lack::THERE;
 pub(crate) use load::{WITHIN, load_by};
@@ -69,7 +71,7 @@ use toml::de::DeTable;
 use self::{load::Sight, reader::Reading};
 use crate::{
     agent::profile::Profile,
-    model::{Kind, WorkerName},
+    model::{HostName, Kind, WorkerName},
 };
 
 /// A whole, checked rig.
@@ -83,6 +85,8 @@ pub struct Config {
     pub plan: Plan,
     /// All rows that have a process: the declared workers and, under its own name, the proxy.
     pub workers: BTreeMap<WorkerName, Worker>,
+    /// The machines of `[hosts.NAME]`, also those on which no worker is.
+    pub hosts: BTreeMap<HostName, Host>,
     /// The agents of `[agents.NAME]`, also those that no worker runs.
     pub agents: BTreeMap<String, Arc<Profile>>,
 }

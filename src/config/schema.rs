@@ -77,6 +77,7 @@ pub(super) mod top {
         RIG: "rig", "a table", "empty" as in "{}", "The rig as a whole.";
         PROXY: "proxy", "a table", "no proxy" as in "{}", "The SOCKS proxy.";
         PLAN: "plan", "a table", "no phases" as in "{}", "The phases the loops work through.";
+        HOSTS: "hosts", "a table of hosts, as in [hosts.NAME]", "this machine alone" as in "{}", "Other machines on which workers run.";
         DEFAULTS: "defaults", "a table", "empty" as in "{}", "What holds for every worker that does not say otherwise.";
         WORKERS: "workers", "a table of workers, as in [workers.builder]", "no workers" as in "{}", "The programs that are kept alive.";
         AGENTS: "agents", "a table of agents, as in [agents.NAME]", "those in the program" as in "{}", "Agents of one's own, and what is different about known ones.";
@@ -201,6 +202,8 @@ pub(super) mod rules {
         BUDGET: "budget", "a table such as { restarts = 10, window = \"10m\" }", "as below" as in "{ restarts = 10, window = \"10m\" }",
             "How many restarts, before it is held: not started any more until supervisorctl start, another definition of it or the next boot; and how much it may spend in a day.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
+        ON: "on", "\"local\" or a NAME of [hosts.NAME]", "\"local\"",
+            "The machine on which it runs: that of the supervisor, or one that ssh reaches.";
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
@@ -212,6 +215,23 @@ pub(super) mod rules {
         KEEP_OUTPUT: "keep_output", "a size of at least 64KiB, such as \"16MiB\"", "\"16MiB\"",
             "How much of the file of an attempt's output is kept. Of what is in the journal, journald keeps as much as journald.conf(5) says.";
         KEEP_ATTEMPTS: "keep_attempts", "a whole number from 1 to 100000", "20", "How many ended attempts are kept.";
+    }
+}
+
+pub(super) mod host {
+    use super::expects;
+    keys! {
+        SSH: "ssh", "a destination such as \"me@build.example.org:22\"", "required" as in "\"me@build.example.org\"",
+            "Whom ssh connects to: host, user@host, user@host:port, [address]:port, or ssh://user@host:port. The host may be an alias of ssh_config(5).";
+        SSH_CONFIG: "ssh_config", expects::PATH, "those of the daemon's user and of the machine" as in "\"ssh_config\"",
+            "The ssh_config(5) that counts in their place.";
+        IDENTITY: "identity", expects::PATH, "those that ssh knows of" as in "\"/run/secrets/build-key\"",
+            "The file of the private key that is shown.";
+        PATH: "path", "a path there: absolute, or relative to the home directory there", "\".loopkeeper\"",
+            "The directory there below which the records of its workers lie.";
+        ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}",
+            "Added to the environment of each worker there. It wins over that of [defaults], and that of a worker over it.";
+        PROXY: "proxy", "true or false", "false", "Whether it is reached through the proxy of the rig.";
     }
 }
 
@@ -506,6 +526,7 @@ sections! {
     PLAN: "plan", "The phases the loops work through.", [plan];
     PHASE: "plan.phases", "One phase, as [[plan.phases]].", [phase];
     UNTIL: "plan.phases.until", "When a phase is over: file (with line or not), or command. With until = \"operator\": when the operator says so, by supervisorctl phase done.", [until];
+    HOST: "hosts.NAME", "Another machine on which workers run, for those with on = \"NAME\". It is reached by ssh, which has to know its key already and to come in without a question.", [host];
     DEFAULTS: "defaults", "What holds for every declared worker that does not say otherwise.", [rules];
     WORKER: "workers.NAME", "One worker, called NAME.", [worker, rules];
     BACKOFF: "workers.NAME.backoff", "The delay before a restart.", [backoff];

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Builtin, Origin, Say, Tailscale};
+use super::{Builtin, On, Origin, Say, Tailscale};
 use crate::{
     agent::profile::Profile,
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
@@ -16,15 +16,18 @@ pub struct Worker {
     pub name: WorkerName,
     /// `loop`, `service`, or `proxy` for the proxy's row.
     pub kind: Kind,
+    /// On which machine it runs.
+    pub on: On,
     /// What is run.
     pub program: Program,
-    /// Where it is run, absolute.
+    /// Where it is run: absolute, or of another machine also relative to the home directory there, which is
+    /// `.`.
     pub workdir: PathBuf,
-    /// The checkout it works in, absolute; no two workers share one.
+    /// The checkout it works in, a path as `workdir`; no two workers of one machine share one.
     pub worktree: Option<PathBuf>,
     /// From where that is made and repaired; `None`: it is the operator's to make.
     pub origin: Option<Origin>,
-    /// Added to the environment.
+    /// Added to the environment; what its host adds is among it.
     pub environment: BTreeMap<String, String>,
     /// What systemd is told of its service.
     pub systemd: Settings,

@@ -19,7 +19,7 @@ pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::{Exit, Status};
 pub use item::ItemName;
 pub use moment::{Mono, Now};
-pub use name::{CutoverId, GateName, NameError, PhaseId, WorkerName};
+pub use name::{CutoverId, GateName, HostName, NameError, PhaseId, WorkerName};
 pub use report::{Condition, Found, HostEvent, Intervention};
 pub use signal::Signal;
 pub use state::{Kind, LauncherKind, StateName, Verdict, VerdictIs};

@@ -78,6 +78,10 @@ fn file_with(section: &Section, line: &str) -> String {
             let needed = fill(&[("path", "'/srv/x'"), ("repo", "'/srv/y'")]);
             format!("{worker}[workers.a.worktree]\n{needed}{line}")
         }
+        "hosts.NAME" => {
+            let ssh = fill(&[("ssh", "'pi'")]);
+            format!("proxy = {{}}\n{worker}[hosts.a]\n{ssh}{line}")
+        }
         // Turns and costs are counted where an agent shows them.
         "workers.NAME.budget" => {
             format!("{worker}agent = 'claude'\n[workers.a.budget]\n{line}")

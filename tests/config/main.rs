@@ -10,6 +10,7 @@ mod agents;
 mod file;
 mod fixture;
 mod garbage;
+mod hosts;
 mod keys;
 mod lacks;
 mod meant;

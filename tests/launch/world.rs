@@ -123,6 +123,7 @@ impl World {
         Worker {
             name: "builder".parse().unwrap(),
             kind: Kind::Loop,
+            on: config::On::Local,
             program: Program::Command(config::Command {
                 program: program.into(),
                 arguments: arguments

@@ -15,8 +15,8 @@ use loopkeeper::{
     agent::profile::Profile,
     config::{
         Alive, Backoff, Budget, Command, Condition, Config, Credentials, Daily, Environment, Form,
-        Keeps, Limit, OnPhase, Origin, Phase, Plan, Probe, Program, Ready, Restart, Resume, Say,
-        Secrets, Unstick, Watch, Worker, parse,
+        Keeps, Limit, On, OnPhase, Origin, Phase, Plan, Probe, Program, Ready, Restart, Resume,
+        Say, Secrets, Unstick, Watch, Worker, parse,
     },
     model::{Kind, LauncherKind, PhaseId, Signal, Stop, WorkerName},
 };
@@ -32,6 +32,7 @@ pub(crate) fn random(rng: &mut Rng) -> Config {
     let count = rng.usize(1..=NAMES.len());
     let mut config = Config {
         rig: "sim".into(),
+        hosts: BTreeMap::new(),
         agents: BTreeMap::new(),
         notify: None,
         plan: plan(rng),
@@ -160,6 +161,7 @@ fn add(rng: &mut Rng, config: &mut Config, name: &str) {
         } else {
             Kind::Service
         },
+        on: On::Local,
         program: Program::Command(command()),
         workdir: "/".into(),
         origin: (worktree.is_some() && rng.u32(0..3) == 0).then(origin),

@@ -3,6 +3,7 @@
 mod agents;
 mod breaker;
 mod handoff;
+mod host;
 mod limit;
 mod machine;
 mod notify;
@@ -23,15 +24,15 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
 use toml::{Spanned, de::DeTable};
 
-use self::{agents::Agents, rules::Rules};
+use self::{agents::Agents, host::Hosts, rules::Rules};
 use super::{
-    Notify, Origin, Plan, Worker,
+    Host, Notify, Origin, Plan, Worker,
     reader::{Entry, Reading, Table},
     schema::{self, rig, top},
 };
 use crate::{
     agent::profile::Profile,
-    model::{PhaseId, WorkerName},
+    model::{HostName, PhaseId, WorkerName},
 };
 
 /// A file whose tables were read one by one. What has a complaint is missing from it.
@@ -46,6 +47,7 @@ pub(super) struct Draft {
     pub(super) phase_ids: BTreeMap<PhaseId, Range<usize>>,
     /// In the order of the file.
     pub(super) workers: Vec<Declared>,
+    pub(super) hosts: BTreeMap<HostName, Host>,
     pub(super) agents: BTreeMap<String, Arc<Profile>>,
 }
 
@@ -77,6 +79,14 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
     let plan = table
         .get(top::PLAN)
         .and_then(|entry| plan::plan(&entry, &mut phase_ids, reading));
+    let hosts = table
+        .get(top::HOSTS)
+        .and_then(|entry| Table::open(&entry, reading));
+    // A proxy whose table is misspelt is one.
+    let any_proxy = has_proxy || reading.misspelt.contains(top::PROXY.name);
+    let hosts = hosts.map_or_else(Hosts::default, |table| {
+        host::hosts(&table, any_proxy, reading)
+    });
     let mut defaults = Rules::default();
     if let Some(table) = table
         .get(top::DEFAULTS)
@@ -88,7 +98,9 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
                 .any(|key| key.name == name)
                 .then(|| format!("`{name}` is written in each worker"))
         });
-        defaults = defaults.changed_by(&table, reading);
+        defaults = defaults
+            .placed_by(&table, &hosts, reading)
+            .changed_by(&table, reading);
     }
     let agents = table
         .get(top::AGENTS)
@@ -99,6 +111,7 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         !phase_ids.is_empty() || reading.misspelt.iter().any(|path| path.starts_with("plan"));
     let common = Common {
         defaults,
+        hosts,
         agents,
         has_plan,
     };
@@ -130,6 +143,7 @@ pub(super) fn file(tree: &Spanned<DeTable<'_>>, reading: &mut Reading<'_>) -> Dr
         plan: plan.unwrap_or_default(),
         phase_ids,
         workers: workers.unwrap_or_default(),
+        hosts: common.hosts.own(),
         agents: common.agents.own(),
     }
 }
@@ -179,6 +193,7 @@ fn is_name(text: &str) -> bool {
 /// What the rest of the file says that workers refer to.
 struct Common {
     defaults: Rules,
+    hosts: Hosts,
     agents: Agents,
     /// There are phases.
     has_plan: bool,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{
-        Alive, Auth, Backoff, Builtin, Keeps, Limit, OnPhase, OnSecretChange, Probe, Program,
+        Alive, Auth, Backoff, Builtin, Keeps, Limit, On, OnPhase, OnSecretChange, Probe, Program,
         Ready, Say, Secrets, Tailscale, Unstick, Watch, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, Section, builtin, proxy, proxy_command, tailscale},
@@ -244,6 +244,7 @@ fn row(program: Program, probe: Probe, reading: &Reading<'_>) -> Worker {
     Worker {
         name: WorkerName::proxy(),
         kind: Kind::Proxy,
+        on: On::Local,
         program,
         workdir: reading.base.to_owned(),
         worktree: None,

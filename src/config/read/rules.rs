@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    host::Hosts,
     systemd,
     values::{self, SHORTEST},
 };
 use crate::{
     config::{
-        Backoff, Budget, Daily, Restart,
+        Backoff, Budget, Daily, On, Restart,
         reader::{Entry, Reading, Table},
         schema::{self, backoff, budget, rules, stop},
     },
@@ -23,6 +24,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// the others as they were.
 #[derive(Clone)]
 pub(super) struct Rules {
+    pub(super) on: On,
     pub(super) restart: Restart,
     pub(super) backoff: Backoff,
     pub(super) budget: Budget,
@@ -39,6 +41,7 @@ pub(super) struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            on: On::Local,
             restart: Restart::Always,
             backoff: Backoff {
                 first: Duration::from_secs(1),
@@ -65,6 +68,19 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// These, on the machine that the table says.
+    pub(super) fn placed_by(
+        mut self,
+        table: &Table<'_>,
+        hosts: &Hosts,
+        reading: &mut Reading<'_>,
+    ) -> Self {
+        if let Some(entry) = table.get(rules::ON) {
+            self.on = hosts.on(&entry, reading);
+        }
+        self
+    }
+
     /// These, changed by what the table says.
     pub(super) fn changed_by(mut self, table: &Table<'_>, reading: &mut Reading<'_>) -> Self {
         if let Some(entry) = table.get(rules::RESTART) {

@@ -53,7 +53,13 @@ pub(super) fn worker(
     let workdir = workdir(&table, tree, reading);
     let origin = worktree.as_ref().and_then(|(_, one)| one.origin.clone());
     let at = workdir.as_deref();
-    let rules = common.defaults.clone().changed_by(&table, reading);
+    let mut rules = common.defaults.clone();
+    rules = rules.placed_by(&table, &common.hosts, reading);
+    // It wins over what [defaults] say for every host, and the worker's own word over it.
+    rules
+        .environment
+        .extend(common.hosts.environment(&rules.on));
+    let rules = rules.changed_by(&table, reading);
     let launcher = launcher(&rules, kind);
     let agent = agent(&table, launcher, &common.agents, reading);
     let is_agent = table.get(worker::AGENT).is_some();
@@ -128,6 +134,7 @@ pub(super) fn worker(
     let worker = command.zip(workdir).map(|(command, workdir)| Worker {
         name: name.clone(),
         kind,
+        on: rules.on,
         program: Program::Command(command),
         workdir,
         worktree: worktree.as_ref().and_then(|(_, one)| one.path.clone()),

@@ -338,6 +338,7 @@ pub(super) fn rig<const N: usize>(workers: [Worker; N]) -> Config {
     let workers = workers.map(|worker| (worker.name.clone(), worker));
     Config {
         rig: "play".into(),
+        hosts: BTreeMap::new(),
         agents: BTreeMap::new(),
         notify: Some(Notify::by(config::Command {
             program: "tell".into(),
@@ -369,6 +370,7 @@ pub(super) fn worker(name: &str) -> Worker {
     Worker {
         name: name.parse().unwrap(),
         kind: Kind::Loop,
+        on: config::On::Local,
         program: Program::Command(config::Command {
             program: "/bin/true".into(),
             arguments: Vec::new(),

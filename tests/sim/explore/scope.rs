@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use loopkeeper::{
     config::{
-        Backoff, Budget, Command as Program, Condition, Config, Daily, Keeps, Limit, OnPhase,
+        Backoff, Budget, Command as Program, Condition, Config, Daily, Keeps, Limit, On, OnPhase,
         Phase, Plan, Probe, Ready, Restart, Resume, Say, Secrets, Unstick, Watch, Worker,
     },
     decide::{Command, PhaseRef},
@@ -200,6 +200,7 @@ fn wound_up() -> Config {
 fn rig(workers: [Worker; 2], plan: Plan) -> Config {
     Config {
         rig: "sim".into(),
+        hosts: BTreeMap::new(),
         agents: BTreeMap::new(),
         notify: None,
         plan,
@@ -211,6 +212,7 @@ fn worker(name: &str, kind: Kind, restart: Restart) -> Worker {
     Worker {
         name: name.parse().unwrap(),
         kind,
+        on: On::Local,
         program: loopkeeper::config::Program::Command(Program {
             program: "/bin/true".into(),
             arguments: Vec::new(),
