@@ -79,7 +79,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> Result<(), Fa
             Failure::show(&warnings(&doubts));
             let workers = count(config.workers.len() as u64, "worker");
             let phases = count(config.plan.phases.len() as u64, "phase");
-            let text = format!("{}: good, {workers}, {phases}\n", file.display());
+            let hosts = match config.hosts.len() {
+                0 => String::new(),
+                hosts => format!(", {}", count(hosts as u64, "host")),
+            };
+            let text = format!("{}: good, {workers}, {phases}{hosts}\n", file.display());
             Ok(context.screen.print(text)?)
         }
         Err(complaints) => {

@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Config, Form,
+    Config, Form, On, Worktree,
     load::Sight,
     read::{Declared, Draft},
     reader::Reading,
@@ -177,31 +177,33 @@ fn circles(workers: &[Declared], reading: &mut Reading<'_>) {
 }
 
 fn worktrees(workers: &[Declared], reading: &mut Reading<'_>) {
-    let mut seen: Vec<(&Declared, &Spanned<PathBuf>, PathBuf)> = Vec::new();
+    let mut seen: Vec<(&Declared, &Spanned<PathBuf>, Worktree)> = Vec::new();
     for worker in workers {
         let Some(worktree) = &worker.worktree else {
             continue;
         };
-        let real = match reading.sight {
-            Sight::Full => reading.env.real(worktree.get_ref()),
-            Sight::Words => worktree.get_ref().clone(),
+        let path = match (&worker.on, reading.sight) {
+            (On::Local, Sight::Full) => reading.env.real(worktree.get_ref()),
+            (On::Local, Sight::Words) | (On::Host(_), _) => worktree.get_ref().clone(),
         };
-        let shares = |(other, _, path): &&(&Declared, _, PathBuf)| {
+        let on = worker.on.clone();
+        let real = Worktree { on, path };
+        let shares = |(other, _, known): &&(&Declared, _, Worktree)| {
             let is_made = worker.origin.is_some() || other.origin.is_some();
-            is_shared(&real, path, is_made, reading)
+            is_shared(&real, known, is_made, reading)
         };
         if let Some((other, place, same)) = seen.iter().find(shares) {
             let how = if *same == real {
                 format!("is that of `{}`", other.name)
             } else {
-                format!("overlaps that of `{}` ({})", other.name, same.display())
+                format!("overlaps that of `{}` ({same})", other.name)
             };
             let place = place.span();
             let other = format!("the worktree of `{}`", other.name);
             reading
                 .complain(
                     &worktree.span(),
-                    format!("worktree of `{}` {how}: {}", worker.name, real.display()),
+                    format!("worktree of `{}` {how}: {real}", worker.name),
                     "a checkout that no other worker has",
                 )
                 .others
@@ -245,7 +247,12 @@ fn branches(workers: &[Declared], reading: &mut Reading<'_>) {
 
 /// Whether two worktrees are one checkout: the same directory, or one below the other without
 /// being a checkout of its own. One that is made is in no other: who works there would see it.
-fn is_shared(one: &Path, other: &Path, is_made: bool, reading: &Reading<'_>) -> bool {
+fn is_shared(one: &Worktree, other: &Worktree, is_made: bool, reading: &Reading<'_>) -> bool {
+    if one.on != other.on {
+        return false;
+    }
+    let is_here = one.on == On::Local;
+    let (one, other) = (one.path.as_path(), other.path.as_path());
     let (outer, inner) = if one.starts_with(other) {
         (other, one)
     } else if other.starts_with(one) {
@@ -257,7 +264,7 @@ fn is_shared(one: &Path, other: &Path, is_made: bool, reading: &Reading<'_>) -> 
         return true;
     }
     // Whether one that is not there is a checkout of its own will be seen when it is.
-    let looks = reading.sight == Sight::Full;
+    let looks = is_here && reading.sight == Sight::Full;
     let there = |directory: &Path| looks && reading.env.on_disk(directory).exists();
     if inner != outer && !there(inner) {
         return false;

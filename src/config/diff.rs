@@ -1,6 +1,9 @@
 //! What a reload has to touch: from one checked rig to another.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +11,7 @@ use super::{
     Builtin, Config, Plan, Program, Tailscale, Unstick, Worker,
     schema::{self, Key, builtin, proxy, rules, tailscale, worker},
 };
-use crate::model::{PhaseId, WorkerName};
+use crate::model::{HostName, PhaseId, WorkerName};
 
 /// The difference of two rigs. All lists are in the order of the names, or of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,6 +29,9 @@ pub struct Diff {
     /// Agents of `[agents.NAME]` that are not as they were: only in one of both, or others.
     #[serde(default)]
     pub agents: Vec<String>,
+    /// Machines of `[hosts.NAME]` that are not as they were: only in one of both, or others.
+    #[serde(default)]
+    pub hosts: Vec<HostName>,
     /// The command for notices is another one.
     pub notify: bool,
     /// The rig has another name.
@@ -78,6 +84,7 @@ impl Diff {
             unchanged: _,
             plan,
             agents,
+            hosts,
             notify,
             rig,
         } = self;
@@ -86,6 +93,7 @@ impl Diff {
             && changed.is_empty()
             && plan.is_empty()
             && agents.is_empty()
+            && hosts.is_empty()
             && !notify
             && !rig
     }
@@ -95,7 +103,8 @@ impl Diff {
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let mut diff = Diff {
         plan: plan_diff(&old.plan, &new.plan),
-        agents: agents_diff(old, new),
+        agents: differing_entries(&old.agents, &new.agents),
+        hosts: differing_entries(&old.hosts, &new.hosts),
         notify: old.notify != new.notify,
         rig: old.rig != new.rig,
         ..Diff::default()
@@ -316,13 +325,15 @@ fn plan_diff(old: &Plan, new: &Plan) -> PlanDiff {
     }
 }
 
-fn agents_diff(old: &Config, new: &Config) -> Vec<String> {
-    let names: BTreeSet<_> = old.agents.keys().chain(new.agents.keys()).collect();
-    names
-        .into_iter()
-        .filter(|name| old.agents.get(*name) != new.agents.get(*name))
-        .cloned()
-        .collect()
+/// The names of what is only in one of both, or is another one.
+fn differing_entries<K, V>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> Vec<K>
+where
+    K: Ord + Clone,
+    V: PartialEq,
+{
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let differs = |name: &&K| old.get(name) != new.get(name);
+    names.into_iter().filter(differs).cloned().collect()
 }
 
 impl fmt::Display for Diff {
@@ -363,6 +374,9 @@ impl fmt::Display for Diff {
         }
         for name in &self.agents {
             writeln!(f, "~ agent {name}")?;
+        }
+        for name in &self.hosts {
+            writeln!(f, "~ host {name}")?;
         }
         if self.notify {
             writeln!(f, "~ rig: {}", schema::rig::NOTIFY.name)?;

@@ -17,7 +17,7 @@ use crate::{
         mounts::Asleep,
         way::{way, way_until},
     },
-    model::WorkerName,
+    model::{HostName, WorkerName},
 };
 
 /// What is doubtful of one worker.
@@ -185,16 +185,24 @@ fn of_plan(config: &Config, env: &Environment, at: &At) -> Vec<String> {
         .collect()
 }
 
-/// Agents that nobody runs.
+/// Agents that nobody runs, and hosts on which nobody is.
 fn unused(config: &Config) -> impl Iterator<Item = String> {
     let runs = |name: &String| {
         let mut agents = config.workers.values().filter_map(|w| w.agent.as_ref());
         agents.any(|agent| agent.name == *name)
     };
     let unused = config.agents.keys().filter(move |name| !runs(name));
-    unused.map(|name| {
+    let agents = unused.map(|name| {
         format!("agent {name} is run by no worker: say agent = \"{name}\" in [workers.NAME]")
-    })
+    });
+    let is_on = |name: &HostName| {
+        let mut hosts = config.workers.values().filter_map(|w| w.on.host());
+        hosts.any(|host| host == name)
+    };
+    let empty = config.hosts.keys().filter(move |name| !is_on(name));
+    let hosts = empty
+        .map(|name| format!("no worker is on host {name}: say on = \"{name}\" in [workers.NAME]"));
+    agents.chain(hosts)
 }
 
 fn about_phases(plan: &Plan, env: &Environment, at: &At) -> Vec<String> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Command, Probe, Program, Tailscale, Users, UsersError, Worker,
+    Command, On, Probe, Program, Tailscale, Users, UsersError, Worker,
     environment::{Credentials, Environment, Flaw},
     service,
 };
@@ -89,7 +89,7 @@ enum Need<'a> {
 
 impl Worker {
     /// What this machine does not have of what the worker cannot be started without. What is below a
-    /// directory that is not there is not told of as well.
+    /// directory that is not there is not told of as well. Of what another machine has, nothing is known.
     pub fn lacks(&self, env: &Environment) -> Vec<Lack> {
         self.lacks_at(env, &At::default())
     }
@@ -164,13 +164,17 @@ impl Worker {
         places.chain(of_service).collect()
     }
 
-    /// The directories it works in.
+    /// The directories of this machine that it works in.
     pub fn places(&self) -> impl Iterator<Item = &Path> {
         let worktree = self.worktree.as_deref().into_iter();
-        worktree.chain([self.workdir.as_path()])
+        let places = worktree.chain([self.workdir.as_path()]);
+        places.filter(|_| self.on == On::Local)
     }
 
     fn everything_needed(&self) -> Vec<Need<'_>> {
+        if self.on != On::Local {
+            return Vec::new();
+        }
         let mut needs = vec![Need::Directory("workdir", &self.workdir)];
         let worktree = self.worktree.iter();
         needs.extend(worktree.map(|tree| Need::Directory("worktree", tree)));
@@ -204,9 +208,13 @@ impl Worker {
         needs
     }
 
-    /// The worker with its programs where they are now; [`Worker::lacks`] tells of what is nowhere.
+    /// The worker with its programs where they are now; [`Worker::lacks`] tells of what is nowhere. Where
+    /// they are on another machine is found there.
     pub fn looked_up(&self, env: &Environment) -> Self {
         let mut worker = self.clone();
+        if worker.on != On::Local {
+            return worker;
+        }
         for program in worker.program.programs() {
             *program = env.located(program);
         }
@@ -216,6 +224,9 @@ impl Worker {
     /// The definition that earlier versions recorded of an attempt of this worker whose program was
     /// found at `program`: they took a program for the place where it was found.
     pub fn definition_when_at(&self, program: &Path, env: &Environment) -> u64 {
+        if self.on != On::Local {
+            return self.definition();
+        }
         let mut worker = self.looked_up(env);
         let written = self
             .program

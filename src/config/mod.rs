@@ -57,7 +57,7 @@ pub(crate) use users::Users;
 pub use users::UsersError;
 pub use worker::{
     Alive, AtLast, Backoff, Breaker, Budget, Command, Daily, Handoff, Keeps, Limit, OnPhase,
-    OnSecretChange, Probe, Program, Ready, Restart, Secrets, Unstick, Watch, Worker,
+    OnSecretChange, Probe, Program, Ready, Restart, Secrets, Unstick, Watch, Worker, Worktree,
 };
 
 use std::{

@@ -203,7 +203,9 @@ pub(super) mod rules {
             "How many restarts, before it is held: not started any more until supervisorctl start, another definition of it or the next boot; and how much it may spend in a day.";
         STOP: "stop", "a table such as { signal = \"SIGTERM\", grace = \"10s\" }", "as below" as in "{ signal = \"SIGTERM\", grace = \"10s\" }", "How it is stopped.";
         ON: "on", "\"local\" or a NAME of [hosts.NAME]", "\"local\"",
-            "The machine on which it runs: that of the supervisor, or one that ssh reaches.";
+            "The machine on which it runs: that of the supervisor, or one that ssh reaches, where it is in tmux. Paths and programs of one that \
+             is elsewhere are those there: relative paths begin at the home directory, a relative program at workdir. It has no agent, secrets, alive or systemd \
+             there yet, no worktree with a repo, and of ready only output; what [defaults] say of launcher and systemd does not hold for it.";
         LAUNCHER: "launcher", "\"auto\", \"systemd\", \"tmux\" or \"process\"", "\"auto\"",
             "How it is started: tmux has a terminal that people can attach to, process and systemd have none, auto is tmux for loops and process for services. Where systemd runs the supervisor each is a service of its own, loopkeeper-WORKER.service; systemd is not started elsewhere.";
         ENVIRONMENT: "environment", expects::ENVIRONMENT, "{}", "Added to the environment of the worker.";
@@ -242,8 +244,8 @@ pub(super) mod worker {
             "What is run. A program without a / is looked up in PATH, one with a / is relative to workdir.";
         KIND: "kind", "\"loop\" or \"service\"", "\"loop\"",
             "A loop works on the plan; a service runs whatever the phase.";
-        WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory" as in "\"/srv/builder\"", "Where it is run.";
-        WORKTREE: "worktree", "the path of a directory, or a table such as { path = \"/srv/builder\", repo = \"ssh://git@host/x.git\" }", "none" as in "\"/srv/builder\"", "The checkout it works in; no two workers share one. With a repo it is made and repaired.";
+        WORKDIR: "workdir", expects::DIRECTORY, "worktree, else the file's directory or, on another host, the home directory there" as in "\"/srv/builder\"", "Where it is run.";
+        WORKTREE: "worktree", "the path of a directory, or a table such as { path = \"/srv/builder\", repo = \"ssh://git@host/x.git\" }", "none" as in "\"/srv/builder\"", "The checkout it works in; no two workers of one machine share one. With a repo it is made and repaired.";
         REQUIRES: "requires", "an array of workers' names", "[]", "Workers that must be ready before it starts.";
         READY: "ready", expects::READY, "ready as soon as it runs" as in "{ tcp = \"127.0.0.1:8080\" }", "How it is known to be ready.";
         ALIVE: "alive",

@@ -77,6 +77,25 @@ pub struct Worker {
     pub keep_attempts: usize,
 }
 
+/// A worktree, by where it is: the same path on another machine is another one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Worktree {
+    /// On which machine.
+    pub on: On,
+    /// As [`Worker::worktree`].
+    pub path: PathBuf,
+}
+
+impl std::fmt::Display for Worktree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        match &self.on {
+            On::Local => Ok(()),
+            On::Host(host) => write!(f, " on {host}"),
+        }
+    }
+}
+
 /// What a worker is handed that nobody else may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Secrets {
@@ -114,7 +133,8 @@ pub enum Program {
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
-    /// An absolute path, or a name that is looked up in PATH whenever it is run.
+    /// An absolute path, or a name that is looked up in PATH whenever it is run; on another machine it may
+    /// also be relative to the directory in which it is run.
     pub program: PathBuf,
     /// Without the program's name.
     pub arguments: Vec<String>,
@@ -345,6 +365,18 @@ pub enum OnPhase {
 }
 
 impl Worker {
+    /// Its worktree, if it has one, wherever that is.
+    pub fn checkout(&self) -> Option<Worktree> {
+        let path = self.worktree.clone()?;
+        let on = self.on.clone();
+        Some(Worktree { on, path })
+    }
+
+    /// Its worktree, if that is on this machine, where it can be looked at.
+    pub fn worktree_here(&self) -> Option<&PathBuf> {
+        self.worktree.as_ref().filter(|_| self.on == On::Local)
+    }
+
     /// Changes exactly when a running attempt is no longer what the operator declared.
     ///
     /// It is kept in the store across versions of Loopkeeper, so it is made from a text that later
@@ -356,6 +388,7 @@ impl Worker {
             self.launcher.to_string(),
             self.workdir.display().to_string(),
         ];
+        parts.extend(self.on.host().map(|host| format!("host {host}")));
         parts.extend(
             self.worktree
                 .iter()

@@ -35,6 +35,21 @@ fn a_good_file_is_called_good() {
 }
 
 #[test]
+fn hosts_are_counted_and_one_without_a_worker_is_a_warning() {
+    let home = Home::new();
+    home.declare(
+        "[hosts.attic]\nssh = \"attic\"\n[hosts.pi]\nssh = \"pi\"\n\
+         [workers.w]\ncommand = \"true\"\non = \"pi\"\nworktree = \"/nowhere\"\n",
+    );
+    home.supervisorctl()
+        .arg("check")
+        .assert()
+        .code(0)
+        .stdout(contains("good, 1 worker, 0 phases, 2 hosts\n"))
+        .stderr("warning: no worker is on host attic: say on = \"attic\" in [workers.NAME]\n");
+}
+
+#[test]
 fn a_brief_that_is_not_there_is_a_warning() {
     let home = Home::new();
     home.declare(
@@ -311,7 +326,10 @@ fn each_thing_that_is_missing_is_found() {
 #[test]
 fn tmux_is_not_missed_where_no_worker_needs_it() {
     let home = Home::new();
-    home.declare("[workers.w]\ncommand = [\"/bin/sh\"]\nlauncher = \"process\"\n");
+    home.declare(
+        "[workers.w]\ncommand = [\"/bin/sh\"]\nlauncher = \"process\"\n\
+         [workers.there]\ncommand = [\"x\"]\non = \"pi\"\n[hosts.pi]\nssh = \"pi\"\n",
+    );
     let mut doctor = home.supervisorctl();
     let doctor = doctor.env("PATH", "/nonexistent").arg("doctor").assert();
     doctor

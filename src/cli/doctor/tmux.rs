@@ -3,7 +3,10 @@
 use std::{io, process::Command};
 
 use super::{Finding, Is};
-use crate::{config::Config, model::LauncherKind};
+use crate::{
+    config::{Config, On},
+    model::LauncherKind,
+};
 
 /// Since when it knows all that it is asked: the youngest of that is `window-size latest` (CHANGES
 /// FROM 3.0a TO 3.1).
@@ -11,8 +14,10 @@ const OLDEST: (u32, u32) = (3, 1);
 
 /// Whether a worker needs it; `None` where nobody knows what is declared.
 pub(super) fn is_needed(config: Option<&Config>) -> Option<bool> {
-    let mut workers = config?.workers.values();
-    Some(workers.any(|worker| worker.launcher == LauncherKind::Tmux))
+    let workers = config?.workers.values();
+    // On another host, it is that one's.
+    let mut here = workers.filter(|worker| worker.on == On::Local);
+    Some(here.any(|worker| worker.launcher == LauncherKind::Tmux))
 }
 
 /// What `tmux -V` prints.

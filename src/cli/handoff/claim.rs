@@ -137,7 +137,7 @@ fn worktree(whose: &Whose, context: &Context) -> Result<Option<PathBuf>, Failure
                 Failure::say(Exit::Usage, text)
             })?;
             let worker = config.workers.get(name);
-            Ok(worker.and_then(|worker| worker.worktree.clone()))
+            Ok(worker.and_then(|worker| worker.worktree_here().cloned()))
         }
         // No person claims.
         Whose::Other(Asker::Person) => Ok(None),

@@ -1,11 +1,15 @@
 //! `[hosts.NAME]`, and what `on` names.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+};
 
 use super::{machine, values};
 use crate::{
     config::{
         Host, On,
+        complaint::Complaint,
         reader::{Entry, Reading, Table},
         schema::{self, host, top},
     },
@@ -147,7 +151,8 @@ fn host(
     })
 }
 
-/// A path on another machine: absolute, or relative to the home directory there.
+/// A path on another machine: absolute, or relative to the home directory there, which is `.`. It is
+/// written in one way, so that two that are the same can be told.
 pub(super) fn there(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<String> {
     let text = entry.string(reading)?;
     if text.chars().any(char::is_control) {
@@ -155,27 +160,38 @@ pub(super) fn there(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<Stri
         return None;
     }
     if text.starts_with('~') {
-        let complaint = entry.wrong(
-            reading,
-            format_args!("is \"{text}\", and ~ is not known there"),
-        );
-        complaint.hint(match text.strip_prefix("~/") {
-            Some(below) if !below.is_empty() => {
-                format!("a relative path begins at the home directory there: \"{below}\"")
-            }
-            _ => "a relative path begins at the home directory there, which is \".\"".to_owned(),
-        });
+        let hint = match text.strip_prefix("~/").unwrap_or_default() {
+            "" => "a relative path begins at the home directory there, which is \".\"".to_owned(),
+            below => format!("a relative path begins at the home directory there: \"{below}\""),
+        };
+        home_is_unknown(entry, text, reading).hint(hint);
         return None;
     }
-    if Path::new(text)
-        .components()
-        .any(|part| part.as_os_str() == "..")
-    {
+    let path = Path::new(text);
+    if path.components().any(|part| part == Component::ParentDir) {
         entry.wrong(
             reading,
             format_args!("is \"{text}\", and .. may lead elsewhere there"),
         );
         return None;
     }
-    Some(text.to_owned())
+    let parts: PathBuf = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
+    // It was UTF-8, and so are its parts.
+    let text = parts.to_str().filter(|text| !text.is_empty());
+    Some(text.unwrap_or(".").to_owned())
+}
+
+/// Complains about what begins with `~`, as only a shell there could tell what it is.
+pub(super) fn home_is_unknown<'r>(
+    entry: &Entry<'_>,
+    text: &str,
+    reading: &'r mut Reading<'_>,
+) -> &'r mut Complaint {
+    entry.wrong(
+        reading,
+        format_args!("is \"{text}\", and what ~ is on another host is not known here"),
+    )
 }

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use super::values::texts;
+use super::{host, values::texts};
 use crate::{
     causes::in_words,
     config::{
-        Command,
+        Command, On,
         environment::Credentials,
         reader::{Entry, Reading},
     },
@@ -46,12 +46,43 @@ pub(super) fn path(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathB
     path_in(entry, reading, reading.base)
 }
 
+/// A path on the machine of a worker.
+pub(super) fn path_on(on: &On, entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    match on {
+        On::Local => path(entry, reading),
+        On::Host(_) => host::there(entry, reading).map(PathBuf::from),
+    }
+}
+
 /// A program with its arguments. `workdir` is where relative programs begin; without it (it was wrong
 /// itself) they have no place.
 pub(super) fn command(
     entry: &Entry<'_>,
     reading: &mut Reading<'_>,
     workdir: Option<&Path>,
+) -> Option<Command> {
+    command_of(entry, reading, |first, reading| {
+        program(first, reading, workdir)
+    })
+}
+
+/// The same on the machine of a worker.
+pub(super) fn command_on(
+    on: &On,
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+    workdir: Option<&Path>,
+) -> Option<Command> {
+    match on {
+        On::Local => command(entry, reading, workdir),
+        On::Host(_) => command_of(entry, reading, program_there),
+    }
+}
+
+fn command_of(
+    entry: &Entry<'_>,
+    reading: &mut Reading<'_>,
+    program: impl Fn(&Entry<'_>, &mut Reading<'_>) -> Option<PathBuf>,
 ) -> Option<Command> {
     if entry.is_string() {
         let script = entry.string(reading)?.to_owned();
@@ -68,7 +99,7 @@ pub(super) fn command(
     let arguments = texts(rest, reading);
     let first = first.expecting("a program that can be run");
     Some(Command {
-        program: program(&first, reading, workdir)?,
+        program: program(&first, reading)?,
         arguments: arguments?,
     })
 }
@@ -88,6 +119,18 @@ fn program(
         return None;
     }
     path_in(entry, reading, workdir.unwrap_or(Path::new("/")))
+}
+
+/// It stays relative: its workdir is gone to before it is run.
+fn program_there(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let name = entry.string(reading)?;
+    let is_there = !name.starts_with("~/");
+    if !is_there {
+        host::home_is_unknown(entry, name, reading).hint(format!(
+            "a command that is a string is run by /bin/sh there, which knows: command = \"exec {name}\""
+        ));
+    }
+    is_there.then(|| PathBuf::from(name))
 }
 
 /// The file of a credential: by name in the credentials directory, or by absolute path; the name alone

@@ -1,5 +1,6 @@
 //! From TOML's tree to typed values: one file for each table.
 
+mod afar;
 mod agents;
 mod breaker;
 mod handoff;
@@ -26,7 +27,7 @@ use toml::{Spanned, de::DeTable};
 
 use self::{agents::Agents, host::Hosts, rules::Rules};
 use super::{
-    Host, Notify, Origin, Plan, Worker,
+    Host, Notify, On, Origin, Plan, Worker,
     reader::{Entry, Reading, Table},
     schema::{self, rig, top},
 };
@@ -54,6 +55,7 @@ pub(super) struct Draft {
 /// A worker with the places that checks across the file need.
 pub(super) struct Declared {
     pub(super) name: WorkerName,
+    pub(super) on: On,
     pub(super) worktree: Option<Spanned<PathBuf>>,
     /// From where the worktree is made, if it is.
     pub(super) origin: Option<Origin>,

@@ -10,7 +10,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Common, Declared,
+    Common, Declared, afar,
     agents::{Agents, without_agent},
     breaker, handoff, limit, machine, probe,
     rules::Rules,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     agent::profile::{Profile, Session},
     config::{
-        Command, Keeps, OnPhase, Program, Unstick, Worker,
+        Command, Keeps, On, OnPhase, Program, Unstick, Worker,
         reader::{Entry, Reading, Table},
         schema::{self, budget, rules, worker},
     },
@@ -45,22 +45,26 @@ pub(super) fn worker(
             entry.word(reading, &words)
         })
         .unwrap_or(Kind::Loop);
+    let mut rules = common.defaults.clone();
+    rules = rules.placed_by(&table, &common.hosts, reading);
+    let on = rules.on.clone();
+    afar::refused(&table, &on, reading);
     let worktree = table.get(worker::WORKTREE).map(|entry| {
-        let worktree = worktree::worktree(&entry, reading);
+        let worktree = worktree::worktree(&entry, &on, reading);
         (entry.at, worktree)
     });
     let tree = worktree.as_ref().map(|(_, worktree)| &worktree.path);
-    let workdir = workdir(&table, tree, reading);
+    let workdir = workdir(&table, &on, tree, reading);
     let origin = worktree.as_ref().and_then(|(_, one)| one.origin.clone());
     let at = workdir.as_deref();
-    let mut rules = common.defaults.clone();
-    rules = rules.placed_by(&table, &common.hosts, reading);
+    if on.host().is_some() {
+        // What all others have is of a service, and there is none.
+        rules.systemd.clear();
+    }
     // It wins over what [defaults] say for every host, and the worker's own word over it.
-    rules
-        .environment
-        .extend(common.hosts.environment(&rules.on));
+    rules.environment.extend(common.hosts.environment(&on));
     let rules = rules.changed_by(&table, reading);
-    let launcher = launcher(&rules, kind);
+    let launcher = launcher(&rules, kind, &on);
     let agent = agent(&table, launcher, &common.agents, reading);
     let is_agent = table.get(worker::AGENT).is_some();
     let starts = agent
@@ -74,7 +78,7 @@ pub(super) fn worker(
         None if !is_said && is_agent && agent.is_none() => None,
         _ => table
             .need(worker::COMMAND, reading)
-            .and_then(|entry| machine::command(&entry, reading, at)),
+            .and_then(|entry| machine::command_on(&on, &entry, reading, at)),
     };
     counted(&table, agent.as_deref(), is_agent, reading);
     let conversation = conversation(&table, agent.as_deref(), is_agent, reading);
@@ -134,7 +138,7 @@ pub(super) fn worker(
     let worker = command.zip(workdir).map(|(command, workdir)| Worker {
         name: name.clone(),
         kind,
-        on: rules.on,
+        on: on.clone(),
         program: Program::Command(command),
         workdir,
         worktree: worktree.as_ref().and_then(|(_, one)| one.path.clone()),
@@ -166,6 +170,7 @@ pub(super) fn worker(
     });
     Some(Declared {
         name,
+        on,
         worktree: worktree.and_then(|(at, one)| Some(Spanned::new(at, one.path?))),
         origin,
         requires,
@@ -183,13 +188,17 @@ fn plain<T: Clone>(names: &[Spanned<T>]) -> Vec<T> {
 /// `None` when what it would be is wrong.
 fn workdir(
     table: &Table<'_>,
+    on: &On,
     worktree: Option<&Option<PathBuf>>,
     reading: &mut Reading<'_>,
 ) -> Option<PathBuf> {
     match (table.get(worker::WORKDIR), worktree) {
-        (Some(entry), _) => machine::path(&entry, reading),
+        (Some(entry), _) => machine::path_on(on, &entry, reading),
         (None, Some(worktree)) => worktree.clone(),
-        (None, None) => Some(reading.base.to_owned()),
+        (None, None) => Some(match on {
+            On::Local => reading.base.to_owned(),
+            On::Host(_) => PathBuf::from("."),
+        }),
     }
 }
 
@@ -296,7 +305,10 @@ fn conversation(
     keeps
 }
 
-fn launcher(rules: &Rules, kind: Kind) -> LauncherKind {
+fn launcher(rules: &Rules, kind: Kind, on: &On) -> LauncherKind {
+    if on.host().is_some() {
+        return LauncherKind::Tmux;
+    }
     rules.launcher.unwrap_or(match kind {
         Kind::Loop => LauncherKind::Tmux,
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => LauncherKind::Process,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::machine;
 use crate::config::{
-    Form, Origin,
+    Form, On, Origin,
     reader::{Entry, Reading, Table},
     schema::{self, worktree as keys},
 };
@@ -16,10 +16,10 @@ pub(super) struct Worktree {
     pub(super) origin: Option<Origin>,
 }
 
-pub(super) fn worktree(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Worktree {
+pub(super) fn worktree(entry: &Entry<'_>, on: &On, reading: &mut Reading<'_>) -> Worktree {
     if !entry.is_table() {
         return Worktree {
-            path: machine::path(entry, reading),
+            path: machine::path_on(on, entry, reading),
             origin: None,
         };
     }
@@ -29,7 +29,7 @@ pub(super) fn worktree(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Worktree
     table.only(schema::WORKTREE, reading, |_| None);
     let path = table
         .need(keys::PATH, reading)
-        .and_then(|entry| machine::path(&entry, reading));
+        .and_then(|entry| machine::path_on(on, &entry, reading));
     let form = table.get(keys::AS).and_then(|entry| {
         let words = [Form::Clone, Form::Linked].map(|form| (form.as_str(), form));
         entry.word(reading, &words)
