@@ -1,11 +1,12 @@
 //! Where a worker's life may stand, and what belongs to each stretch of it.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 
 use super::{Debt, KnownSign, Level, Looked, Stopping, watch::Watching};
-use crate::model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName};
+use crate::{
+    config::Worktree,
+    model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName},
+};
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,7 +65,7 @@ pub(super) struct Attempt {
     pub(super) of: AttemptRef,
     pub(super) phase: Option<PhaseId>,
     pub(super) definition: u64,
-    pub(super) worktree: Option<PathBuf>,
+    pub(super) worktree: Option<Worktree>,
     pub(super) identity: Option<Identity>,
     /// An earlier daemon started it.
     pub(super) adopted: bool,

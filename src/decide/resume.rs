@@ -240,7 +240,7 @@ impl Rig {
                 || worker.map_or(0, |w| w.definition),
                 |last| last.definition,
             ),
-            worktree: worker.and_then(|w| w.rules.worktree.clone()),
+            worktree: worker.and_then(|w| w.rules.checkout()),
             identity: recorded.and_then(|last| last.identity.clone()),
             adopted: true,
             watched: false,

@@ -205,12 +205,11 @@ impl Rig {
         if self.stray_of(worker.name()).is_some() {
             return Some("an older attempt of it still lives and is being ended".into());
         }
-        if let Some(tree) = &worker.rules.worktree {
+        if let Some(tree) = &worker.rules.checkout() {
             if let Some(of) = self.strays.keys().next() {
                 return Some(format!(
-                    "an attempt of {} is being ended, and may still work in {}",
+                    "an attempt of {} is being ended, and may still work in {tree}",
                     of.worker,
-                    tree.display()
                 ));
             }
             let holder = self.workers.values().find(|other| {
@@ -221,11 +220,7 @@ impl Rig {
                 })
             });
             if let Some(holder) = holder {
-                return Some(format!(
-                    "{} still works in {}",
-                    holder.name(),
-                    tree.display()
-                ));
+                return Some(format!("{} still works in {tree}", holder.name()));
             }
         }
         if let Some(other) = self.is_made_for(worker) {
@@ -274,7 +269,7 @@ impl Rig {
             of: of.clone(),
             phase: phase.as_ref().map(|told| told.id.clone()),
             definition: worker.definition,
-            worktree: worker.rules.worktree.clone(),
+            worktree: worker.rules.checkout(),
             identity: None,
             adopted: false,
             watched: true,

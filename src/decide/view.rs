@@ -17,7 +17,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    config::{Daily, Keeps, Phase},
+    config::{Daily, Keeps, On, Phase},
     model::{AttemptId, Exit, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
 };
 
@@ -67,6 +67,8 @@ pub struct Row<'a> {
     pub name: &'a WorkerName,
     /// What it is.
     pub kind: Kind,
+    /// On which machine it runs.
+    pub on: &'a On,
     /// How it is started, where that is known.
     pub launcher: Option<LauncherKind>,
     /// Where its life stands.
@@ -200,6 +202,10 @@ impl Rig {
             Row {
                 name,
                 kind: Kind::Unknown,
+                on: self
+                    .workers
+                    .get(name)
+                    .map_or(&On::Local, |worker| &worker.rules.on),
                 launcher: None,
                 state,
                 reason: Some(why.into()),
@@ -267,6 +273,7 @@ impl Rig {
         Some(Row {
             name,
             kind: worker.rules.kind,
+            on: &worker.rules.on,
             launcher: Some(worker.rules.launcher),
             state: worker.life.state(),
             reason,
@@ -282,7 +289,7 @@ impl Rig {
             output_at: silent.and_then(|silent| now.wall.checked_sub(silent).ok()),
             worktree: worker.rules.worktree.as_deref(),
             worktree_on: {
-                let tree = worker.rules.worktree.as_ref();
+                let tree = worker.rules.worktree_here();
                 let on = tree.and_then(|tree| self.worktrees.get(tree));
                 on.map(PathBuf::as_path)
             },

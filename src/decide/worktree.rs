@@ -133,7 +133,7 @@ impl Rig {
 
     /// For whom else a worktree is being made.
     pub(super) fn is_made_for(&self, worker: &Worker) -> Option<&WorkerName> {
-        let tree = worker.rules.worktree.as_ref()?;
+        let tree = worker.rules.worktree_here()?;
         let mut others = self
             .workers
             .iter()

@@ -168,7 +168,7 @@ impl Rig {
         };
         for (of, checkout) in &mut ending.checkouts {
             let worker = self.workers.get(&of.worker);
-            let tree = worker.and_then(|worker| worker.rules.worktree.clone());
+            let tree = worker.and_then(|worker| worker.rules.worktree_here().cloned());
             let due = checkout.is_open() && now.mono >= checkout.look.at;
             if let Some(tree) = tree.filter(|_| due) {
                 checkout.look = Look::asked_until(now.mono + LOOK_SILENCE);
@@ -225,12 +225,12 @@ impl Rig {
         let attempts = self.workers.values().filter_map(|one| one.life.attempt());
         let places: BTreeSet<_> = attempts.filter_map(|it| it.worktree.as_ref()).collect();
         let idle = self.workers.values().filter(|worker| {
-            let tree = worker.rules.worktree.as_ref();
+            let tree = worker.rules.checkout();
             !runs(worker)
                 && self.is_stopped_by_move(worker, to)
                 && self.out_of_place(worker).is_none()
                 && !matches!(worker.tree, Tree::Making { .. })
-                && tree.is_some_and(|tree| !places.contains(tree))
+                && tree.is_some_and(|tree| !places.contains(&tree))
         });
         idle.collect()
     }

@@ -303,7 +303,7 @@ impl Rig {
         (ended && self.is_stopped_by_move(worker, ending.to)).then_some(Stopped::PhaseOver)
     }
 
-    /// Whether a worker that works in a checkout is stopped when the plan moves there.
+    /// Whether a worker that works in a checkout of this machine is stopped when the plan moves there.
     fn is_stopped_by_move(&self, worker: &Worker, to: usize) -> bool {
         let at = match to < self.progress.plan.phases.len() {
             true => At::Phase(to),
@@ -311,7 +311,7 @@ impl Rig {
         };
         let anew = worker.rules.on_phase == OnPhase::Restart && matches!(at, At::Phase(_));
         let stopped = anew || self.out_of_place_at(worker, &at).is_some();
-        worker.rules.worktree.is_some() && stopped
+        worker.rules.worktree_here().is_some() && stopped
     }
 
     /// Those that live, and have to end before the plan goes on.

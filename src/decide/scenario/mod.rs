@@ -15,6 +15,7 @@ mod ending;
 mod erlang;
 mod hand;
 mod handoffs;
+mod hosts;
 mod inbox;
 mod kills;
 mod left;

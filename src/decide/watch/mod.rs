@@ -368,7 +368,7 @@ impl Rig {
         };
         let sights = Sights {
             agent,
-            worktree: rules.worktree.clone(),
+            worktree: rules.worktree_here().cloned(),
             heartbeat: rules.watch.heartbeat.clone(),
         };
         if let Life::Running {
