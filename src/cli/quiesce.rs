@@ -20,7 +20,7 @@ use crate::{
     causes::in_one_line,
     checkout::{self, Checkout, LookError},
     control::protocol::{Done, PROTOCOL, Request, StatusView, WorkerView},
-    model::{Kind, StateName, WorkerName},
+    model::{HostName, Kind, StateName, WorkerName},
 };
 
 /// From one look to the next.
@@ -66,7 +66,9 @@ pub(super) struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Seen {
     name: WorkerName,
-    /// Null where nothing is declared of it: it counts as safe.
+    host: String,
+    /// Null where nothing is declared of it: it counts as safe. So does one on another host, where nobody
+    /// looks.
     worktree: Option<String>,
     head: Option<String>,
     branch: Option<String>,
@@ -200,7 +202,8 @@ impl Looks {
 
     fn at_loops(&self, status: &StatusView) -> Vec<Seen> {
         let all = loops(status).map(async |one| {
-            let Some(worktree) = &one.worktree else {
+            let here = one.host == HostName::LOCAL;
+            let Some(worktree) = one.worktree.as_ref().filter(|_| here) else {
                 return self.seen(one, None);
             };
             let was_on = one.worktree_on.as_deref();
@@ -232,6 +235,7 @@ impl Looks {
             .map_or(0, |checkout| checkout.unsafe_because(true).len());
         Seen {
             name: worker.name.clone(),
+            host: worker.host.clone(),
             worktree: worker
                 .worktree
                 .as_ref()
@@ -253,6 +257,12 @@ fn line(one: &Seen) -> String {
     let what = match (&one.at, &one.worktree) {
         _ if !one.safe => one.because.join("; "),
         (Some(at), _) => format!("is at a safe point: {at}"),
+        (None, Some(_)) if one.host != HostName::LOCAL => {
+            format!(
+                "is on host {}, where nobody looks yet, so nobody can tell",
+                one.host
+            )
+        }
         (None, Some(path)) => format!("is at a safe point: there is nothing in {path}"),
         (None, None) => "has no worktree, so nobody can tell".to_owned(),
     };

@@ -19,9 +19,6 @@ impl From<decide::InboxRow> for InboxView {
     }
 }
 
-/// The host of everything, until there are others.
-const LOCAL: &str = "local";
-
 impl From<&View<'_>> for StatusView {
     fn from(view: &View<'_>) -> Self {
         Self {
@@ -67,7 +64,7 @@ impl From<&Row<'_>> for WorkerView {
         Self {
             name: row.name.clone(),
             kind: row.kind,
-            host: LOCAL.to_owned(),
+            host: row.on.to_string(),
             launcher: row.launcher,
             state: row.state,
             verdict: Some(row.verdict.clone()),

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use crate::{
     control::protocol::{StatusView, WorkerView},
     decide::View,
-    model::{AttemptRef, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName},
+    model::{
+        AttemptRef, HostName, Kind, LauncherKind, Now, StateName, Verdict, VerdictIs, WorkerName,
+    },
 };
 
 /// What the daemon holds of itself.
@@ -19,7 +21,7 @@ pub(super) struct OwnTurns {
 
 /// The whole rig, with what only the daemon knows.
 ///
-/// `carried`: each worker is a service of its own.
+/// `carried`: each worker of this machine is a service of its own.
 pub(super) fn status(
     view: &View<'_>,
     own: &OwnTurns,
@@ -29,7 +31,8 @@ pub(super) fn status(
 ) -> StatusView {
     let mut status = StatusView::from(view);
     if carried {
-        for worker in &mut status.workers {
+        let here = |worker: &&mut WorkerView| worker.host == HostName::LOCAL;
+        for worker in status.workers.iter_mut().filter(here) {
             worker.launcher = Some(LauncherKind::Systemd);
         }
     }
@@ -69,7 +72,7 @@ fn watchdog(since: Timestamp, own: &OwnTurns, now: Now) -> WorkerView {
     WorkerView {
         name: WorkerName::watchdog(),
         kind: Kind::Watchdog,
-        host: "local".into(),
+        host: HostName::LOCAL.into(),
         launcher: None,
         state: StateName::Running,
         verdict: Some(Verdict {

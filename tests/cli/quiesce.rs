@@ -179,6 +179,10 @@ fn what_is_not_safe_is_named_and_nothing_is_paused() {
         alone.row("alone"),
         gone,
         worker("free"),
+        WorkerView {
+            host: "attic".into(),
+            ..merging.row("there")
+        },
     ];
     let (rig, paused) = rig(home, loops, || {});
     quiesce(&rig, &["--dry-run"])
@@ -191,7 +195,10 @@ fn what_is_not_safe_is_named_and_nothing_is_paused() {
         .stdout(contains("ahead: 2 commits are not pushed: forgotten\n"))
         .stdout(contains("alone: nothing is pushed: it has no remote\n"))
         .stdout(contains("gone: is at a safe point: there is nothing in "))
-        .stdout(contains("free: has no worktree, so nobody can tell\n"));
+        .stdout(contains("free: has no worktree, so nobody can tell\n"))
+        .stdout(contains(
+            "there: is on host attic, where nobody looks yet, so nobody can tell\n",
+        ));
     quiesce(&rig, &["--dry-run", "--unpushed"])
         .code(1)
         .stdout(contains("ahead: is at a safe point: "))
@@ -350,7 +357,7 @@ fn it_is_there_as_json() {
     let expected = json!({
         "protocol": 1, "paused": false, "safe": false,
         "workers": [{
-            "name": "builder", "worktree": worktree, "head": null, "branch": "main", "safe": false,
+            "name": "builder", "host": "local", "worktree": worktree, "head": null, "branch": "main", "safe": false,
             "because": ["1 file is not committed: new"],
         }],
     });

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     control::protocol::{HandoffView, PartView, PhaseView, SpentView, StatusView, WorkerView},
     decide::{CUT_OFF, GateState, handed_over},
-    model::{Exit, Kind, StateName},
+    model::{Exit, HostName, Kind, StateName},
 };
 
 /// Terminals that are narrower get the workers as paragraphs.
@@ -219,7 +219,10 @@ fn ending(status: &StatusView, now: Timestamp) -> Option<String> {
 
 fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
     // Hosts are only worth a column when there is more than this one.
-    let hosts = status.workers.iter().any(|worker| worker.host != "local");
+    let hosts = status
+        .workers
+        .iter()
+        .any(|worker| worker.host != HostName::LOCAL);
     let mut titles = vec![
         "WORKER", "KIND", "STATE", "SINCE", "RESTARTS", "EXIT", "VERDICT",
     ];

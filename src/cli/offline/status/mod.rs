@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{Failure, Look, about_to_begin, machine};
 use crate::{
     causes::in_one_line,
-    config::{Config, Worker},
+    config::{Config, On, Worker},
     control::{
         astray,
         protocol::{
@@ -163,21 +163,26 @@ fn view(known: &Known) -> StatusView {
         }
     }
     let nothing = RestoredWorker::default();
-    let rows: BTreeMap<&WorkerName, (Kind, Option<LauncherKind>)> = match (config, last) {
+    let nobody = |kind| Is {
+        kind,
+        on: On::Local,
+        launcher: None,
+    };
+    let rows: BTreeMap<&WorkerName, Is> = match (config, last) {
         (Ok(config), _) => {
             let workers = config.workers.iter();
             workers
-                .map(|(name, worker)| (name, (worker.kind, Some(worker.launcher))))
+                .map(|(name, worker)| (name, worker.into()))
                 .collect()
         }
         // What was kept is known all the same.
         (Err(_), Some(last)) => last
             .iter()
-            .map(|(name, kind)| (name, (*kind, None)))
+            .map(|(name, kind)| (name, nobody(*kind)))
             .collect(),
         (Err(_), None) => {
             let names = restored.workers.keys().chain(found.keys().copied());
-            names.map(|name| (name, (Kind::Unknown, None))).collect()
+            names.map(|name| (name, nobody(Kind::Unknown))).collect()
         }
     };
     // Without any rows, a name would say that what is declared is known.
@@ -245,15 +250,34 @@ pub(super) fn living(
     }
 }
 
+/// What is declared of a worker, as far as it is known.
+struct Is {
+    kind: Kind,
+    on: On,
+    launcher: Option<LauncherKind>,
+}
+
+impl From<&Worker> for Is {
+    fn from(worker: &Worker) -> Self {
+        Self {
+            kind: worker.kind,
+            on: worker.on.clone(),
+            launcher: Some(worker.launcher),
+        }
+    }
+}
+
 fn row(
     name: &WorkerName,
-    (kind, launcher): (Kind, Option<LauncherKind>),
+    Is { kind, on, launcher }: Is,
     (kept, held): (&RestoredWorker, Option<String>),
     found: Option<&Found>,
     boot: &BootId,
 ) -> WorkerView {
     let (mut pid, mut verdict, mut last_exit) = (None, None, kept.last_exit.clone());
-    let (state, reason) = match found.map(|found| &found.is) {
+    // Nothing of this machine says what became of it elsewhere.
+    let here = found.filter(|_| on == On::Local);
+    let (state, reason) = match here.map(|found| &found.is) {
         Some(Condition::Alive(identity)) => {
             pid = Some(identity.pid);
             verdict = Some(Verdict {
@@ -270,20 +294,25 @@ fn row(
             {
                 last_exit = Some(exit.clone());
             }
-            match held {
-                Some(why) => (StateName::Held, Some(why)),
-                None if kept.stopped => (
+            match (held, on.host()) {
+                (Some(why), _) => (StateName::Held, Some(why)),
+                (None, _) if kept.stopped => (
                     StateName::Stopped,
                     Some("stopped by the operator".to_owned()),
                 ),
-                None => (StateName::Stopped, Some("the daemon is down".to_owned())),
+                // It may well live: the daemon's end stops nobody.
+                (None, Some(host)) => (
+                    StateName::Lost,
+                    Some(format!("the daemon is down, and nobody asks host {host}")),
+                ),
+                (None, None) => (StateName::Stopped, Some("the daemon is down".to_owned())),
             }
         }
     };
     WorkerView {
         name: name.clone(),
         kind,
-        host: "local".to_owned(),
+        host: on.to_string(),
         launcher,
         state,
         verdict,

@@ -379,3 +379,29 @@ fn a_boot_that_no_daemon_saw_is_told() {
     assert_eq!(status.boot_id, boot('2'));
     assert!(status.degraded[0].contains("no daemon has run in this boot"));
 }
+
+#[test]
+fn nobody_here_knows_what_became_of_who_is_elsewhere() {
+    let mut known = known();
+    let workers = &mut known.config.as_mut().unwrap().workers;
+    for worker in workers.values_mut() {
+        worker.on = On::Host("attic".parse().unwrap());
+    }
+    known.restored.paused = None;
+    let rows = view(&known).workers;
+    assert!(rows.iter().all(|row| row.host == "attic"));
+    let rows = rows
+        .into_iter()
+        .map(|row| format!("{} {}: {}", row.name, row.state, row.reason.unwrap()));
+    let lost = "lost: the daemon is down, and nobody asks host attic";
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            format!("alive {lost}"),
+            format!("ended {lost}"),
+            "held held: 5 restarts".to_owned(),
+            format!("new {lost}"),
+            "stopped stopped: stopped by the operator".to_owned(),
+        ]
+    );
+}
