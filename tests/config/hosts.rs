@@ -309,3 +309,21 @@ fn another_host_is_another_definition() {
     assert_eq!(words(&pi, &elsewhere), "~ host pi\n= worker a\n");
     assert!(!config::diff(&pi, &elsewhere).is_empty());
 }
+
+#[test]
+fn the_host_of_the_readme_is_right() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split_once("## On other hosts").unwrap().1;
+    let example = section.split_once("```toml\n").unwrap().1;
+    let example = example.split_once("```").unwrap().0;
+    let machine = Machine::new();
+    let config = machine.valid(example);
+    let worker = &config.workers["indexer"];
+    assert_eq!(worker.on.as_str(), "attic");
+    assert_eq!(worker.workdir, Path::new("work/index"));
+    assert_eq!(worker.environment["PATH"], "/opt/bin:/usr/bin:/bin");
+    assert_eq!(
+        config::doubts(&config, &machine.env),
+        <[String; 0]>::default()
+    );
+}
