@@ -4,6 +4,7 @@
     ./agents.nix
     ./catalog.nix
     ./credentials.nix
+    ./hosts.nix
     ./plan.nix
     ./proxy.nix
     ./secrets.nix

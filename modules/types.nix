@@ -181,13 +181,35 @@ rec {
 
   absolutePath = matching "absolute path" "/[^\n]*";
 
+  # On another machine: absolute, or relative to the home directory there.
+  pathThere = checked "absolute path, or one that is relative to the home directory" (
+    text:
+    builtins.match "[^~[:cntrl:]][^[:cntrl:]]*" text != null
+    && !lib.elem ".." (lib.splitString "/" text)
+  );
+
+  # Of a worker, wherever that is; one of this machine is judged with its worker.
+  path = described "absolute path or, on another host, one that is relative to the home directory" (
+    types.either absolutePath pathThere
+  );
+
+  # Whom ssh connects to.
+  sshDestination = checked "destination of ssh, such as \"me@build.example.org:22\"" (
+    text:
+    let
+      parts = builtins.match "(ssh://)?([A-Za-z0-9_.][A-Za-z0-9_.@+=,-]*@)?([A-Za-z0-9_.][A-Za-z0-9._-]*|\\[([^]%]*)(%[A-Za-z0-9._-]+)?])(:${port})?" text;
+      address = lib.elemAt parts 3;
+    in
+    parts != null && (address == null || isIpv6 address)
+  );
+
   # A checkout: its path, or from where it is made as well.
   worktree =
     let
       made = types.submodule {
         options = {
           path = mkOption {
-            type = absolutePath;
+            type = path;
             example = "/srv/builder";
             description = "Where it is. Its user has to be able to write to the directory above.";
           };
@@ -210,9 +232,7 @@ rec {
         };
       };
     in
-    described "absolute path, or attribute set with a path and a repository" (
-      types.either absolutePath made
-    )
+    described "path, or attribute set with a path and a repository" (types.either path made)
     # Of one of two types, nobody would document the options.
     // {
       inherit (made) getSubOptions;

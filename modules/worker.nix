@@ -71,11 +71,20 @@ types.submodule {
       description = "A loop works on the plan; a service runs whatever the phase, also while the rig is paused.";
     };
 
+    on = t.usually types.str "local" ''
+      The machine on which it runs: this one, or one of {option}`services.loopkeeper.hosts`, where it is in
+      tmux. Paths of one that is elsewhere are those there, and may be relative to the home directory. It has no
+      agent, secrets, user, limits or alive there yet, no worktree with a repo, and of ready only output.
+    '';
+
     user =
       t.usually types.str "who is named in `settings.defaults.systemd.User`, else root"
         "As whom it runs, one of {option}`users.users`.";
 
-    workdir = t.usually t.absolutePath "`worktree`, else {file}`/etc/loopkeeper`" "Where it is run.";
+    workdir =
+      t.usually t.path
+        "`worktree`, else {file}`/etc/loopkeeper` or, on another host, the home directory there"
+        "Where it is run.";
 
     worktree = mkOption {
       type = types.nullOr t.worktree;
@@ -86,7 +95,7 @@ types.submodule {
         branch = "main";
       };
       description = ''
-        The checkout that it works in; no two workers share one. With a `repo` it is made by git, as the
+        The checkout that it works in; no two workers of one machine share one. With a `repo` it is made by git, as the
         worker's user, where it is not there, and what a killed git left behind in it is put right, before each
         start; a path alone is yours to make.
       '';

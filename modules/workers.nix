@@ -43,6 +43,7 @@ let
       inherit (worker)
         command
         kind
+        on
         workdir
         worktree
         restart
@@ -117,13 +118,65 @@ let
   texts = value: if lib.isList value then lib.filter lib.isString value else [ ];
   requiredBy = name: texts (workers.${name}.requires or null);
   phaseIds = map (phase: phase.id or phase) (rig.plan.phases or [ ]);
+  # The machine on which it runs.
+  on = name: workers.${name}.on or (rig.defaults.on or "local");
+  isHere = name: on name == "local";
+  hosts = lib.attrNames (rig.hosts or { });
+  # Written in one way, so that two that are the same can be told.
+  plain =
+    path:
+    lib.optionalString (lib.hasPrefix "/" path) "/"
+    + lib.concatStringsSep "/" (
+      lib.filter (part: part != "" && part != ".") (lib.splitString "/" path)
+    );
+  # Where it works, by machine and path.
   checkout =
     name:
     let
       worktree = workers.${name}.worktree or null;
       path = if lib.isAttrs worktree then worktree.path or null else worktree;
     in
-    if lib.isString path then lib.removeSuffix "/" path else null;
+    if !lib.isString path then
+      null
+    else if isHere name then
+      lib.removeSuffix "/" path
+    else
+      "${plain path} on ${on name}";
+  placesOf =
+    worker:
+    let
+      worktree = worker.worktree or null;
+      path = if lib.isAttrs worktree then worktree.path or null else worktree;
+    in
+    lib.filter lib.isString [
+      path
+      (worker.workdir or null)
+    ];
+  isThere = path: t.pathThere.check path;
+  program =
+    worker:
+    let
+      command = worker.command or null;
+    in
+    if lib.isList command && command != [ ] then toString (lib.head command) else "";
+  # What a worker on another host cannot have yet.
+  refusedAfar =
+    worker:
+    lib.filter (key: (worker.${key} or { }) != { }) [
+      "agent"
+      "alive"
+      "secrets"
+      "systemd"
+    ]
+    ++ lib.optional (lib.isAttrs (worker.worktree or null)) "worktree.repo"
+    ++ map (key: "ready.${key}") (
+      lib.filter (key: (worker.ready or { }) ? ${key}) [
+        "socks"
+        "tcp"
+        "command"
+        "file"
+      ]
+    );
   origin =
     name:
     let
@@ -140,6 +193,7 @@ let
       && (origin name != null || origin other != null)
       && checkout name != null
       && checkout other != null
+      && on name == on other
       && lib.hasPrefix "${checkout other}/" (checkout name)
     ) names;
   onSameBranch =
@@ -179,6 +233,14 @@ let
       {
         assertion = worker.path == [ ] || !worker.environment ? PATH;
         message = "${at}.path makes the PATH that is in its environment too. Set one of the two.";
+      }
+      {
+        assertion = !isHere name || lib.all (lib.hasPrefix "/") (placesOf worker);
+        message = "${at}: workdir and worktree of a worker of this machine are absolute paths.";
+      }
+      {
+        assertion = worker.path == [ ] || isHere name;
+        message = "${at}.path has packages of this machine, and it runs on ${on name}. Leave it out, and set PATH in services.loopkeeper.hosts.${on name}.environment.";
       }
       {
         assertion = worker.session == null || worker.launcher == null;
@@ -233,6 +295,33 @@ let
             "${at}.requires names workers that are switched off: ${toString switchedOff}. Set enable of them, or leave them out."
           else
             "${at}.requires names workers that are not declared: ${toString unknownWorkers}. There are: ${toString names}.";
+      }
+      {
+        assertion = isHere name || lib.elem (on name) hosts;
+        message = "${at}.on is ${on name}, and there are: ${
+          toString ([ "local" ] ++ hosts)
+        }. Declare services.loopkeeper.hosts.${on name}.";
+      }
+      {
+        assertion = isHere name || refusedAfar worker == [ ];
+        message = "${at} runs on ${on name}, and has what a worker on another host cannot have yet: ${toString (refusedAfar worker)}. Leave it out, or set on to local.";
+      }
+      {
+        assertion =
+          isHere name
+          || !lib.elem (worker.launcher or null) [
+            "process"
+            "systemd"
+          ];
+        message = "${at} runs on ${on name}, where it is in tmux. Leave launcher and session out.";
+      }
+      {
+        assertion = isHere name || lib.all isThere (placesOf worker);
+        message = "${at} runs on ${on name}: its workdir and worktree are absolute paths there, or relative to the home directory there, without ~ and without ..";
+      }
+      {
+        assertion = isHere name || !lib.hasPrefix "~/" (program worker);
+        message = "${at} runs on ${on name}, and what ~ is there is not known here. Write a command that is a string, which a shell there runs.";
       }
       {
         assertion = unknownPhases == [ ];

@@ -223,5 +223,6 @@
     // import ./bad/proxy.nix
     // import ./bad/secrets.nix
     // import ./bad/ssh.nix
+    // import ./bad/hosts.nix
     // import ./bad/types.nix;
 }

@@ -90,10 +90,52 @@ let
             what: percent: make:
             some (of what) percent { ${what} = make (of what); };
           secrets = subset (of "secrets") 50 secretNames;
+          # Mostly it has what it can have there.
+          afar = worker.on or "local" == "attic" && !chance (of "too much") 10;
+          worker = anything name secrets of optional;
         in
+        if afar then
+          removeAttrs worker [
+            "agent"
+            "alive"
+            "conversation"
+            "environmentFrom"
+            "handoff"
+            "launcher"
+            "limits"
+            "path"
+            "say"
+            "secrets"
+            "session"
+            "unstick"
+            "user"
+            "watch"
+          ]
+          // lib.optionalAttrs (worker ? ready) { ready.output = "^listening"; }
+          // lib.optionalAttrs (worker ? worktree) {
+            worktree = value (of "there") [ "work/${name}" "/srv/${name}" ] [ "a/../b" "~" ];
+          }
+        else
+          worker;
+
+      anything =
+        name: secrets: of: optional:
         {
           command = command (of "command");
         }
+        // optional "on" 15 (
+          what:
+          value what
+            [
+              "local"
+              "attic"
+              "attic"
+            ]
+            [
+              "auto"
+              "nowhere"
+            ]
+        )
         // optional "kind" 50 (
           what:
           pick what [
@@ -384,6 +426,29 @@ let
       services.loopkeeper = {
         enable = true;
         inherit proxy;
+        hosts.attic = {
+          ssh =
+            value "ssh"
+              [ "attic" "op@attic.example.org" "op@10.0.0.7:2222" "[::1]:22" "ssh://a-b@c_1:65535" ]
+              [
+                ""
+                "-v"
+                "op@"
+                "op:x@attic"
+                "attic:0"
+                "attic/srv"
+                "[::1"
+                "a b"
+              ];
+        }
+        // some "host path" 30 {
+          path = value "host path" [ ".loops" "/srv/loops" ] [ "" "~/loops" "../loops" ];
+        }
+        // some "host environment" 30 { environment.A = "attic"; }
+        // some "host proxy" 10 { proxy = true; }
+        // some "host identity" 20 {
+          identity = value "host identity" [ "/run/secrets/attic" ] [ "/nix/store/attic" "key" ];
+        };
         plan.phases = map phase phaseIds;
         secrets = lib.genAttrs secretNames (
           name:

@@ -51,6 +51,45 @@
     text = "[Service]\nLogRateLimitBurst=50000\n";
   };
   unit-with-the-name-of-no-worker.systemd.services.loopkeeper-backup.script = "true";
+  workers-on-other-hosts.services.loopkeeper = {
+    hosts = {
+      attic = {
+        ssh = "ssh://op@attic.example.org:22";
+        sshConfig = "/etc/ssh/other";
+        identity = "/run/secrets/attic";
+        path = "/var/lib/loops";
+        environment.PATH = "/opt/bin:/usr/bin:/bin";
+        proxy = true;
+      };
+      pi.ssh = "[fe80::1%eth0]:22";
+    };
+    settings = {
+      hosts.other.ssh = "other";
+      defaults.systemd.MemoryMax = "1G";
+    };
+    workers = {
+      # What is here, and there, is not the same.
+      one = {
+        command = [ "./loop.sh" ];
+        on = "attic";
+        worktree = "/srv/builder";
+        ready.output = "^listening";
+      };
+      two = {
+        command = "true";
+        kind = "service";
+        on = "pi";
+        workdir = "work/two";
+        worktree = "/srv/builder";
+        session = true;
+      };
+      three = {
+        command = "true";
+        on = "other";
+        requires = [ "proxy" ];
+      };
+    };
+  };
   checkout-of-one-that-is-switched-off.services.loopkeeper.workers.reviewer = {
     enable = false;
     command = "true";

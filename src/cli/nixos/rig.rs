@@ -14,7 +14,7 @@ use super::{
     secrets::Secrets,
     value::Place,
 };
-use crate::cli::check;
+use crate::{cli::check, config::On};
 
 /// What is gathered on the way through the tables.
 pub(super) struct Rig {
@@ -22,6 +22,8 @@ pub(super) struct Rig {
     /// Who runs what says nothing of it; root, if nobody.
     owner: Option<Owner>,
     defaults_name_a_user: bool,
+    /// Where workers are that do not say it.
+    usually_on: On,
     secrets: Secrets,
     settings: Entries,
     warnings: Vec<String>,
@@ -37,6 +39,7 @@ impl Rig {
             },
             owner,
             defaults_name_a_user: false,
+            usually_on: On::Local,
             secrets: Secrets::default(),
             settings: Vec::new(),
             warnings: Vec::new(),
@@ -46,6 +49,8 @@ impl Rig {
     /// All options, and what a person should know of them.
     pub(super) fn options(mut self, tables: &Table) -> (Expression, Vec<String>) {
         self.defaults_name_a_user = owner::defaults_name_a_user(tables);
+        let defaults = tables.get("defaults").and_then(Value::as_table);
+        self.usually_on = defaults.map_or(On::Local, |table| on(table).unwrap_or_default());
         let mut options: Entries = vec![entry("enable", Expression::Boolean(true))];
         for (name, value) in tables {
             let Some(table) = value.as_table() else {
@@ -55,6 +60,7 @@ impl Rig {
                 "rig" => self.rig(table, &mut options),
                 "proxy" => options.push(entry("proxy", self.proxy(table))),
                 "plan" => options.push(entry("plan", self.plan(table))),
+                "hosts" => options.push(entry("hosts", self.hosts(table))),
                 "agents" => options.push(entry("agents", value.into())),
                 "workers" => {
                     let workers = table.iter().filter_map(|(name, value)| {
@@ -195,7 +201,37 @@ impl Rig {
         Expression::Set(proxy)
     }
 
+    fn hosts(&self, hosts: &Table) -> Expression {
+        let hosts = hosts.iter().map(|(name, value)| {
+            let keys = value.as_table().into_iter().flatten();
+            let keys = keys.map(|(key, value)| {
+                let value = match key.as_str() {
+                    "ssh_config" | "identity" => self.place.path(value),
+                    _ => value.into(),
+                };
+                entry(&camel(key), value)
+            });
+            (name.clone(), Expression::Set(keys.collect()))
+        });
+        Expression::Set(hosts.collect())
+    }
+
+    /// One on another host. Nothing in it is of this machine, nor of a user here.
+    fn afar(&self, table: &Table) -> Expression {
+        // Empty, and no option.
+        let said = table.iter().filter(|(key, _)| *key != "systemd");
+        let worker = said.map(|(key, value)| match (key.as_str(), value) {
+            ("environment" | "worktree" | "command", value) => entry(key, value.into()),
+            (_, Value::Table(_)) => entry(key, self.place.table(value)),
+            (key, value) => entry(&camel(key), self.place.inner(key, value)),
+        });
+        Expression::Set(worker.collect())
+    }
+
     fn worker(&mut self, name: &str, table: &Table) -> Expression {
+        if on(table).as_ref().unwrap_or(&self.usually_on) != &On::Local {
+            return self.afar(table);
+        }
         let mut worker = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {
@@ -275,6 +311,12 @@ impl Rig {
                 .named(&wanted.unwrap_or_default(), "proxy", path),
         )
     }
+}
+
+/// Where a worker is by this table; the file was found good.
+fn on(table: &Table) -> Option<On> {
+    let text = table.get("on")?.as_str()?;
+    Some(text.parse().map_or(On::Local, On::Host))
 }
 
 /// `on_phase` is `onPhase`.

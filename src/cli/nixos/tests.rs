@@ -45,6 +45,32 @@ worktree = "lint"
 }
 
 #[test]
+fn what_is_on_another_host_stays_as_it_is() {
+    let text = r#"
+[hosts.attic]
+ssh = "attic"
+ssh_config = "ssh_config"
+identity = "~/.ssh/attic"
+path = "loops"
+[defaults]
+on = "attic"
+[workers.there]
+command = ["./loop.sh"]
+workdir = "work"
+systemd = {}
+worktree = "work"
+stop = { grace = "1.5s" }
+[workers.somewhere]
+command = ["loop"]
+on_phase = "keep"
+[workers.here]
+on = "local"
+command = ["./loop.sh"]
+"#;
+    insta::assert_snapshot!(module_of(Some("u"), "/srv/rig", text));
+}
+
+#[test]
 fn two_files_of_one_name_are_two_secrets() {
     let text = r#"
 [proxy]

@@ -51,8 +51,27 @@ in
     module = worker { environment.LOOPKEEPER_PHASE = "1d"; };
     inherit type;
   };
-  relative-worktree = {
-    module = worker { worktree = "builder"; };
+  worktree-of-another-host-by-home = {
+    module = worker { worktree = "~/builder"; };
+    inherit type;
+  };
+  host-that-is-an-option = {
+    module.services.loopkeeper.hosts.attic.ssh = "-oProxyCommand=date";
+    inherit type;
+  };
+  host-with-a-password = {
+    module.services.loopkeeper.hosts.attic.ssh = "op:secret@attic";
+    inherit type;
+  };
+  host-with-port-0 = {
+    module.services.loopkeeper.hosts.attic.ssh = "attic:0";
+    inherit type;
+  };
+  host-with-records-above-home = {
+    module.services.loopkeeper.hosts.attic = {
+      ssh = "attic";
+      path = "a/../..";
+    };
     inherit type;
   };
   worktree-by-a-program = {
