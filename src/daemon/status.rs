@@ -31,14 +31,18 @@ pub(super) fn status(
 ) -> StatusView {
     let mut status = StatusView::from(view);
     if carried {
-        let here = |worker: &&mut WorkerView| worker.host == HostName::LOCAL;
-        for worker in status.workers.iter_mut().filter(here) {
-            worker.launcher = Some(LauncherKind::Systemd);
-        }
+        as_services(&mut status.workers);
     }
     status.degraded.extend(troubles.iter().cloned());
     status.workers.push(watchdog(view.started_at, own, now));
     status
+}
+
+fn as_services(workers: &mut [WorkerView]) {
+    let here = |worker: &&mut WorkerView| worker.host == HostName::LOCAL;
+    for worker in workers.iter_mut().filter(here) {
+        worker.launcher = Some(LauncherKind::Systemd);
+    }
 }
 
 /// The same, with what those who live and were frozen go on after.
@@ -118,4 +122,27 @@ pub(super) fn line(view: &View<'_>, troubles: &[String]) -> String {
         line.push_str(&format!(", degraded: {first}"));
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_on_another_host_is_no_service_of_this_one() {
+        let own = OwnTurns {
+            turns: 1,
+            longest: 1,
+        };
+        let now = super::super::now();
+        let row = |host: &str| WorkerView {
+            host: host.into(),
+            launcher: Some(LauncherKind::Tmux),
+            ..watchdog(now.wall, &own, now)
+        };
+        let mut rows = [row("local"), row("attic")];
+        as_services(&mut rows);
+        let launchers = rows.map(|row| row.launcher.unwrap());
+        assert_eq!(launchers, [LauncherKind::Systemd, LauncherKind::Tmux]);
+    }
 }
