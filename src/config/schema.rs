@@ -225,8 +225,8 @@ pub(super) mod host {
     keys! {
         SSH: "ssh", "a destination such as \"me@build.example.org:22\"", "required" as in "\"me@build.example.org\"",
             "Whom ssh connects to: host, user@host, user@host:port, [address]:port, or ssh://user@host:port. The host may be an alias of ssh_config(5).";
-        SSH_CONFIG: "ssh_config", expects::PATH, "those of the daemon's user and of the machine" as in "\"ssh_config\"",
-            "The ssh_config(5) that counts in their place.";
+        SSH_CONFIG: "ssh_config", expects::PATH, "none" as in "\"ssh_config\"",
+            "The ssh_config(5) that counts in the place of that of the daemon's user and of the machine's.";
         IDENTITY: "identity", expects::PATH, "those that ssh knows of" as in "\"/run/secrets/build-key\"",
             "The file of the private key that is shown.";
         PATH: "path", "a path there: absolute, or relative to the home directory there", "\".loopkeeper\"",
