@@ -140,6 +140,7 @@ mod nearest;
 mod outbox;
 pub mod paths;
 pub mod proxy;
+pub mod ssh;
 pub mod store;
 mod sys;
 pub mod systemd;

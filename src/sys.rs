@@ -18,7 +18,10 @@ use std::{
 
 use nix::{
     libc,
-    sys::signal::SigSet,
+    sys::{
+        prctl,
+        signal::{self, SigSet},
+    },
     unistd::{self, ForkResult, Pid},
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -67,12 +70,23 @@ pub(crate) struct Birth {
     pub(crate) inherits: Option<RawFd>,
     /// The limit on open files it gets back, soft and hard, where ours was raised (getrlimit(2)).
     pub(crate) open_files: Option<(u64, u64)>,
+    /// It is killed when the thread ends that starts it, however that comes (PR_SET_PDEATHSIG(2const)):
+    /// for children of a thread that lives as long as the process does.
+    pub(crate) dies_with_us: bool,
 }
 
 /// Arranges `birth` for `command`, and that the child has every signal at its default, none
 /// blocked, and no descriptor of ours but its standard three and the one it `inherits`.
 pub(crate) fn before_exec(command: &mut Command, birth: Birth) {
+    let parent = unistd::getpid();
     let hook = move || {
+        if birth.dies_with_us {
+            prctl::set_pdeathsig(signal::Signal::SIGKILL)?;
+            // Nobody tells of a death that was before.
+            if unistd::getppid() != parent {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+        }
         if birth.session && unistd::setsid().is_err() {
             return Err(io::Error::last_os_error());
         }

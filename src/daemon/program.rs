@@ -71,6 +71,9 @@ pub(crate) enum Role {
     /// Exit with 0 when tailscaled's SOCKS5 proxy is ready, after logging in if need be
     #[command(hide = true)]
     ProxyReady(proxy::tailscale::Backend),
+    /// Connects its standard input and output to a port, for ssh
+    #[command(hide = true)]
+    ThroughProxy(proxy::through::Way),
     /// Runs a worker inside of its tmux pane, and records how it ended
     #[command(hide = true)]
     Pane(Attempt),
@@ -150,6 +153,7 @@ impl Role {
         match self {
             Self::Proxy { .. } => c"lk-proxy",
             Self::ProxyReady(_) => c"lk-proxy-ready",
+            Self::ThroughProxy(_) => c"lk-through",
             Self::Pane(_) => c"lk-pane",
             Self::Record { .. } => c"lk-record",
             Self::GitLook { .. } | Self::GitMake => c"lk-git",
@@ -162,6 +166,7 @@ impl Role {
         match self {
             Self::Proxy { settings } => proxy::main(&settings),
             Self::ProxyReady(backend) => proxy::tailscale::main(&backend),
+            Self::ThroughProxy(way) => proxy::through::main(&way),
             Self::Pane(of) => pane::run(&of.attempt_dir).unwrap_or_else(failed),
             Self::Record { of, terminal } => {
                 recorder::run(&of.attempt_dir, terminal.as_deref()).unwrap_or_else(failed)

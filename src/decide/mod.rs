@@ -49,6 +49,7 @@ mod lacking;
 mod ledger;
 mod life;
 mod limit;
+pub(crate) mod link;
 mod nudge;
 mod plan;
 mod reload;

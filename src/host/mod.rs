@@ -47,7 +47,7 @@ pub enum HostError {
     /// A call to the kernel, by what it was for.
     #[error("{0} is not possible")]
     Kernel(&'static str, #[source] io::Error),
-    /// The directory for tmux's sockets is too long for a socket's address.
+    /// The runtime directory is too long for the address of a socket in it.
     #[error(
         "{}: too long for a socket (unix(7) allows 107 bytes, this has {length}); \
          choose a shorter runtime directory",
@@ -56,7 +56,7 @@ pub enum HostError {
     SocketPath {
         /// The socket's path for the longest name.
         path: PathBuf,
-        /// Its length in bytes.
+        /// Its length in bytes, with all that is added to it.
         length: usize,
     },
 }

@@ -117,15 +117,15 @@ struct Begun {
 /// Runs commands.
 #[derive(Debug, Clone)]
 pub struct Runner {
-    pub(super) executable: Executable,
-    pub(super) reaper: Reaper,
+    pub(crate) executable: Executable,
+    pub(crate) reaper: Reaper,
     pub(super) census: CensusTaker,
     /// Looks at what may not answer.
     pub(crate) looks: Looks,
     /// What children start from.
     pub(crate) inherited: Inherited,
     /// The limit on open files that children get back.
-    pub(super) open_files: Option<(u64, u64)>,
+    pub(crate) open_files: Option<(u64, u64)>,
 }
 
 impl Runner {
@@ -287,6 +287,7 @@ impl Runner {
             inherits: None,
             cgroup: request.cgroup,
             open_files: self.open_files,
+            dies_with_us: false,
         };
         sys::before_exec(&mut command, birth);
         let output = pipe::Receiver::from_owned_fd(output.into())?;
@@ -342,7 +343,7 @@ impl Drop for Abandoned {
 
 /// Kills a command, and those that it started and that do not hide: at the end of the daemon nobody is
 /// there any more to look for others.
-fn end_group(leader: Process) -> io::Result<()> {
+pub(crate) fn end_group(leader: Process) -> io::Result<()> {
     // While it is held, nobody else has its number.
     if let Some(_held) = leader.hold()?
         && let Some(group) = Pid::from_raw(leader.pid)

@@ -123,6 +123,7 @@ pub(super) async fn launch(
         inherits: lease.as_ref().map(Lease::number),
         cgroup: procs,
         open_files: context.open_files,
+        dies_with_us: false,
     };
     sys::before_exec(&mut command, birth);
     exec::settle_broken_pipe(&mut command, spec);

@@ -169,7 +169,7 @@ async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError>
 
 /// Connects to the first that answers: in the resolver's order, with the families taking turns,
 /// the next one starting when one failed or had its head start.
-async fn connect_to_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+pub(super) async fn connect_to_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut waiting = by_turns(addresses).into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = None;

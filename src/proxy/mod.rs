@@ -10,7 +10,8 @@
 //! may be, `refusal` is what the log tells of the others; `session` is one client, with fast-socks5
 //! for the protocol; `connect` applies the `rules`, resolves and connects, maybe
 //! through an `upstream`; `relay` carries the bytes. [`handshake`] is how anybody finds out that a
-//! SOCKS5 server is up, [`tailscale`] is the proxy whose engine is tailscaled.
+//! SOCKS5 server is up, [`tailscale`] is the proxy whose engine is tailscaled. `through` is the way of a
+//! program that speaks no SOCKS, as ssh.
 
 mod accept;
 mod admission;
@@ -24,6 +25,7 @@ mod rules;
 mod server;
 mod session;
 pub mod tailscale;
+pub(crate) mod through;
 mod upstream;
 
 use std::{

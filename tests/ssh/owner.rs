@@ -1,0 +1,122 @@
+//! Whose connection it is.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::Stdio,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, poll},
+    unistd::{Pid, getpid, getsid},
+};
+use rustix::process::{PidfdFlags, pidfd_open};
+use std::os::fd::AsFd;
+
+use crate::{
+    alone::{again, alone, block_on, plays},
+    world::{Here, SOON, World, descendants, name, up},
+};
+
+const PLACE: &str = "TEST_PLACE";
+const PORT: &str = "TEST_PORT";
+
+/// ssh, as a child of this process.
+fn masters(of: i32) -> Vec<i32> {
+    let all = descendants(of).into_iter();
+    all.filter(|pid| name(*pid) == "ssh").collect()
+}
+
+fn hold(pid: i32) -> OwnedFd {
+    pidfd_open(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        PidfdFlags::empty(),
+    )
+    .unwrap()
+}
+
+/// Waits until it has ended.
+fn ended(held: &OwnedFd) {
+    let limit = u16::try_from(SOON.as_millis()).unwrap();
+    let mut polled = [PollFd::new(held.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut polled, limit).unwrap(), 1, "it lives");
+}
+
+#[test]
+fn no_master_outlives_its_daemon() {
+    const NAME: &str = "owner::no_master_outlives_its_daemon";
+    if plays("daemon") {
+        return block_on(async {
+            let here = Here::at(PathBuf::from(env::var_os(PLACE).unwrap()));
+            let port = env::var(PORT).unwrap().parse().unwrap();
+            let link = here.link(here.target(port));
+            up(&link).await;
+            println!("\nconnected");
+            std::future::pending().await
+        });
+    }
+    alone(NAME, || async {
+        let world = World::new();
+        let mut daemon = again(NAME, "daemon")
+            .env(PLACE, world.path())
+            .env(PORT, world.port.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(daemon.stdout.take().unwrap());
+        let mut lines = said.lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "connected"));
+        let masters = masters(i32::try_from(daemon.id()).unwrap());
+        let [master] = masters[..] else {
+            panic!("{masters:?}");
+        };
+        // Nobody at the daemon's terminal can interrupt it.
+        assert_eq!(
+            getsid(Some(Pid::from_raw(master))).unwrap().as_raw(),
+            master
+        );
+        let held = hold(master);
+        daemon.kill().unwrap();
+        ended(&held);
+
+        // The next one takes over.
+        let left = |what| {
+            fs::read_dir(world.here().runtime().join("ssh"))
+                .unwrap()
+                .count()
+                == what
+        };
+        assert!(left(2), "a socket and what ssh has read");
+        let link = world.link();
+        up(&link).await;
+        assert!(left(2));
+    });
+}
+
+#[test]
+fn it_ends_with_the_last_who_keeps_it() {
+    alone("owner::it_ends_with_the_last_who_keeps_it", || async {
+        let world = World::new();
+        let link = world.link();
+        up(&link).await;
+        let (clone, mut state) = (link.clone(), link.state());
+        let masters = masters(getpid().as_raw());
+        let [master] = masters[..] else {
+            panic!("{masters:?}");
+        };
+        let held = hold(master);
+        let script = loopkeeper::ssh::Script::new("read -r line");
+        let mut channel = link.open_channel(&script).await.unwrap();
+        drop(link);
+        assert!(clone.run(&script, SOON, 0).await.is_ok());
+        drop(clone);
+        while state.changed().await.is_ok() {}
+        ended(&held);
+        let lost = channel.line().await.unwrap_err();
+        assert!(lost.to_string().starts_with("host there: lost"), "{lost}");
+        let left = fs::read_dir(world.here().runtime().join("ssh")).unwrap();
+        assert_eq!(left.count(), 0);
+    });
+}
