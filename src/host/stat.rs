@@ -141,7 +141,7 @@ fn ticks_a_second() -> u32 {
 }
 
 /// It ended while we looked: `ENOENT` before the open, `ESRCH` after it.
-pub(super) fn is_gone(error: &io::Error) -> bool {
+pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(nix::libc::ESRCH)
 }
 

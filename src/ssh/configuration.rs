@@ -165,3 +165,72 @@ fn plain<'a>(what: &'static str, path: &'a Path, also: &str) -> Result<&'a str, 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> Target {
+        Target {
+            name: "there".into(),
+            user: Some("some.body".into()),
+            host: "fe80::1%eth0".into(),
+            port: Some(2222),
+            ssh_config: Some("/it's here/config".into()),
+            identity: Some("/it's here/key".into()),
+            proxy: Some("[::1]:1080".into()),
+        }
+    }
+
+    #[test]
+    fn a_person_connects_as_we_do() {
+        assert_eq!(
+            by_hand(&target(), Path::new("/opt/100% ours/daemon")),
+            "ssh -F '/it'\\''s here/config' -o IdentitiesOnly=yes -i '/it'\\''s here/key' -o \
+             'ProxyCommand='\\''/opt/100%% ours/daemon'\\'' through-proxy '\\''[::1]:1080'\\'' '\\''%h'\\'' %p' \
+             -p 2222 -l some.body fe80::1%eth0"
+        );
+        let plain = Target {
+            user: None,
+            port: None,
+            ssh_config: None,
+            identity: None,
+            proxy: None,
+            ..target()
+        };
+        assert_eq!(by_hand(&plain, Path::new("/daemon")), "ssh fe80::1%eth0");
+    }
+
+    #[test]
+    fn what_people_write_comes_after_what_we_insist_on() {
+        let declared = text(&target()).unwrap();
+        let own = "Include \"/it's here/config\"\n";
+        assert_eq!(declared.strip_suffix(own), Some(ALWAYS));
+        let usual = text(&Target {
+            ssh_config: None,
+            ..target()
+        });
+        let usual = usual.unwrap();
+        assert!(usual.ends_with("Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n"));
+    }
+
+    #[test]
+    fn what_means_more_than_itself_is_refused() {
+        let with = |path: &str| {
+            text(&Target {
+                ssh_config: Some(path.into()),
+                ..target()
+            })
+        };
+        for odd in ["a\"b", "a\\b", "${HOME}", "a\nb", "a*b", "a?b", "a[b"] {
+            assert!(with(&format!("/{odd}")).is_err(), "{odd}");
+        }
+        assert!(with("relative").is_err());
+        for odd in ["", "-v", "a b", "a;b", "$(a)", "a'b", "a\nb", "a=b"] {
+            assert!(word("host", odd).is_err(), "{odd}");
+        }
+        for plain in ["host", "a.b-c_d", "::1", "DOMAIN\\me", "me@there"] {
+            assert_eq!(word("host", plain), Ok(plain));
+        }
+    }
+}

@@ -231,9 +231,9 @@ impl Link {
             Ok(Err(NoShell::Refused(why))) => Err(no_channel(why)),
             Ok(Err(NoShell::NoChannel(why) | NoShell::Broke(why))) => {
                 let ended = timeout(MOMENT, lost(self.state(), life));
-                match self.0.session.check().await {
-                    Ok(()) => Err(no_channel(why)),
-                    Err(_) => Err(down(ended.await.unwrap_or(why))),
+                match timeout(MOMENT, self.0.session.check()).await {
+                    Ok(Ok(())) => Err(no_channel(why)),
+                    _ => Err(down(ended.await.unwrap_or(why))),
                 }
             }
             Err(Cut::Lost(why)) => Err(down(why)),

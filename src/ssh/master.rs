@@ -80,6 +80,8 @@ impl Master {
                 () = hear(&mut self.output, &mut told) => {
                     let mut lines = told.split(|byte| *byte == b'\n');
                     if lines.any(|line| line == CONNECTED.as_bytes()) {
+                        // Why it ends one day is none of that.
+                        self.said.clear();
                         return Ok(());
                     }
                 }

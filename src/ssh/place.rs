@@ -14,7 +14,7 @@ use std::{
 
 use nix::unistd::geteuid;
 
-use crate::host::HostError;
+use crate::host::{HostError, process::Process, stat::is_gone};
 
 /// What unix(7) leaves for a path, without the final zero.
 const LONGEST: usize = 107;
@@ -81,12 +81,16 @@ fn enter(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes away what other processes have left: their masters have died with them.
+/// Takes away what daemons have left that do not live any more: their masters have died with them. Another
+/// rig may share the runtime directory.
 fn clear(directory: &Path) -> io::Result<()> {
-    let own = format!("{}-", process::id());
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with(&own) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.split_once('-'));
+        let owner = owner.and_then(|(pid, _)| pid.parse().ok());
+        let is_left = |pid| Process::of(pid).is_err_and(|error| is_gone(&error));
+        if owner.is_some_and(is_left) {
             removed(&entry.path())?;
         }
     }
@@ -110,12 +114,16 @@ mod tests {
         let directory = runtime.path().join("ssh");
         fs::create_dir(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-        let left = directory.join("1-0");
-        fs::write(&left, "").unwrap();
+        // No process has so high a number (proc_sys_kernel(5), `pid_max`).
+        let left = directory.join("2000000000-0");
+        let others = directory.join("1-0");
+        for path in [&left, &others] {
+            fs::write(path, "").unwrap();
+        }
         let (one, two) = (Place::make(runtime.path()), Place::make(runtime.path()));
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
-        assert!(!left.exists() && one.socket != two.socket);
+        assert!(!left.exists() && others.exists() && one.socket != two.socket);
         for path in [&one.socket, &one.configuration, &two.socket] {
             fs::write(path, "").unwrap();
         }

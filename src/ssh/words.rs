@@ -1,5 +1,7 @@
 //! One line for a person of what ssh says when there is no connection.
 
+use std::time::Duration;
+
 use crate::model::Exit;
 
 /// Lines after which the reason stands before.
@@ -32,14 +34,15 @@ pub(super) fn why(said: &[u8], exit: &Exit, by_hand: &str) -> String {
     }
     if let Some(denied) = line("Permission denied (") {
         return format!(
-            "{denied} Nobody is asked for a password or passphrase; try by hand, as the daemon's user: {by_hand}"
+            "{denied} Nobody is there to be asked for a password or passphrase; try by hand, as the \
+             daemon's user: {by_hand}"
         );
     }
     last()
 }
 
 /// Why an attempt to connect took too long.
-pub(super) fn too_long(said: &[u8], limit: std::time::Duration) -> String {
+pub(super) fn too_long(said: &[u8], limit: Duration) -> String {
     let said = reason(&lines(said)).map(|line| format!("; ssh says: {line}"));
     let said = said.unwrap_or_default();
     format!("no connection within {} s{said}", limit.as_secs())
@@ -67,4 +70,61 @@ fn lines(said: &[u8]) -> Vec<String> {
 /// What a login shell says, on one line.
 pub(super) fn on_one_line(said: &[u8]) -> String {
     lines(said).join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(said: &str) -> String {
+        why(said.as_bytes(), &Exit::Code(255), "ssh there")
+    }
+
+    #[test]
+    fn the_last_line_that_gives_a_reason_is_told() {
+        for (said, told) in [
+            ("", "ssh ended without a word: exit code 255"),
+            ("\r\n\x1b\n", "ssh ended without a word: exit code 255"),
+            (
+                "Welcome.\nssh: connect to host a port 22: Connection refused\r\n",
+                "ssh: connect to host a port 22: Connection refused",
+            ),
+            ("\x1b[1mbold\x07", "[1mbold"),
+            (
+                "proxy a:1 cannot be used: Connection refused\n\
+                 kex_exchange_identification: Connection closed by remote host\n\
+                 Connection closed by UNKNOWN port 65535\n",
+                "proxy a:1 cannot be used: Connection refused; kex_exchange_identification: Connection \
+                 closed by remote host; Connection closed by UNKNOWN port 65535",
+            ),
+        ] {
+            assert_eq!(says(said), told, "{said:?}");
+        }
+        let late = too_long(b"Connecting.\n", Duration::from_secs(45));
+        assert_eq!(late, "no connection within 45 s; ssh says: Connecting.");
+    }
+
+    #[test]
+    fn of_a_key_and_of_a_refusal_what_helps_is_told() {
+        let unknown = "No ED25519 host key is known for a and you have requested strict checking.\r\n\
+                       Host key verification failed.\r\n";
+        assert_eq!(
+            says(unknown),
+            "No ED25519 host key is known for a and you have requested strict checking. Compare its key \
+             and accept it once by hand, as the daemon's user: ssh there"
+        );
+        let changed = "@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@\n\
+                       Offending ED25519 key in /known:1\r\n  remove with:\r\n  \
+                       ssh-keygen -f \"/known\" -R \"a\"\r\nHost key verification failed.\r\n";
+        assert_eq!(
+            says(changed),
+            "it shows another host key than the known one (Offending ED25519 key in /known:1): somebody \
+             else may answer in its place; if it was installed anew, remove the old key (ssh-keygen -f \
+             \"/known\" -R \"a\"), compare the new one and accept it once by hand, as the daemon's user: \
+             ssh there"
+        );
+        let denied = says("Hello.\na@b: Permission denied (publickey).\n");
+        assert!(denied.starts_with("a@b: Permission denied (publickey). Nobody is there"));
+        assert!(denied.ends_with(": ssh there"));
+    }
 }

@@ -32,12 +32,28 @@ fn the_words_of_supervisord_lead_to_the_verb_that_does_the_same() {
 
 #[test]
 fn what_nobody_types_is_not_suggested() {
-    let near = ["pan", "recrod", "proxy-redy", "deamon", "becom", "exce"];
+    let near = [
+        "pan",
+        "recrod",
+        "proxy-redy",
+        "thruogh-proxy",
+        "deamon",
+        "becom",
+        "exce",
+    ];
     for program in ["supervisorctl", "loopkeeperd"] {
         for word in near {
             let said = complaint(program, word);
             assert!(said.contains(&format!("'{word}'")), "{said}");
-            for role in ["proxy-ready", "pane", "record", "exec", "become", "daemon"] {
+            for role in [
+                "proxy-ready",
+                "through-proxy",
+                "pane",
+                "record",
+                "exec",
+                "become",
+                "daemon",
+            ] {
                 assert!(!said.contains(&format!("'{role}'")), "{program}: {said}");
             }
         }

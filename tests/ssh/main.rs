@@ -1,10 +1,6 @@
 //! Kept SSH connections, with a real ssh and a real sshd.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alone;
 mod channel;

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     process::Stdio,
 };
@@ -13,10 +13,9 @@ use nix::{
     unistd::{Pid, getpid, getsid},
 };
 use rustix::process::{PidfdFlags, pidfd_open};
-use std::os::fd::AsFd;
 
 use crate::{
-    alone::{again, alone, block_on, plays},
+    alone::{again, alone, block_on, kill, plays},
     world::{Here, SOON, World, descendants, name, up},
 };
 
@@ -59,6 +58,7 @@ fn no_master_outlives_its_daemon() {
     }
     alone(NAME, || async {
         let world = World::new();
+        #[expect(clippy::zombie_processes, reason = "the reaper collects it")]
         let mut daemon = again(NAME, "daemon")
             .env(PLACE, world.path())
             .env(PORT, world.port.to_string())
@@ -78,7 +78,7 @@ fn no_master_outlives_its_daemon() {
             master
         );
         let held = hold(master);
-        daemon.kill().unwrap();
+        kill(i32::try_from(daemon.id()).unwrap());
         ended(&held);
 
         // The next one takes over.

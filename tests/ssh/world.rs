@@ -181,6 +181,7 @@ impl World {
         );
         let config = there.join("sshd_config");
         fs::write(&config, text).unwrap();
+        #[expect(clippy::zombie_processes, reason = "the reaper collects it")]
         let mut sshd = Command::new(needs("sshd", "openssh-server"))
             .args(["-D", "-e", "-f"])
             .arg(config)
