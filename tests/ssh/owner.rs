@@ -3,16 +3,17 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     path::PathBuf,
     process::Stdio,
 };
 
-use nix::{
-    poll::{PollFd, PollFlags, poll},
-    unistd::{Pid, getpid, getsid},
-};
+use nix::unistd::{Pid, getpid, getsid};
 use rustix::process::{PidfdFlags, pidfd_open};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::timeout,
+};
 
 use crate::{
     alone::{again, alone, block_on, kill, plays},
@@ -37,10 +38,10 @@ fn hold(pid: i32) -> OwnedFd {
 }
 
 /// Waits until it has ended.
-fn ended(held: &OwnedFd) {
-    let limit = u16::try_from(SOON.as_millis()).unwrap();
-    let mut polled = [PollFd::new(held.as_fd(), PollFlags::POLLIN)];
-    assert_eq!(poll(&mut polled, limit).unwrap(), 1, "it lives");
+async fn ended(held: OwnedFd) {
+    let held = AsyncFd::with_interest(held, Interest::READABLE).unwrap();
+    let ended = timeout(SOON, held.readable()).await;
+    assert!(ended.is_ok(), "it lives");
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn no_master_outlives_its_daemon() {
         );
         let held = hold(master);
         kill(i32::try_from(daemon.id()).unwrap());
-        ended(&held);
+        ended(held).await;
 
         // The next one takes over.
         let left = |what| {
@@ -113,7 +114,7 @@ fn it_ends_with_the_last_who_keeps_it() {
         assert!(clone.run(&script, SOON, 0).await.is_ok());
         drop(clone);
         while state.changed().await.is_ok() {}
-        ended(&held);
+        ended(held).await;
         let lost = channel.line().await.unwrap_err();
         assert!(lost.to_string().starts_with("host there: lost"), "{lost}");
         let left = fs::read_dir(world.here().runtime().join("ssh")).unwrap();

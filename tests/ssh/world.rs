@@ -173,10 +173,12 @@ impl World {
         fs::copy(self.path().join("user.pub"), &authorized).unwrap();
         let text = format!(
             "ListenAddress 127.0.0.1:{}\nHostKey {}\nAuthorizedKeysFile {}\n\
-             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n{}\n",
+             StrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\nSetEnv HOME={}\n{}\n",
             self.port,
             there.join("host").display(),
             authorized.display(),
+            // What the tester's own shell does first is not tested, and may take long.
+            there.display(),
             self.extra,
         );
         let config = there.join("sshd_config");
