@@ -89,7 +89,10 @@ fn clear(directory: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.split_once('-'));
         let owner = owner.and_then(|(pid, _)| pid.parse().ok());
-        let is_left = |pid| Process::of(pid).is_err_and(|error| is_gone(&error));
+        let is_left = |pid| match Process::of(pid) {
+            Ok(process) => !process.lives(),
+            Err(error) => is_gone(&error),
+        };
         if owner.is_some_and(is_left) {
             removed(&entry.path())?;
         }
