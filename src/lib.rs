@@ -25,6 +25,7 @@
 //! | [`store`] | what no host can tell: resume point, boots, budgets, history |
 //! | [`daemon`] | the one loop that turns the world into events and performs effects |
 //! | [`proxy`] | the SOCKS proxy, a process of its own |
+//! | [`ssh`] | other hosts: one connection to each, which is kept, and what is run over it |
 //! | [`control`] | the socket between `supervisorctl` and the daemon |
 //! | [`cli`] | what a person types, and what is shown |
 //! | [`demo`] | a whole rig in a temporary directory, to look at |
@@ -40,7 +41,7 @@
 //! Imports run downwards: `bin`, `cli` and `daemon` use everything, [`store`], [`inbox`], [`handoff`] and [`control`] use
 //! [`decide`]'s data, as [`checkout`] does, [`cutover`] the first three, [`decide`] uses only the data of [`config`] and [`agent`], and [`model`] (its
 //! scenarios, which are tests, also the real [`store`]), [`launch`] uses [`host`] and [`agent`], [`checkout`] uses [`launch`];
-//! [`agent`] and [`model`] use nothing.
+//! [`ssh`] uses [`host`], the runner of [`launch`] and one rule of [`decide`]; [`agent`] and [`model`] use nothing.
 //!
 //! # Processes
 //!
@@ -49,6 +50,8 @@
 //!    ├─ lk-proxy               the builtin SOCKS proxy, a worker like every other
 //!    ├─ a worker               launcher = "process": a child, in a session of its own
 //!    ├─ lk-git                 looks at a worktree, makes one, puts one right
+//!    ├─ ssh                    the connection to a host, for as long as it is kept; dies with the daemon
+//!    │    └─ lk-through        the way there through a SOCKS proxy
 //!    └─ a command              probe, end of a phase, notification: short-lived
 //!         └─ lk-proxy-ready    looks whether tailscaled's proxy is ready
 //!  lk-exec → a worker          run by systemd: a service of its own; lk-exec becomes the worker, as

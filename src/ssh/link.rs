@@ -148,7 +148,8 @@ impl Link {
     /// a free channel, not for a connection: where there is none, that is the error, with why.
     ///
     /// What has not ended within `limit` is given up, as it is when the future is dropped: the script then
-    /// has nobody to write to any more, but it is not killed.
+    /// has nobody to write to any more, but it is not killed. Until it ends, it takes one of the channels that
+    /// sshd lets into a connection, so one that may hang is better off with a limit of its own.
     ///
     /// # Errors
     /// See [`LinkError`]; a script that fails is none.

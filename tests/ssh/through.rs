@@ -1,6 +1,8 @@
-//! Hosts that are come to through a SOCKS proxy.
+//! Hosts that are come to through a SOCKS proxy, or over another host.
 
-use loopkeeper::ssh::Script;
+use std::fs;
+
+use loopkeeper::ssh::{Link, Script};
 
 use crate::{
     alone::alone,
@@ -38,6 +40,43 @@ fn a_host_is_reached_through_the_proxy_which_resolves_its_name() {
             let why = down(&world.here().link(target)).await;
             let words = "proxy 127.0.0.1:1 cannot be used: Connection refused";
             assert!(why.starts_with(words), "{why}");
+        },
+    );
+}
+
+#[test]
+fn a_jump_host_is_gone_over_and_its_key_is_known_too() {
+    alone(
+        "through::a_jump_host_is_gone_over_and_its_key_is_known_too",
+        || async {
+            let world = World::new();
+            let config = world.path().join("ssh config");
+            let text = fs::read_to_string(&config).unwrap();
+            let jump = format!(
+                "Host behind\nHostName localhost\nProxyJump {}@127.0.0.1:{}\nHost *\n\
+                 IdentityFile \"{}\"\n{text}",
+                world.target().user.unwrap(),
+                world.port,
+                world.path().join("user").display()
+            );
+            fs::write(&config, jump).unwrap();
+            let mut target = world.target();
+            target.host = "behind".into();
+            // ssh calls itself without quotes around the path of its configuration.
+            let runtime = tempfile::tempdir().unwrap();
+            let link = || Link::open(target.clone(), runtime.path(), &world.here().runner).unwrap();
+            let there = link();
+            up(&there).await;
+            let output = there.run(&Script::new("echo $#").arg(""), SOON, 99).await;
+            assert_eq!((output.unwrap().output, world.let_in()), (b"1\n".into(), 2));
+
+            world.know_only("localhost");
+            let why = down(&link()).await;
+            let words = format!(
+                "No ED25519 host key is known for [127.0.0.1]:{}",
+                world.port
+            );
+            assert!(why.starts_with(&words), "{why}");
         },
     );
 }

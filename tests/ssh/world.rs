@@ -155,6 +155,15 @@ impl World {
         fs::write(self.path().join("ssh config"), text).unwrap();
     }
 
+    /// Of its names only this one is known.
+    pub(crate) fn know_only(&self, name: &str) {
+        let known = self.path().join("known hosts");
+        let lines = fs::read_to_string(&known).unwrap();
+        let name = format!("[{name}]");
+        let lines = lines.lines().filter(|line| line.starts_with(&name));
+        fs::write(known, lines.collect::<String>() + "\n").unwrap();
+    }
+
     /// Another key, which is nobody's.
     pub(crate) fn other_key(&self) -> PathBuf {
         let path = self.there.path().join("other");
