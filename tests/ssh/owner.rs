@@ -24,13 +24,15 @@ use crate::{
 const PLACE: &str = "TEST_PLACE";
 const PORT: &str = "TEST_PORT";
 
-/// ssh, as a child of this process.
-fn masters(of: i32) -> Vec<i32> {
+/// The one process of this name that this one has started.
+pub(crate) fn only(called: &str, of: i32) -> i32 {
     let all = descendants(of).into_iter();
-    all.filter(|pid| name(*pid) == "ssh").collect()
+    let found: Vec<i32> = all.filter(|pid| name(*pid) == called).collect();
+    assert_eq!(found.len(), 1, "{called}");
+    found[0]
 }
 
-fn hold(pid: i32) -> OwnedFd {
+pub(crate) fn hold(pid: i32) -> OwnedFd {
     pidfd_open(
         rustix::process::Pid::from_raw(pid).unwrap(),
         PidfdFlags::empty(),
@@ -39,7 +41,7 @@ fn hold(pid: i32) -> OwnedFd {
 }
 
 /// Waits until it has ended.
-async fn ended(held: OwnedFd) {
+pub(crate) async fn ended(held: OwnedFd) {
     let wait = move || {
         let mut polled = [PollFd::new(&held, PollFlags::IN)];
         // A child that ends interrupts it.
@@ -74,10 +76,7 @@ fn no_master_outlives_its_daemon() {
         let said = BufReader::new(daemon.stdout.take().unwrap());
         let mut lines = said.lines().map_while(Result::ok);
         assert!(lines.any(|line| line == "connected"));
-        let masters = masters(i32::try_from(daemon.id()).unwrap());
-        let [master] = masters[..] else {
-            panic!("{masters:?}");
-        };
+        let master = only("ssh", i32::try_from(daemon.id()).unwrap());
         // Nobody at the daemon's terminal can interrupt it.
         assert_eq!(
             getsid(Some(Pid::from_raw(master))).unwrap().as_raw(),
@@ -106,10 +105,7 @@ fn it_ends_with_the_last_who_keeps_it() {
         let link = world.link();
         up(&link).await;
         let (clone, mut state) = (link.clone(), link.state());
-        let masters = masters(getpid().as_raw());
-        let [master] = masters[..] else {
-            panic!("{masters:?}");
-        };
+        let master = only("ssh", getpid().as_raw());
         let held = hold(master);
         let script = loopkeeper::ssh::Script::new("read -r line");
         let mut channel = link.open_channel(&script).await.unwrap();

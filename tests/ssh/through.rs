@@ -3,10 +3,12 @@
 use std::fs;
 
 use loopkeeper::ssh::{Link, Script};
+use nix::unistd::getpid;
 
 use crate::{
-    alone::alone,
+    alone::{alone, kill},
     fixture::{Proxy, settings},
+    owner::{ended, hold, only},
     world::{SOON, World, down, up},
 };
 
@@ -29,6 +31,12 @@ fn a_host_is_reached_through_the_proxy_which_resolves_its_name() {
             proxy
                 .log
                 .wait_for(&format!("target=localhost:{}", world.port));
+
+            // What ssh has started ends with it, also where it has no say.
+            let own = getpid().as_raw();
+            let way = hold(only("lk-through", own));
+            kill(only("ssh", own));
+            ended(way).await;
             drop(link);
 
             target.port = Some(1);
