@@ -9,9 +9,10 @@ use tokio::{
 };
 
 use super::{
-    LinkError,
-    link::{Cut, MOMENT, State, lost, within},
+    LinkError, State,
+    link::OPENS_WITHIN,
     session::Shell,
+    state::{Cut, MOMENT, lost, within},
     words::on_one_line,
 };
 
@@ -70,7 +71,7 @@ impl Channel {
             Err(Cut::Lost(why)) => Err(this.lost(why)),
             Err(Cut::Late) => Err(LinkError::TimedOut {
                 host: this.host,
-                limit: super::link::OPENS_WITHIN,
+                limit: OPENS_WITHIN,
             }),
         }
     }

@@ -1,36 +1,27 @@
 //! A host that is kept connected.
 //!
-//! How: a task has the master, as long as there is one, and tells how the connection is; what is run asks
-//! that first, and listens to it while it waits.
+//! How: a task, the `keeper`, tells how the connection is; what is run asks that first, and listens to it
+//! while it waits.
 
-use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use openssh::Session;
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    CHANNELS, Channel, LinkError, Script, Target, configuration,
-    master::Master,
+    CHANNELS, Channel, LinkError, Script, State, Target,
+    keeper::Keeper,
     place::Place,
     script::Rendered,
     session::{NoShell, Shell},
-    words,
+    state::{Cut, MOMENT, lost, within},
 };
-use crate::{
-    causes::{in_one_line, in_words},
-    decide::link,
-    host::HostError,
-    launch::{self, command::Runner},
-    model::Exit,
-};
-
-/// How long a try to connect may take: the first packet, keys, who we are, and every host on the way.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
+use crate::{host::HostError, launch::command::Runner, model::Exit};
 
 /// How long a channel may take until its script has begun.
 pub(super) const OPENS_WITHIN: Duration = Duration::from_secs(30);
@@ -39,26 +30,6 @@ pub(super) const OPENS_WITHIN: Duration = Duration::from_secs(30);
 const FREED_WITHIN: Duration = Duration::from_secs(2);
 /// From one question to the next, meanwhile.
 const ASKED_EVERY: Duration = Duration::from_millis(50);
-
-/// How long the end of a connection may be known by its channels before it is told of.
-pub(super) const MOMENT: Duration = Duration::from_secs(5);
-
-/// How a connection is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// There is none. Told anew after each try, so whoever waits for the next try waits for a change.
-    Down {
-        /// Why, on one line.
-        why: String,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// There is one.
-    Up {
-        /// Which, counted from 1.
-        life: u64,
-    },
-}
 
 /// A host that is kept connected, until the last clone of this is dropped. Its channels end with it.
 #[derive(Debug, Clone)]
@@ -83,22 +54,6 @@ pub struct Output {
     pub output: Vec<u8>,
     /// The head of its standard error.
     pub errors: Vec<u8>,
-}
-
-/// What connects, again and again.
-#[derive(Debug)]
-struct Keeper {
-    target: Target,
-    place: Place,
-    runner: Runner,
-}
-
-/// What waiting was cut short by.
-pub(super) enum Cut {
-    /// The connection is lost; why.
-    Lost(String),
-    /// There is no time left.
-    Late,
 }
 
 impl Link {
@@ -253,114 +208,5 @@ impl Link {
                 done => return done,
             }
         }
-    }
-}
-
-impl Keeper {
-    /// Connects, again and again.
-    async fn keep(self, tell: watch::Sender<State>, now: Arc<Notify>) {
-        let mut rng = fastrand::Rng::new();
-        let (mut failures, mut life) = (0, 0);
-        let mut down_since = Timestamp::now();
-        loop {
-            let (why, lived) = match self.connect().await {
-                Err(why) => (why, None),
-                Ok(mut master) => {
-                    life += 1;
-                    tell.send_replace(State::Up { life });
-                    let begin = Instant::now();
-                    let exit = master.ended().await;
-                    down_since = Timestamp::now();
-                    let why = words::why(master.said(), &exit, &self.by_hand());
-                    (why, Some(begin.elapsed()))
-                }
-            };
-            failures = link::failures(failures, lived);
-            let asked = now.notified();
-            tokio::pin!(asked);
-            // Who is told may ask at once.
-            asked.as_mut().enable();
-            let since = down_since;
-            tell.send_replace(State::Down { why, since });
-            tokio::select! {
-                () = asked => {}
-                () = sleep(link::again(failures, &mut rng)) => {}
-            }
-        }
-    }
-
-    /// One try.
-    async fn connect(&self) -> Result<Master, String> {
-        let unusable = |what: &Path, error: io::Error| {
-            let (path, error) = (what.display(), in_words(&error));
-            format!("{path}: {error}")
-        };
-        let Place {
-            socket,
-            configuration: file,
-        } = &self.place;
-        let ssh = launch::find("ssh");
-        let ssh = ssh.ok_or("ssh is not in PATH: install OpenSSH's client (openssh-client)")?;
-        self.see().await?;
-        let text = configuration::text(&self.target).map_err(|error| error.to_string())?;
-        let executable = self.runner.executable.to_run();
-        let arguments = configuration::arguments(&self.target, &self.place, &executable);
-        let arguments = arguments.map_err(|error| error.to_string())?;
-        fs::write(file, text).map_err(|error| unusable(file, error))?;
-        self.place
-            .clear()
-            .map_err(|error| unusable(socket, error))?;
-        let master = Master::start(&self.runner, &ssh, &arguments);
-        let mut master = master.map_err(|error| unusable(&ssh, error))?;
-        match timeout(CONNECTS_WITHIN, master.connected()).await {
-            Ok(Ok(())) => Ok(master),
-            Ok(Err(exit)) => Err(words::why(master.said(), &exit, &self.by_hand())),
-            Err(_) => Err(words::too_long(master.said(), CONNECTS_WITHIN)),
-        }
-    }
-
-    /// Whether the files are there that were declared: ssh goes on without them.
-    async fn see(&self) -> Result<(), String> {
-        let files = [&self.target.ssh_config, &self.target.identity];
-        for path in files.into_iter().flatten() {
-            let file = path.clone();
-            let look = move |at: &crate::host::look::At| {
-                at.comes_to(&file);
-                fs::File::open(&file).map(drop)
-            };
-            let looks = &self.runner.looks;
-            let seen = looks.look(&path.display().to_string(), look).await;
-            let seen = seen.map_err(|error| in_one_line(&error))?;
-            seen.map_err(|error| format!("{}: {}", path.display(), in_words(&error)))?;
-        }
-        Ok(())
-    }
-
-    fn by_hand(&self) -> String {
-        configuration::by_hand(&self.target, &self.runner.executable.to_run())
-    }
-}
-
-/// `work`, for as long as this connection lives and there is time.
-pub(super) async fn within<T>(
-    state: watch::Receiver<State>,
-    life: u64,
-    until: Instant,
-    work: impl Future<Output = T>,
-) -> Result<T, Cut> {
-    tokio::select! {
-        biased;
-        done = timeout_at(until, work) => done.map_err(|_| Cut::Late),
-        why = lost(state, life) => Err(Cut::Lost(why)),
-    }
-}
-
-/// Waits until this connection is lost; says why.
-pub(super) async fn lost(mut state: watch::Receiver<State>, life: u64) -> String {
-    let over = |state: &State| *state != State::Up { life };
-    match state.wait_for(over).await.as_deref() {
-        Ok(State::Down { why, .. }) => why.clone(),
-        Ok(State::Up { .. }) => "it was made anew meanwhile".into(),
-        Err(_) => "the host is not kept connected any more".into(),
     }
 }

@@ -5,32 +5,38 @@
 //! noticed within [`NOTICED_WITHIN`], and made again for as long as the [`Link`] is kept. What is run over
 //! there comes through byte for byte, with its arguments, whatever the login shell says or is. Nothing
 //! blocks for ever, and nobody takes what may have run for what never began ([`LinkError::never_began`]).
-//! Neither a connection nor its socket outlives the daemon; nothing over there depends on either.
+//! No connection outlives the daemon, and the next one clears away what files are left of it; nothing over
+//! there depends on either.
 //!
 //! How: `ssh` itself connects, as the master of connections that it knows how to share (ssh_config(5),
 //! `ControlMaster`), and stays for as long as the connection does: a child of ours like every other
-//! (`master`). So keys, agents, jump hosts and all that people write into their `ssh_config` are what they
-//! are elsewhere (`configuration`). Over its socket, each [`Script`] gets a channel of its own ([`Link`],
-//! [`Channel`]) in its protocol, by the crate `openssh`, without one more process. `words` makes one line of
-//! what ssh says. When to try again is a rule: `decide::link`.
+//! (`master`), which `keeper` starts again and again. So keys, agents, jump hosts and all that people write
+//! into their `ssh_config` are what they are elsewhere (`configuration`). Over its socket, which is in a
+//! private `place`, each [`Script`] gets a channel of its own ([`Link`], [`Channel`]) in ssh's own protocol,
+//! by the crate `openssh`, without one more process; `session` is the shell at its end, and `sieve` tells
+//! what that says from what the script does. `words` makes one line of what ssh says. When to try again is a
+//! rule: `decide::link`.
 
 mod channel;
 mod configuration;
 mod error;
+mod keeper;
 mod link;
 mod master;
 mod place;
 mod script;
 mod session;
 mod sieve;
+mod state;
 mod words;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use channel::Channel;
 pub use error::LinkError;
-pub use link::{Link, Output, State};
+pub use link::{Link, Output};
 pub use script::Script;
+pub use state::State;
 
 /// The longest that a connection can be dead and count as alive.
 pub const NOTICED_WITHIN: Duration = Duration::from_secs(10);
