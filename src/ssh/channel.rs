@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::{
     io::AsyncWriteExt,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, timeout},
 };
 
@@ -13,6 +13,7 @@ use super::{
     link::OPENS_WITHIN,
     session::Shell,
     state::{Cut, MOMENT, lost, within},
+    turns::Turn,
     words::on_one_line,
 };
 
@@ -33,7 +34,7 @@ pub struct Channel {
     host: String,
     state: watch::Receiver<State>,
     life: u64,
-    _channel: OwnedSemaphorePermit,
+    turn: Turn,
     unsent: Vec<u8>,
     over: Option<LinkError>,
 }
@@ -46,7 +47,7 @@ impl Channel {
         host: String,
         state: watch::Receiver<State>,
         life: u64,
-        channel: OwnedSemaphorePermit,
+        turn: Turn,
         until: Instant,
     ) -> Result<Self, LinkError> {
         let begun = async {
@@ -61,7 +62,7 @@ impl Channel {
             host,
             state,
             life,
-            _channel: channel,
+            turn,
             unsent: Vec::new(),
             over: None,
         };
@@ -151,11 +152,11 @@ impl Channel {
         let exit = timeout(MOMENT, end).await;
         let host = self.host.clone();
         let over = match exit {
-            Ok(Ok(exit)) => LinkError::Ended {
-                host,
-                exit,
-                said: on_one_line(&self.shell.errors.own),
-            },
+            Ok(Ok(exit)) => {
+                self.turn.is_over();
+                let said = on_one_line(&self.shell.errors.own);
+                LinkError::Ended { host, exit, said }
+            }
             Ok(Err(broke)) => {
                 self.lost(broke.clone());
                 let lost = timeout(MOMENT, lost(self.state.clone(), self.life));

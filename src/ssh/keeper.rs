@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{State, Target, configuration, master::Master, place::Place, words};
+use super::{State, Target, configuration, master::Master, place::Place, turns::Turns, words};
 use crate::{
     causes::{in_one_line, in_words},
     decide::link,
@@ -19,17 +19,26 @@ use crate::{
 /// How long a try to connect may take: the first packet, keys, who we are, and every host on the way.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(45);
 
+/// Why a connection ends that is of no use any more.
+const RENEWED: &str =
+    "it is made anew, since scripts that were given up and go on take its channels";
+
 /// What connects, and to what.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) target: Target,
     pub(super) place: Place,
     pub(super) runner: Runner,
+    /// Somebody wants a try at once.
+    pub(super) now: Arc<Notify>,
+    /// The connection is of no use any more.
+    pub(super) renew: Arc<Notify>,
+    pub(super) turns: Turns,
 }
 
 impl Keeper {
     /// Connects, again and again.
-    pub(super) async fn keep(self, tell: watch::Sender<State>, now: Arc<Notify>) {
+    pub(super) async fn keep(self, tell: watch::Sender<State>) {
         let mut rng = fastrand::Rng::new();
         let (mut failures, mut life) = (0, 0);
         let mut down_since = Timestamp::now();
@@ -38,16 +47,19 @@ impl Keeper {
                 Err(why) => (why, None),
                 Ok(mut master) => {
                     life += 1;
+                    self.turns.begin_anew();
                     tell.send_replace(State::Up { life });
                     let begin = Instant::now();
-                    let exit = master.ended().await;
+                    let why = tokio::select! {
+                        exit = master.ended() => words::why(master.said(), &exit, &self.by_hand()),
+                        () = self.renew.notified() => RENEWED.to_owned(),
+                    };
                     down_since = Timestamp::now();
-                    let why = words::why(master.said(), &exit, &self.by_hand());
                     (why, Some(begin.elapsed()))
                 }
             };
             failures = link::failures(failures, lived);
-            let asked = now.notified();
+            let asked = self.now.notified();
             tokio::pin!(asked);
             // Who is told may ask at once.
             asked.as_mut().enable();

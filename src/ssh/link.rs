@@ -8,18 +8,19 @@ use std::{path::Path, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use openssh::Session;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    CHANNELS, Channel, LinkError, Script, State, Target,
+    Channel, LinkError, Script, State, Target,
     keeper::Keeper,
     place::Place,
     script::Rendered,
     session::{NoShell, Shell},
     state::{Cut, MOMENT, lost, within},
+    turns::{Turn, Turns},
 };
 use crate::{host::HostError, launch::command::Runner, model::Exit};
 
@@ -41,7 +42,8 @@ struct Kept {
     state: watch::Receiver<State>,
     now: Arc<Notify>,
     session: Arc<Session>,
-    channels: Arc<Semaphore>,
+    renew: Arc<Notify>,
+    turns: Turns,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -72,19 +74,24 @@ impl Link {
             why: "the first try is on its way".into(),
             since: Timestamp::now(),
         });
-        let now = Arc::new(Notify::new());
+        let [now, renew] = [(); 2].map(|()| Arc::new(Notify::new()));
+        let turns = Turns::new();
         let keeper = Keeper {
             target,
             place,
             runner: runner.clone(),
+            now: now.clone(),
+            renew: renew.clone(),
+            turns: turns.clone(),
         };
-        let task = tokio::spawn(keeper.keep(tell, now.clone()));
+        let task = tokio::spawn(keeper.keep(tell));
         Ok(Self(Arc::new(Kept {
             host,
             state,
             now,
             session: Arc::new(session),
-            channels: Arc::new(Semaphore::new(CHANNELS)),
+            renew,
+            turns,
             _task: AbortOnDropHandle::new(task),
         })))
     }
@@ -104,7 +111,8 @@ impl Link {
     ///
     /// What has not ended within `limit` is given up, as it is when the future is dropped: the script then
     /// has nobody to write to any more, but it is not killed. Until it ends, it takes one of the channels that
-    /// sshd lets into a connection, so one that may hang is better off with a limit of its own.
+    /// sshd lets into a connection, so one that may hang is better off with a limit of its own: where all are
+    /// taken, the connection is made anew.
     ///
     /// # Errors
     /// See [`LinkError`]; a script that fails is none.
@@ -115,14 +123,17 @@ impl Link {
         keep: usize,
     ) -> Result<Output, LinkError> {
         let until = Instant::now() + limit;
-        let (shell, life, _channel) = self.shell(script, limit, until).await?;
+        let (shell, life, mut turn) = self.shell(script, limit, until).await?;
         let host = || self.0.host.clone();
         match within(self.state(), life, until, shell.run(keep)).await {
-            Ok(Ok((exit, output, errors))) => Ok(Output {
-                exit,
-                output,
-                errors,
-            }),
+            Ok(Ok((exit, output, errors))) => {
+                turn.is_over();
+                Ok(Output {
+                    exit,
+                    output,
+                    errors,
+                })
+            }
             Ok(Err(broke)) => {
                 let why = timeout(MOMENT, lost(self.state(), life)).await;
                 let (host, why) = (host(), why.unwrap_or(broke));
@@ -142,9 +153,9 @@ impl Link {
     /// See [`LinkError`].
     pub async fn open_channel(&self, script: &Script) -> Result<Channel, LinkError> {
         let until = Instant::now() + OPENS_WITHIN;
-        let (shell, life, channel) = self.shell(script, OPENS_WITHIN, until).await?;
+        let (shell, life, turn) = self.shell(script, OPENS_WITHIN, until).await?;
         let host = self.0.host.clone();
-        Channel::begin(shell, host, self.state(), life, channel, until).await
+        Channel::begin(shell, host, self.state(), life, turn, until).await
     }
 
     /// A shell that listens, over which connection, and the right to have it.
@@ -153,7 +164,7 @@ impl Link {
         script: &Script,
         limit: Duration,
         until: Instant,
-    ) -> Result<(Shell, u64, OwnedSemaphorePermit), LinkError> {
+    ) -> Result<(Shell, u64, Turn), LinkError> {
         let host = || self.0.host.clone();
         let down = |why| LinkError::Down { host: host(), why };
         let no_channel = |why| LinkError::NoChannel { host: host(), why };
@@ -165,9 +176,9 @@ impl Link {
             State::Up { life } => *life,
             State::Down { why, .. } => return Err(down(why.clone())),
         };
-        let channel = self.0.channels.clone().acquire_owned();
-        let channel = match within(self.state(), life, until, channel).await {
-            Ok(Ok(channel)) => channel,
+        let turn = within(self.state(), life, until, self.0.turns.next()).await;
+        let mut turn = match turn {
+            Ok(Ok(turn)) => turn,
             Ok(Err(closed)) => return Err(no_channel(closed.to_string())),
             Err(Cut::Lost(why)) => return Err(down(why)),
             Err(Cut::Late) => {
@@ -178,13 +189,19 @@ impl Link {
             }
         };
         match within(self.state(), life, until, self.open_shell(&rendered)).await {
-            Ok(Ok(shell)) => Ok((shell, life, channel)),
-            Ok(Err(NoShell::Other { exit, said })) => Err(LinkError::NoShell {
-                host: host(),
-                exit,
-                said,
-            }),
-            Ok(Err(NoShell::Refused(why))) => Err(no_channel(why)),
+            Ok(Ok(shell)) => Ok((shell, life, turn)),
+            Ok(Err(NoShell::Other { exit, said })) => {
+                turn.is_over();
+                let host = host();
+                Err(LinkError::NoShell { host, exit, said })
+            }
+            Ok(Err(NoShell::Refused(why))) => {
+                turn.is_over();
+                if self.0.turns.were_given_up() {
+                    self.0.renew.notify_waiters();
+                }
+                Err(no_channel(why))
+            }
             Ok(Err(NoShell::NoChannel(why) | NoShell::Broke(why))) => {
                 let ended = timeout(MOMENT, lost(self.state(), life));
                 match timeout(MOMENT, self.0.session.check()).await {

@@ -13,9 +13,9 @@
 //! (`master`), which `keeper` starts again and again. So keys, agents, jump hosts and all that people write
 //! into their `ssh_config` are what they are elsewhere (`configuration`). Over its socket, which is in a
 //! private `place`, each [`Script`] gets a channel of its own ([`Link`], [`Channel`]) in ssh's own protocol,
-//! by the crate `openssh`, without one more process; `session` is the shell at its end, and `sieve` tells
-//! what that says from what the script does. `words` makes one line of what ssh says. When to try again is a
-//! rule: `decide::link`.
+//! by the crate `openssh`, without one more process: `turns` is how many there are, `session` the shell at the
+//! end of one, and `sieve` tells what that says from what the script does. `words` makes one line of what ssh
+//! says. When to try again is a rule: `decide::link`.
 
 mod channel;
 mod configuration;
@@ -28,6 +28,7 @@ mod script;
 mod session;
 mod sieve;
 mod state;
+mod turns;
 mod words;
 
 use std::{path::PathBuf, time::Duration};

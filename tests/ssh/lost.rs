@@ -122,3 +122,30 @@ fn a_script_that_takes_too_long_is_given_up() {
         );
     });
 }
+
+#[test]
+fn scripts_that_were_given_up_do_not_use_up_the_channels() {
+    alone(
+        "lost::scripts_that_were_given_up_do_not_use_up_the_channels",
+        || async {
+            let world = World::with("MaxSessions 2");
+            let link = world.link();
+            assert_eq!(up(&link).await, 1);
+            let fifo = Fifo::make(&world, "begins");
+            let hangs = Script::new("echo >\"$1\"; sleep 1000").arg(fifo.path());
+            for _ in 0..2 {
+                let run = link.run(&hangs, SOON, 0);
+                tokio::select! {
+                    done = run => panic!("{done:?}"),
+                    told = fifo.told() => assert_eq!(told, "\n"),
+                }
+            }
+            let quick = Script::new("true");
+            let error = link.run(&quick, SOON, 0).await.unwrap_err();
+            assert!(matches!(error, LinkError::NoChannel { .. }), "{error}");
+            assert!(down(&link).await.starts_with("it is made anew"));
+            assert_eq!(up(&link).await, 2);
+            assert!(link.run(&quick, SOON, 0).await.is_ok());
+        },
+    );
+}
