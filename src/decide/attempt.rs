@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Fact, Level, Looked, Rig, budget,
+    Effect, Fact, Leave, Level, Looked, Rig, budget,
     life::{Attempt, Cause, Health, Life, Look, Stopped},
     watch::Watching,
     worker::{ASK_AGAIN, Worker},
@@ -80,6 +80,13 @@ impl Worker {
         }
     }
 
+    /// Nothing of it runs, or it is on a host that nobody can reach: that may last for days, and the next
+    /// daemon goes on with it.
+    pub(super) fn is_over_or_out_of_reach(&self) -> bool {
+        let is_lost = matches!(self.life, Life::Lost { .. });
+        self.life.attempt().is_none() || is_lost && self.rules.on.host().is_some()
+    }
+
     pub(super) fn was_healthy(&self, now: Now) -> bool {
         match &self.life {
             Life::Running { ready_at, .. } => {
@@ -120,6 +127,21 @@ impl Rig {
                 self.out.push(Effect::Inquire(attempt.of.clone()));
             }
         }
+    }
+
+    /// What runs on other hosts may be out of reach now, and what was may be there again.
+    pub(super) fn reach_may_differ(&mut self) {
+        for worker in self.workers.values() {
+            let (Life::Running { attempt, .. } | Life::Lost { attempt, .. }) = &worker.life else {
+                continue;
+            };
+            let is_lost = matches!(worker.life, Life::Lost { .. });
+            if is_lost || worker.rules.on.host().is_some() {
+                self.out.push(Effect::Inquire(attempt.of.clone()));
+            }
+        }
+        let strays = self.strays.keys().cloned();
+        self.out.extend(strays.map(Effect::Inquire));
     }
 
     pub(super) fn host_says(&mut self, now: Now, event: HostEvent) {
@@ -224,6 +246,7 @@ impl Rig {
             return self.stray_found(now, found);
         }
         let of = found.attempt;
+        let leaving = self.leaving == Some(Leave::StopWorkers);
         let Some(worker) = self.worker_of(&of) else {
             return;
         };
@@ -276,6 +299,10 @@ impl Rig {
                     Life::Lost {
                         attempt, ready_at, ..
                     } => (attempt, *ready_at),
+                    // The next daemon goes on with its stop.
+                    Life::Stopping {
+                        attempt, end: None, ..
+                    } if leaving && worker.rules.on.host().is_some() => (attempt, None),
                     // Its signals go on, whatever the host can say.
                     Life::Stopping { .. } => return,
                     Life::Waiting(_)

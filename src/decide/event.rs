@@ -67,6 +67,8 @@ pub enum Event {
     /// Something happened to what workers need of the machine, or on the way to it: the files of
     /// secrets, directories, programs.
     NeedsMayDiffer,
+    /// A host that did not answer may do so now, or the other way round.
+    ReachMayDiffer,
     /// This attempt was handed other secrets than are in the files now; answers
     /// [`Effect::CompareSecrets`](super::Effect::CompareSecrets).
     SecretsDiffer(AttemptRef),

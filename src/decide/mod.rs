@@ -248,6 +248,7 @@ impl Rig {
             Event::Checkout(of, seen) => self.checkout_seen(now, &of, seen),
             Event::PhaseMayBeOver => self.progress.look_soon(now.mono),
             Event::NeedsMayDiffer => self.needs_may_differ(now),
+            Event::ReachMayDiffer => self.reach_may_differ(),
             Event::SecretsDiffer(of) => self.secrets_differ(now, &of),
             Event::PhaseFile(point) => self.phase_file_edited(now, point),
             Event::Recorded(result) => {
@@ -379,7 +380,7 @@ impl Rig {
         let stopped = || {
             self.remembered.is_none()
                 && self.strays.is_empty()
-                && self.workers.values().all(|w| w.life.attempt().is_none())
+                && self.workers.values().all(Worker::is_over_or_out_of_reach)
         };
         let busy = !(self.nudges.is_empty() && self.left.is_empty())
             || self.inboxes.values().any(Inbox::is_moving);

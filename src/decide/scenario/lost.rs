@@ -237,3 +237,54 @@ fn a_stop_that_was_begun_is_known_however_late_the_host_answers() {
     let done = play.tell(Event::Found(ended(&starts[0], Exit::Code(0), 0)));
     assert_eq!(started(&done).len(), 1);
 }
+
+/// A worker on another host.
+fn afar(name: &str) -> Worker {
+    let mut afar = worker(name);
+    afar.on = config::On::Host("gpu".parse().unwrap());
+    afar
+}
+
+fn inquired(done: &[Effect]) -> Vec<&AttemptRef> {
+    let asked = done.iter().filter_map(|effect| match effect {
+        Effect::Inquire(of) => Some(of),
+        _ => None,
+    });
+    asked.collect()
+}
+
+#[test]
+fn what_is_on_other_hosts_is_asked_when_their_reach_differs() {
+    let (mut play, starts) = Play::running(rig([afar("far"), worker("here")]));
+    let asked = play.tell(Event::ReachMayDiffer);
+    assert_eq!(inquired(&asked), [&starts[0]]);
+    play.tell(unknown(&starts[0]));
+    play.tell(unknown(&starts[1]));
+    assert_eq!(play.state("far"), StateName::Lost);
+    let asked = play.tell(Event::ReachMayDiffer);
+    assert_eq!(inquired(&asked), [&starts[0], &starts[1]]);
+    play.tell(Event::Found(play.alive(&starts[0])));
+    assert_eq!(play.state("far"), StateName::Running);
+}
+
+#[test]
+fn who_leaves_does_not_wait_for_a_host_out_of_reach() {
+    let (mut play, starts) = Play::running(rig([afar("far"), afar("gone"), worker("here")]));
+    play.tell(unknown(&starts[1]));
+    let done = play.tell(Event::Leave(Leave::StopWorkers));
+    assert_eq!(signalled(&done).len(), 2, "what can be reached is stopped");
+    assert!(!done.contains(&Effect::Exit));
+    // The link is lost before it has ended.
+    play.tell(unknown(&starts[0]));
+    assert_eq!(play.state("far"), StateName::Lost);
+    let done = play.ends(&starts[2], Exit::Signal(Signal::TERM));
+    assert!(done.contains(&Effect::Exit));
+    // The next one goes on with the stop.
+    let found = vec![play.alive(&starts[0]), play.alive(&starts[1])];
+    let done = play.next_daemon(found);
+    let to: Vec<_> = signalled(&done).into_iter().map(|(of, _)| of).collect();
+    assert!(
+        to.contains(&starts[0]) && !to.contains(&starts[1]),
+        "{to:?}"
+    );
+}
