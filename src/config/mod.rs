@@ -92,6 +92,26 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where the rig's proxy listens, if there is one and it says so.
+    pub fn proxy_address(&self) -> Option<String> {
+        let proxy = self
+            .workers
+            .values()
+            .find(|worker| worker.kind == Kind::Proxy)?;
+        match (&proxy.program, &proxy.ready) {
+            (Program::BuiltinProxy(builtin), _) => Some(builtin.listen.to_string()),
+            (Program::Tailscale(tailscale), _) => Some(tailscale.listen.to_string()),
+            (
+                Program::Command(_),
+                Some(Ready {
+                    probe: Probe::Socks(at),
+                    ..
+                }),
+            ) => Some(at.clone()),
+            (Program::Command(_), _) => None,
+        }
+    }
+
     /// What each worker is.
     pub fn kinds(&self) -> BTreeMap<WorkerName, Kind> {
         let workers = self.workers.iter();

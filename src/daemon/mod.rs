@@ -17,6 +17,7 @@ mod command;
 mod earlier;
 mod files;
 mod handoff;
+mod hosts;
 mod inbox;
 mod journal;
 mod needs;
@@ -262,6 +263,7 @@ impl Daemon {
             Input::Host(News::Problem { about, text }) => self.trouble(about, text),
             Input::Host(News::Well(about)) => self.troubles.over(&about),
             Input::Host(News::NeedsMayDiffer) => self.needs_changed(false),
+            Input::Host(News::Reach(host, is)) => self.reach(&host, is).await,
             Input::Call(call) => self.call(call).await,
             Input::Restart {
                 workers,

@@ -207,6 +207,7 @@ async fn begin_and_run(options: &Options) -> Result<(), StartError> {
         daemon.last("who may steer", text);
     }
     daemon.look_at_limits();
+    daemon.host.keep_hosts(&daemon.config);
     daemon.follow_needs();
     daemon.inboxes.follow(&daemon.config);
     daemon.handoffs.follow(&daemon.config);

@@ -172,6 +172,9 @@ impl Daemon {
 
     /// What the host has of one attempt; one that it does not list was never started.
     async fn inquire(&mut self, attempt: AttemptRef) -> Found {
+        if let Some(found) = self.host.elsewhere(&attempt) {
+            return found;
+        }
         match self.host.survey().await {
             Ok(found) => found
                 .into_iter()

@@ -158,6 +158,7 @@ impl Daemon {
         self.store.note_declared(&config.rig, &config.kinds());
         self.config = config;
         self.look_at_limits();
+        self.host.keep_hosts(&self.config);
         self.follow_needs();
         self.inboxes.follow(&self.config);
         self.handoffs.follow(&self.config);

@@ -11,6 +11,7 @@ use super::{
     command::Runner,
     directory::{Directory, Output, Start},
     not_started::NotStarted,
+    remote::{Far, Hosts},
     secrets,
     tree::{Looker, Part, Tree},
     unit,
@@ -43,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) news: mpsc::UnboundedSender<News>,
     /// Whose turn it is to look whether somebody killed an attempt by hand.
     pub(crate) looks_for_hand: Arc<tokio::sync::Mutex<()>>,
+    /// The other hosts.
+    pub(crate) hosts: Hosts,
 }
 
 impl Context {
@@ -159,6 +162,12 @@ impl Context {
 
     pub(crate) fn directory(&self, attempt: &AttemptRef) -> Directory {
         Directory::of(&self.settings.state, attempt)
+    }
+
+    /// The other host on which an attempt is, where that is declared as it was.
+    pub(super) fn far_of(&self, attempt: &AttemptRef) -> Option<Far> {
+        let spec = self.directory(attempt).spec();
+        spec?.far.and_then(|afar| self.hosts.of(&afar))
     }
 
     /// Recognises an attempt by what does not depend on its start having been recorded.

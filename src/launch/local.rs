@@ -26,6 +26,7 @@ use super::{
     life::Orders,
     needs::{self, Eyes},
     output::{Entries, recording},
+    remote::{self, Hosts},
     secrets::{self, Contents, Told},
     signs, survey,
     tree::Looker,
@@ -39,7 +40,7 @@ use crate::{
         Executable, HostError, boot, census::CensusTaker, descriptors, inotify::Inotify,
         look::Looks, reaper::Reaper,
     },
-    model::{AttemptRef, Found, HostEvent, Identity, Signal},
+    model::{AttemptRef, BootId, Found, HostEvent, HostName, Identity, Signal},
 };
 
 /// How long news of growing output may be held back, so that a flood is many bytes and few events.
@@ -61,6 +62,26 @@ pub enum News {
     Well(String),
     /// What workers need, and did not answer, may answer now.
     NeedsMayDiffer,
+    /// What is known of another host.
+    Reach(HostName, Reach),
+}
+
+/// What became of another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It cannot be reached, and was not before; why.
+    Never(String),
+    /// It answered, and does not any more; why.
+    Lost(String),
+    /// It answers.
+    Reached,
+    /// It has begun another life of its kernel.
+    Rebooted {
+        /// The one before.
+        before: BootId,
+        /// The one now.
+        boot: BootId,
+    },
 }
 
 /// What a host is opened with.
@@ -134,6 +155,7 @@ impl Local {
             open_files,
             news: tell,
             looks_for_hand: Arc::default(),
+            hosts: Hosts::default(),
             settings,
         };
         if let Some(lack) = context.settings.house.lack() {
@@ -181,6 +203,11 @@ impl Local {
         })
     }
 
+    /// Keeps the other hosts of this configuration connected.
+    pub fn keep_hosts(&self, config: &config::Config) {
+        self.context.hosts.keep(&self.context, config);
+    }
+
     /// Runs short-lived commands, with this host's reaper.
     pub fn runner(&self) -> Runner {
         self.context.runner.clone()
@@ -199,6 +226,17 @@ impl Local {
         survey::survey(&self.context, begins).await
     }
 
+    /// How an attempt is that is on another host; `None` for one that is here.
+    pub fn elsewhere(&self, attempt: &AttemptRef) -> Option<Found> {
+        let spec = self.context.directory(attempt).spec()?;
+        let afar = spec.far?;
+        Some(Found {
+            attempt: attempt.clone(),
+            stop: spec.stop,
+            is: self.context.hosts.condition(&afar, attempt),
+        })
+    }
+
     /// Starts an attempt. Reports `Started` or `StartFailed`, later `Ended`, then `Gone`.
     ///
     /// `environment` is added to the worker's own, after it.
@@ -212,7 +250,13 @@ impl Local {
         let context = Arc::clone(&self.context);
         let worker = worker.clone();
         tokio::spawn(async move {
-            attempt::start(&context, attempt, &worker, environment, orders).await;
+            match worker.on.host() {
+                Some(host) => {
+                    let far = context.hosts.get(host);
+                    remote::start(&context, far, attempt, &worker, environment, orders).await;
+                }
+                None => attempt::start(&context, attempt, &worker, environment, orders).await,
+            }
         });
     }
 
@@ -221,8 +265,12 @@ impl Local {
         let orders = self.new_orders(attempt);
         let context = Arc::clone(&self.context);
         let (attempt, identity) = (attempt.clone(), identity.clone());
+        let far = context.far_of(&attempt);
         tokio::spawn(async move {
-            attempt::adopt(&context, attempt, identity, orders).await;
+            match far {
+                Some(far) => remote::adopt(&context, &far, attempt, identity, orders).await,
+                None => attempt::adopt(&context, attempt, identity, orders).await,
+            }
         });
     }
 
@@ -236,7 +284,13 @@ impl Local {
             let orders = self.new_orders(attempt);
             let context = Arc::clone(&self.context);
             let left = attempt.clone();
-            tokio::spawn(async move { attempt::leftover(&context, left, orders).await });
+            let far = context.far_of(attempt);
+            tokio::spawn(async move {
+                match far {
+                    Some(far) => remote::leftover(&context, &far, left, orders).await,
+                    None => attempt::leftover(&context, left, orders).await,
+                }
+            });
             if let Some(orders) = self.orders.get(attempt) {
                 // Just made, so somebody listens.
                 let _ = orders.send(signal);
@@ -251,7 +305,10 @@ impl Local {
         self.told.remove(attempt);
         self.turns.remove(attempt);
         let directory = self.context.directory(attempt);
-        unit::look_for_hand(&self.context, attempt, &directory);
+        let far = self.context.far_of(attempt);
+        if far.is_none() {
+            unit::look_for_hand(&self.context, attempt, &directory);
+        }
         let keep = directory
             .spec()
             .map_or(usize::MAX, |spec| spec.keep_attempts);
@@ -260,6 +317,9 @@ impl Local {
             .and_then(|()| directory::prune(&self.context.settings.state, &attempt.worker, keep));
         if done.is_ok() {
             self.context.records_are_history(&directory);
+        }
+        if let Some(far) = far {
+            far.tidy(attempt);
         }
         let path = directory.path().display();
         self.context.outcome(

@@ -63,6 +63,7 @@ pub mod output;
 pub mod pane;
 mod process;
 pub mod recorder;
+pub(crate) mod remote;
 mod secrets;
 mod signs;
 mod socket;
@@ -82,7 +83,7 @@ use std::{
 pub(crate) use ailment::Ailment;
 pub use cgroup::House;
 pub(crate) use cgroup::how_to_restart;
-pub use local::{Local, News, Settings};
+pub use local::{Local, News, Reach, Settings};
 pub(crate) use not_started::is_shortage;
 pub use secrets::Contents;
 pub(crate) use signs::words_for_screen;

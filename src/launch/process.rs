@@ -67,6 +67,7 @@ pub(super) fn spec(
         carried,
         boot: Some(context.boot.clone()),
         stop: Some(worker.stop),
+        far: None,
     }
 }
 

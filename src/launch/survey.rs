@@ -61,7 +61,12 @@ pub(super) async fn survey(
                 worker: worker.clone(),
                 attempt,
             };
-            if !context.directory(&attempt).is_concluded() {
+            let directory = context.directory(&attempt);
+            if !directory.is_concluded() {
+                if let Some(afar) = directory.spec().and_then(|spec| spec.far) {
+                    found.insert(attempt.clone(), context.hosts.condition(&afar, &attempt));
+                    continue;
+                }
                 let is = condition(context, &attempt, &census).await?;
                 let is = is.unwrap_or_else(|| without_start(context, &attempt, begins(&attempt)));
                 found.insert(attempt, is);

@@ -176,13 +176,17 @@ fn in_pane(start: Start) -> Result<Launched, NotStarted> {
     Ok(Launched::Pane { start, pane })
 }
 
-/// Writes what tmux is to do before it makes the session.
-fn configure(file: &Path) -> io::Result<()> {
+/// What tmux is to do before it makes the session, as a file of its commands.
+pub(super) fn options() -> String {
     let word = |word: &&str| if word.is_empty() { "''" } else { *word }.to_owned();
     let lines = OPTIONS
         .iter()
         .map(|option| option.iter().map(word).collect::<Vec<_>>().join(" ") + "\n");
-    fs::write(file, lines.collect::<String>())?;
+    lines.collect()
+}
+
+fn configure(file: &Path) -> io::Result<()> {
+    fs::write(file, options())?;
     // Whoever the worker is reads it.
     fs::set_permissions(file, Permissions::from_mode(0o644))
 }

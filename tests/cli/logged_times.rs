@@ -64,6 +64,7 @@ impl Journal {
             stop: None,
             carried: true,
             boot: None,
+            far: None,
         };
         let spec = serde_json::to_vec(&spec).unwrap();
         fs::write(directory.path().join("spec.json"), spec).unwrap();

@@ -216,7 +216,7 @@ impl World {
         match news {
             News::Event(event) => self.heard.push_back(event),
             News::Problem { text, .. } => self.troubles.push(text),
-            News::Well(_) | News::NeedsMayDiffer => {}
+            News::Well(_) | News::NeedsMayDiffer | News::Reach(..) => {}
         }
     }
 

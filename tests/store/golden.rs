@@ -155,6 +155,7 @@ fn what_version_1_left_of_attempts_is_read() {
             stop: None,
             carried: false,
             boot: Some(boot_id(1)),
+            far: None,
         })
     );
     let start = killed.start().unwrap();

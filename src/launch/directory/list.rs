@@ -132,6 +132,7 @@ mod tests {
             stop: None,
             carried: false,
             boot: None,
+            far: None,
         };
         for second in 0..6 {
             let directory = Directory::of(state.path(), &attempt(second));

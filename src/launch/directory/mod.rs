@@ -43,7 +43,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use list::of_worker;
 pub(crate) use list::prune;
 pub use list::{attempts, workers};
-pub use record::{Ended, Output, Pane, Spec, Start};
+pub use record::{Afar, Ended, Output, Pane, Spec, Start};
 
 use crate::{
     config::Builtin,
@@ -372,6 +372,7 @@ mod tests {
             carried,
             variables: std::collections::BTreeMap::new(),
             boot: Some(boot.clone()),
+            far: None,
         };
         let unseen = Some(Exit::start_unseen());
         let [process, tmux] = [LauncherKind::Process, LauncherKind::Tmux];

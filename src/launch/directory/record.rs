@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     host::process::Process,
     launch::cgroup::Cgroup,
-    model::{BootId, Exit, Identity, LauncherKind, Stop},
+    model::{BootId, Exit, HostName, Identity, LauncherKind, Stop},
 };
 
 /// What was to be run, and how.
@@ -47,12 +47,27 @@ pub struct Spec {
     /// How it is stopped, should nobody declare it any more.
     #[serde(default)]
     pub stop: Option<Stop>,
+    /// On which other host; `None`: here.
+    #[serde(default)]
+    pub far: Option<Afar>,
+}
+
+/// Another host, as it was declared when an attempt was to be run there. One of the same name that is
+/// declared in another way may be another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Afar {
+    /// Its name.
+    pub host: HostName,
+    /// How ssh reaches it.
+    pub ssh: String,
+    /// The directory there below which our records lie.
+    pub path: String,
 }
 
 impl Spec {
     /// Whether it writes into a file, which has to be kept bounded.
     pub(crate) fn has_file(&self) -> bool {
-        self.output == Output::File && self.launcher != LauncherKind::Tmux
+        self.output == Output::File && (self.launcher != LauncherKind::Tmux || self.far.is_some())
     }
 }
 

@@ -52,6 +52,29 @@ pub(super) const ENTRIES: &[Entry] = &[
                $ journalctl -b -1 -e",
     },
     Entry {
+        event: "host-reached",
+        id: "0c9b6e1f4a7d4d52b3f08a6e5d21c974",
+        subject: "A host answers",
+        text: "There is an SSH connection to it, and it has told how everything is that runs there. \
+               What ended meanwhile is known from now on.",
+    },
+    Entry {
+        event: "host-lost",
+        id: "5e2f7d90b8c64c1f9a35d7e0c4b81f26",
+        subject: "A host does not answer any more",
+        text: "The SSH connection to it is lost; the message says why. What runs there goes on: its \
+               workers are `lost` until the host answers again, none of them is started anywhere else, \
+               and what they write is kept there and comes later.\n\n\
+               The connection is tried again by itself, at least once a minute.",
+    },
+    Entry {
+        event: "host-rebooted",
+        id: "b41d3c6a97ee4f0d8c52f6a1e07b93d5",
+        subject: "A host was rebooted",
+        text: "Its kernel has begun another life, so everything that ran there is over. Its workers are \
+               started there again by the rules that hold for a reboot of this machine.",
+    },
+    Entry {
         event: "worker-starting",
         id: "eda9cd96953a40d3be22f36caf80343c",
         subject: "Worker @LOOPKEEPER_WORKER@ is being started",

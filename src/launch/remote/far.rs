@@ -1,0 +1,654 @@
+//! One other host: what is known of the attempts there.
+//!
+//! Promise: what is known is what the host said last over a connection that stands; with the connection it is
+//! unknown again. Whoever follows an attempt hears of each change.
+//!
+//! How: a task asks for all attempts as soon as there is a connection, and leaves a process there that waits
+//! for them to end and to write. Now and then it asks again, for lost news.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    Seen,
+    answer::{self, Line},
+    log,
+    script::{Place, Work},
+};
+use crate::{
+    causes::in_one_line,
+    config,
+    launch::{
+        News, Reach,
+        context::Context,
+        directory::{self, Afar, Directory},
+    },
+    model::{AttemptRef, BootId, Condition, HostName, Signal},
+    ssh::{Channel, Link, LinkError, Output, State, Target},
+};
+
+/// How long one of our scripts may take there, beside the link's own limits.
+const WITHIN: Duration = Duration::from_secs(30);
+/// How long who is about to start something waits for a connection to be tried.
+const TRIES_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of an answer that are taken.
+const LONGEST: usize = 4 * 1024 * 1024;
+/// Nobody tells that news were lost.
+const ASK_EVERY: Duration = Duration::from_secs(60);
+/// After something that failed although there is a connection.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// The other hosts, by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts(Mutex<BTreeMap<HostName, Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    far: Far,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Hosts {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<HostName, Kept>> {
+        // A panic while it was held left a map that is still right.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps those that are declared connected. One whose declaration is the same stays as it is, and so
+    /// does one that is not declared any more, as long as something of ours may be there.
+    pub(crate) fn keep(&self, context: &Context, config: &config::Config) {
+        let mut all = self.all();
+        all.retain(|name, Kept { far, .. }| match config.hosts.get(name) {
+            Some(host) => far.is_as(host, config),
+            None => !far.recorded().is_empty(),
+        });
+        for (name, host) in &config.hosts {
+            if all.contains_key(name) {
+                continue;
+            }
+            let about = about(name);
+            match Far::open(context, host, config) {
+                Ok(kept) => drop(all.insert(name.clone(), kept)),
+                Err(error) => {
+                    context.problem(about, format!("host {name}: {}", in_one_line(&error)))
+                }
+            }
+        }
+    }
+
+    /// The one as it was declared then.
+    pub(crate) fn of(&self, afar: &Afar) -> Option<Far> {
+        self.get(&afar.host).filter(|far| far.afar() == *afar)
+    }
+
+    /// How an attempt is that was to be run on that one.
+    pub(crate) fn condition(&self, afar: &Afar, of: &AttemptRef) -> Condition {
+        match self.of(afar) {
+            Some(far) => far.seen(of).condition(),
+            None => Condition::Unknown(format!(
+                "it was started on host {}, which is not declared as it was then: ssh = {:?}, path = {:?}",
+                afar.host, afar.ssh, afar.path
+            )),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &HostName) -> Option<Far> {
+        self.all().get(name).map(|kept| kept.far.clone())
+    }
+}
+
+/// What the connection to a host is called in the list of problems.
+fn about(name: &HostName) -> String {
+    format!("host {name}")
+}
+
+/// One other host; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Far(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    host: config::Host,
+    rig: String,
+    link: Link,
+    place: Place,
+    state: PathBuf,
+    news: mpsc::UnboundedSender<News>,
+    known: Mutex<Known>,
+    /// What the process there is to wait for.
+    wishes: mpsc::UnboundedSender<String>,
+    /// Whose turn it is to bring the log of an attempt.
+    turns: Mutex<BTreeMap<AttemptRef, Turn>>,
+}
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+#[derive(Debug)]
+struct Known {
+    /// Why nothing is known, if nothing is.
+    unreachable: Option<String>,
+    boot: Option<BootId>,
+    attempts: BTreeMap<AttemptRef, Entry>,
+    /// Being begun by us at this moment, so nobody is to be asked of them.
+    beginning: BTreeSet<AttemptRef>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    seen: watch::Sender<Seen>,
+    more: Arc<Notify>,
+    /// The process there waits for its end.
+    awaited: bool,
+    /// And for more of its log.
+    followed: bool,
+}
+
+impl Entry {
+    fn new(seen: Seen) -> Self {
+        let (seen, _) = watch::channel(seen);
+        let more = Arc::default();
+        Self {
+            seen,
+            more,
+            awaited: false,
+            followed: false,
+        }
+    }
+
+    /// Something of it is to end yet.
+    fn ends(&self) -> bool {
+        match &*self.seen.borrow() {
+            Seen::Alive(_) => true,
+            Seen::Ended { left, .. } => *left > 0,
+            Seen::Starting | Seen::Failed(_) | Seen::Busy(_) | Seen::Unreachable(_) => false,
+        }
+    }
+}
+
+impl Far {
+    fn open(
+        context: &Context,
+        host: &config::Host,
+        config: &config::Config,
+    ) -> Result<Kept, crate::host::HostError> {
+        let settings = &context.settings;
+        let target = target(host, config);
+        let link = Link::open(target, &settings.runtime, &context.runner)?;
+        let (wishes, wanted) = mpsc::unbounded_channel();
+        let known = Known {
+            unreachable: Some(format!("host {} was not reached yet", host.name)),
+            boot: None,
+            attempts: BTreeMap::new(),
+            beginning: BTreeSet::new(),
+        };
+        let inner = Arc::new(Inner {
+            host: host.clone(),
+            rig: config.rig.clone(),
+            place: Place::of(host, &config.rig),
+            link,
+            state: settings.state.clone(),
+            news: context.news.clone(),
+            known: Mutex::new(known),
+            wishes,
+            turns: Mutex::default(),
+        });
+        let far = Self(inner);
+        let task = tokio::spawn(keep(far.clone(), wanted));
+        let _task = AbortOnDropHandle::new(task);
+        Ok(Kept { far, _task })
+    }
+
+    fn is_as(&self, host: &config::Host, config: &config::Config) -> bool {
+        self.0.host == *host && self.0.rig == config.rig
+    }
+
+    /// As it is declared.
+    pub(super) fn afar(&self) -> Afar {
+        let config::Host {
+            name, ssh, path, ..
+        } = &self.0.host;
+        Afar {
+            host: name.clone(),
+            ssh: ssh.to_string(),
+            path: path.clone(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &HostName {
+        &self.0.host.name
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic while it was held left what is still right.
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How an attempt is, as far as is known.
+    fn seen(&self, of: &AttemptRef) -> Seen {
+        let known = self.known();
+        match (&known.unreachable, known.attempts.get(of)) {
+            (Some(why), _) => Seen::Unreachable(why.clone()),
+            (None, Some(entry)) => entry.seen.borrow().clone(),
+            (None, None) => {
+                Seen::Unreachable(format!("host {} was not asked for it yet", self.name()))
+            }
+        }
+    }
+
+    /// The same, and what becomes of it; and what tells when there is more of its log.
+    pub(super) fn follow(&self, of: &AttemptRef) -> (watch::Receiver<Seen>, Arc<Notify>) {
+        let mut known = self.known();
+        let unreachable = known.unreachable.clone();
+        let entry = known.attempts.entry(of.clone()).or_insert_with(|| {
+            let why = unreachable.unwrap_or_else(|| "it was not asked for yet".into());
+            Entry::new(Seen::Unreachable(why))
+        });
+        (entry.seen.subscribe(), Arc::clone(&entry.more))
+    }
+
+    /// Begins an attempt. Where the answer is lost, it is learned when the host is asked again.
+    ///
+    /// # Errors
+    /// It never began, and nothing of it is there.
+    pub(super) async fn begin(&self, of: &AttemptRef, work: &Work<'_>) -> Result<(), String> {
+        let script = self
+            .0
+            .place
+            .begin(of, work)
+            .map_err(|error| error.to_string())?;
+        {
+            let mut known = self.known();
+            known.beginning.insert(of.clone());
+            known
+                .attempts
+                .insert(of.clone(), Entry::new(Seen::Starting));
+        }
+        self.try_now().await;
+        let said = self.0.link.run(&script, WITHIN, LONGEST).await;
+        self.known().beginning.remove(of);
+        match said {
+            Err(error) if error.never_began() => {
+                self.known().attempts.remove(of);
+                return Err(format!(
+                    "host {} does not answer: {}",
+                    self.name(),
+                    why(error)
+                ));
+            }
+            // Whether it began is asked.
+            Err(_) => {}
+            Ok(output) => {
+                let lines = lines(&output);
+                let own = |line: &Line| matches!(line, Line::Attempt(which, _) if which == of);
+                match lines.into_iter().find(own) {
+                    Some(line) => self.learn(line),
+                    None => {
+                        let said = String::from_utf8_lossy(&output.errors);
+                        let why = format!("its shell says: {}: {}", output.exit, said.trim());
+                        self.problem("starts", why);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where there is no connection, waits for one try to have one.
+    async fn try_now(&self) {
+        let mut state = self.0.link.state();
+        if matches!(*state.borrow_and_update(), State::Down { .. }) {
+            self.0.link.now();
+            // It is not there, as before.
+            drop(timeout(TRIES_WITHIN, state.changed()).await);
+        }
+    }
+
+    /// Signals all that an attempt has started.
+    pub(super) async fn signal(&self, of: &AttemptRef, signal: Signal) -> Result<(), String> {
+        let script = self.0.place.signal(of, signal);
+        let output = self.run(&script).await?;
+        match output.exit.is_success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.errors).trim().to_owned()),
+        }
+    }
+
+    /// Whose turn it is to bring the log of this one.
+    pub(super) fn turn(&self, of: &AttemptRef) -> Turn {
+        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(of.clone()).or_default())
+    }
+
+    /// A part of the log of an attempt.
+    pub(super) async fn read(
+        &self,
+        of: &AttemptRef,
+        from: u64,
+        most: u64,
+        last: bool,
+        forget: u64,
+    ) -> Result<Vec<u8>, String> {
+        let script = self.0.place.read(of, from, most, last, forget);
+        let output = self.run(&script).await?;
+        match output.exit.is_success() {
+            true => Ok(output.output),
+            false => Err(String::from_utf8_lossy(&output.errors).trim().to_owned()),
+        }
+    }
+
+    /// It is history here: its log is brought home, and nothing of it stays there. Where that cannot be done
+    /// now, it is when the host is asked next.
+    pub(crate) fn tidy(&self, of: &AttemptRef) {
+        let (far, of) = (self.clone(), of.clone());
+        tokio::spawn(async move {
+            let directory = Directory::of(&far.0.state, &of);
+            if log::fetch(&far, &of, &directory, true).await.is_err() {
+                return;
+            }
+            if far.run(&far.0.place.drop(&of)).await.is_ok() {
+                far.known().attempts.remove(&of);
+            }
+        });
+    }
+
+    async fn run(&self, script: &crate::ssh::Script) -> Result<Output, String> {
+        let ran = self.0.link.run(script, WITHIN, LONGEST).await;
+        ran.map_err(why)
+    }
+
+    /// The process there is to tell when there is more of the log than this.
+    pub(super) fn wish_for_more(&self, of: &AttemptRef, than: u64) {
+        let mut known = self.known();
+        let Some(entry) = known.attempts.get_mut(of) else {
+            return;
+        };
+        if !entry.followed {
+            entry.followed = true;
+            self.wish(format!("more {} {} {than}", of.worker, of.attempt));
+        }
+    }
+
+    fn wish(&self, line: String) {
+        // The task that takes them lives as long as we do.
+        drop(self.0.wishes.send(line));
+    }
+
+    fn learn(&self, line: Line) {
+        let mut known = self.known();
+        match line {
+            Line::Attempt(of, seen) => {
+                let entry = known.attempts.entry(of.clone());
+                let entry = entry.or_insert_with(|| Entry::new(seen.clone()));
+                entry.seen.send_if_modified(|before| {
+                    let another = *before != seen;
+                    *before = seen;
+                    another
+                });
+                if entry.ends() && !entry.awaited {
+                    entry.awaited = true;
+                    self.wish(format!("end {} {}", of.worker, of.attempt));
+                }
+            }
+            Line::Gone(of) => {
+                if let Some(entry) = known.attempts.get(&of) {
+                    entry.seen.send_if_modified(|seen| match seen {
+                        Seen::Ended { left, .. } if *left > 0 => {
+                            *left = 0;
+                            true
+                        }
+                        _ => false,
+                    });
+                }
+            }
+            Line::More(of) => {
+                if let Some(entry) = known.attempts.get_mut(&of) {
+                    entry.followed = false;
+                    entry.more.notify_one();
+                }
+            }
+            Line::Boot(boot) => {
+                let before = known.boot.replace(boot.clone());
+                if let Some(before) = before.filter(|before| *before != boot) {
+                    self.reach(Reach::Rebooted { before, boot });
+                }
+            }
+            Line::End => {}
+        }
+    }
+
+    fn news(&self, news: News) {
+        // The daemon that does not listen any more is ending.
+        drop(self.0.news.send(news));
+    }
+
+    fn problem(&self, what: &str, why: String) {
+        let name = self.name();
+        let about = format!("{what} on host {name}");
+        let text = format!("host {name}: {why}");
+        self.news(News::Problem { about, text });
+    }
+
+    /// Nothing is known any more.
+    fn lose(&self, why: &str) {
+        let text = format!("host {} does not answer: {why}", self.name());
+        let was_known = {
+            let mut known = self.known();
+            let was_known = known.unreachable.replace(text.clone()).is_none();
+            for entry in known.attempts.values_mut() {
+                (entry.awaited, entry.followed) = (false, false);
+                let seen = Seen::Unreachable(text.clone());
+                entry.seen.send_replace(seen);
+            }
+            was_known
+        };
+        let why = why.to_owned();
+        self.reach(if was_known {
+            Reach::Lost(why)
+        } else {
+            Reach::Never(why)
+        });
+    }
+
+    fn reach(&self, is: Reach) {
+        self.news(News::Reach(self.name().clone(), is));
+    }
+
+    /// Asks for everything.
+    async fn ask(&self) -> Result<(), String> {
+        let asked: Vec<AttemptRef> = {
+            let mut asked = self.recorded();
+            let known = self.known();
+            asked.retain(|of| !known.beginning.contains(of));
+            asked
+        };
+        let output = self.run(&self.0.place.ask(&asked)).await?;
+        let lines = lines(&output);
+        if lines.last() != Some(&Line::End) {
+            let said = String::from_utf8_lossy(&output.errors);
+            let what = "what is there cannot be told";
+            return Err(format!("{what}: {}: {}", output.exit, said.trim()));
+        }
+        let there: BTreeSet<AttemptRef> = lines
+            .iter()
+            .filter_map(|line| match line {
+                Line::Attempt(of, _) => Some(of.clone()),
+                Line::Boot(_) | Line::More(_) | Line::Gone(_) | Line::End => None,
+            })
+            .collect();
+        for line in lines {
+            self.learn(line);
+        }
+        let mut known = self.known();
+        let Known {
+            attempts,
+            beginning,
+            ..
+        } = &mut *known;
+        attempts.retain(|of, _| there.contains(of) || beginning.contains(of));
+        known.unreachable = None;
+        drop(known);
+        let mut unknown = Vec::new();
+        for of in there {
+            let directory = Directory::of(&self.0.state, &of);
+            if directory.is_concluded() {
+                self.tidy(&of);
+            } else if !directory.path().exists() {
+                unknown.push(format!("{} ({})", of.worker, of.attempt));
+            }
+        }
+        self.tell_of_unknown(&unknown);
+        Ok(())
+    }
+
+    /// What this rig has there, and nobody here has a record of. Nothing is done to it, and nothing is started
+    /// beside it.
+    fn tell_of_unknown(&self, unknown: &[String]) {
+        let (name, rig) = (self.name(), &self.0.rig);
+        let about = format!("unknown attempts on host {name}");
+        self.news(match unknown {
+            [] => News::Well(about),
+            _ => News::Problem {
+                about,
+                text: format!(
+                    "host {name}: there are attempts of rig {rig} that nobody here has a record of: {}",
+                    unknown.join(", ")
+                ),
+            },
+        });
+    }
+
+    /// The attempts of this host that are not concluded.
+    fn recorded(&self) -> Vec<AttemptRef> {
+        let state = &self.0.state;
+        let mut all = Vec::new();
+        for worker in directory::workers(state).unwrap_or_default() {
+            for attempt in directory::attempts(state, &worker).unwrap_or_default() {
+                let worker = worker.clone();
+                let of = AttemptRef { worker, attempt };
+                let directory = Directory::of(state, &of);
+                let afar = || directory.spec().and_then(|spec| spec.far);
+                if !directory.is_concluded() && afar() == Some(self.afar()) {
+                    all.push(of);
+                }
+            }
+        }
+        all
+    }
+
+    /// One connection, as long as it stands: asks, then listens.
+    async fn listen(
+        &self,
+        wanted: &mut mpsc::UnboundedReceiver<String>,
+        state: &mut watch::Receiver<State>,
+    ) -> Result<Infallible, String> {
+        let link = &self.0.link;
+        let mut channel = link
+            .open_channel(&self.0.place.watch())
+            .await
+            .map_err(why)?;
+        // What was wished of the process before is wished again.
+        while wanted.try_recv().is_ok() {}
+        for entry in self.known().attempts.values_mut() {
+            (entry.awaited, entry.followed) = (false, false);
+        }
+        self.ask().await?;
+        self.reach(Reach::Reached);
+        let mut again = Instant::now() + self.asks_again_after();
+        loop {
+            tokio::select! {
+                line = channel.line() => self.hear(&line.map_err(why)?),
+                Some(wish) = wanted.recv() => send(&mut channel, &wish).await.map_err(why)?,
+                _ = state.changed() => if let State::Down { why, .. } = &*state.borrow_and_update() {
+                    return Err(why.clone());
+                },
+                () = sleep_until(again) => {
+                    self.ask().await?;
+                    again = Instant::now() + self.asks_again_after();
+                }
+            }
+        }
+    }
+
+    /// What an earlier daemon was about to start is told of by nobody.
+    fn asks_again_after(&self) -> Duration {
+        let known = self.known();
+        let mut attempts = known.attempts.iter();
+        let left = attempts.any(|(of, entry)| {
+            !known.beginning.contains(of) && *entry.seen.borrow() == Seen::Starting
+        });
+        if left { AGAIN } else { ASK_EVERY }
+    }
+
+    fn hear(&self, line: &[u8]) {
+        if let Some(line) = answer::read(&String::from_utf8_lossy(line)) {
+            self.learn(line);
+        }
+    }
+}
+
+/// Without the host, which is named by who tells it.
+fn why(error: LinkError) -> String {
+    match error {
+        LinkError::Down { why, .. }
+        | LinkError::Lost { why, .. }
+        | LinkError::NoChannel { why, .. } => why,
+        other => in_one_line(&other),
+    }
+}
+
+async fn send(channel: &mut Channel, wish: &str) -> Result<(), LinkError> {
+    channel.send(wish).await
+}
+
+fn lines(output: &Output) -> Vec<Line> {
+    let text = String::from_utf8_lossy(&output.output);
+    text.lines().filter_map(answer::read).collect()
+}
+
+async fn keep(far: Far, mut wanted: mpsc::UnboundedReceiver<String>) {
+    let mut state = far.0.link.state();
+    // The first try is on its way.
+    if matches!(*state.borrow_and_update(), State::Down { .. }) && state.changed().await.is_err() {
+        return;
+    }
+    loop {
+        let now = state.borrow_and_update().clone();
+        match now {
+            State::Down { why, .. } => {
+                far.lose(&why);
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
+            State::Up { .. } => {
+                let Err(why) = far.listen(&mut wanted, &mut state).await;
+                far.lose(&why);
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+fn target(host: &config::Host, config: &config::Config) -> Target {
+    let proxy = host.proxy.then(|| config.proxy_address()).flatten();
+    Target {
+        name: host.name.to_string(),
+        user: host.ssh.user.clone(),
+        host: host.ssh.host.clone(),
+        port: host.ssh.port,
+        ssh_config: host.ssh_config.clone(),
+        identity: host.identity.clone(),
+        proxy,
+    }
+}

@@ -1,0 +1,87 @@
+//! Attempts on other hosts: each in a tmux of its own over there, behind one SSH connection a host.
+//!
+//! Promise: what runs over there does so whether or not we, our machine or the link live. Its exit is written
+//! down there, as a code or a signal; its log is there from the first byte on, and comes here in order, each
+//! byte once. A host that does not answer is *unknown*, and unknown is not dead. An attempt is begun at most
+//! once, however late what we sent arrives: whoever makes its directory over there, and `go` in it, is the
+//! only one who does. Nothing has to be installed but tmux, git and a POSIX shell; with perl, which most
+//! systems have, a signal is told from the exit code that looks like it.
+//!
+//! How: [`script`] is what is run over there, and [`answer`] what it says. [`far`] keeps what is known of a
+//! host: one process of ours waits there for whatever ends or is written, and says so in a line; nobody asks
+//! again and again. [`life`] is one attempt, from its start to its last process, and [`log`] brings what it
+//! writes into its directory here, where everybody reads it as if it had run here.
+//!
+//! # What is over there
+//!
+//! Below the host's `path`, which is ours alone:
+//!
+//! | file | says | written |
+//! |---|---|---|
+//! | `rigs/RIG/WORKER/ATTEMPT/` | all of an attempt; whoever makes it, begins it | first of all, or when it is asked for and not there: then it never begins |
+//! | `…/run`, `…/tmux.conf` | what becomes the worker, and what tmux is told first | before anything runs |
+//! | `…/go` | it begins; or, with `failed`, it never will | by the pane, or by who asks first |
+//! | `…/start` | pids, their start times and the boot | before the worker runs |
+//! | `…/failed`, `…/busy` | why it never ran; through no fault of its own | instead of `start` |
+//! | `…/log` | what its terminal was sent | by its tmux |
+//! | `…/exit` | `code N`, `signal NAME`; or `shell N`, where there is no perl and it may be either | by the pane, when it ended |
+//! | `…/left` | how many of its processes live | by the pane, after `exit` |
+//! | `…/logged` | nothing: that the log is complete | after the last byte |
+//! | `rigs/RIG/watch` | the process that waits there for us | by itself |
+//! | `lib/` | what panes run | with the first start of a version |
+//!
+//! The sockets of tmux are in `$TMUX_TMPDIR`, or `/tmp`, in a directory that is ours alone, since their paths
+//! have to be short.
+
+mod answer;
+mod far;
+mod life;
+mod log;
+mod script;
+
+pub(crate) use far::{Far, Hosts};
+pub(super) use life::{adopt, leftover, start};
+
+use super::tmux::options;
+use crate::model::{Condition, Exit, Identity};
+
+/// What is known of an attempt over there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing; why.
+    Unreachable(String),
+    /// It is about to begin, or not to.
+    Starting,
+    /// It never ran and never will; why.
+    Failed(String),
+    /// The same, and no fault of its own: something else is in its place.
+    Busy(String),
+    /// It lives.
+    Alive(Identity),
+    /// It ended; so many of its processes live.
+    Ended {
+        /// Which process it was.
+        identity: Identity,
+        /// How.
+        exit: Exit,
+        /// So many of its processes live.
+        left: usize,
+    },
+}
+
+impl Seen {
+    /// In the words of every host.
+    fn condition(&self) -> Condition {
+        match self {
+            Self::Unreachable(why) => Condition::Unknown(why.clone()),
+            Self::Starting => Condition::Unknown("it is being started there".into()),
+            Self::Failed(_) | Self::Busy(_) => Condition::NeverStarted,
+            Self::Alive(identity) => Condition::Alive(identity.clone()),
+            Self::Ended { exit, left, .. } => Condition::Ended {
+                exit: exit.clone(),
+                survivors: *left,
+                by: None,
+            },
+        }
+    }
+}
