@@ -1,4 +1,5 @@
-//! `attach`: into the tmux session of a worker, also while no daemon runs.
+//! `attach`: into the tmux session of a worker, also while no daemon runs; into one on another host while
+//! its daemon is connected there.
 //!
 //! Promise: a server that may be another user's never has root's terminal, but one of its own
 //! ([`relay`]).
@@ -26,8 +27,7 @@ pub(super) fn run(worker: WorkerName, context: &Context) -> Result<(), Failure> 
         );
     }
     // Each worker has a server of its own, so tmux allows this also from within another session.
-    let (mut client, whose) = session.tmux()?;
-    client.arg("attach");
+    let (mut client, whose) = session.tmux(&["attach"], true)?;
     let ended = match whose {
         None => Err(client.exec()),
         Some(_) => relay::run(client),

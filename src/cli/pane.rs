@@ -115,8 +115,9 @@ fn none(worker: &WorkerName, why: &str) -> Failure {
 
 /// What tmux says.
 fn capture(session: &Session) -> Result<String, Failure> {
-    let (mut tmux, _) = session.tmux()?;
-    tmux.args(words_for_screen(&session.worker));
+    let target = session.target();
+    let words = words_for_screen(&target).join(&";");
+    let (mut tmux, _) = session.tmux(&words, false)?;
     tmux.stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

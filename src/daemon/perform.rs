@@ -6,7 +6,7 @@ use super::{Daemon, Input, journal, notification, probe};
 use crate::{
     agent::{profile::Profile, signs::Sights},
     causes::in_one_line,
-    config::{Condition, Probe, Worker},
+    config::{Condition, On, Probe, Worker},
     control::protocol::{self, DiffView, Reply},
     decide::{self, Asker, Effect, Event, Level, Notice, RequestId, Told},
     fault, handoff, inbox,
@@ -327,10 +327,13 @@ pub(super) fn own_notice(event: &str, level: Level, text: String) -> Notice {
 fn environment(worker: &Worker, phase: Option<&Told>, state: &Path) -> BTreeMap<String, String> {
     let mut environment = worker.environment.clone();
     if worker.agent.is_some() {
-        let inbox = inbox::path(state, &worker.name).display().to_string();
-        environment.insert("LOOPKEEPER_INBOX".into(), inbox);
-        let asks = handoff::path(state, &Asker::Worker(worker.name.clone()));
-        environment.insert("LOOPKEEPER_HANDOFF".into(), asks.display().to_string());
+        // What is written on another host nobody reads here.
+        if worker.on == On::Local {
+            let inbox = inbox::path(state, &worker.name).display().to_string();
+            environment.insert("LOOPKEEPER_INBOX".into(), inbox);
+            let asks = handoff::path(state, &Asker::Worker(worker.name.clone()));
+            environment.insert("LOOPKEEPER_HANDOFF".into(), asks.display().to_string());
+        }
         if let Some(worktree) = &worker.worktree {
             let worktree = worktree.display().to_string();
             environment.insert("LOOPKEEPER_WORKTREE".into(), worktree);

@@ -11,11 +11,13 @@ use crate::{
     config::Lack,
     control::{
         protocol::{
-            PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView, WhereView,
+            FarView, PlanView, RebootView, Refusal, RefusalKind, Reply, Request, StatusView,
+            WhereView,
         },
         server::{Answer, Call},
     },
     decide::{Command, Event, Level, PhaseRef, RequestId},
+    launch,
     model::{AttemptId, AttemptRef, PhaseId, WorkerName},
     store::phase_file,
     systemd::service,
@@ -211,6 +213,8 @@ impl Daemon {
             launcher: Some(declared.launcher),
             tmux: None,
             tmux_lost: None,
+            on: declared.on.host().cloned(),
+            far: None,
             worker,
         };
         let view = self.rig.view(super::now(), |_, _| None);
@@ -218,10 +222,19 @@ impl Daemon {
         let Some(attempt) = row.and_then(|row| row.attempt) else {
             return answer.ok(Reply::Where(found));
         };
-        let way_in = self.host.way_in(AttemptRef {
+        let of = AttemptRef {
             worker: found.worker.clone(),
             attempt: attempt.clone(),
-        });
+        };
+        if let Some((on, way)) = self.host.way_there(&of) {
+            found.on = Some(on);
+            match way {
+                Ok(far) => found.far = far.map(far_view),
+                Err(why) => found.tmux_lost = Some(why),
+            }
+            return answer.ok(Reply::Where(found));
+        }
+        let way_in = self.host.way_in(of);
         tokio::task::spawn_local(async move {
             match way_in.await {
                 Ok(tmux) => found.tmux = tmux,
@@ -335,4 +348,19 @@ fn about_the_watchdog(request: &Request) -> Option<Refusal> {
 
 fn failed(message: String) -> Refusal {
     Refusal::new(RefusalKind::Failed, message)
+}
+
+fn far_view(session: launch::Session) -> FarView {
+    let launch::Session {
+        connection,
+        socket,
+        session,
+        search,
+    } = session;
+    FarView {
+        connection,
+        socket,
+        session,
+        search,
+    }
 }

@@ -26,7 +26,7 @@ use super::{
     life::Orders,
     needs::{self, Eyes},
     output::{Entries, recording},
-    remote::{self, Hosts},
+    remote::{self, Hosts, WayThere},
     secrets::{self, Contents, Told},
     signs, survey,
     tree::Looker,
@@ -492,6 +492,14 @@ impl Local {
     ) -> impl Future<Output = Result<Option<PathBuf>, String>> + use<> {
         let context = Arc::clone(&self.context);
         async move { attempt::way_in(&context, &attempt).await }
+    }
+
+    /// The way to the session of an attempt that is on another host, and which; `None` for one that is here.
+    /// The way is `None` where nothing of it lives.
+    pub(crate) fn way_there(&self, attempt: &AttemptRef) -> Option<(HostName, WayThere)> {
+        let afar = self.context.directory(attempt).spec()?.far?;
+        let far = self.context.hosts.declared(&afar);
+        Some((afar.host, far.and_then(|far| far.way(attempt))))
     }
 
     fn new_orders(&mut self, attempt: &AttemptRef) -> Orders {

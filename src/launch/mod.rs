@@ -56,6 +56,7 @@ pub mod exec;
 pub(crate) mod lease;
 mod life;
 mod local;
+mod near;
 mod needs;
 mod not_started;
 mod original;
@@ -65,10 +66,11 @@ mod process;
 pub mod recorder;
 pub(crate) mod remote;
 mod secrets;
+mod server;
 mod signs;
 mod socket;
 mod survey;
-mod tmux;
+pub(crate) mod tmux;
 mod tree;
 pub mod typing;
 mod unit;
@@ -85,6 +87,7 @@ pub use cgroup::House;
 pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Reach, Settings};
 pub(crate) use not_started::is_shortage;
+pub(crate) use remote::Session;
 pub use secrets::Contents;
 pub(crate) use signs::words_for_screen;
 pub use socket::{socket, without_daemon};
@@ -97,6 +100,9 @@ pub const ATTEMPT: &str = "LOOPKEEPER_ATTEMPT";
 /// The attempt's directory, in every process of it: how they are found again, and told from those
 /// of another daemon.
 pub const ATTEMPT_DIR: &str = "LOOPKEEPER_ATTEMPT_DIR";
+
+/// The worker's checkout, in every process of an agent that has one.
+pub(crate) const WORKTREE: &str = "LOOPKEEPER_WORKTREE";
 
 /// Looks a program up in `$PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {

@@ -82,8 +82,13 @@ fn session(worker: &WorkerName) -> String {
     worker.as_str().replace('.', "_")
 }
 
-pub(super) fn target(worker: &WorkerName) -> String {
-    format!("={}:", session(worker))
+pub(crate) fn target(worker: &WorkerName) -> String {
+    target_in(&session(worker))
+}
+
+/// The pane of the session of this name.
+pub(crate) fn target_in(session: &str) -> String {
+    format!("={session}:")
 }
 
 /// Starts an attempt in its session.

@@ -3,7 +3,11 @@
 //! How: a task, the `keeper`, tells how the connection is; what is run asks that first, and listens to it
 //! while it waits.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use openssh::Session;
@@ -39,6 +43,7 @@ pub struct Link(Arc<Kept>);
 #[derive(Debug)]
 struct Kept {
     host: String,
+    socket: PathBuf,
     state: watch::Receiver<State>,
     now: Arc<Notify>,
     session: Arc<Session>,
@@ -68,7 +73,7 @@ impl Link {
     /// The runtime directory cannot be used, or is too long for a socket.
     pub fn open(target: Target, runtime: &Path, runner: &Runner) -> Result<Self, HostError> {
         let place = Place::make(runtime)?;
-        let host = target.name.clone();
+        let (host, socket) = (target.name.clone(), place.socket.clone());
         let session = Session::resume_mux(place.socket.clone().into_boxed_path(), None);
         let (tell, state) = watch::channel(State::Down {
             why: "the first try is on its way".into(),
@@ -87,6 +92,7 @@ impl Link {
         let task = tokio::spawn(keeper.keep(tell));
         Ok(Self(Arc::new(Kept {
             host,
+            socket,
             state,
             now,
             session: Arc::new(session),
@@ -99,6 +105,11 @@ impl Link {
     /// How the connection is, and what becomes of it.
     pub fn state(&self) -> watch::Receiver<State> {
         self.0.state.clone()
+    }
+
+    /// Where its connections are shared, while there is one.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.0.socket
     }
 
     /// Tries at once, where the next try was put off.

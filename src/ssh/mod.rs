@@ -26,6 +26,7 @@ mod master;
 mod place;
 mod script;
 mod session;
+pub(crate) mod shared;
 mod sieve;
 mod state;
 mod turns;

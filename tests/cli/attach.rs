@@ -141,6 +141,8 @@ pub(crate) fn answering(
             launcher: Some(launcher),
             tmux: tmux.clone(),
             tmux_lost: None,
+            on: None,
+            far: None,
         }));
     })
 }

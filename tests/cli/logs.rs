@@ -149,6 +149,8 @@ fn a_daemon_says_where_its_state_is_and_who_exists() {
                 launcher: None,
                 tmux: None,
                 tmux_lost: None,
+                on: None,
+                far: None,
             }));
         }
         Request::Where { worker } => answer.error(Refusal::new(

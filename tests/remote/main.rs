@@ -4,17 +4,21 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "these are tests: one that cannot go on has failed, one that cannot run says so"
+    dead_code,
+    reason = "these are tests, their helpers included, of which not all is needed here"
 )]
 
+mod agent;
+mod attach;
 mod exits;
 mod fences;
 mod link;
 #[path = "../store/mount.rs"]
-#[expect(dead_code, reason = "no disk is filled here")]
 mod mount;
+#[path = "../agents/program.rs"]
+mod program;
 #[path = "../daemon/rig.rs"]
-#[expect(dead_code, reason = "much of it is for other rigs")]
 mod rig;
+mod stage;
 mod starts;
 mod there;

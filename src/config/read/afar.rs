@@ -22,11 +22,6 @@ struct Refused {
 
 const REFUSED: &[Refused] = &[
     Refused {
-        key: worker::AGENT,
-        within: &[],
-        why: "its screen is not looked at there yet",
-    },
-    Refused {
         key: worker::WORKTREE,
         within: &[worktree::REPO],
         why: "a checkout is not made there yet",

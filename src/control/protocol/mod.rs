@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
 pub use view::{
-    ConversationView, DiffView, EndingView, HandoffView, InboxView, LastReboot, NudgeView,
+    ConversationView, DiffView, EndingView, FarView, HandoffView, InboxView, LastReboot, NudgeView,
     PartView, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, SpentView, StatusView,
     WaitedFor, WhereView, WorkerView,
 };

@@ -9,8 +9,8 @@ use crate::{
     config::Diff,
     decide::{Boot, Gate, GateState, ResumePoint},
     model::{
-        AttemptId, BootId, Exit, GateName, Kind, LauncherKind, PhaseId, StateName, Verdict,
-        WorkerName,
+        AttemptId, BootId, Exit, GateName, HostName, Kind, LauncherKind, PhaseId, StateName,
+        Verdict, WorkerName,
     },
 };
 
@@ -362,6 +362,25 @@ pub struct WhereView {
     /// Why there is none, although it has a tmux server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tmux_lost: Option<String>,
+    /// On which other host it is, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<HostName>,
+    /// The way to its session there, if it has one that lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub far: Option<FarView>,
+}
+
+/// The way to a session on another host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarView {
+    /// The socket at which the daemon's ssh shares its connection.
+    pub connection: PathBuf,
+    /// The file name of the socket of its tmux server, in the directory for those over there.
+    pub socket: String,
+    /// What tmux calls the session.
+    pub session: String,
+    /// The `PATH` there; empty: as the login has it.
+    pub search: String,
 }
 
 /// A text that was typed and submitted.

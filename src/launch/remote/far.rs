@@ -23,8 +23,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Seen,
     answer::{self, Line},
+    around::{self, Around},
     log,
-    script::{Place, Work},
+    script::{Also, Asked, Place, Work},
 };
 use crate::{
     causes::in_one_line,
@@ -34,7 +35,7 @@ use crate::{
         context::Context,
         directory::{self, Afar, Directory},
     },
-    model::{AttemptRef, BootId, Condition, HostName, Signal},
+    model::{AttemptRef, BootId, Condition, HostName, Signal, WorkerName},
     ssh::{Channel, Link, LinkError, Output, State, Target},
 };
 
@@ -42,6 +43,8 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(30);
 /// How long who is about to start something waits for a connection to be tried.
 const TRIES_WITHIN: Duration = Duration::from_secs(10);
+/// How long a question and its answer may be on their way, beside what who is asked takes.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are taken.
 const LONGEST: usize = 4 * 1024 * 1024;
 /// Nobody tells that news were lost.
@@ -94,13 +97,23 @@ impl Hosts {
 
     /// How an attempt is that was to be run on that one.
     pub(crate) fn condition(&self, afar: &Afar, of: &AttemptRef) -> Condition {
-        match self.of(afar) {
-            Some(far) => far.seen(of).condition(),
-            None => Condition::Unknown(format!(
+        match self.declared(afar) {
+            Ok(far) => far.seen(of).condition(),
+            Err(why) => Condition::Unknown(why),
+        }
+    }
+
+    /// The one as it was declared then.
+    ///
+    /// # Errors
+    /// It is not declared so any more.
+    pub(in crate::launch) fn declared(&self, afar: &Afar) -> Result<Far, String> {
+        self.of(afar).ok_or_else(|| {
+            format!(
                 "it was started on host {}, which is not declared as it was then: ssh = {:?}, path = {:?}",
                 afar.host, afar.ssh, afar.path
-            )),
-        }
+            )
+        })
     }
 
     pub(crate) fn get(&self, name: &HostName) -> Option<Far> {
@@ -112,6 +125,22 @@ impl Hosts {
 fn about(name: &HostName) -> String {
     format!("host {name}")
 }
+
+/// A session of tmux there, and how it is come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Where ssh shares the connection.
+    pub(crate) connection: PathBuf,
+    /// The file name of the tmux server's socket there.
+    pub(crate) socket: String,
+    /// What it is called.
+    pub(crate) session: String,
+    /// What `PATH` is there; empty: as the login has it.
+    pub(crate) search: String,
+}
+
+/// The way to a session; `None` where nothing lives, or why it is not known.
+pub(crate) type WayThere = Result<Option<Session>, String>;
 
 /// One other host; cheap to clone.
 #[derive(Debug, Clone)]
@@ -322,6 +351,56 @@ impl Far {
             true => Ok(()),
             false => Err(String::from_utf8_lossy(&output.errors).trim().to_owned()),
         }
+    }
+
+    /// The way to the session of an attempt; `None` where nothing of it lives.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub(in crate::launch) fn way(&self, of: &AttemptRef) -> WayThere {
+        match self.seen(of) {
+            Seen::Unreachable(why) => Err(why),
+            Seen::Failed(_) | Seen::Busy(_) | Seen::Ended { left: 0, .. } => Ok(None),
+            Seen::Starting | Seen::Alive(_) | Seen::Ended { .. } => Ok(Some(Session {
+                connection: self.0.link.socket().to_owned(),
+                socket: self.0.place.socket(&of.worker),
+                session: self.session(&of.worker),
+                search: self.0.place.search().to_owned(),
+            })),
+        }
+    }
+
+    /// What tmux calls the session of a worker.
+    pub(in crate::launch) fn session(&self, of: &WorkerName) -> String {
+        self.0.place.session(of)
+    }
+
+    /// Asks the tmux of an attempt; what it says, and what else is to be seen, where that is wanted.
+    ///
+    /// # Errors
+    /// Why there is no answer; what was asked may have been done.
+    pub(in crate::launch) async fn tmux(
+        &self,
+        of: &AttemptRef,
+        asked: &Asked<'_>,
+        keep: usize,
+    ) -> Result<(String, Option<Around>), String> {
+        let script = self.0.place.tmux(of, asked);
+        let limit = asked.within + ON_ITS_WAY;
+        let output = self.0.link.run(&script, limit, keep).await;
+        let output = output.map_err(|error| in_one_line(&error))?;
+        let name = self.name();
+        if !output.exit.is_success() {
+            let said = String::from_utf8_lossy(&output.errors);
+            return Err(format!("host {name}: tmux: {}", said.trim()));
+        }
+        let said = String::from_utf8_lossy(&output.output).into_owned();
+        if matches!(asked.also, Also::Nothing) {
+            return Ok((said, None));
+        }
+        let strange = || format!("host {name}: what is to be seen of it cannot be read");
+        let (around, said) = around::read(&said).ok_or_else(strange)?;
+        Ok((said.to_owned(), Some(around)))
     }
 
     /// Whose turn it is to bring the log of this one.

@@ -34,13 +34,16 @@
 //! have to be short.
 
 mod answer;
+mod around;
 mod far;
 mod life;
 mod log;
 mod script;
 
-pub(crate) use far::{Far, Hosts};
+pub(super) use around::Around;
+pub(crate) use far::{Far, Hosts, Session, WayThere};
 pub(super) use life::{adopt, leftover, start};
+pub(super) use script::{Also, Asked};
 
 use super::tmux::options;
 use crate::model::{Condition, Exit, Identity};

@@ -1,11 +1,11 @@
 //! The scripts that are run over there, and their arguments.
 
-use std::{collections::BTreeMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::BTreeMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use super::options;
 use crate::{
     config::{Command, Host},
-    launch::{ATTEMPT, ATTEMPT_DIR, WORKER},
+    launch::{ATTEMPT, ATTEMPT_DIR, WORKER, WORKTREE},
     model::{AttemptRef, Signal, WorkerName},
     ssh::Script,
 };
@@ -45,6 +45,11 @@ impl Place {
             search: search.unwrap_or_default(),
             environment: host.environment.clone(),
         }
+    }
+
+    /// What `PATH` is there; empty: as the login has it.
+    pub(super) fn search(&self) -> &str {
+        &self.search
     }
 
     fn script(&self, body: &'static str) -> Script {
@@ -104,18 +109,37 @@ impl Place {
         script.arg(forget.to_string())
     }
 
+    /// Asks its tmux these questions in one call, within so many seconds; see `sh/tmux.sh`.
+    pub(super) fn tmux(&self, of: &AttemptRef, asked: &Asked<'_>) -> Script {
+        let (what, heartbeat, worktree) = match asked.also {
+            Also::Nothing => ("", None, None),
+            Also::Look {
+                heartbeat,
+                worktree,
+            } => ("look", heartbeat, worktree),
+            Also::Type => ("type", None, None),
+        };
+        let path =
+            |path: Option<&Path>| path.map_or_else(String::new, |path| path.display().to_string());
+        let script = self.on(body!("tmux.sh"), of);
+        let script = script.arg(asked.within.as_secs().to_string()).arg(what);
+        let script = script.arg(path(heartbeat)).arg(path(worktree));
+        let words = asked.questions.join(&";");
+        words.into_iter().fold(script.arg(asked.input), Script::arg)
+    }
+
     /// Leaves nothing of it.
     pub(super) fn drop(&self, of: &AttemptRef) -> Script {
         self.on(body!("drop.sh"), of)
     }
 
     /// The file name of the worker's socket, which is short whatever the names are.
-    fn socket(&self, worker: &WorkerName) -> String {
+    pub(super) fn socket(&self, worker: &WorkerName) -> String {
         hash(&[&self.path, &self.rig, worker.as_str()])
     }
 
     /// tmux reads '.' and ':' in a target as window and pane.
-    fn session(&self, worker: &WorkerName) -> String {
+    pub(super) fn session(&self, worker: &WorkerName) -> String {
         format!("loopkeeper-{}-{worker}", self.rig).replace('.', "_")
     }
 
@@ -133,12 +157,42 @@ impl Place {
         text.words(&["enter", utf8(work.workdir)?])?;
         if let Some(worktree) = work.worktree {
             text.words(&["take", utf8(worktree)?])?;
+            if work.environment.contains_key(WORKTREE) {
+                // Relative to the home directory it would be of no use.
+                text.0 += &format!("export {WORKTREE}=\"$tree\"\n");
+            }
         }
         let mut words = vec!["begin", utf8(&work.command.program)?];
         words.extend(work.command.arguments.iter().map(String::as_str));
         text.words(&words)?;
         Ok(text.0)
     }
+}
+
+/// What the tmux of an attempt is asked.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::launch) struct Asked<'a> {
+    /// Each is a command of tmux.
+    pub(in crate::launch) questions: &'a [&'a [&'a str]],
+    /// What it reads.
+    pub(in crate::launch) input: &'a str,
+    /// How long it may take.
+    pub(in crate::launch) within: Duration,
+    /// What else is to be seen.
+    pub(in crate::launch) also: Also<'a>,
+}
+
+/// What else is to be seen of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::launch) enum Also<'a> {
+    Nothing,
+    /// Who is there, and what it leaves in files, if there are any.
+    Look {
+        heartbeat: Option<&'a Path>,
+        worktree: Option<&'a Path>,
+    },
+    /// Who is there, and how its terminal takes text.
+    Type,
 }
 
 /// What becomes a worker.

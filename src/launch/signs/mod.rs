@@ -6,7 +6,8 @@
 //!
 //! How: tmux tells the screen with its colours, and its lines as they stand: what is wide is once in it,
 //! and what the pane wrapped is left wrapped, which is what [`agent::screen`](crate::agent::screen) expects.
-//! The processes are those of a census, the traces are times of files.
+//! The processes are those of a census, the traces are times of files. On another host all of it is
+//! told in one call ([`remote`](super::remote)).
 
 mod traces;
 
@@ -16,15 +17,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::join;
 
 use super::{
-    as_user::AsUser,
-    attempt::{process_of, way_in},
-    command::{CommandError, Request},
+    attempt::process_of,
     context::Context,
     directory::Start,
-    tmux,
+    near::Near,
+    remote::Around,
+    server::{Also, Answer, Asked, Server},
     tree::{Part, Tree},
-    typing::line_of_agent,
-    whose::to_be_asked_as,
+    typing::{line_of_agent, near},
 };
 use crate::{
     agent::{
@@ -33,15 +33,12 @@ use crate::{
         sighting::sight,
         signs::{Child, Sights, Signs},
     },
-    causes::in_one_line,
     host::stat::{Stat, ticks_now},
-    model::{AttemptRef, WorkerName},
+    model::AttemptRef,
 };
 
 /// How long tmux may take to say what is on the screen.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of a screen that are taken; one of 200 columns and 50 lines has some 60 KiB with its colours.
-const LARGEST: usize = 1024 * 1024;
 /// What [`words_for_screen`] asks for beside the screen.
 const STATE: &str = "#{pane_width} #{pane_height} #{session_attached} #{session_activity}";
 /// Processes that are told of. Who has more is known by those that compute.
@@ -57,17 +54,30 @@ pub(super) async fn look(
     sights: &Sights,
 ) -> Result<Signs, String> {
     let profile = &sights.agent;
-    let start = context.directory(attempt).start();
-    let start = start.filter(|start| start.pane.is_some());
-    let start = start.ok_or("it has no terminal")?;
-    let (screen, size, attended) = screen(context, attempt, &start).await?;
-    let sighting = sight(profile, &screen, Timestamp::now(), &TimeZone::system());
+    let server = Server::of(context, attempt).await?;
+    let Seen {
+        screen,
+        size,
+        attended,
+        around,
+    } = screen(&server, sights).await?;
+    let zone = around.as_ref().map(|around| around.zone.clone());
+    let zone = zone.unwrap_or_else(TimeZone::system);
+    let sighting = sight(profile, &screen, Timestamp::now(), &zone);
     let taken = ticks_now();
-    let (children, committed, heartbeat) = join!(
-        children(context, attempt, start, profile),
-        traces::committed(context, &attempt.worker, sights.worktree.as_deref()),
-        traces::touched(context, &attempt.worker, sights.heartbeat.as_deref()),
-    );
+    let (children, committed, heartbeat) = match (around, server.start()) {
+        (Some(around), _) => (
+            children_there(&around, profile),
+            around.committed,
+            around.heartbeat,
+        ),
+        (None, Some(start)) => join!(
+            children(context, attempt, start.clone(), profile),
+            traces::committed(context, &attempt.worker, sights.worktree.as_deref()),
+            traces::touched(context, &attempt.worker, sights.heartbeat.as_deref()),
+        ),
+        (None, None) => Default::default(),
+    };
     Ok(Signs {
         sighting,
         picture: profile.fingerprint(&screen),
@@ -83,58 +93,53 @@ pub(super) async fn look(
     })
 }
 
-/// What tmux is asked for a worker's screen, with its colours: in the first line of the answer are columns
-/// and rows, how many are attached and when one of them last pressed a key; below it is what the screen
-/// shows. It is one question, so that they belong together.
-pub(crate) fn words_for_screen(worker: &WorkerName) -> impl Iterator<Item = String> {
-    let target = tmux::target(worker);
-    let size = ["display-message", "-p", "-t", &target].map(str::to_owned);
-    let size = size.into_iter().chain([STATE.to_owned(), ";".to_owned()]);
-    size.chain(["capture-pane", "-p", "-e", "-t", &target].map(str::to_owned))
+/// What tmux is asked for the screen of the worker that it knows as `target`, with its colours: in the first
+/// line of the answer are columns and rows, how many are attached and when one of them last pressed a key;
+/// below it is what the screen shows. It is one question, so that they belong together.
+pub(crate) fn words_for_screen(target: &str) -> [Vec<&str>; 2] {
+    [
+        vec!["display-message", "-p", "-t", target, STATE],
+        vec!["capture-pane", "-p", "-e", "-t", target],
+    ]
 }
 
-/// What is on the screen, with its colours; its columns and rows, 0 where they are not told; and how long
-/// ago somebody who is attached pressed a key.
-async fn screen(
-    context: &Context,
-    attempt: &AttemptRef,
-    start: &Start,
-) -> Result<(Screen, (u16, u16), Option<Duration>), String> {
-    let socket = way_in(context, attempt).await?;
-    let socket = socket.ok_or("it has no terminal")?;
-    let as_user = to_be_asked_as(&socket);
-    let as_user = as_user.map_err(|error| format!("{}: {error}", socket.display()))?;
-    let tmux = super::find("tmux").ok_or("tmux is not in PATH")?;
-    let mut arguments = vec!["-S".into(), socket.into()];
-    arguments.extend(words_for_screen(&attempt.worker).map(Into::into));
-    let request = Request {
-        program: tmux,
-        arguments,
-        workdir: "/".into(),
-        environment: Vec::new(),
-        as_user: as_user.map(AsUser::number),
-        input: Vec::new(),
-        limit: PATIENCE,
-        keep: LARGEST,
-        cgroup: None,
+/// What a look at a screen shows.
+struct Seen {
+    /// With its colours.
+    screen: Screen,
+    /// Its columns and rows, 0 where they are not told.
+    size: (u16, u16),
+    /// How long ago somebody who is attached pressed a key.
+    attended: Option<Duration>,
+    around: Option<Around>,
+}
+
+async fn screen(server: &Server<'_>, sights: &Sights) -> Result<Seen, String> {
+    let target = server.target();
+    let words = words_for_screen(&target);
+    let asked = Asked {
+        questions: &words.each_ref().map(Vec::as_slice),
+        input: "",
+        within: PATIENCE,
+        also: Also::Look {
+            heartbeat: sights.heartbeat.as_deref(),
+            worktree: sights.worktree.as_deref(),
+        },
     };
-    let outcome = context.runner.run(request).await;
-    let outcome = outcome.map_err(|error| match error {
-        CommandError::TimedOut { .. } => silent(context, start),
-        CommandError::Start { .. } | CommandError::Unseen { .. } => in_one_line(&error),
-    })?;
-    if !outcome.exit.is_success() {
-        let said = String::from_utf8_lossy(&outcome.errors);
-        return Err(format!("tmux: {}: {}", outcome.exit, said.trim()));
-    }
-    let text = String::from_utf8_lossy(&outcome.output);
-    let (state, screen) = text.split_once('\n').unwrap_or_default();
+    let Answer { said, around } = server.ask(asked).await?;
+    let (state, screen) = said.split_once('\n').unwrap_or_default();
     let mut state = state.split(' ');
     let mut number = || state.next().and_then(|number| number.parse().ok());
     let (columns, rows) = (number(), number());
-    let attended = attended(state.next(), state.next(), Timestamp::now());
-    let size = (columns.unwrap_or_default(), rows.unwrap_or_default());
-    Ok((Screen::read(screen, columns), size, attended))
+    let now = around
+        .as_ref()
+        .map_or_else(Timestamp::now, |around| around.now);
+    Ok(Seen {
+        screen: Screen::read(screen, columns),
+        size: (columns.unwrap_or_default(), rows.unwrap_or_default()),
+        attended: attended(state.next(), state.next(), now),
+        around,
+    })
 }
 
 /// How long ago somebody who is attached pressed a key, by how many are and the second in which that was.
@@ -143,26 +148,6 @@ fn attended(attached: Option<&str>, second: Option<&str>, now: Timestamp) -> Opt
     let at = Timestamp::from_second(second?.parse().ok()?).ok()?;
     let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
     (attached > 0).then_some(ago)
-}
-
-/// Why a server may say nothing, and what helps.
-fn silent(context: &Context, start: &Start) -> String {
-    let within = PATIENCE.as_secs();
-    let Some(server) = start.pane.map(|pane| pane.server) else {
-        return format!("its tmux server did not answer within {within} s");
-    };
-    let pid = server.pid;
-    let silent = format!("its tmux server, pid {pid}, did not answer within {within} s");
-    let cgroup = start.cgroup.as_ref();
-    if let Some(thaws) = cgroup.and_then(|cgroup| context.settings.house.thaws(cgroup)) {
-        return format!("{silent}: it is frozen, and goes on after: {thaws}");
-    }
-    match server.stat() {
-        Ok(Some(stat)) if stat.is_stopped() => {
-            format!("{silent}: it is stopped, and goes on after: kill -CONT {pid}")
-        }
-        _ => silent,
-    }
 }
 
 /// What it has started, those that have computed most first; and what it has waited for itself, which is
@@ -189,7 +174,8 @@ async fn children(
     };
     let members = tree.members(&census, &context.looker.reaper, Part::Work);
     let own = leader.map_or(vec![worker.pid], |leader| {
-        line_of_agent(leader, worker, profile, &census)
+        let near = near(leader, &census).unwrap_or_default();
+        line_of_agent(&near, worker.pid, profile)
     });
     let stats = members.iter().filter_map(|process| census.stat(*process));
     let (own, others): (Vec<&Stat>, Vec<&Stat>) =
@@ -204,14 +190,38 @@ async fn children(
         .into_iter()
         .map(|stat| child(stat, printable(&stat.name()), stat.cpu()))
         .collect();
-    children.sort_by_key(|child| (Reverse(child.cpu), child.pid));
-    children.truncate(MOST);
+    most(&mut children);
     let waited = own.into_iter().map(|stat| {
         let name = format!("a child of {}", printable(&stat.name()));
         child(stat, name, stat.waited())
     });
     children.extend(waited);
     children
+}
+
+/// What it has started on another host: `ps` tells neither what it has waited for nor when one began, so one
+/// that was not there at the look before speaks for nothing yet.
+fn children_there(around: &Around, profile: &Profile) -> Vec<Child> {
+    let own = line_of_agent(&around.near, around.worker, profile);
+    let others = around.near.iter().filter(|near| !own.contains(&near.pid));
+    let child = |near: &Near| Child {
+        pid: near.pid,
+        start: 0,
+        name: near
+            .names
+            .first()
+            .map_or_else(String::new, |name| printable(name)),
+        cpu: near.cpu,
+    };
+    let mut children: Vec<Child> = others.map(child).collect();
+    most(&mut children);
+    children
+}
+
+/// Those that have computed most, first.
+fn most(children: &mut Vec<Child>) {
+    children.sort_by_key(|child| (Reverse(child.cpu), child.pid));
+    children.truncate(MOST);
 }
 
 /// A program calls itself what it likes, and its name comes before people.

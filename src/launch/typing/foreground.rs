@@ -11,6 +11,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::{
     agent::{profile::Profile, typed::Reader},
     host::{census::Census, process::Process},
+    launch::near::Near,
 };
 
 /// What the kernel keeps of a line that it edits, without its end (termios(3), canonical mode).
@@ -19,11 +20,11 @@ const LONGEST_LINE: usize = 4095;
 /// Programs whose first argument is what people call by its name.
 const INTERPRETERS: [&str; 7] = ["python", "node", "bun", "deno", "ruby", "perl", "java"];
 
-/// Who reads the terminal that `leader` leads the session of.
+/// Those around the terminal that `leader` leads the session of, here.
 ///
 /// # Errors
 /// The leader cannot be asked, as it has ended.
-pub(super) fn readers(leader: Process, census: &Census) -> io::Result<Vec<Reader>> {
+pub(in crate::launch) fn near(leader: Process, census: &Census) -> io::Result<Vec<Near>> {
     let (_, foreground) = groups(leader.pid)?;
     let terminal = fs::read_link(format!("/proc/{}/fd/0", leader.pid)).ok();
     let reads = |pid: i32| match fs::read_link(format!("/proc/{pid}/fd/0")) {
@@ -32,45 +33,54 @@ pub(super) fn readers(leader: Process, census: &Census) -> io::Result<Vec<Reader
     };
     let in_group = |pid: i32| groups(pid).is_ok_and(|(group, _)| group == foreground);
     let session = census.living().filter(|stat| stat.session == leader.pid);
-    let pids = session.map(|stat| stat.process.pid);
-    let pids: Vec<i32> = pids
-        .filter(|pid| *pid != leader.pid && in_group(*pid) && reads(*pid))
-        .collect();
+    let others = session.filter(|stat| stat.process.pid != leader.pid);
+    let near = others.map(|stat| {
+        let pid = stat.process.pid;
+        Near {
+            pid,
+            parent: stat.parent,
+            reads: in_group(pid) && reads(pid),
+            names: names(pid),
+            cpu: stat.cpu(),
+        }
+    });
+    Ok(near.collect())
+}
+
+/// Who reads the terminal that these are around.
+pub(super) fn readers(near: &[Near]) -> Vec<Reader> {
+    let reading: Vec<&Near> = near.iter().filter(|one| one.reads).collect();
     let started_one = |pid: i32| {
-        let above = |other: i32| {
-            let parent = |below: &i32| census.by_pid(*below).map(|stat| stat.parent);
-            let mut line = successors(parent(&other), parent);
-            line.any(|parent| parent == pid)
-        };
-        pids.iter().any(|other| *other != pid && above(*other))
+        let above = |other: i32| successors(parent(near, other), |below| parent(near, *below));
+        let mut others = reading.iter().filter(|other| other.pid != pid);
+        others.any(|other| above(other.pid).any(|parent| parent == pid))
     };
-    let lowest = pids.iter().filter(|pid| !started_one(**pid));
-    let reader = |pid: &i32| Reader {
-        pid: *pid,
-        names: names(*pid),
+    let lowest = reading.iter().filter(|one| !started_one(one.pid));
+    let reader = |one: &&Near| Reader {
+        pid: one.pid,
+        names: one.names.clone(),
     };
-    Ok(lowest.map(reader).collect())
+    lowest.map(reader).collect()
+}
+
+fn parent(near: &[Near], of: i32) -> Option<i32> {
+    near.iter().find(|one| one.pid == of).map(|one| one.parent)
 }
 
 /// The agent itself, by pid: `worker`, who reads the terminal and is called as `profile` says, and those
 /// between them, such as the script that starts it again and again. Below a reader of another name, as an
 /// editor is, it is the next one above it. Without names it is `worker` alone.
-pub(in crate::launch) fn line_of_agent(
-    leader: Process,
-    worker: Process,
-    profile: &Profile,
-    census: &Census,
-) -> Vec<i32> {
-    let mut line = vec![worker.pid];
+pub(in crate::launch) fn line_of_agent(near: &[Near], worker: i32, profile: &Profile) -> Vec<i32> {
+    let mut line = vec![worker];
     if profile.programs.is_empty() {
         return line;
     }
-    let parent = |below: &i32| census.by_pid(*below).map(|stat| stat.parent);
-    let is_agent = |pid: &i32| names(*pid).iter().any(|name| profile.is_program(name));
-    for reader in readers(leader, census).unwrap_or_default() {
-        let way = successors(Some(reader.pid), parent);
-        let way = way.take_while(|pid| ![worker.pid, leader.pid, 0].contains(pid));
-        line.extend(way.skip_while(|pid| !is_agent(pid)));
+    let of = |pid: i32| near.iter().find(|one| one.pid == pid);
+    let is_agent = |one: &&Near| one.names.iter().any(|name| profile.is_program(name));
+    for reader in readers(near) {
+        let way = successors(of(reader.pid), |below| of(below.parent));
+        let way = way.take_while(|one| one.pid != worker);
+        line.extend(way.skip_while(|one| !is_agent(one)).map(|one| one.pid));
     }
     line
 }
@@ -108,7 +118,8 @@ fn names(pid: i32) -> Vec<String> {
     called(own, &words)
 }
 
-fn called(own: String, words: &[&str]) -> Vec<String> {
+/// What a program may be called that the kernel calls so, with these words as its command.
+pub(in crate::launch) fn called(own: String, words: &[&str]) -> Vec<String> {
     let mut names = vec![own];
     let base = |word: &str| {
         let base = Path::new(word).file_name()?.to_str()?;

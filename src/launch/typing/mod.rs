@@ -52,7 +52,7 @@ use crate::{
 };
 
 pub use error::{Extent, TypingError};
-pub(super) use foreground::line_of_agent;
+pub(super) use foreground::{called, line_of_agent, near};
 pub use left::Left;
 pub(super) use left::submit_left;
 use terminal::Terminal;

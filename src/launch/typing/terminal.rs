@@ -1,7 +1,6 @@
-//! The terminal of an attempt: looking at it, and pressing its keys, as whom its tmux is to be asked ([`whose`](crate::launch::whose)).
+//! The terminal of an attempt: looking at it, and pressing its keys.
 
 use std::{
-    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
@@ -16,19 +15,18 @@ use crate::{
         sighting::sight,
         typed::{Client, Look},
     },
-    causes::in_one_line,
-    host::process::Process,
     launch::{
-        as_user::AsUser, attempt::way_in, command::Request, context::Context, directory::Directory,
-        tmux, whose::to_be_asked_as,
+        context::Context,
+        directory::Directory,
+        near::Near,
+        remote::Around,
+        server::{Also, Answer, Asked, Server},
     },
     model::AttemptRef,
 };
 
 /// What tmux is given for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are taken.
-const LARGEST: usize = 1024 * 1024;
 /// What a text is called while tmux has it.
 const BUFFER: &str = "loopkeeper-typing";
 /// Between two looks: nobody announces what a screen shows.
@@ -38,16 +36,22 @@ const END: &str = "end of clients";
 
 pub(super) struct Terminal<'a> {
     context: &'a Context,
-    as_user: Option<AsUser>,
     profile: &'a Profile,
-    tmux: PathBuf,
-    socket: PathBuf,
+    server: Server<'a>,
     target: String,
-    /// What leads the session of the terminal.
-    leader: Process,
     directory: Directory,
     /// This tmux changes what it pastes, unless told not to.
     sanitizes: AtomicBool,
+}
+
+/// What of a look is not on the screen.
+struct Beside {
+    /// By the clock of who is attached.
+    now: Timestamp,
+    zone: TimeZone,
+    near: Vec<Near>,
+    brackets: Option<bool>,
+    longest_line: Option<usize>,
 }
 
 impl<'a> Terminal<'a> {
@@ -58,22 +62,13 @@ impl<'a> Terminal<'a> {
         attempt: &AttemptRef,
         profile: &'a Profile,
     ) -> Result<Self, String> {
-        let directory = context.directory(attempt);
-        let pane = directory.start().and_then(|start| start.pane);
-        let leader = pane.ok_or("it has no terminal")?.wrapper;
-        let socket = way_in(context, attempt).await?;
-        let socket = socket.ok_or("it has no terminal")?;
-        let as_user = to_be_asked_as(&socket);
-        let as_user = as_user.map_err(|error| format!("{}: {error}", socket.display()))?;
+        let server = Server::of(context, attempt).await?;
         Ok(Self {
             context,
-            as_user: as_user.map(AsUser::number),
             profile,
-            tmux: crate::launch::find("tmux").ok_or("tmux is not in PATH")?,
-            socket,
-            target: tmux::target(&attempt.worker),
-            leader,
-            directory,
+            target: server.target(),
+            server,
+            directory: context.directory(attempt),
             sanitizes: AtomicBool::new(false),
         })
     }
@@ -82,31 +77,28 @@ impl<'a> Terminal<'a> {
     pub(super) async fn look(&self) -> Result<Look, String> {
         let state = "#{pane_width} #{cursor_y} #{pane_in_mode} #{pane_dead} #{bracket_paste_flag}";
         let clients = "#{client_activity} #{client_readonly}";
-        let answer = self
-            .ask(
-                &[
-                    &["display-message", "-p", "-t", &self.target, state][..],
-                    &["list-clients", "-F", clients],
-                    &["display-message", "-p", "-t", &self.target, END],
-                    &["capture-pane", "-p", "-e", "-t", &self.target],
-                ],
-                "",
-            )
-            .await?;
-        let census = self.context.looker.census.take().await;
-        let census = census.map_err(|error| format!("who reads it cannot be told: {error}"))?;
-        let readers = foreground::readers(self.leader, &census)
-            .map_err(|error| format!("who reads it cannot be told: {error}"))?;
+        let questions = [
+            &["display-message", "-p", "-t", &self.target, state][..],
+            &["list-clients", "-F", clients],
+            &["display-message", "-p", "-t", &self.target, END],
+            &["capture-pane", "-p", "-e", "-t", &self.target],
+        ];
+        let Answer { said, around } = self.ask(&questions, "", Also::Type).await?;
+        let unknown = |error: String| format!("who reads it cannot be told: {error}");
+        let beside = match around {
+            Some(around) => beside_there(around),
+            None => self.beside_here().await,
+        };
+        let beside = beside.map_err(unknown)?;
         let strange = || "tmux: says nothing that can be read".to_owned();
-        let (state, rest) = answer.split_once('\n').ok_or_else(strange)?;
+        let (state, rest) = said.split_once('\n').ok_or_else(strange)?;
         let (clients, captured) = rest.split_once(&format!("{END}\n")).ok_or_else(strange)?;
         let state: Vec<&str> = state.split(' ').collect();
         let [width, cursor, in_mode, dead, brackets] = state[..] else {
             return Err(strange());
         };
         let screen = Screen::read(captured, width.parse().ok());
-        let now = Timestamp::now();
-        let sighting = sight(self.profile, &screen, now, &TimeZone::system());
+        let sighting = sight(self.profile, &screen, Timestamp::now(), &beside.zone);
         let told = match brackets {
             "1" => Some(true),
             "0" => Some(false),
@@ -117,15 +109,30 @@ impl<'a> Terminal<'a> {
             screen,
             sighting,
             cursor: cursor.parse().ok(),
-            readers,
+            readers: foreground::readers(&beside.near),
             in_mode: !matches!(in_mode, "" | "0"),
             dead: dead == "1",
             clients: clients
                 .lines()
-                .filter_map(|line| client(line, now))
+                .filter_map(|line| client(line, beside.now))
                 .collect(),
-            brackets: told.or_else(|| brackets::asked_for(&self.directory)),
-            longest_line: foreground::longest_line(self.leader),
+            brackets: told.or(beside.brackets),
+            longest_line: beside.longest_line,
+        })
+    }
+
+    async fn beside_here(&self) -> Result<Beside, String> {
+        let pane = self.server.start().and_then(|start| start.pane);
+        let leader = pane.ok_or("it has no terminal")?.wrapper;
+        let census = self.context.looker.census.take().await;
+        let census = census.map_err(|error| error.to_string())?;
+        let near = foreground::near(leader, &census).map_err(|error| error.to_string())?;
+        Ok(Beside {
+            now: Timestamp::now(),
+            zone: TimeZone::system(),
+            near,
+            brackets: brackets::asked_for(&self.directory),
+            longest_line: foreground::longest_line(leader),
         })
     }
 
@@ -138,7 +145,7 @@ impl<'a> Terminal<'a> {
     /// Presses one key.
     pub(super) async fn press(&self, key: &str) -> Result<(), String> {
         let press = ["send-keys", "-t", &self.target, key];
-        self.ask(&[&press], "").await.map(drop)
+        self.ask(&[&press], "", Also::Nothing).await.map(drop)
     }
 
     /// Has tmux type the text as it is. Line breaks stay line feeds (`-r`), which end lines where
@@ -155,40 +162,56 @@ impl<'a> Terminal<'a> {
             paste.push("-S");
         }
         paste.extend(["-b", BUFFER, "-t", &self.target]);
-        self.ask(&[&load, &paste], text).await.map(drop)
+        self.ask(&[&load, &paste], text, Also::Nothing)
+            .await
+            .map(drop)
     }
 
     /// Nothing of the text stays with tmux: there is a buffer, and then there is none.
     pub(super) async fn forget(&self) -> Result<(), String> {
         let set = ["set-buffer", "-b", BUFFER, "-"];
         let delete = ["delete-buffer", "-b", BUFFER];
-        self.ask(&[&set, &delete], "").await.map(drop)
+        self.ask(&[&set, &delete], "", Also::Nothing)
+            .await
+            .map(drop)
     }
 
-    /// Asks tmux these questions in one call: `input` is what it reads.
-    async fn ask(&self, questions: &[&[&str]], input: &str) -> Result<String, String> {
-        let mut arguments = vec!["-S".into(), self.socket.clone().into()];
-        let words = questions.join(&";");
-        arguments.extend(words.into_iter().map(Into::into));
-        let request = Request {
-            program: self.tmux.clone(),
-            arguments,
-            workdir: "/".into(),
-            environment: Vec::new(),
-            as_user: self.as_user.clone(),
-            input: input.as_bytes().to_vec(),
-            limit: PATIENCE,
-            keep: LARGEST,
-            cgroup: None,
+    async fn ask(
+        &self,
+        questions: &[&[&str]],
+        input: &str,
+        also: Also<'_>,
+    ) -> Result<Answer, String> {
+        let asked = Asked {
+            questions,
+            input,
+            within: PATIENCE,
+            also,
         };
-        let outcome = self.context.runner.run(request).await;
-        let outcome = outcome.map_err(|error| in_one_line(&error))?;
-        if !outcome.exit.is_success() {
-            let said = String::from_utf8_lossy(&outcome.errors);
-            return Err(format!("tmux: {}: {}", outcome.exit, said.trim()));
-        }
-        Ok(String::from_utf8_lossy(&outcome.output).into_owned())
+        self.server.ask(asked).await
     }
+}
+
+/// Where nobody is known to be in the foreground, its ps(1) does not tell.
+fn beside_there(around: Around) -> Result<Beside, String> {
+    let Around {
+        now,
+        zone,
+        near,
+        has_front,
+        brackets,
+        longest_line,
+        ..
+    } = around;
+    let beside = Beside {
+        now,
+        zone,
+        near,
+        brackets,
+        longest_line,
+    };
+    let unknown = || "ps there shows nobody in the foreground of the terminal".to_owned();
+    has_front.then_some(beside).ok_or_else(unknown)
 }
 
 fn client(line: &str, now: Timestamp) -> Option<Client> {
