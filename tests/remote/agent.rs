@@ -1,7 +1,5 @@
 //! An agent on another host is looked at and typed to as one that is here.
 
-use serde_json::Value;
-
 use crate::stage::Stage;
 
 const SELDOM: &str = "watch = { every = '1h', slow = '2h' }";
@@ -12,7 +10,7 @@ fn a_limit_on_its_screen_is_seen() {
     let stage = Stage::plays("work 500ms\nlimit \"resets 3pm (UTC)\"\n", OFTEN);
     let row = stage.rig.eventually("a limit", |rig| {
         let row = rig.worker("a");
-        (row["verdict"]["verdict"] == "limited").then_some(row)
+        (row["verdict"]["is"] == "limited").then_some(row)
     });
     let evidence = row["verdict"]["evidence"].as_str().unwrap();
     assert!(evidence.contains("resets 3pm (UTC)"), "{row:#}");
@@ -40,7 +38,7 @@ fn nothing_is_typed_over_a_text_of_somebodys() {
         let screen = stage.tmux(&["capture-pane", "-p"]);
         screen.contains("the password is x").then_some(())
     });
-    let said = stage.rig.refused(1, &["nudge", "a", "go on"]);
+    let said = stage.rig.refused(1, &["nudge", "a", "--within", "3s", "go on"]);
     assert!(said.contains("text stands on its input line"), "{said}");
     assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
 }
@@ -49,12 +47,24 @@ fn nothing_is_typed_over_a_text_of_somebodys() {
 fn while_the_link_is_cut_nothing_is_known_and_nothing_typed() {
     let mut stage = Stage::plays("wait\n", OFTEN);
     stage.rig.eventually("a verdict", |rig| {
-        (rig.worker("a")["verdict"]["verdict"] == "waiting").then_some(())
+        (rig.worker("a")["verdict"]["is"] == "waiting").then_some(())
     });
     stage.cut();
-    let said = stage.rig.refused(1, &["nudge", "a", "go on"]);
-    assert!(said.contains("gpu"), "{said}");
+    stage.rig.until_state("a", "lost");
+    let said = stage.rig.refused(1, &["nudge", "a", "--within", "3s", "go on"]);
+    assert!(said.contains("it is lost"), "{said}");
     assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
-    let row: Value = stage.rig.worker("a");
-    assert_ne!(row["state"], "down", "{row:#}");
+}
+
+#[test]
+fn while_the_link_is_silent_a_look_is_an_error_and_nothing_is_typed() {
+    let mut stage = Stage::plays("wait\n", SELDOM);
+    stage.rig.eventually("a verdict", |rig| {
+        (rig.worker("a")["verdict"]["is"] == "waiting").then_some(())
+    });
+    stage.silence();
+    let said = stage.rig.refused(1, &["nudge", "a", "--when", "now", "go on"]);
+    assert!(said.contains("nothing was typed") && said.contains("host gpu: "), "{said}");
+    stage.cut();
+    assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
 }

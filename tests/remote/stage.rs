@@ -89,6 +89,13 @@ impl Stage {
         tmux.args(["-S", &socket]).args(words).output().unwrap()
     }
 
+    /// The link says nothing any more, and takes nothing.
+    pub(crate) fn silence(&self) {
+        for pid in children(self.sshd.id()) {
+            kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+        }
+    }
+
     /// The link is lost, and does not come back.
     pub(crate) fn cut(&mut self) {
         let children = children(self.sshd.id());
