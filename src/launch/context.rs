@@ -167,7 +167,7 @@ impl Context {
     /// The other host on which an attempt is, where that is declared as it was.
     pub(super) fn far_of(&self, attempt: &AttemptRef) -> Option<Far> {
         let spec = self.directory(attempt).spec();
-        spec?.far.and_then(|afar| self.hosts.of(&afar))
+        spec?.far.and_then(|afar| self.hosts.declared(&afar).ok())
     }
 
     /// Recognises an attempt by what does not depend on its start having been recorded.

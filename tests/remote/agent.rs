@@ -38,7 +38,9 @@ fn nothing_is_typed_over_a_text_of_somebodys() {
         let screen = stage.tmux(&["capture-pane", "-p"]);
         screen.contains("the password is x").then_some(())
     });
-    let said = stage.rig.refused(1, &["nudge", "a", "--within", "3s", "go on"]);
+    let said = stage
+        .rig
+        .refused(1, &["nudge", "a", "--within", "3s", "go on"]);
     assert!(said.contains("text stands on its input line"), "{said}");
     assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
 }
@@ -51,7 +53,9 @@ fn while_the_link_is_cut_nothing_is_known_and_nothing_typed() {
     });
     stage.cut();
     stage.rig.until_state("a", "lost");
-    let said = stage.rig.refused(1, &["nudge", "a", "--within", "3s", "go on"]);
+    let said = stage
+        .rig
+        .refused(1, &["nudge", "a", "--within", "3s", "go on"]);
     assert!(said.contains("it is lost"), "{said}");
     assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
 }
@@ -63,8 +67,13 @@ fn while_the_link_is_silent_a_look_is_an_error_and_nothing_is_typed() {
         (rig.worker("a")["verdict"]["is"] == "waiting").then_some(())
     });
     stage.silence();
-    let said = stage.rig.refused(1, &["nudge", "a", "--when", "now", "go on"]);
-    assert!(said.contains("nothing was typed") && said.contains("host gpu: "), "{said}");
+    let said = stage
+        .rig
+        .refused(1, &["nudge", "a", "--when", "now", "go on"]);
+    assert!(
+        said.contains("nothing was typed") && said.contains("host gpu: "),
+        "{said}"
+    );
     stage.cut();
     assert!(stage.events("pasted").is_empty() && stage.submitted().is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::{rig::program, there::There};
+use crate::{mount::can_mount, rig::program, there::There};
 
 const SLEEPS: &str = "[workers.sleeps]\nkind = \"service\"\non = \"gpu\"\n\
     backoff = { first = \"100ms\", most = \"200ms\" }\ncommand = [\"sleep\", \"1000\"]\n";
@@ -73,7 +73,7 @@ fn one_that_was_never_seen_to_begin_never_will() {
     let mut there = there;
     there.cut();
     there.rig.until_state("sleeps", "lost");
-    there.listen("");
+    there.listen();
     there.rig.until_state("sleeps", "running");
     let failed = fs::read_to_string(late.join("failed")).unwrap();
     assert_eq!(failed, "its start was cut off\n");
@@ -81,4 +81,73 @@ fn one_that_was_never_seen_to_begin_never_will() {
         late.join("go").exists(),
         "whoever comes late finds it taken"
     );
+}
+
+#[test]
+fn another_machine_of_the_same_name_is_not_asked_for_what_runs_on_the_first() {
+    if !can_mount(
+        "fences::another_machine_of_the_same_name_is_not_asked_for_what_runs_on_the_first",
+    ) {
+        return;
+    }
+    let mut there = There::up(SLEEPS);
+    there.rig.until_state("sleeps", "running");
+    let pid = there.rig.pid("sleeps");
+    there.cut();
+    there.rig.until_state("sleeps", "lost");
+    there
+        .rig
+        .write("machine-id", "0123456789abcdef0123456789abcdef\n");
+    there.listen_with(&[("machine-id", "/etc/machine-id")]);
+    there.rig.eventually("why it is lost", |rig| {
+        let row = rig.worker("sleeps");
+        let why = row["verdict"]["evidence"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let other = "host gpu is another machine than the one on which it was started: ";
+        (row["state"] == "lost" && why.starts_with(other)).then_some(())
+    });
+    there.cut();
+    there.listen();
+    there.rig.until_state("sleeps", "running");
+    assert_eq!(there.rig.pid("sleeps"), pid);
+}
+
+#[test]
+fn what_runs_is_followed_though_its_host_is_declared_anew() {
+    let there = There::up(SLEEPS);
+    there.rig.until_state("sleeps", "running");
+    let pid = there.rig.pid("sleeps");
+    // The directory of the records is another one, and then the one before, reached in another way.
+    let before = there.configuration("", SLEEPS);
+    let place = format!("path = \"{}\"", there.path("there").display());
+    there
+        .rig
+        .configure(&before.replace(&place, "path = \"elsewhere\""));
+    there.rig.done(&["reload"]);
+    there.rig.eventually("why it is lost", |rig| {
+        let row = rig.worker("sleeps");
+        let why = row["verdict"]["evidence"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let words = "it was started on host gpu, which is not declared as it was then: ";
+        (row["state"] == "lost" && why.starts_with(words)).then_some(())
+    });
+    let other = there.path("other");
+    fs::copy(there.path("user"), &other).unwrap();
+    let identity = there.path("user").display().to_string();
+    there
+        .rig
+        .configure(&before.replace(&identity, &other.display().to_string()));
+    there.rig.done(&["reload"]);
+    there.rig.until_state("sleeps", "running");
+    assert_eq!(there.rig.pid("sleeps"), pid);
+    crate::there::kill(i32::try_from(pid).unwrap());
+    let row = there.rig.eventually("its end is told", |rig| {
+        let row = rig.worker("sleeps");
+        (!row["last_exit"].is_null()).then_some(row)
+    });
+    assert_eq!(row["last_exit"].to_string(), r#"{"signal":"SIGKILL"}"#);
 }

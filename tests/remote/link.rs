@@ -14,6 +14,9 @@ const COUNTS: &str = "[workers.counts]\nkind = \"service\"\non = \"gpu\"\n\
 const WAITS: &str = "[workers.waits]\nkind = \"service\"\non = \"gpu\"\nrestart = \"never\"\n\
     command = [\"sh\", \"-c\", 'until [ -e \"$0/end\" ]; do sleep 0.05; done; exit 42', \"DIR\"]\n";
 
+/// The kernel's life is told there.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
 /// It counts from 1 on, and misses nothing.
 fn is_whole(log: &str) -> usize {
     let lines: Vec<&str> = log
@@ -71,7 +74,7 @@ fn what_runs_goes_on_while_the_link_is_cut() {
         .rig
         .eventually("the other one ends", |_| exit.exists().then_some(()));
 
-    there.listen("");
+    there.listen();
     let row = there.rig.until_state("counts", "running");
     assert_eq!(
         (row["pid"].as_i64(), &row["restarts"]),
@@ -106,7 +109,7 @@ fn a_killed_daemon_takes_over_with_the_log_where_it_was() {
         there.rig.start();
         if round == 2 {
             there.rig.until_state("counts", "lost");
-            there.listen("");
+            there.listen();
         }
         let row = there.rig.until_state("counts", "running");
         assert_eq!(
@@ -149,7 +152,7 @@ fn a_host_that_rebooted_is_told_from_a_link_that_was_cut() {
     there
         .rig
         .write("boot", "6f3a1c52-0b1e-4a55-9f0c-2f1f7f0e8a11\n");
-    there.listen("boot");
+    there.listen_with(&[("boot", BOOT)]);
     let row = there.rig.until_state("counts", "running");
     assert_ne!(row["attempt"], before);
     assert_ne!(row["pid"].as_i64(), Some(pid));

@@ -79,7 +79,7 @@ fn a_host_that_cannot_be_reached_is_no_fault_of_its_workers() {
         degraded.contains("host gpu does not answer: "),
         "{degraded}"
     );
-    there.listen("");
+    there.listen();
     let row = there.rig.until_state("sleeps", "running");
     assert_eq!(row["restarts"], 0);
 }

@@ -53,7 +53,7 @@ impl There {
         let text = format!("UserKnownHostsFile {}\n", there.path("known").display());
         there.rig.write("ssh_config", &text);
         there.configure(config);
-        there.listen("");
+        there.listen();
         there
     }
 
@@ -79,8 +79,13 @@ impl There {
         )
     }
 
-    /// sshd begins to listen. `boot`: a file with the boot of the host, where it is not this one.
-    pub(crate) fn listen(&mut self, boot: &str) {
+    /// sshd begins to listen.
+    pub(crate) fn listen(&mut self) {
+        self.listen_with(&[]);
+    }
+
+    /// The same, on a host that has other files in these places.
+    pub(crate) fn listen_with(&mut self, files: &[(&str, &str)]) {
         // Where Debian's service has it; sshd does not start as root without it.
         if nix::unistd::geteuid().is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
@@ -97,17 +102,16 @@ impl There {
         );
         self.rig.write("sshd_config", &text);
         let sshd = program("sshd");
-        let mut command = match boot {
-            "" => Command::new(sshd),
-            boot => {
-                let mut command = Command::new("unshare");
-                let mounted =
-                    "mount --bind \"$1\" /proc/sys/kernel/random/boot_id; shift; exec \"$@\"";
-                command.args(["--mount", "--", "sh", "-c", mounted, "sh"]);
-                command.arg(self.path(boot)).arg(sshd);
-                command
-            }
-        };
+        let mut command = Command::new("unshare");
+        let mounts = "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" || exit; shift 2; done; shift; exec \"$@\"";
+        command.args(["--mount", "--", "sh", "-c", mounts, "sh"]);
+        for (file, place) in files {
+            command.arg(self.path(file)).arg(place);
+        }
+        command.arg("--").arg(&sshd);
+        if files.is_empty() {
+            command = Command::new(sshd);
+        }
         let mut child = command
             .args(["-D", "-e", "-f"])
             .arg(self.path("sshd_config"))

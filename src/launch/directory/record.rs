@@ -62,6 +62,10 @@ pub struct Afar {
     pub ssh: String,
     /// The directory there below which our records lie.
     pub path: String,
+    /// The rig as it was called then.
+    pub rig: String,
+    /// Which machine it was, as that says itself (machine-id(5)), where it has said so.
+    pub machine: Option<String>,
 }
 
 impl Spec {

@@ -8,8 +8,8 @@ use crate::model::{AttemptRef, BootId, Exit, Identity, Signal};
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
-    /// The boot of the host.
-    Boot(BootId),
+    /// The boot of the host, and which machine it is.
+    Boot(BootId, String),
     /// How an attempt is.
     Attempt(AttemptRef, Seen),
     /// The log of an attempt is longer than it was when that was asked.
@@ -25,7 +25,10 @@ pub(super) fn read(line: &str) -> Option<Line> {
     let mut words = line.split(' ');
     let what = words.next()?;
     match what {
-        "boot" => return Some(Line::Boot(words.next()?.parse().ok()?)),
+        "boot" => {
+            let boot = words.next()?.parse().ok()?;
+            return Some(Line::Boot(boot, words.next()?.to_owned()));
+        }
         "end" => return Some(Line::End),
         _ => {}
     }
@@ -166,6 +169,6 @@ mod tests {
         }
         assert_eq!(read("Welcome to Ubuntu"), None);
         assert_eq!(read("more train"), None);
-        assert_eq!(read("boot 1"), None);
+        assert_eq!(read("boot 1 machine"), None);
     }
 }

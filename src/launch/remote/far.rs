@@ -30,6 +30,7 @@ use super::{
 use crate::{
     causes::in_one_line,
     config,
+    host::HostError,
     launch::{
         News, Reach,
         context::Context,
@@ -54,7 +55,14 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// The other hosts, by their names.
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(Mutex<BTreeMap<HostName, Kept>>);
+pub(crate) struct Hosts(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    declared: BTreeMap<HostName, Kept>,
+    /// Those that were declared otherwise, and may be again; attempts are still followed there.
+    retired: Vec<Far>,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -63,8 +71,8 @@ struct Kept {
 }
 
 impl Hosts {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<HostName, Kept>> {
-        // A panic while it was held left a map that is still right.
+    fn all(&self) -> MutexGuard<'_, All> {
+        // A panic while it was held left what is still right.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,27 +80,31 @@ impl Hosts {
     /// does one that is not declared any more, as long as something of ours may be there.
     pub(crate) fn keep(&self, context: &Context, config: &config::Config) {
         let mut all = self.all();
-        all.retain(|name, Kept { far, .. }| match config.hosts.get(name) {
-            Some(host) => far.is_as(host, config),
-            None => !far.recorded().is_empty(),
-        });
+        let All { declared, retired } = &mut *all;
+        let stays = |name: &HostName, kept: &Kept| match config.hosts.get(name) {
+            Some(host) => kept.far.is_as(host, config),
+            None => !kept.far.recorded().is_empty(),
+        };
+        let others = declared.extract_if(.., |name, kept| !stays(name, kept));
+        retired.extend(others.map(|(_, Kept { far, .. })| {
+            far.lose("it is declared in another way now");
+            far
+        }));
         for (name, host) in &config.hosts {
-            if all.contains_key(name) {
+            if declared.contains_key(name) {
                 continue;
             }
             let about = about(name);
-            match Far::open(context, host, config) {
-                Ok(kept) => drop(all.insert(name.clone(), kept)),
+            let was_here = |far: &Far| far.is_of(&Afar::of(host, config));
+            let known = retired.extract_if(.., |far| was_here(far)).next();
+            match Far::open(context, host, config, known) {
+                Ok(kept) => drop(declared.insert(name.clone(), kept)),
                 Err(error) => {
-                    context.problem(about, format!("host {name}: {}", in_one_line(&error)))
+                    context.problem(about, format!("host {name}: {}", in_one_line(&error)));
                 }
             }
         }
-    }
-
-    /// The one as it was declared then.
-    pub(crate) fn of(&self, afar: &Afar) -> Option<Far> {
-        self.get(&afar.host).filter(|far| far.afar() == *afar)
+        retired.retain(|far| !far.recorded().is_empty());
     }
 
     /// How an attempt is that was to be run on that one.
@@ -108,16 +120,37 @@ impl Hosts {
     /// # Errors
     /// It is not declared so any more.
     pub(in crate::launch) fn declared(&self, afar: &Afar) -> Result<Far, String> {
-        self.of(afar).ok_or_else(|| {
+        let far = self.get(&afar.host).filter(|far| far.is_of(afar));
+        far.ok_or_else(|| {
+            let Afar {
+                host,
+                ssh,
+                path,
+                rig,
+                ..
+            } = afar;
             format!(
-                "it was started on host {}, which is not declared as it was then: ssh = {:?}, path = {:?}",
-                afar.host, afar.ssh, afar.path
+                "it was started on host {host}, which is not declared as it was then: ssh = {ssh:?}, \
+                 path = {path:?}, in rig {rig}"
             )
         })
     }
 
     pub(crate) fn get(&self, name: &HostName) -> Option<Far> {
-        self.all().get(name).map(|kept| kept.far.clone())
+        self.all().declared.get(name).map(|kept| kept.far.clone())
+    }
+}
+
+impl Afar {
+    /// As it is declared. Which machine it is, only it can say.
+    fn of(host: &config::Host, config: &config::Config) -> Self {
+        Self {
+            host: host.name.clone(),
+            ssh: host.ssh.to_string(),
+            path: host.path.clone(),
+            rig: config.rig.clone(),
+            machine: None,
+        }
     }
 }
 
@@ -148,17 +181,25 @@ pub(crate) struct Far(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    host: config::Host,
-    rig: String,
-    link: Link,
-    place: Place,
+    afar: Afar,
+    way: Mutex<Arc<Way>>,
     state: PathBuf,
     news: mpsc::UnboundedSender<News>,
     known: Mutex<Known>,
-    /// What the process there is to wait for.
-    wishes: mpsc::UnboundedSender<String>,
+    /// What is there was told.
+    answered: Notify,
     /// Whose turn it is to bring the log of an attempt.
     turns: Mutex<BTreeMap<AttemptRef, Turn>>,
+}
+
+/// How it is come to, as it is declared now.
+#[derive(Debug)]
+struct Way {
+    host: config::Host,
+    link: Link,
+    place: Place,
+    /// What the process there is to wait for.
+    wishes: mpsc::UnboundedSender<String>,
 }
 
 type Turn = Arc<tokio::sync::Mutex<()>>;
@@ -168,7 +209,11 @@ struct Known {
     /// Why nothing is known, if nothing is.
     unreachable: Option<String>,
     boot: Option<BootId>,
+    /// Which machine it is, as it says itself.
+    machine: Option<String>,
     attempts: BTreeMap<AttemptRef, Entry>,
+    /// Over, and nobody here has a record of them any more.
+    finished: BTreeSet<AttemptRef>,
     /// Being begun by us at this moment, so nobody is to be asked of them.
     beginning: BTreeSet<AttemptRef>,
 }
@@ -181,6 +226,13 @@ struct Entry {
     awaited: bool,
     /// And for more of its log.
     followed: bool,
+}
+
+impl Known {
+    fn never_ran(&self, of: &AttemptRef) -> bool {
+        let entry = self.attempts.get(of);
+        entry.is_some_and(|entry| matches!(*entry.seen.borrow(), Seen::Failed(_) | Seen::Busy(_)))
+    }
 }
 
 impl Entry {
@@ -206,56 +258,81 @@ impl Entry {
 }
 
 impl Far {
+    /// `known`: the same one, declared before.
     fn open(
         context: &Context,
         host: &config::Host,
         config: &config::Config,
-    ) -> Result<Kept, crate::host::HostError> {
+        known: Option<Self>,
+    ) -> Result<Kept, HostError> {
         let settings = &context.settings;
-        let target = target(host, config);
-        let link = Link::open(target, &settings.runtime, &context.runner)?;
+        let link = Link::open(target(host, config), &settings.runtime, &context.runner)?;
         let (wishes, wanted) = mpsc::unbounded_channel();
-        let known = Known {
-            unreachable: Some(format!("host {} was not reached yet", host.name)),
-            boot: None,
-            attempts: BTreeMap::new(),
-            beginning: BTreeSet::new(),
-        };
-        let inner = Arc::new(Inner {
+        let way = Arc::new(Way {
             host: host.clone(),
-            rig: config.rig.clone(),
-            place: Place::of(host, &config.rig),
             link,
-            state: settings.state.clone(),
-            news: context.news.clone(),
-            known: Mutex::new(known),
+            place: Place::of(host, &config.rig),
             wishes,
-            turns: Mutex::default(),
         });
-        let far = Self(inner);
-        let task = tokio::spawn(keep(far.clone(), wanted));
+        let far = match known {
+            Some(far) => {
+                *far.way_lock() = Arc::clone(&way);
+                far
+            }
+            None => Self(Arc::new(Inner {
+                afar: Afar::of(host, config),
+                way: Mutex::new(Arc::clone(&way)),
+                state: settings.state.clone(),
+                news: context.news.clone(),
+                known: Mutex::new(Known {
+                    unreachable: Some(format!("host {} was not reached yet", host.name)),
+                    boot: None,
+                    machine: None,
+                    attempts: BTreeMap::new(),
+                    finished: BTreeSet::new(),
+                    beginning: BTreeSet::new(),
+                }),
+                answered: Notify::new(),
+                turns: Mutex::default(),
+            })),
+        };
+        let task = tokio::spawn(keep(far.clone(), way, wanted));
         let _task = AbortOnDropHandle::new(task);
         Ok(Kept { far, _task })
     }
 
-    fn is_as(&self, host: &config::Host, config: &config::Config) -> bool {
-        self.0.host == *host && self.0.rig == config.rig
+    fn way_lock(&self) -> MutexGuard<'_, Arc<Way>> {
+        // A panic while it was held left what is still right.
+        self.0.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As it is declared.
-    pub(super) fn afar(&self) -> Afar {
-        let config::Host {
-            name, ssh, path, ..
-        } = &self.0.host;
+    fn way_now(&self) -> Arc<Way> {
+        Arc::clone(&self.way_lock())
+    }
+
+    fn is_as(&self, host: &config::Host, config: &config::Config) -> bool {
+        self.way_now().host == *host && self.0.afar.rig == config.rig
+    }
+
+    /// Whether it is declared like this, whatever machine that is now.
+    fn is_of(&self, afar: &Afar) -> bool {
+        let machine = None;
         Afar {
-            host: name.clone(),
-            ssh: ssh.to_string(),
-            path: path.clone(),
+            machine,
+            ..afar.clone()
+        } == self.0.afar
+    }
+
+    /// As it is declared, and which machine it is.
+    pub(super) fn afar(&self) -> Afar {
+        Afar {
+            machine: self.known().machine.clone(),
+            ..self.0.afar.clone()
         }
     }
 
     pub(super) fn name(&self) -> &HostName {
-        &self.0.host.name
+        &self.0.afar.host
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -291,11 +368,9 @@ impl Far {
     /// # Errors
     /// It never began, and nothing of it is there.
     pub(super) async fn begin(&self, of: &AttemptRef, work: &Work<'_>) -> Result<(), String> {
-        let script = self
-            .0
-            .place
-            .begin(of, work)
-            .map_err(|error| error.to_string())?;
+        let way = self.way_now();
+        let script = way.place.begin(of, work);
+        let script = script.map_err(|error| error.to_string())?;
         {
             let mut known = self.known();
             known.beginning.insert(of.clone());
@@ -303,8 +378,7 @@ impl Far {
                 .attempts
                 .insert(of.clone(), Entry::new(Seen::Starting));
         }
-        self.try_now().await;
-        let said = self.0.link.run(&script, WITHIN, LONGEST).await;
+        let said = way.link.run(&script, WITHIN, LONGEST).await;
         self.known().beginning.remove(of);
         match said {
             Err(error) if error.never_began() => {
@@ -333,19 +407,37 @@ impl Far {
         Ok(())
     }
 
-    /// Where there is no connection, waits for one try to have one.
-    async fn try_now(&self) {
-        let mut state = self.0.link.state();
-        if matches!(*state.borrow_and_update(), State::Down { .. }) {
-            self.0.link.now();
-            // It is not there, as before.
-            drop(timeout(TRIES_WITHIN, state.changed()).await);
-        }
+    /// Waits until the host has told what is there; where there is no connection, for one try to have one.
+    ///
+    /// # Errors
+    /// Why it has not.
+    pub(super) async fn answers(&self) -> Result<(), String> {
+        let way = self.way_now();
+        let mut state = way.link.state();
+        let tries = async {
+            if matches!(*state.borrow_and_update(), State::Down { .. }) {
+                way.link.now();
+                // It is not there, as before.
+                drop(state.changed().await);
+            }
+            while matches!(*state.borrow(), State::Up { .. }) && self.unreachable().is_some() {
+                tokio::select! {
+                    _ = state.changed() => {}
+                    () = self.0.answered.notified() => {}
+                }
+            }
+        };
+        drop(timeout(TRIES_WITHIN, tries).await);
+        self.unreachable().map_or(Ok(()), Err)
+    }
+
+    fn unreachable(&self) -> Option<String> {
+        self.known().unreachable.clone()
     }
 
     /// Signals all that an attempt has started.
     pub(super) async fn signal(&self, of: &AttemptRef, signal: Signal) -> Result<(), String> {
-        let script = self.0.place.signal(of, signal);
+        let script = self.way_now().place.signal(of, signal);
         let output = self.run(&script).await?;
         match output.exit.is_success() {
             true => Ok(()),
@@ -362,17 +454,17 @@ impl Far {
             Seen::Unreachable(why) => Err(why),
             Seen::Failed(_) | Seen::Busy(_) | Seen::Ended { left: 0, .. } => Ok(None),
             Seen::Starting | Seen::Alive(_) | Seen::Ended { .. } => Ok(Some(Session {
-                connection: self.0.link.socket().to_owned(),
-                socket: self.0.place.socket(&of.worker),
+                connection: self.way_now().link.socket().to_owned(),
+                socket: self.way_now().place.socket(&of.worker),
                 session: self.session(&of.worker),
-                search: self.0.place.search().to_owned(),
+                search: self.way_now().place.search().to_owned(),
             })),
         }
     }
 
     /// What tmux calls the session of a worker.
     pub(in crate::launch) fn session(&self, of: &WorkerName) -> String {
-        self.0.place.session(of)
+        self.way_now().place.session(of)
     }
 
     /// Asks the tmux of an attempt; what it says, and what else is to be seen, where that is wanted.
@@ -385,9 +477,10 @@ impl Far {
         asked: &Asked<'_>,
         keep: usize,
     ) -> Result<(String, Option<Around>), String> {
-        let script = self.0.place.tmux(of, asked);
+        let script = self.way_now().place.tmux(of, asked);
         let limit = asked.within + ON_ITS_WAY;
-        let output = self.0.link.run(&script, limit, keep).await;
+        let way = self.way_now();
+        let output = way.link.run(&script, limit, keep).await;
         let output = output.map_err(|error| in_one_line(&error))?;
         let name = self.name();
         if !output.exit.is_success() {
@@ -403,10 +496,14 @@ impl Far {
         Ok((said.to_owned(), Some(around)))
     }
 
+    fn turns(&self) -> MutexGuard<'_, BTreeMap<AttemptRef, Turn>> {
+        // A panic while it was held left what is still right.
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whose turn it is to bring the log of this one.
     pub(super) fn turn(&self, of: &AttemptRef) -> Turn {
-        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(of.clone()).or_default())
+        Arc::clone(self.turns().entry(of.clone()).or_default())
     }
 
     /// A part of the log of an attempt.
@@ -418,7 +515,7 @@ impl Far {
         last: bool,
         forget: u64,
     ) -> Result<Vec<u8>, String> {
-        let script = self.0.place.read(of, from, most, last, forget);
+        let script = self.way_now().place.read(of, from, most, last, forget);
         let output = self.run(&script).await?;
         match output.exit.is_success() {
             true => Ok(output.output),
@@ -430,19 +527,25 @@ impl Far {
     /// now, it is when the host is asked next.
     pub(crate) fn tidy(&self, of: &AttemptRef) {
         let (far, of) = (self.clone(), of.clone());
+        self.known().finished.insert(of.clone());
         tokio::spawn(async move {
             let directory = Directory::of(&far.0.state, &of);
             if log::fetch(&far, &of, &directory, true).await.is_err() {
                 return;
             }
-            if far.run(&far.0.place.drop(&of)).await.is_ok() {
-                far.known().attempts.remove(&of);
+            if far.run(&far.way_now().place.drop(&of)).await.is_ok() {
+                let mut known = far.known();
+                known.attempts.remove(&of);
+                known.finished.remove(&of);
+                drop(known);
+                far.turns().remove(&of);
             }
         });
     }
 
     async fn run(&self, script: &crate::ssh::Script) -> Result<Output, String> {
-        let ran = self.0.link.run(script, WITHIN, LONGEST).await;
+        let way = self.way_now();
+        let ran = way.link.run(script, WITHIN, LONGEST).await;
         ran.map_err(why)
     }
 
@@ -460,7 +563,7 @@ impl Far {
 
     fn wish(&self, line: String) {
         // The task that takes them lives as long as we do.
-        drop(self.0.wishes.send(line));
+        drop(self.way_now().wishes.send(line));
     }
 
     fn learn(&self, line: Line) {
@@ -469,11 +572,7 @@ impl Far {
             Line::Attempt(of, seen) => {
                 let entry = known.attempts.entry(of.clone());
                 let entry = entry.or_insert_with(|| Entry::new(seen.clone()));
-                entry.seen.send_if_modified(|before| {
-                    let another = *before != seen;
-                    *before = seen;
-                    another
-                });
+                entry.seen.send_if_modified(|before| before.learn(seen));
                 if entry.ends() && !entry.awaited {
                     entry.awaited = true;
                     self.wish(format!("end {} {}", of.worker, of.attempt));
@@ -496,9 +595,10 @@ impl Far {
                     entry.more.notify_one();
                 }
             }
-            Line::Boot(boot) => {
+            Line::Boot(boot, machine) => {
+                let same = known.machine.replace(machine.clone()) == Some(machine);
                 let before = known.boot.replace(boot.clone());
-                if let Some(before) = before.filter(|before| *before != boot) {
+                if let Some(before) = before.filter(|before| same && *before != boot) {
                     self.reach(Reach::Rebooted { before, boot });
                 }
             }
@@ -545,13 +645,10 @@ impl Far {
 
     /// Asks for everything.
     async fn ask(&self) -> Result<(), String> {
-        let asked: Vec<AttemptRef> = {
-            let mut asked = self.recorded();
-            let known = self.known();
-            asked.retain(|of| !known.beginning.contains(of));
-            asked
-        };
-        let output = self.run(&self.0.place.ask(&asked)).await?;
+        let mut asked = self.recorded();
+        asked.retain(|(of, _)| !self.known().beginning.contains(of));
+        let script = self.way_now().place.ask(&asked);
+        let output = self.run(&script).await?;
         let lines = lines(&output);
         if lines.last() != Some(&Line::End) {
             let said = String::from_utf8_lossy(&output.errors);
@@ -562,7 +659,7 @@ impl Far {
             .iter()
             .filter_map(|line| match line {
                 Line::Attempt(of, _) => Some(of.clone()),
-                Line::Boot(_) | Line::More(_) | Line::Gone(_) | Line::End => None,
+                Line::Boot(..) | Line::More(_) | Line::Gone(_) | Line::End => None,
             })
             .collect();
         for line in lines {
@@ -575,14 +672,37 @@ impl Far {
             ..
         } = &mut *known;
         attempts.retain(|of, _| there.contains(of) || beginning.contains(of));
+        // Of what was begun on another machine this one knows nothing.
+        let elsewhere = asked.into_iter().filter(|(of, _)| !there.contains(of));
+        for (of, machine) in elsewhere {
+            let why = format!(
+                "host {} is another machine than the one on which it was started: that was {}, and this is {}",
+                self.name(),
+                machine.unwrap_or_default(),
+                known.machine.clone().unwrap_or_default(),
+            );
+            let seen = Seen::Unreachable(why);
+            known.attempts.insert(of, Entry::new(seen));
+        }
         known.unreachable = None;
+        let never_ran: BTreeSet<AttemptRef> = there
+            .iter()
+            .filter(|of| known.never_ran(of))
+            .cloned()
+            .collect();
+        let finished = known.finished.clone();
         drop(known);
+        self.0.answered.notify_waiters();
         let mut unknown = Vec::new();
         for of in there {
             let directory = Directory::of(&self.0.state, &of);
-            if directory.is_concluded() {
+            let is_here = directory.path().exists();
+            if directory.is_concluded()
+                || finished.contains(&of)
+                || !is_here && never_ran.contains(&of)
+            {
                 self.tidy(&of);
-            } else if !directory.path().exists() {
+            } else if !is_here {
                 unknown.push(format!("{} ({})", of.worker, of.attempt));
             }
         }
@@ -593,7 +713,7 @@ impl Far {
     /// What this rig has there, and nobody here has a record of. Nothing is done to it, and nothing is started
     /// beside it.
     fn tell_of_unknown(&self, unknown: &[String]) {
-        let (name, rig) = (self.name(), &self.0.rig);
+        let (name, rig) = (self.name(), &self.0.afar.rig);
         let about = format!("unknown attempts on host {name}");
         self.news(match unknown {
             [] => News::Well(about),
@@ -607,8 +727,8 @@ impl Far {
         });
     }
 
-    /// The attempts of this host that are not concluded.
-    fn recorded(&self) -> Vec<AttemptRef> {
+    /// The attempts of this host that are not concluded, and the machine on which they were started.
+    fn recorded(&self) -> Vec<(AttemptRef, Option<String>)> {
         let state = &self.0.state;
         let mut all = Vec::new();
         for worker in directory::workers(state).unwrap_or_default() {
@@ -616,9 +736,12 @@ impl Far {
                 let worker = worker.clone();
                 let of = AttemptRef { worker, attempt };
                 let directory = Directory::of(state, &of);
-                let afar = || directory.spec().and_then(|spec| spec.far);
-                if !directory.is_concluded() && afar() == Some(self.afar()) {
-                    all.push(of);
+                if directory.is_concluded() {
+                    continue;
+                }
+                let afar = directory.spec().and_then(|spec| spec.far);
+                if let Some(afar) = afar.filter(|afar| self.is_of(afar)) {
+                    all.push((of, afar.machine));
                 }
             }
         }
@@ -628,14 +751,12 @@ impl Far {
     /// One connection, as long as it stands: asks, then listens.
     async fn listen(
         &self,
+        way: &Way,
         wanted: &mut mpsc::UnboundedReceiver<String>,
         state: &mut watch::Receiver<State>,
     ) -> Result<Infallible, String> {
-        let link = &self.0.link;
-        let mut channel = link
-            .open_channel(&self.0.place.watch())
-            .await
-            .map_err(why)?;
+        let channel = way.link.open_channel(&way.place.watch()).await;
+        let mut channel = channel.map_err(why)?;
         // What was wished of the process before is wished again.
         while wanted.try_recv().is_ok() {}
         for entry in self.known().attempts.values_mut() {
@@ -695,8 +816,8 @@ fn lines(output: &Output) -> Vec<Line> {
     text.lines().filter_map(answer::read).collect()
 }
 
-async fn keep(far: Far, mut wanted: mpsc::UnboundedReceiver<String>) {
-    let mut state = far.0.link.state();
+async fn keep(far: Far, way: Arc<Way>, mut wanted: mpsc::UnboundedReceiver<String>) {
+    let mut state = way.link.state();
     // The first try is on its way.
     if matches!(*state.borrow_and_update(), State::Down { .. }) && state.changed().await.is_err() {
         return;
@@ -711,7 +832,7 @@ async fn keep(far: Far, mut wanted: mpsc::UnboundedReceiver<String>) {
                 }
             }
             State::Up { .. } => {
-                let Err(why) = far.listen(&mut wanted, &mut state).await;
+                let Err(why) = far.listen(&way, &mut wanted, &mut state).await;
                 far.lose(&why);
                 sleep(AGAIN).await;
             }

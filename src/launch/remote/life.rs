@@ -68,6 +68,9 @@ async fn begin(
     let Program::Command(command) = &worker.program else {
         return Err(failed("only a command can be run on another host".into()));
     };
+    far.answers()
+        .await
+        .map_err(|why| HostEvent::Shortage(attempt.clone(), why))?;
     let environment: BTreeMap<_, _> = worker.environment.iter().chain(handed).collect();
     let environment = environment
         .into_iter()

@@ -21,13 +21,13 @@
 //! | `rigs/RIG/WORKER/ATTEMPT/` | all of an attempt; whoever makes it, begins it | first of all, or when it is asked for and not there: then it never begins |
 //! | `…/run`, `…/tmux.conf` | what becomes the worker, and what tmux is told first | before anything runs |
 //! | `…/go` | it begins; or, with `failed`, it never will | by the pane, or by who asks first |
-//! | `…/start` | pids, their start times and the boot | before the worker runs |
+//! | `…/start` | pids, their start times, the boot and the machine, whose files may be another's too | before the worker runs |
 //! | `…/failed`, `…/busy` | why it never ran; through no fault of its own | instead of `start` |
 //! | `…/log` | what its terminal was sent | by its tmux |
 //! | `…/exit` | `code N`, `signal NAME`; or `shell N`, where there is no perl and it may be either | by the pane, when it ended |
 //! | `…/left` | how many of its processes live | by the pane, after `exit` |
 //! | `…/logged` | nothing: that the log is complete | after the last byte |
-//! | `rigs/RIG/watch` | the process that waits there for us | by itself |
+//! | `rigs/RIG/watch.MACHINE` | the process that waits there for us | by itself |
 //! | `lib/` | what panes run | with the first start of a version |
 //!
 //! The sockets of tmux are in `$TMUX_TMPDIR`, or `/tmp`, in a directory that is ours alone, since their paths
@@ -73,6 +73,35 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
+    /// Takes what its host says. Answers may come late, and what is over stays so.
+    ///
+    /// Whether that is news.
+    fn learn(&mut self, news: Self) -> bool {
+        let news = match (&*self, news) {
+            (
+                Self::Ended { .. } | Self::Failed(_) | Self::Busy(_),
+                Self::Alive(_) | Self::Starting,
+            )
+            | (Self::Alive(_), Self::Starting) => return false,
+            (
+                Self::Ended { left: before, .. },
+                Self::Ended {
+                    identity,
+                    exit,
+                    left,
+                },
+            ) => Self::Ended {
+                identity,
+                exit,
+                left: left.min(*before),
+            },
+            (_, news) => news,
+        };
+        let differs = *self != news;
+        *self = news;
+        differs
+    }
+
     /// In the words of every host.
     fn condition(&self) -> Condition {
         match self {
@@ -85,6 +114,45 @@ impl Seen {
                 survivors: *left,
                 by: None,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_stays_so_however_late_an_answer_comes() {
+        let identity = Identity {
+            boot: "4c8f1f9d-3f9d-4b7e-9a53-6d0f3b8f2a11".parse().unwrap(),
+            pid: 42,
+            started: 4711,
+        };
+        let alive = Seen::Alive(identity.clone());
+        let ended = |left| Seen::Ended {
+            identity: identity.clone(),
+            exit: Exit::Code(1),
+            left,
+        };
+        let lost = Seen::Unreachable("cut".into());
+        for (before, news, after, differs) in [
+            (alive.clone(), ended(2), ended(2), true),
+            (ended(2), alive.clone(), ended(2), false),
+            (ended(2), ended(0), ended(0), true),
+            (ended(0), ended(2), ended(0), false),
+            (ended(0), lost.clone(), lost.clone(), true),
+            (lost.clone(), alive.clone(), alive.clone(), true),
+            (alive.clone(), Seen::Starting, alive.clone(), false),
+            (alive.clone(), alive.clone(), alive.clone(), false),
+        ] {
+            let mut seen = before.clone();
+            assert_eq!(
+                seen.learn(news.clone()),
+                differs,
+                "{before:?}, then {news:?}"
+            );
+            assert_eq!(seen, after, "{before:?}, then {news:?}");
         }
     }
 }

@@ -78,11 +78,12 @@ impl Place {
         self.script(body!("watch.sh"))
     }
 
-    /// How these are, and all others that are there.
-    pub(super) fn ask<'a>(&self, of: impl IntoIterator<Item = &'a AttemptRef>) -> Script {
+    /// How these are that were begun on that machine, and all others that are there.
+    pub(super) fn ask(&self, asked: &[(AttemptRef, Option<String>)]) -> Script {
         let script = self.script(body!("ask.sh"));
-        of.into_iter().fold(script, |script, of| {
-            script.arg(of.worker.as_str()).arg(of.attempt.as_str())
+        asked.iter().fold(script, |script, (of, machine)| {
+            let script = script.arg(of.worker.as_str()).arg(of.attempt.as_str());
+            script.arg(machine.clone().unwrap_or_default())
         })
     }
 

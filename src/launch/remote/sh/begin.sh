@@ -10,9 +10,7 @@ refuse() {
     exit
 }
 mkdir -p "${dir%/*}" && mkdir "$dir" 2>/dev/null || { state; exit; }
-for tool in tmux git; do
-    command -v "$tool" >/dev/null || refuse "$tool is not in PATH there ($PATH)"
-done
+command -v tmux >/dev/null || refuse "tmux is not in PATH there ($PATH)"
 socket "$3" 2>"$dir/errors" || refuse "$(cat "$dir/errors")"
 printf '%s' "$5" >"$dir/tmux.conf"
 printf '%s' "$6" >"$dir/run"
@@ -29,7 +27,7 @@ export LOOPKEEPER_DIR
 # shellcheck disable=SC2016
 tmux -S "$socket" -f "$dir/tmux.conf" new-session -d -x 200 -y 50 -s "$4" \
     sh "$pane" "$root" "$rig" "$1" "$2" "$3" \; \
-    pipe-pane -t "=$4:" 'cat >>"$LOOPKEEPER_DIR/log"; : >"$LOOPKEEPER_DIR/logged"' 2>"$dir/errors" ||
+    pipe-pane -t "=$4:" 'until cat >>"$LOOPKEEPER_DIR/log"; do sleep 1; done; : >"$LOOPKEEPER_DIR/logged"' 2>"$dir/errors" ||
     case $(cat "$dir/errors") in
     'duplicate session'*) refuse "another attempt of it runs there: $4" busy ;;
     *) [ -e "$dir/start" ] || [ -e "$dir/failed" ] || [ -e "$dir/busy" ] || refuse "tmux: $(cat "$dir/errors")" ;;

@@ -11,6 +11,11 @@ boot() {
     cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid
 }
 
+# Which machine this is, whatever it is called.
+machine() {
+    grep . /etc/machine-id 2>/dev/null || sysctl -n kern.uuid 2>/dev/null || echo unknown
+}
+
 # The moment at which a process began, as a number that is no other process's with its pid; nothing of
 # one that is gone, or a zombie.
 started() {
@@ -59,9 +64,9 @@ socket() {
 }
 
 # What recognises the attempt, once it runs: the worker's pid and start, the pane's, the boot, the file
-# name of the socket, the terminal.
+# name of the socket, the terminal, the machine.
 read_start() {
-    read -r pid began pane pane_began of_boot name tty 2>/dev/null <"$dir/start"
+    read -r pid began pane pane_began of_boot name tty of_machine 2>/dev/null <"$dir/start"
 }
 
 # The processes that the attempt has started and that live, but for the pane; after read_start. Whoever
@@ -94,7 +99,7 @@ members() (
     done
 )
 
-# One line on the attempt. What was to be started and never will be is fenced off: whoever makes the
+# One line on the attempt; none on one of another machine, with which this one shares its files. What was to be started and never will be is fenced off: whoever makes the
 # directory, and `go` in it before the worker begins, is the only one who does. With $1, also what has
 # not begun yet.
 state() {
@@ -118,6 +123,7 @@ state() {
         echo "$line starting"
         return
     fi
+    [ "$of_machine" = "$(machine)" ] || return
     identity="$pid $began $of_boot"
     if [ "$of_boot" != "$(boot)" ]; then
         if [ -e "$dir/exit" ]; then

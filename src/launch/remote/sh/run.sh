@@ -32,7 +32,7 @@ take() {
 begin() {
     command -v -- "$1" >/dev/null || refuse "$1 is not to be found there (PATH is $PATH)"
     mkdir "$dir/go" 2>/dev/null || exit 1
-    place start "$$ $(started $$) $pane $pane_began $(boot) $name $tty"
+    place start "$$ $(started $$) $pane $pane_began $(boot) $name $tty $(machine)"
     socket "$name"
     tmux -S "$socket" wait-for -S "started $attempt" 2>/dev/null
     unset pane pane_began name tty root rig LOOPKEEPER_DIR TMUX TMUX_PANE

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 # Asks the tmux of attempt $2 of worker $1, within $3 seconds: $8 and so on are its words, and $7 is what it
 # reads. After that, with `look` or `type` as $4, what else is to be seen of the attempt: a line each, and
 # then `screen` and what tmux says. For `look`, $5 is the heartbeat file and $6 the worktree, if there are any.

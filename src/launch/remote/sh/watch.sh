@@ -6,11 +6,11 @@
 
 # One that a lost link has left behind waits in vain.
 mkdir -p "$root/rigs/$rig"
-if read -r old began 2>/dev/null <"$root/rigs/$rig/watch" && lives "$old" "$began"; then
+if read -r old began 2>/dev/null <"$root/rigs/$rig/watch.$(machine)" && lives "$old" "$began"; then
     kill -TERM "-$old" 2>/dev/null || kill -TERM "$old"
 fi
 dir=$root/rigs/$rig
-place watch "$$ $(started $$)"
+place "watch.$(machine)" "$$ $(started $$)"
 trap 'trap - TERM; kill -TERM 0' EXIT
 trap exit HUP INT TERM
 
