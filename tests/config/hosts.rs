@@ -179,8 +179,6 @@ fn what_a_worker_on_another_host_cannot_have_is_told() {
         "launcher = 'process'",
         "launcher = 'systemd'",
         "launcher = 'screen'",
-        "agent = 'claude'",
-        "agent = 'claude'\nwatch.slow = '1h'\nbudget.turns = 3",
         "secrets = { key = '/run/secrets/key' }\nenvironment_from = ['key']",
         "systemd = { MemoryMax = '1G' }",
         "worktree = { path = 'a', repo = 'ssh://git@host/a.git' }",
@@ -201,6 +199,15 @@ fn what_a_worker_on_another_host_cannot_have_is_told() {
         told.push_str(&format!("{text}\n    {wrong}\n"));
     }
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn an_agent_on_another_host_is_looked_at_and_its_heartbeat_is_there() {
+    let lines = "on = 'pi'\nagent = 'claude'\nwatch = { heartbeat = 'run/beat' }\nbudget.turns = 3";
+    let config = Machine::new().valid(&rig(lines));
+    let worker = &config.workers.values().next().unwrap();
+    assert!(worker.agent.is_some());
+    assert_eq!(worker.watch.heartbeat, Some("run/beat".into()));
 }
 
 #[test]

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use super::{agents::without_agent, machine, values};
 use crate::config::{
-    Watch,
+    On, Watch,
     reader::{Entry, Reading, Table},
     schema::{self, watch},
 };
 
-/// A `watch` table; `is_agent`: there is somebody to look at.
-pub(super) fn watch(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>) -> Option<Watch> {
+/// A `watch` table of a worker there; `is_agent`: there is somebody to look at.
+pub(super) fn watch(
+    entry: &Entry<'_>,
+    on: &On,
+    is_agent: bool,
+    reading: &mut Reading<'_>,
+) -> Option<Watch> {
     let table = Table::open(entry, reading)?;
     table.only(schema::WATCH, reading, |_| None);
     if !is_agent {
@@ -41,7 +46,7 @@ pub(super) fn watch(entry: &Entry<'_>, is_agent: bool, reading: &mut Reading<'_>
             .hint("several looks have to fit into slow");
     }
     let heartbeat = table.get(watch::HEARTBEAT);
-    let heartbeat = heartbeat.and_then(|entry| machine::path(&entry, reading));
+    let heartbeat = heartbeat.and_then(|entry| machine::path_on(on, &entry, reading));
     Some(Watch {
         every,
         slow,

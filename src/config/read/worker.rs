@@ -109,7 +109,7 @@ pub(super) fn worker(
         Kind::Service | Kind::Proxy | Kind::Watchdog | Kind::Unknown => OnPhase::Keep,
     });
     let watch = table.get(worker::WATCH);
-    let watch = watch.and_then(|entry| watch::watch(&entry, is_agent, reading));
+    let watch = watch.and_then(|entry| watch::watch(&entry, &on, is_agent, reading));
     let watch = watch.unwrap_or_default();
     let whom = say::Whom {
         is_agent,
