@@ -44,6 +44,7 @@ impl Stage {
         ));
         rig.start();
         let stage = Self { rig, sshd };
+        stage.rig.until_state("a", "running");
         stage.rig.eventually("first step", |_| {
             (!stage.events("step").is_empty()).then_some(())
         });
