@@ -16,6 +16,7 @@ mod doctor;
 mod failure;
 mod follow;
 mod handoff;
+mod host;
 mod inbox;
 mod installed;
 mod journey;
@@ -146,6 +147,9 @@ enum Verb {
     /// lies there, and is done when a daemon runs (exit code 3).
     #[command(subcommand)]
     Handoff(handoff::What),
+    /// Show the other hosts on which workers run, ask whether they have what that needs, or how they are.
+    #[command(subcommand)]
+    Host(host::What),
     /// Play again what the tmux session of a worker showed; q or Ctrl-C ends it.
     ///
     /// At its end the last screen stays until a key is pressed. Into a pipe it prints all of it at once.
@@ -210,6 +214,7 @@ impl Verb {
             | Self::Nudge(_)
             | Self::Inbox(_)
             | Self::Handoff(_)
+            | Self::Host(_)
             | Self::Phase(_)
             | Self::Reboots { .. }
             | Self::History(_)
@@ -275,6 +280,7 @@ fn run(verb: Verb, context: &mut Context) -> Result<(), Failure> {
         Verb::Nudge(arguments) => nudge::run(arguments, context),
         Verb::Inbox(arguments) => inbox::run(&arguments, context),
         Verb::Handoff(what) => handoff::run(&what, context),
+        Verb::Host(what) => host::run(what, context),
         Verb::Replay(arguments) => replay::run(&arguments, context),
         Verb::Logs(arguments) => logs::run(&arguments, context),
         Verb::Phase(arguments) => phase::run(arguments, context),

@@ -71,6 +71,9 @@ impl Daemon {
                 when,
                 within,
             } => return self.nudge(answer, worker, text, when, within).await,
+            Request::Hosts {} => return answer.ok(Reply::Hosts(self.hosts())),
+            Request::HostCheck { hosts } => return self.host_check(answer, hosts),
+            Request::HostStatus { hosts } => return self.host_status(answer, hosts),
         };
         self.command(answer, command).await;
     }

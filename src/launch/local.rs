@@ -208,6 +208,11 @@ impl Local {
         self.context.hosts.keep(&self.context, config);
     }
 
+    /// Another host, if it is kept connected.
+    pub(crate) fn far(&self, name: &HostName) -> Option<super::Far> {
+        self.context.hosts.get(name)
+    }
+
     /// Runs short-lived commands, with this host's reaper.
     pub fn runner(&self) -> Runner {
         self.context.runner.clone()

@@ -87,7 +87,7 @@ pub use cgroup::House;
 pub(crate) use cgroup::how_to_restart;
 pub use local::{Local, News, Reach, Settings};
 pub(crate) use not_started::is_shortage;
-pub(crate) use remote::Session;
+pub(crate) use remote::{CHECKS_WITHIN as HOST_LOOKS_WITHIN, Far, Session, Standing};
 pub use secrets::Contents;
 pub(crate) use signs::words_for_screen;
 pub use socket::{socket, without_daemon};

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod exit;
+mod host_facts;
 mod item;
 mod moment;
 mod name;
@@ -17,6 +18,7 @@ mod stop;
 
 pub use attempt::{AttemptId, AttemptRef, BootId, Identity};
 pub use exit::{Exit, Status};
+pub use host_facts::{HostDirectory, HostDirectoryIs, HostFacts};
 pub use item::ItemName;
 pub use moment::{Mono, Now};
 pub use name::{CutoverId, GateName, HostName, NameError, PhaseId, WorkerName};

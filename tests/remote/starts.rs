@@ -13,7 +13,7 @@ fn its_words_environment_and_directory_come_through_byte_for_byte() {
     let config = format!(
         "[workers.tells]\nkind = \"service\"\non = \"gpu\"\nrestart = \"never\"\nworkdir = \"\"\"{place}\"\"\"\n\
          environment = {{ NASTY = \"it's \\\"$HOME\\\";\\n`id` Grüße #{{pane_id}} \\\\\" }}\n\
-         command = [\"sh\", \"-c\", 'printf \"%s\\0\" \"$@\" \"$NASTY\" \"$LOOPKEEPER_WORKER\" \"$PWD\" >told', \"sh\", \
+         command = [\"sh\", \"-c\", 'printf \"%s\\0\" \"$@\" \"$NASTY\" \"$LOOPKEEPER_WORKER\" \"$PWD\" \"$(umask)\" \"${{LC_ALL-unset}}\" >told', \"sh\", \
          \"\", \"a b\", \"'\", \"$(id)\", \"; exit 3\", \"two\\nlines\", \"\\\\\", \"--\", \"!!\", \"*\", \"~\", \"%1\", \"#S\", \"x;\"]\n"
     );
     let there = There::up(&config);
@@ -25,6 +25,13 @@ fn its_words_environment_and_directory_come_through_byte_for_byte() {
         there.log_of("tells")
     );
     let told = fs::read_to_string(dir.path().join("it's a $place; [no] `option`/told")).unwrap();
+    // That of whoever logs in there.
+    let umask = std::process::Command::new("sh")
+        .args(["-c", "umask"])
+        .output()
+        .unwrap()
+        .stdout;
+    let umask = String::from_utf8(umask).unwrap().trim().to_owned();
     let told: Vec<&str> = told.split_terminator('\0').collect();
     let expected = [
         "",
@@ -44,6 +51,8 @@ fn its_words_environment_and_directory_come_through_byte_for_byte() {
         "it's \"$HOME\";\n`id` Grüße #{pane_id} \\",
         "tells",
         place,
+        &umask,
+        "unset",
     ];
     assert_eq!(told, expected);
 }

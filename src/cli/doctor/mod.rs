@@ -13,7 +13,7 @@ mod output;
 mod rig;
 mod secrets;
 mod systemd;
-mod tmux;
+pub(super) mod tmux;
 mod unit;
 mod workers;
 
@@ -41,7 +41,7 @@ const JOURNALD_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Is {
+pub(super) enum Is {
     Ok,
     Warn,
     Fail,
@@ -49,16 +49,16 @@ enum Is {
 
 /// One line.
 #[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    is: Is,
-    found: String,
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    pub(super) is: Is,
+    pub(super) found: String,
     /// What helps.
-    hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 impl Finding {
-    fn new(check: &'static str, is: Is, found: impl Into<String>) -> Self {
+    pub(super) fn new(check: &'static str, is: Is, found: impl Into<String>) -> Self {
         Self {
             check,
             is,
@@ -67,7 +67,7 @@ impl Finding {
         }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -145,7 +145,7 @@ pub(super) fn run(json: bool, context: &mut Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(finding: &Finding, colour: bool) -> String {
+pub(super) fn line(finding: &Finding, colour: bool) -> String {
     let (word, paint) = match finding.is {
         Is::Ok => ("ok  ", AnsiColor::Green),
         Is::Warn => ("warn", AnsiColor::Yellow),

@@ -30,6 +30,13 @@ pub(super) fn version() -> io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// That this version is too old, in words, if it is.
+pub(in crate::cli) fn too_old(version: &str) -> Option<String> {
+    let (major, minor) = OLDEST;
+    let is_old = number(version).is_some_and(|number| number < OLDEST);
+    is_old.then(|| format!("{version} is older than {major}.{minor}"))
+}
+
 /// `tmux 3.3a` and `tmux next-3.4` have numbers, `tmux master` has none and is the newest.
 fn number(version: &str) -> Option<(u32, u32)> {
     let from = version.find(|c: char| c.is_ascii_digit())?;
@@ -45,18 +52,16 @@ pub(super) fn judge(needed: Option<bool>, version: &io::Result<String>) -> Findi
         Is::Warn
     };
     match version {
-        Ok(version) if number(version).is_some_and(|number| number < OLDEST) => {
-            let (major, minor) = OLDEST;
-            let found = format!("{version} is older than {major}.{minor}");
-            match needed {
-                Some(false) => finding(Is::Ok, format!("{found}, and no worker needs it")),
-                _ => finding(is, found).hint(
-                    "needed for workers with launcher = \"tmux\": install a newer one, or choose \
-                     launcher = \"process\"",
-                ),
+        Ok(version) => match too_old(version) {
+            None => finding(Is::Ok, version.clone()),
+            Some(found) if needed == Some(false) => {
+                finding(Is::Ok, format!("{found}, and no worker needs it"))
             }
-        }
-        Ok(version) => finding(Is::Ok, version.clone()),
+            Some(found) => finding(is, found).hint(
+                "needed for workers with launcher = \"tmux\": install a newer one, or choose \
+                 launcher = \"process\"",
+            ),
+        },
         Err(error) => {
             let found = format!("tmux cannot be run: {error}");
             match needed {

@@ -17,7 +17,7 @@ use crate::{
     config::{self, Config},
     control::{
         client::ClientError,
-        protocol::{PlanView, RebootView, Request},
+        protocol::{HostView, PlanView, RebootView, Request},
     },
     decide::{Machine, Notice, Restored, Rig, Zone, handed_over},
     host::{
@@ -67,6 +67,25 @@ pub(super) fn plan(paths: &Paths) -> Result<PlanView, Failure> {
     let now = boot::now();
     let rig = about_to_begin(&config, &store.restored, &machine()?, now);
     Ok(PlanView::from(&rig.view(now, |_, _| None)))
+}
+
+/// The hosts that are declared, of which nothing is known.
+pub(super) fn hosts(paths: &Paths) -> Result<Vec<HostView>, Failure> {
+    let config = Look::at(paths)?.config;
+    let config = config.map_err(|why| Failure::say(Exit::NotRunning, why))?;
+    let view = |host: &config::Host| {
+        let workers = config.workers.values();
+        let workers = workers.filter(|worker| worker.on.host() == Some(&host.name));
+        HostView {
+            name: host.name.clone(),
+            ssh: host.ssh.to_string(),
+            path: host.path.clone(),
+            reach: None,
+            workers: workers.map(|worker| worker.name.clone()).collect(),
+            running: Vec::new(),
+        }
+    };
+    Ok(config.hosts.values().map(view).collect())
 }
 
 /// The reboots on record.

@@ -250,7 +250,21 @@ fn table(status: &StatusView, look: &Look, now: Timestamp) -> String {
         }
         table.add_row(row);
     }
-    let last = titles.len() - 1;
+    finished(table, titles.len(), look)
+}
+
+/// Rows of words below their titles, the last of which may be long.
+pub(super) fn plain(titles: &[&str], rows: Vec<Vec<String>>, look: &Look) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(titles);
+    for row in rows {
+        table.add_row(row.iter().map(|word| printable(word)));
+    }
+    finished(table, titles.len(), look)
+}
+
+fn finished(mut table: Table, columns: usize, look: &Look) -> String {
+    let last = columns - 1;
     for column in table.column_iter_mut() {
         if column.index < last {
             column.set_padding((0, 2));

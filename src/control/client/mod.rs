@@ -35,6 +35,7 @@ use super::protocol::{Ask, Greeting, PROTOCOL, Request, Said};
 use crate::{
     config,
     decide::{Notice, access::Access},
+    launch,
 };
 
 /// How long a daemon may take to greet and to answer what changes nothing.
@@ -169,6 +170,7 @@ impl Client {
         };
         let to_see = match request {
             Request::Reload { .. } => config::WITHIN,
+            Request::HostCheck { .. } | Request::HostStatus { .. } => launch::HOST_LOOKS_WITHIN,
             Request::Nudge { within, .. } => Duration::from_secs((*within).into()),
             _ => Duration::ZERO,
         };

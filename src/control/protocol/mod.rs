@@ -2,11 +2,15 @@
 //! it does not know, a server refuses it, for a request must not be obeyed by half.
 
 mod frame;
+mod host;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
 pub(super) use frame::{Ask, Said, parse};
+pub use host::{
+    HostAttemptView, HostCheckView, HostStatusView, HostView, HostWorkerView, ReachView,
+};
 pub use view::{
     ConversationView, DiffView, EndingView, FarView, HandoffView, InboxView, LastReboot, NudgeView,
     PartView, PhaseRow, PhaseView, PlanView, RebootView, RebootsView, SpentView, StatusView,
@@ -15,7 +19,7 @@ pub use view::{
 
 use crate::{
     decide::{Notice, access::Access},
-    model::{CutoverId, PhaseId, WorkerName},
+    model::{CutoverId, HostName, PhaseId, WorkerName},
 };
 
 /// Raised when an old client could misunderstand a new server, or the other way round.
@@ -129,6 +133,18 @@ pub enum Request {
         /// How long it waits for its turn, and for its agent, in seconds.
         within: u32,
     },
+    /// The declared hosts, and what is known of each. Vec of [`HostView`].
+    Hosts {},
+    /// Ask hosts now whether they have what workers need. Vec of [`HostCheckView`].
+    HostCheck {
+        /// Which; none are all.
+        hosts: Vec<HostName>,
+    },
+    /// What runs on hosts, and how they are. Vec of [`HostStatusView`].
+    HostStatus {
+        /// Which; none are all.
+        hosts: Vec<HostName>,
+    },
 }
 
 /// When a text is typed.
@@ -151,6 +167,9 @@ impl Request {
             | Self::History { .. }
             | Self::Events { .. }
             | Self::Where { .. }
+            | Self::Hosts {}
+            | Self::HostCheck { .. }
+            | Self::HostStatus { .. }
             | Self::Reload { dry_run: true } => Access::Read,
             Self::Start { .. }
             | Self::Stop { .. }
@@ -187,7 +206,10 @@ impl Request {
             | Self::Reboots {}
             | Self::History { .. }
             | Self::Reload { .. }
-            | Self::Where { .. } => false,
+            | Self::Where { .. }
+            | Self::Hosts {}
+            | Self::HostCheck { .. }
+            | Self::HostStatus { .. } => false,
         }
     }
 }
@@ -212,6 +234,12 @@ pub enum Reply {
     Where(WhereView),
     /// To [`Request::Nudge`].
     Nudged(NudgeView),
+    /// To [`Request::Hosts`].
+    Hosts(Vec<HostView>),
+    /// To [`Request::HostCheck`].
+    HostChecks(Vec<HostCheckView>),
+    /// To [`Request::HostStatus`].
+    HostStatus(Vec<HostStatusView>),
     /// The end of a stream that was not followed.
     End {},
 }

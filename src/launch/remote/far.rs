@@ -6,6 +6,8 @@
 //! How: a task asks for all attempts as soon as there is a connection, and leaves a process there that waits
 //! for them to end and to write. Now and then it asks again, for lost news.
 
+mod look;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
@@ -14,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+pub(crate) use look::{CHECKS_WITHIN, Standing};
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::{Instant, sleep, sleep_until, timeout},
@@ -190,6 +194,8 @@ struct Inner {
     answered: Notify,
     /// Whose turn it is to bring the log of an attempt.
     turns: Mutex<BTreeMap<AttemptRef, Turn>>,
+    /// One look at a time, however many ask for one.
+    looks: tokio::sync::Mutex<()>,
 }
 
 /// How it is come to, as it is declared now.
@@ -208,6 +214,10 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 struct Known {
     /// Why nothing is known, if nothing is.
     unreachable: Option<String>,
+    /// Since when that is so, or since when something is known.
+    since: Timestamp,
+    /// How long an empty script took last.
+    latency: Option<Duration>,
     boot: Option<BootId>,
     /// Which machine it is, as it says itself.
     machine: Option<String>,
@@ -216,6 +226,8 @@ struct Known {
     finished: BTreeSet<AttemptRef>,
     /// Being begun by us at this moment, so nobody is to be asked of them.
     beginning: BTreeSet<AttemptRef>,
+    /// There, and nobody here has a record of them.
+    unknown: Vec<AttemptRef>,
 }
 
 #[derive(Debug)]
@@ -286,6 +298,9 @@ impl Far {
                 news: context.news.clone(),
                 known: Mutex::new(Known {
                     unreachable: Some(format!("host {} was not reached yet", host.name)),
+                    since: Timestamp::now(),
+                    latency: None,
+                    unknown: Vec::new(),
                     boot: None,
                     machine: None,
                     attempts: BTreeMap::new(),
@@ -294,6 +309,7 @@ impl Far {
                 }),
                 answered: Notify::new(),
                 turns: Mutex::default(),
+                looks: tokio::sync::Mutex::default(),
             })),
         };
         let task = tokio::spawn(keep(far.clone(), way, wanted));
@@ -624,6 +640,9 @@ impl Far {
         let was_known = {
             let mut known = self.known();
             let was_known = known.unreachable.replace(text.clone()).is_none();
+            if was_known {
+                known.since = Timestamp::now();
+            }
             for entry in known.attempts.values_mut() {
                 (entry.awaited, entry.followed) = (false, false);
                 let seen = Seen::Unreachable(text.clone());
@@ -684,7 +703,9 @@ impl Far {
             let seen = Seen::Unreachable(why);
             known.attempts.insert(of, Entry::new(seen));
         }
-        known.unreachable = None;
+        if known.unreachable.take().is_some() {
+            known.since = Timestamp::now();
+        }
         let never_ran: BTreeSet<AttemptRef> = there
             .iter()
             .filter(|of| known.never_ran(of))
@@ -703,16 +724,21 @@ impl Far {
             {
                 self.tidy(&of);
             } else if !is_here {
-                unknown.push(format!("{} ({})", of.worker, of.attempt));
+                unknown.push(of);
             }
         }
         self.tell_of_unknown(&unknown);
+        self.known().unknown = unknown;
         Ok(())
     }
 
     /// What this rig has there, and nobody here has a record of. Nothing is done to it, and nothing is started
     /// beside it.
-    fn tell_of_unknown(&self, unknown: &[String]) {
+    fn tell_of_unknown(&self, unknown: &[AttemptRef]) {
+        let names = unknown
+            .iter()
+            .map(|of| format!("{} ({})", of.worker, of.attempt));
+        let names: Vec<String> = names.collect();
         let (name, rig) = (self.name(), &self.0.afar.rig);
         let about = format!("unknown attempts on host {name}");
         self.news(match unknown {
@@ -721,7 +747,7 @@ impl Far {
                 about,
                 text: format!(
                     "host {name}: there are attempts of rig {rig} that nobody here has a record of: {}",
-                    unknown.join(", ")
+                    names.join(", ")
                 ),
             },
         });
@@ -764,6 +790,7 @@ impl Far {
         }
         self.ask().await?;
         self.reach(Reach::Reached);
+        self.measure().await;
         let mut again = Instant::now() + self.asks_again_after();
         loop {
             tokio::select! {
@@ -774,6 +801,7 @@ impl Far {
                 },
                 () = sleep_until(again) => {
                     self.ask().await?;
+                    self.measure().await;
                     again = Instant::now() + self.asks_again_after();
                 }
             }

@@ -35,13 +35,14 @@
 
 mod answer;
 mod around;
+mod facts;
 mod far;
 mod life;
 mod log;
 mod script;
 
 pub(super) use around::Around;
-pub(crate) use far::{Far, Hosts, Session, WayThere};
+pub(crate) use far::{CHECKS_WITHIN, Far, Hosts, Session, Standing, WayThere};
 pub(super) use life::{adopt, leftover, start};
 pub(super) use script::{Also, Asked};
 
@@ -100,6 +101,20 @@ impl Seen {
         let differs = *self != news;
         *self = news;
         differs
+    }
+
+    /// In words, for a person.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Unreachable(why) => format!("not known: {why}"),
+            Self::Starting => "is being started".into(),
+            Self::Failed(why) | Self::Busy(why) => format!("never ran: {why}"),
+            Self::Alive(identity) => format!("lives, pid {}", identity.pid),
+            Self::Ended { exit, left: 0, .. } => format!("ended, {exit}"),
+            Self::Ended { exit, left, .. } => {
+                format!("ended, {exit}; {left} of its processes live")
+            }
+        }
     }
 
     /// In the words of every host.

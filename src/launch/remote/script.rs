@@ -87,6 +87,11 @@ impl Place {
         })
     }
 
+    /// What the host has for us.
+    pub(super) fn look(&self) -> Script {
+        self.script(body!("look.sh"))
+    }
+
     /// Signals all that an attempt has started.
     pub(super) fn signal(&self, of: &AttemptRef, signal: Signal) -> Script {
         let name = signal.to_string();

@@ -23,9 +23,10 @@ pane=$root/lib/$8
 unset SSH_CLIENT SSH_CONNECTION SSH_TTY TMUX TMUX_PANE
 LOOPKEEPER_DIR=$dir
 export LOOPKEEPER_DIR
+umask "$login_umask"
 # What tmux hands to its own shell.
 # shellcheck disable=SC2016
-tmux -S "$socket" -f "$dir/tmux.conf" new-session -d -x 200 -y 50 -s "$4" \
+tmux -u -S "$socket" -f "$dir/tmux.conf" new-session -d -x 200 -y 50 -s "$4" \
     sh "$pane" "$root" "$rig" "$1" "$2" "$3" \; \
     pipe-pane -t "=$4:" 'until cat >>"$LOOPKEEPER_DIR/log"; do sleep 1; done; : >"$LOOPKEEPER_DIR/logged"' 2>"$dir/errors" ||
     case $(cat "$dir/errors") in

@@ -2,9 +2,8 @@
 # What every script of ours over there knows: the identity of processes, the records of an attempt.
 # $root and $rig are set before.
 
+login_umask=$(umask)
 umask 077
-LC_ALL=C
-export LC_ALL
 
 # The life of the kernel: Linux, and where there is no such file, macOS.
 boot() {
@@ -28,7 +27,7 @@ started() {
     else
         case $(ps -o stat= -p "$1") in '' | Z*) return 0 ;; esac
         # shellcheck disable=SC2046
-        set -- $(TZ=UTC ps -o lstart= -p "$1" | cksum)
+        set -- $(LC_ALL=C TZ=UTC ps -o lstart= -p "$1" | cksum)
         echo "$1"
     fi
 }

@@ -14,6 +14,7 @@ pane=$$ name=$5
 pane_began=$(started $$)
 tty=$(tty)
 export pane pane_began name tty root rig
+umask "$login_umask"
 if [ -z "$6" ] && command -v perl >/dev/null; then
     # A shell does not tell a signal from the code that looks like it.
     exec perl -e '

@@ -36,5 +36,6 @@ begin() {
     socket "$name"
     tmux -S "$socket" wait-for -S "started $attempt" 2>/dev/null
     unset pane pane_began name tty root rig LOOPKEEPER_DIR TMUX TMUX_PANE
+    umask "$login_umask"
     exec "$@"
 }

@@ -20,7 +20,7 @@ else
     bounded() { "$@"; }
 fi
 # The dot keeps the line breaks at its end.
-said=$(printf %s "$input" | bounded tmux -S "$socket" "$@" && echo .) || {
+said=$(printf %s "$input" | bounded tmux -u -S "$socket" "$@" && echo .) || {
     [ $? -lt 128 ] || echo "its tmux server did not answer within $within s" >&2
     exit 1
 }
