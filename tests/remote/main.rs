@@ -12,6 +12,7 @@ mod agent;
 mod attach;
 mod exits;
 mod fences;
+mod host;
 mod link;
 #[path = "../store/mount.rs"]
 mod mount;
