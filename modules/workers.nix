@@ -163,7 +163,6 @@ let
   refusedAfar =
     worker:
     lib.filter (key: (worker.${key} or { }) != { }) [
-      "agent"
       "alive"
       "secrets"
       "systemd"

@@ -1,4 +1,4 @@
-//! Launchers: how an attempt is started, recognised and watched on this machine.
+//! Launchers: how an attempt is started, recognised and watched, on this machine and on other hosts.
 //!
 //! Promise: an attempt is *alive*, *ended* or, when the machine cannot say, neither of them. What
 //! lives is learned from the machine (processes, sessions, cgroups); files in an attempt's directory
@@ -16,7 +16,7 @@
 //! [`recorder`] and [`exec`] are what runs beside a worker: small roles of `loopkeeperd`, of which only
 //! the first two live as long as the worker does. [`command`] is what looks at one, by [`as_user`] with
 //! the worker's own user; `signs` are what one look at its terminal finds, [`typing`] enters text into it,
-//! and `whose` says as whom its tmux is asked.
+//! and `whose` says as whom its tmux is asked. `remote` is all of an attempt on another host.
 //!
 //! # A stop
 //!

@@ -35,8 +35,8 @@ impl There {
 }
 
 fn of_host(rows: &Value, host: &str, name: impl Fn(&Value) -> &Value) -> Value {
-    let rows = rows.as_array().unwrap().iter();
-    rows.cloned().find(|row| name(row) == host).unwrap()
+    let mut rows = rows.as_array().unwrap().iter();
+    rows.find(|row| name(row) == host).cloned().unwrap()
 }
 
 /// How it is judged, and in which words.

@@ -50,10 +50,6 @@ in
     };
     says = "workers.builder.on is attic";
   };
-  agent-on-another-host = {
-    module = attic { agent = "claude"; };
-    says = "cannot have yet: agent.";
-  };
   secret-on-another-host = {
     module = attic { secrets = [ "token" ]; };
     says = "cannot have yet: secrets.";
