@@ -181,11 +181,13 @@ impl Daemon {
                 .find(|found| found.attempt == attempt)
                 .unwrap_or(Found {
                     attempt,
+                    on: None,
                     stop: None,
                     is: model::Condition::NeverStarted,
                 }),
             Err(error) => Found {
                 attempt,
+                on: None,
                 stop: None,
                 is: model::Condition::Unknown(in_one_line(&error)),
             },

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Debt, KnownSign, Level, Looked, Stopping, watch::Watching};
 use crate::{
     config::Worktree,
-    model::{AttemptRef, Exit, Identity, Mono, PhaseId, StateName},
+    model::{AttemptRef, Exit, HostName, Identity, Mono, PhaseId, StateName},
 };
 
 /// Where a worker's life stands. What lives carries its attempt; what does not live has none.
@@ -66,6 +66,8 @@ pub(super) struct Attempt {
     pub(super) phase: Option<PhaseId>,
     pub(super) definition: u64,
     pub(super) worktree: Option<Worktree>,
+    /// On which other host it is, where it is on one.
+    pub(super) on: Option<HostName>,
     pub(super) identity: Option<Identity>,
     /// An earlier daemon started it.
     pub(super) adopted: bool,

@@ -14,7 +14,9 @@ use super::{
     life::{Attempt, Cause, End, Life, Step, Stopped},
     worker::{ASK_AGAIN, Asked, Worker},
 };
-use crate::model::{AttemptRef, BootId, Condition, Exit, Found, Intervention, Now, WorkerName};
+use crate::model::{
+    AttemptRef, BootId, Condition, Exit, Found, HostName, Intervention, Now, WorkerName,
+};
 
 impl Rig {
     pub(super) fn surveyed(&mut self, now: Now, answer: Result<Vec<Found>, String>) {
@@ -87,12 +89,15 @@ impl Rig {
             self.set_aside(now, one, &mut known);
         }
         let Some(Found {
-            attempt: of, is, ..
+            attempt: of,
+            on,
+            is,
+            ..
         }) = current
         else {
             return self.resume_from_record(now, name, known);
         };
-        let attempt = self.attempt_of(&of, &known);
+        let attempt = self.attempt_of(&of, &known, on);
         self.close_unseen(now, name, &mut known, Some(&of));
         match is {
             Condition::Alive(identity) => self.take_over(now, attempt, identity, None),
@@ -182,7 +187,8 @@ impl Rig {
         }
         let vanished = last.filter(|last| last.ended.is_none() && last.identity.is_some());
         if let (Some(last), true) = (vanished, self.workers.contains_key(name)) {
-            let attempt = self.attempt_of(&last.attempt, &known);
+            // Nothing of it is anywhere.
+            let attempt = self.attempt_of(&last.attempt, &known, None);
             let exit = self.unseen(last);
             self.close_unseen(now, name, &mut known, Some(&attempt.of));
             return self.resume_ended(now, attempt, exit, 0, None);
@@ -227,7 +233,12 @@ impl Rig {
     }
 
     /// An attempt of an earlier daemon; of one that no disk took, what it was told is guessed.
-    pub(super) fn attempt_of(&self, of: &AttemptRef, known: &RestoredWorker) -> Attempt {
+    pub(super) fn attempt_of(
+        &self,
+        of: &AttemptRef,
+        known: &RestoredWorker,
+        on: Option<HostName>,
+    ) -> Attempt {
         let recorded = known.record_of(of);
         let worker = self.workers.get(&of.worker);
         Attempt {
@@ -241,6 +252,7 @@ impl Rig {
                 |last| last.definition,
             ),
             worktree: worker.and_then(|w| w.rules.checkout()),
+            on,
             identity: recorded.and_then(|last| last.identity.clone()),
             adopted: true,
             watched: false,

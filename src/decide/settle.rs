@@ -206,7 +206,10 @@ impl Rig {
             return Some("an older attempt of it still lives and is being ended".into());
         }
         if let Some(tree) = &worker.rules.checkout() {
-            if let Some(of) = self.strays.keys().next() {
+            // Who works on another host works nowhere here.
+            let near = |attempt: &Attempt| attempt.on.as_ref() == worker.rules.on.host();
+            let mut strays = self.strays.iter();
+            if let Some((of, _)) = strays.find(|(_, stray)| near(&stray.attempt)) {
                 return Some(format!(
                     "an attempt of {} is being ended, and may still work in {tree}",
                     of.worker,
@@ -215,7 +218,8 @@ impl Rig {
             let holder = self.workers.values().find(|other| {
                 other.life.attempt().is_some_and(|attempt| {
                     // Taken over, and started from another definition: nobody knows where it works.
-                    let anywhere = attempt.adopted && !other.is_of(attempt.definition);
+                    let anywhere =
+                        attempt.adopted && !other.is_of(attempt.definition) && near(attempt);
                     attempt.worktree.as_ref() == Some(tree) || anywhere
                 })
             });
@@ -270,6 +274,7 @@ impl Rig {
             phase: phase.as_ref().map(|told| told.id.clone()),
             definition: worker.definition,
             worktree: worker.rules.checkout(),
+            on: worker.rules.on.host().cloned(),
             identity: None,
             adopted: false,
             watched: true,

@@ -48,6 +48,7 @@ impl Rig {
     pub(super) fn set_aside(&mut self, now: Now, one: Found, known: &mut RestoredWorker) {
         let Found {
             attempt: of,
+            on,
             stop,
             is,
         } = one;
@@ -78,7 +79,7 @@ impl Rig {
             stop: worker.map_or(stop.unwrap_or(UNKNOWN), |worker| worker.rules.stop),
             recorded,
             exit: None,
-            attempt: self.attempt_of(&of, known),
+            attempt: self.attempt_of(&of, known, on),
         };
         self.strays.insert(of.clone(), stray);
         if lives {

@@ -237,6 +237,7 @@ impl Local {
         let afar = spec.far?;
         Some(Found {
             attempt: attempt.clone(),
+            on: Some(afar.host.clone()),
             stop: spec.stop,
             is: self.context.hosts.condition(&afar, attempt),
         })

@@ -87,13 +87,15 @@ pub(super) async fn survey(
         };
         begins(attempt) || found.get(attempt).is_some_and(lives)
     });
-    let found = found.into_iter().map(|(attempt, is)| Found {
-        stop: context
-            .directory(&attempt)
-            .spec()
-            .and_then(|spec| spec.stop),
-        attempt,
-        is,
+    let found = found.into_iter().map(|(attempt, is)| {
+        let spec = context.directory(&attempt).spec();
+        let (stop, far) = spec.map_or((None, None), |spec| (spec.stop, spec.far));
+        Found {
+            attempt,
+            on: far.map(|far| far.host),
+            stop,
+            is,
+        }
     });
     Ok(found.collect())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{AttemptRef, Exit, Identity, Signal, Stop};
+use super::{AttemptRef, Exit, HostName, Identity, Signal, Stop};
 
 /// What a host tells of an attempt, unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +48,8 @@ pub enum Intervention {
 pub struct Found {
     /// Which.
     pub attempt: AttemptRef,
+    /// On which other host, where it is not on this one.
+    pub on: Option<HostName>,
     /// How it was to be stopped when it was started, where its host still knows.
     pub stop: Option<Stop>,
     /// In what condition.

@@ -76,6 +76,7 @@ impl World {
             }
             Effect::Inquire(of) => {
                 let found = Found {
+                    on: None,
                     stop: self.stop_of(&of),
                     is: self.condition(&of),
                     attempt: of,

@@ -288,3 +288,31 @@ fn who_leaves_does_not_wait_for_a_host_out_of_reach() {
         "{to:?}"
     );
 }
+
+#[test]
+fn a_host_out_of_reach_keeps_nobody_here_from_a_worktree() {
+    let mut here = worker("here");
+    here.worktree = Some("/srv/tree".into());
+    let beside = worker("beside");
+    let (mut play, starts) = Play::running(rig([afar("far"), here, beside]));
+    play.ends(&starts[2], Exit::Code(1));
+    let lost = |of: &AttemptRef, on: Option<&str>| Found {
+        on: on.map(|on| on.parse().unwrap()),
+        ..found(of, model::Condition::Unknown("no answer".into()))
+    };
+    // What is declared there is another one meanwhile, so nobody knows in which worktree it works.
+    let mut other = afar("far");
+    other.environment.insert("A".into(), "b".into());
+    let mut here = worker("here");
+    here.worktree = Some("/srv/tree".into());
+    play.config = rig([other, here, worker("beside")]);
+    let alive = play.alive(&starts[0]);
+    play.next_daemon(vec![lost(&starts[1], Some("gpu")), alive.clone()]);
+    play.pass(60_000);
+    assert_eq!(play.state("far"), StateName::Lost);
+    assert_ne!(play.state("here"), StateName::Waiting);
+    // Here it might be in that one.
+    play.next_daemon(vec![lost(&starts[1], None), alive]);
+    play.pass(60_000);
+    assert_eq!(play.state("here"), StateName::Waiting);
+}

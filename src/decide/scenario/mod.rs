@@ -283,6 +283,7 @@ fn boot(digit: char) -> BootId {
 pub(super) fn found(of: &AttemptRef, is: model::Condition) -> Found {
     Found {
         attempt: of.clone(),
+        on: None,
         stop: None,
         is,
     }

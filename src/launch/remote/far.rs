@@ -860,6 +860,10 @@ async fn keep(far: Far, way: Arc<Way>, mut wanted: mpsc::UnboundedReceiver<Strin
                 }
             }
             State::Up { .. } => {
+                let name = far.name();
+                let words =
+                    format!("host {name} is connected, and has not told yet what runs there");
+                far.known().unreachable = Some(words);
                 let Err(why) = far.listen(&way, &mut wanted, &mut state).await;
                 far.lose(&why);
                 sleep(AGAIN).await;

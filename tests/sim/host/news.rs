@@ -166,6 +166,7 @@ impl World {
             .map(|body| body.of.clone())
             .collect();
         let found = refs.into_iter().map(|of| Found {
+            on: None,
             stop: self.stop_of(&of),
             is: self.condition(&of),
             attempt: of,

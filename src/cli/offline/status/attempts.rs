@@ -40,6 +40,7 @@ pub(super) fn latest(
             found.retain(|one| one.attempt.worker != *name);
             found.push(Found {
                 attempt: last.attempt.clone(),
+                on: None,
                 stop: None,
                 is,
             });
@@ -55,6 +56,7 @@ pub(super) fn latest(
         match known {
             None => found.push(Found {
                 attempt,
+                on: None,
                 stop: None,
                 is,
             }),
@@ -62,6 +64,7 @@ pub(super) fn latest(
             Some(known) if matches!(is, Condition::Alive(_)) || !has_record => {
                 *known = Found {
                     attempt,
+                    on: None,
                     stop: None,
                     is,
                 };
@@ -218,6 +221,7 @@ mod tests {
             (
                 vec![Found {
                     attempt: living,
+                    on: None,
                     stop: None,
                     is
                 }],

@@ -44,6 +44,7 @@ fn boot(last: char) -> BootId {
 fn found(worker: &str, is: Condition) -> Found {
     let attempt: AttemptId = "20261121T004319Z-00000001".parse().unwrap();
     Found {
+        on: None,
         attempt: AttemptRef {
             worker: worker.parse().unwrap(),
             attempt,
