@@ -147,7 +147,7 @@ enum Verb {
     /// lies there, and is done when a daemon runs (exit code 3).
     #[command(subcommand)]
     Handoff(handoff::What),
-    /// Show the other hosts on which workers run, ask whether they have what that needs, or how they are.
+    /// Show the other hosts on which workers run and how they are, or ask what they lack.
     #[command(subcommand)]
     Host(host::What),
     /// Play again what the tmux session of a worker showed; q or Ctrl-C ends it.
