@@ -9,7 +9,7 @@ use super::{
     ailment::Ailment,
     cgroup::Cgroup,
     command::Runner,
-    directory::{Directory, Output, Start},
+    directory::{Afar, Directory, Output, Start},
     not_started::NotStarted,
     remote::{Far, Hosts},
     secrets,
@@ -20,7 +20,7 @@ use crate::{
     causes::in_one_line,
     config::{Environment, Program, Worker},
     host::{inotify::Inotify, look::Looks, reaper::Reaper},
-    model::{AttemptRef, BootId, Exit, HostEvent, Signal},
+    model::{AttemptRef, BootId, Condition, Exit, HostEvent, Signal},
 };
 
 /// What every attempt of this host needs.
@@ -168,6 +168,15 @@ impl Context {
     pub(super) fn far_of(&self, attempt: &AttemptRef) -> Option<Far> {
         let spec = self.directory(attempt).spec();
         spec?.far.and_then(|afar| self.hosts.declared(&afar).ok())
+    }
+
+    /// How an attempt on another host is; how it ended is recorded here as well.
+    pub(super) fn condition_afar(&self, afar: &Afar, attempt: &AttemptRef) -> Condition {
+        let is = self.hosts.condition(afar, attempt);
+        if let Condition::Ended { exit, .. } = &is {
+            self.record_exit(&self.directory(attempt), exit);
+        }
+        is
     }
 
     /// Recognises an attempt by what does not depend on its start having been recorded.

@@ -235,11 +235,12 @@ impl Local {
     pub fn elsewhere(&self, attempt: &AttemptRef) -> Option<Found> {
         let spec = self.context.directory(attempt).spec()?;
         let afar = spec.far?;
+        let is = self.context.condition_afar(&afar, attempt);
         Some(Found {
             attempt: attempt.clone(),
             on: Some(afar.host.clone()),
             stop: spec.stop,
-            is: self.context.hosts.condition(&afar, attempt),
+            is,
         })
     }
 

@@ -64,7 +64,7 @@ pub(super) async fn survey(
             let directory = context.directory(&attempt);
             if !directory.is_concluded() {
                 if let Some(afar) = directory.spec().and_then(|spec| spec.far) {
-                    found.insert(attempt.clone(), context.hosts.condition(&afar, &attempt));
+                    found.insert(attempt.clone(), context.condition_afar(&afar, &attempt));
                     continue;
                 }
                 let is = condition(context, &attempt, &census).await?;

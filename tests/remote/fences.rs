@@ -151,3 +151,32 @@ fn what_runs_is_followed_though_its_host_is_declared_anew() {
     });
     assert_eq!(row["last_exit"].to_string(), r#"{"signal":"SIGKILL"}"#);
 }
+
+#[test]
+fn nobody_is_signalled_who_has_the_pid_of_a_pane_that_is_gone() {
+    let there = There::up(SLEEPS);
+    there.rig.until_state("sleeps", "running");
+    let mut stranger = Command::new(program("setsid"))
+        .args(["sh", "-c", "sleep 1000 & echo $!; wait"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = String::new();
+    let said = stranger.stdout.as_mut().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(said), &mut child).unwrap();
+    // As if the kernel had given it away again.
+    let start = there.attempt("sleeps").join("start");
+    let text = fs::read_to_string(&start).unwrap();
+    let mut words: Vec<&str> = text.trim().split(' ').collect();
+    let pid = stranger.id().to_string();
+    words[2] = &pid;
+    fs::write(&start, format!("{}\n", words.join(" "))).unwrap();
+    there.rig.done(&["stop", "sleeps"]);
+    assert_eq!(there.rig.worker("sleeps")["state"], "stopped");
+    for pid in [pid.as_str(), child.trim()] {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        assert!(!stat.contains(") Z "), "{stat}");
+    }
+    crate::there::kill(child.trim().parse().unwrap());
+    stranger.wait().unwrap();
+}

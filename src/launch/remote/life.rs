@@ -75,6 +75,7 @@ async fn begin(
     let environment = environment
         .into_iter()
         .map(|(name, value)| (name.clone(), value.clone()));
+    let beginning = far.begins(attempt);
     let spec = Spec {
         launcher: LauncherKind::Tmux,
         program: command.program.clone(),
@@ -105,9 +106,9 @@ async fn begin(
         worktree: worker.worktree.as_deref(),
         environment: &environment.collect(),
     };
-    far.begin(attempt, &work)
-        .await
-        .map_err(|why| HostEvent::Shortage(attempt.clone(), why))?;
+    let began = far.begin(&beginning, &work).await;
+    drop(beginning);
+    began.map_err(|why| HostEvent::Shortage(attempt.clone(), why))?;
     let (mut seen, _) = far.follow(attempt);
     let known = |seen: &Seen| !matches!(seen, Seen::Unreachable(_) | Seen::Starting);
     let now = match seen.wait_for(known).await {

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2015,SC2034,SC2154
+# shellcheck shell=sh disable=SC2015,SC2030,SC2031,SC2034,SC2154
 # What every script of ours over there knows: the identity of processes, the records of an attempt.
 # $root and $rig are set before.
 
@@ -72,9 +72,19 @@ read_start() {
 # looks may be one of its children itself.
 members() (
     me=$(exec sh -c 'echo $PPID')
+    # A terminal is another's as soon as its pane is gone. The number of a session is nobody else's while
+    # somebody is in it; and where it is, there is such a process.
+    if ! lives "$pane" "$pane_began"; then
+        tty=
+        [ -z "$(started "$pane")" ] || pane=
+    fi
+    # On Linux a session is known by the pid of its leader; elsewhere there is the terminal alone.
+    session=
+    [ ! -r /proc/self/stat ] || { session=$pane tty=; }
     {
-        ps -A -o pid= -o ppid= -o tty= | awk -v me="$me" -v pane="$pane" -v tty="${tty#/dev/}" '
-            { parent[$1] = $2; terminal[$1] = $3 }
+        ps -A -o pid= -o ppid= -o tty= -o sess= |
+            awk -v me="$me" -v pane="$pane" -v tty="${tty#/dev/}" -v session="$session" '
+            { parent[$1] = $2; terminal[$1] = $3; of[$1] = $4 }
             # Whether this one, or who is above it, is in the set.
             function below(pid, set) {
                 while (pid in parent) {
@@ -85,10 +95,12 @@ members() (
             }
             END {
                 for (up = me; up in parent && up != pane; up = parent[up]) top = up
-                looks[up == pane ? top : me]; all[pane]
+                looks[up == pane ? top : me]
+                if (pane != "") all[pane]
                 for (pid in parent)
                     if (pid != pane && !below(pid, looks))
-                        if (below(pid, all) || (tty != "" && terminal[pid] == tty)) print pid
+                        if (below(pid, all) || (tty != "" && terminal[pid] == tty) ||
+                            (session != "" && of[pid] == session)) print pid
             }'
         # Who left the terminal and was left by its parents is known by its environment, on Linux.
         grep -lszF "LOOPKEEPER_ATTEMPT=$attempt" /proc/[0-9]*/environ 2>/dev/null |
