@@ -194,11 +194,11 @@ fn what_is_there_and_unknown_here_is_shown() {
     let mut there = There::up(SLEEPS);
     there.rig.until_state("sleeps", "running");
     let pid = there.rig.pid("sleeps");
+    let attempt = there.attempts("sleeps").pop().unwrap();
     there.rig.kill_daemon();
     // All that was known here is lost.
     fs::remove_dir_all(there.path("state")).unwrap();
     there.rig.start();
-    let attempt = there.attempts("sleeps").into_iter().next().unwrap();
     let one = there.rig.eventually("it is shown", |_| {
         let (rows, _) = there.json(&["host", "status", "gpu", "--json"]);
         let unknown = rows[0]["unknown"].as_array().cloned().unwrap_or_default();
