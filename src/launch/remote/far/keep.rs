@@ -19,7 +19,7 @@ use crate::{
         },
     },
     model::AttemptRef,
-    ssh::{Channel, LinkError, State},
+    ssh::State,
 };
 
 /// Nobody tells that news were lost.
@@ -57,7 +57,7 @@ impl Far {
     }
 
     /// Asks for everything.
-    pub(super) async fn ask(&self) -> Result<(), String> {
+    async fn ask(&self) -> Result<(), String> {
         let mut asked = self.recorded();
         // What is begun meanwhile may not be in the answer.
         let before: BTreeSet<AttemptRef> = {
@@ -134,7 +134,7 @@ impl Far {
 
     /// What this rig has there, and nobody here has a record of. Nothing is done to it, and nothing is started
     /// beside it.
-    pub(super) fn tell_of_unknown(&self, unknown: &[AttemptRef]) {
+    fn tell_of_unknown(&self, unknown: &[AttemptRef]) {
         let names = unknown
             .iter()
             .map(|of| format!("{} ({})", of.worker, of.attempt));
@@ -175,7 +175,7 @@ impl Far {
     }
 
     /// One connection, as long as it stands: asks, then listens.
-    pub(super) async fn listen(
+    async fn listen(
         &self,
         way: &Way,
         wanted: &mut mpsc::UnboundedReceiver<String>,
@@ -195,7 +195,7 @@ impl Far {
         loop {
             tokio::select! {
                 line = channel.line() => self.hear(&line.map_err(why)?),
-                Some(wish) = wanted.recv() => send(&mut channel, &wish).await.map_err(why)?,
+                Some(wish) = wanted.recv() => channel.send(&wish).await.map_err(why)?,
                 _ = state.changed() => if let State::Down { why, .. } = &*state.borrow_and_update() {
                     return Err(why.clone());
                 },
@@ -209,7 +209,7 @@ impl Far {
     }
 
     /// What an earlier daemon was about to start is told of by nobody.
-    pub(super) fn asks_again_after(&self) -> Duration {
+    fn asks_again_after(&self) -> Duration {
         let known = self.known();
         let mut attempts = known.attempts.iter();
         let left = attempts.any(|(of, entry)| {
@@ -218,17 +218,14 @@ impl Far {
         if left { AGAIN } else { ASK_EVERY }
     }
 
-    pub(super) fn hear(&self, line: &[u8]) {
+    fn hear(&self, line: &[u8]) {
         if let Some(line) = answer::read(&String::from_utf8_lossy(line)) {
             self.learn(line);
         }
     }
 }
 
-async fn send(channel: &mut Channel, wish: &str) -> Result<(), LinkError> {
-    channel.send(wish).await
-}
-
+/// Until this is aborted: listens while there is a connection, and tells why there is none.
 pub(super) async fn keep(far: Far, way: Arc<Way>, mut wanted: mpsc::UnboundedReceiver<String>) {
     let mut state = way.link.state();
     // The first try is on its way.

@@ -30,7 +30,7 @@ pub(super) struct Known {
     /// Which machine it is, as it says itself.
     pub(super) machine: Option<String>,
     pub(super) attempts: BTreeMap<AttemptRef, Entry>,
-    /// Over, and nobody here has a record of them any more.
+    /// History here, so that nothing of them is to stay there.
     pub(super) finished: BTreeSet<AttemptRef>,
     /// Being begun by us at this moment, so nobody is to be asked of them.
     pub(super) beginning: BTreeSet<AttemptRef>,

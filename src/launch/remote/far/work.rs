@@ -120,7 +120,7 @@ impl Far {
         self.unreachable().map_or(Ok(()), Err)
     }
 
-    pub(super) fn unreachable(&self) -> Option<String> {
+    fn unreachable(&self) -> Option<String> {
         self.known().unreachable.clone()
     }
 
@@ -170,9 +170,9 @@ impl Far {
         asked: &Asked<'_>,
         keep: usize,
     ) -> Result<(String, Option<Around>), String> {
-        let script = self.way_now().place.tmux(of, asked);
-        let limit = asked.within + ON_ITS_WAY;
         let way = self.way_now();
+        let script = way.place.tmux(of, asked);
+        let limit = asked.within + ON_ITS_WAY;
         let output = way.link.run(&script, limit, keep).await;
         let output = output.map_err(|error| in_one_line(&error))?;
         let name = self.name();
@@ -189,7 +189,7 @@ impl Far {
         Ok((said.to_owned(), Some(around)))
     }
 
-    pub(super) fn turns(&self) -> MutexGuard<'_, BTreeMap<AttemptRef, Turn>> {
+    fn turns(&self) -> MutexGuard<'_, BTreeMap<AttemptRef, Turn>> {
         // A panic while it was held left what is still right.
         self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -110,9 +110,9 @@ members() (
     done
 )
 
-# One line on the attempt; none on one of another machine, with which this one shares its files. What was to be started and never will be is fenced off: whoever makes the
-# directory, and `go` in it before the worker begins, is the only one who does. With $1, also what has
-# not begun yet.
+# One line on the attempt; none on one of another machine, with which this one shares its files. What was
+# to be started and never will be is fenced off: whoever makes the directory, and `go` in it before the
+# worker begins, is the only one who does. With $1, also what has not begun yet.
 state() {
     if mkdir -p "${dir%/*}" && mkdir "$dir" 2>/dev/null; then
         mkdir "$dir/go"
